@@ -1,0 +1,65 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { Uuid } from "./ids.ts";
+import { limits } from "./limits.ts";
+import { timestampPattern } from "./time.ts";
+
+export const Timestamp = Type.String({ pattern: timestampPattern, maxLength: 26 });
+
+/**
+ * queued → running → succeeded | failed | dead_lettered | cancelled. A final status never changes.
+ *
+ * - failed: the handler said so, or its deadline passed.
+ * - dead_lettered: an unexpected error, or lost with its worker too often.
+ */
+export const ExecutionStatus = Type.Union([
+  Type.Literal("queued"),
+  Type.Literal("running"),
+  Type.Literal("succeeded"),
+  Type.Literal("failed"),
+  Type.Literal("dead_lettered"),
+  Type.Literal("cancelled"),
+]);
+export type ExecutionStatus = Static<typeof ExecutionStatus>;
+
+/**
+ * Why an execution did not succeed. `code` is for programs: `forced_error`, `timeout`, `cancelled`,
+ * `unexpected_error`, `unknown_processor`, `outputs_too_large`, `lost`, or a handler's own.
+ */
+export const ExecutionError = Type.Object(
+  {
+    code: Type.String({ minLength: 1, maxLength: 100 }),
+    message: Type.String({ maxLength: limits.errorMessageCharsMax }),
+  },
+  { additionalProperties: true },
+);
+export type ExecutionError = Static<typeof ExecutionError>;
+
+const ended = {
+  /** Id of the result, made with the outcome, so that every repetition of it is the same result. */
+  result_id: Uuid,
+  processing_start_time: Timestamp,
+  processing_end_time: Timestamp,
+  /** Seconds by the monotonic clock of the machine that ran it. */
+  processing_total_seconds: Type.Number({ minimum: 0 }),
+};
+
+/** How an execution ended. There is exactly one for each. */
+export const Outcome = Type.Union([
+  Type.Object(
+    {
+      status: Type.Literal("succeeded"),
+      ...ended,
+      outputs_json: Type.String({ minLength: 1 }),
+    },
+    { additionalProperties: true },
+  ),
+  Type.Object(
+    {
+      status: Type.Union([Type.Literal("failed"), Type.Literal("dead_lettered"), Type.Literal("cancelled")]),
+      ...ended,
+      error: ExecutionError,
+    },
+    { additionalProperties: true },
+  ),
+]);
+export type Outcome = Static<typeof Outcome>;

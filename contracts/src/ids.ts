@@ -1,0 +1,25 @@
+import { type Static, Type } from "@sinclair/typebox";
+
+/** Lower-case UUID text, as RFC 9562 says it is written. A `pattern`, because `format: "uuid"` is unknown where Elysia is not loaded. */
+export const uuidPattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
+
+export const Uuid = Type.String({ pattern: uuidPattern, minLength: 36, maxLength: 36 });
+
+/** W3C Trace Context, version 00. https://www.w3.org/TR/trace-context/ */
+export const traceparentPattern = "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$";
+export const Traceparent = Type.String({ pattern: traceparentPattern, maxLength: 55 });
+
+/** The key of an execution, and of its result, in both databases. Attempts of a request are dense: 1, 2, 3, … */
+export const ExecutionKey = Type.Object(
+  { request_id: Uuid, attempt: Type.Integer({ minimum: 1, maximum: 999_999 }) },
+  { additionalProperties: true },
+);
+export type ExecutionKey = Static<typeof ExecutionKey>;
+
+/**
+ * The key as one string. It begins with the request id, so that both databases can be sharded by request,
+ * and sorts by attempt within one.
+ */
+export function executionKey(requestId: string, attempt: number): string {
+  return `${requestId}:${String(attempt).padStart(6, "0")}`;
+}

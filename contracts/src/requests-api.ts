@@ -1,0 +1,290 @@
+import { type Static, type TSchema, Type } from "@sinclair/typebox";
+import type { ApiFunctions } from "./api.ts";
+import { ExecutionError, ExecutionStatus, Outcome, Timestamp } from "./execution.ts";
+import { ExecutionKey, Traceparent, Uuid } from "./ids.ts";
+import { limits } from "./limits.ts";
+
+/**
+ * The internal API of requests-service. Payloads and outputs travel as JSON text in `…_json` strings.
+ *
+ * Every operation is safe to repeat: callers choose the ids, and a repetition gets the answer that the
+ * first call got or would have got.
+ */
+
+const open = { additionalProperties: true } as const;
+const batch = <T extends TSchema>(item: T, itemsMax: number = limits.batchItemsMax) =>
+  Type.Array(item, { maxItems: itemsMax });
+const tagged = <K extends string>(kind: K) => Type.Object({ kind: Type.Literal(kind) }, open);
+
+export const NewRequest = Type.Object(
+  { id: Uuid, payload_json: Type.String({ minLength: 1 }), processor: Type.Optional(Type.String()) },
+  open,
+);
+export type NewRequest = Static<typeof NewRequest>;
+
+export const RequestRecord = Type.Object(
+  {
+    id: Uuid,
+    payload_json: Type.String(),
+    processor: Type.Optional(Type.String()),
+    creation_date: Timestamp,
+  },
+  open,
+);
+export type RequestRecord = Static<typeof RequestRecord>;
+
+export const ExecutionRecord = Type.Object(
+  {
+    id: Uuid,
+    request_id: Uuid,
+    attempt: Type.Integer({ minimum: 1 }),
+    force_error: Type.Boolean(),
+    creation_date: Timestamp,
+    status: ExecutionStatus,
+    /** Number of runs so far; the fencing token of the last. */
+    epoch: Type.Integer({ minimum: 0 }),
+    lost: Type.Integer({ minimum: 0 }),
+    error: Type.Optional(ExecutionError),
+  },
+  open,
+);
+export type ExecutionRecord = Static<typeof ExecutionRecord>;
+
+export const NewExecution = Type.Object(
+  {
+    id: Uuid,
+    request_id: Uuid,
+    force_error: Type.Boolean(),
+    /** The gateway's policy: this many failed executions, and no further one is admitted. */
+    max_failures: Type.Integer({ minimum: 1 }),
+    traceparent: Type.Optional(Traceparent),
+  },
+  open,
+);
+export type NewExecution = Static<typeof NewExecution>;
+
+/** What became of an attempt to create an execution. Refusals are data; the gateway explains them. */
+export const Admission = Type.Union([
+  Type.Object({ kind: Type.Literal("created"), execution: ExecutionRecord, request: RequestRecord }, open),
+  tagged("unknown_request"),
+  Type.Object({ kind: Type.Literal("active"), execution_id: Uuid }, open),
+  Type.Object({ kind: Type.Literal("succeeded"), execution_id: Uuid }, open),
+  Type.Object(
+    {
+      kind: Type.Literal("exhausted"),
+      failures: Type.Integer(),
+      max_failures: Type.Integer(),
+      request: RequestRecord,
+    },
+    open,
+  ),
+]);
+export type Admission = Static<typeof Admission>;
+
+/** An execution as a record names it. `execution_id` must be that of the stored one. */
+export const ExecutionRef = Type.Composite([ExecutionKey, Type.Object({ execution_id: Uuid })], open);
+export type ExecutionRef = Static<typeof ExecutionRef>;
+
+/** One run of one execution: `epoch` is the number of the run. */
+export const RunRef = Type.Composite(
+  [ExecutionRef, Type.Object({ epoch: Type.Integer({ minimum: 1 }) })],
+  open,
+);
+export type RunRef = Static<typeof RunRef>;
+
+/** All that a processor needs for a run. */
+export const Run = Type.Composite(
+  [
+    RunRef,
+    Type.Object({
+      force_error: Type.Boolean(),
+      creation_date: Timestamp,
+      payload_json: Type.String(),
+      processor: Type.Optional(Type.String()),
+      traceparent: Type.Optional(Type.String()),
+    }),
+  ],
+  open,
+);
+export type Run = Static<typeof Run>;
+
+export const FinishedRun = Type.Composite([RunRef, Type.Object({ outcome: Outcome })], open);
+export type FinishedRun = Static<typeof FinishedRun>;
+
+/**
+ * An outbox mark: something that must still be published. `execution:<n>` is the wake-up of a queued
+ * execution whose epoch is n; `outcome` is the outcome of a final one.
+ */
+export const OutboxMark = Type.String({ pattern: "^(execution:[0-9]{1,9}|outcome)$", maxLength: 20 });
+export const executionMark = (epoch: number): string => `execution:${epoch}`;
+export const outcomeMark = "outcome";
+
+const Claimed = Type.Object(
+  {
+    runs: Type.Array(Run),
+    /** Asked for, but running or final already. */
+    refused: Type.Integer(),
+    /** Asked for, but nobody knows them. */
+    unknown: Type.Integer(),
+  },
+  open,
+);
+
+const worker = { worker_id: Uuid };
+
+export const requestsApi = {
+  createRequests: {
+    path: "/internal/requests/create",
+    body: Type.Object({ requests: batch(NewRequest) }, open),
+    /** In the order of the batch. `conflict`: the id is taken by another request. */
+    answer: Type.Object(
+      {
+        answers: Type.Array(
+          Type.Union([
+            Type.Object({ kind: Type.Literal("created"), request: RequestRecord }, open),
+            tagged("conflict"),
+          ]),
+        ),
+      },
+      open,
+    ),
+  },
+  getRequest: {
+    path: "/internal/requests/get",
+    body: Type.Object({ request_id: Uuid }, open),
+    answer: Type.Union([
+      Type.Object({ kind: Type.Literal("found"), request: RequestRecord }, open),
+      tagged("unknown_request"),
+    ]),
+  },
+  /** Newest first; `before` is the last id of the page before. */
+  listRequests: {
+    path: "/internal/requests/list",
+    body: Type.Object(
+      { limit: Type.Integer({ minimum: 1, maximum: limits.pageMax }), before: Type.Optional(Uuid) },
+      open,
+    ),
+    answer: Type.Object({ requests: Type.Array(RequestRecord), more: Type.Boolean() }, open),
+  },
+  createExecutions: {
+    path: "/internal/executions/create",
+    body: Type.Object({ executions: batch(NewExecution) }, open),
+    answer: Type.Object({ answers: Type.Array(Admission) }, open),
+  },
+  getExecution: {
+    path: "/internal/executions/get",
+    body: Type.Object({ request_id: Uuid, execution_id: Uuid }, open),
+    answer: Type.Union([
+      Type.Object({ kind: Type.Literal("found"), execution: ExecutionRecord, request: RequestRecord }, open),
+      tagged("unknown_request"),
+      tagged("unknown_execution"),
+    ]),
+  },
+  /** Oldest first; `after_attempt` is the last attempt of the page before. */
+  listExecutions: {
+    path: "/internal/executions/list",
+    body: Type.Object(
+      {
+        request_id: Uuid,
+        limit: Type.Integer({ minimum: 1, maximum: limits.pageMax }),
+        after_attempt: Type.Optional(Type.Integer({ minimum: 0 })),
+      },
+      open,
+    ),
+    answer: Type.Union([
+      Type.Object(
+        { kind: Type.Literal("found"), executions: Type.Array(ExecutionRecord), more: Type.Boolean() },
+        open,
+      ),
+      tagged("unknown_request"),
+    ]),
+  },
+  /** A queued execution ends at once; a running one when its worker has heard of it. */
+  cancelExecution: {
+    path: "/internal/executions/cancel",
+    body: Type.Object({ request_id: Uuid, execution_id: Uuid }, open),
+    answer: Type.Union([
+      Type.Object(
+        { kind: Type.Literal("cancelled"), execution: ExecutionRecord, request: RequestRecord },
+        open,
+      ),
+      Type.Object(
+        { kind: Type.Literal("cancelling"), execution: ExecutionRecord, request: RequestRecord },
+        open,
+      ),
+      Type.Object({ kind: Type.Literal("ended"), execution: ExecutionRecord }, open),
+      tagged("unknown_request"),
+      tagged("unknown_execution"),
+    ]),
+  },
+  registerWorker: {
+    path: "/internal/workers/register",
+    body: Type.Object(worker, open),
+    answer: Type.Object({}, open),
+  },
+  /** `runs`: what the database holds for this worker. After `given_up` the id is never good again. */
+  heartbeat: {
+    path: "/internal/workers/heartbeat",
+    body: Type.Object(worker, open),
+    answer: Type.Union([
+      Type.Object(
+        {
+          kind: Type.Literal("alive"),
+          runs: Type.Array(Type.Composite([RunRef, Type.Object({ cancel: Type.Boolean() })], open)),
+        },
+        open,
+      ),
+      tagged("given_up"),
+    ]),
+  },
+  /** A clean stop: what the worker still holds goes back to the queue, not counted as lost. */
+  endWorker: {
+    path: "/internal/workers/end",
+    body: Type.Object(worker, open),
+    answer: Type.Object({ handed_back: Type.Integer() }, open),
+  },
+  /** `claim_id` is new for every claim and the same in its repetitions, which then get the same runs. */
+  claim: {
+    path: "/internal/runs/claim",
+    body: Type.Object(
+      { ...worker, claim_id: Uuid, executions: batch(ExecutionRef, limits.claimMax) },
+      open,
+    ),
+    answer: Claimed,
+  },
+  /** Claims up to `limit` of whatever is queued: for a processor that has room and hears nothing. */
+  claimAny: {
+    path: "/internal/runs/claim-any",
+    body: Type.Object(
+      { ...worker, claim_id: Uuid, limit: Type.Integer({ minimum: 1, maximum: limits.claimMax }) },
+      open,
+    ),
+    answer: Claimed,
+  },
+  /** The commit point. `stored` also when this very outcome was stored before; `refused`: the run is not the last one, or the execution has ended otherwise. */
+  finish: {
+    path: "/internal/runs/finish",
+    body: Type.Object({ runs: batch(FinishedRun) }, open),
+    answer: Type.Object(
+      { answers: Type.Array(Type.Union([tagged("stored"), tagged("refused"), tagged("unknown")])) },
+      open,
+    ),
+  },
+  /** Gives runs back to the queue, not counted as lost. */
+  handBack: {
+    path: "/internal/runs/hand-back",
+    body: Type.Object({ runs: batch(RunRef, limits.workerRunsMax) }, open),
+    answer: Type.Object({ handed_back: Type.Integer() }, open),
+  },
+  /** Clears outbox marks of what the caller has published. */
+  markPublished: {
+    path: "/internal/outbox/published",
+    body: Type.Object(
+      { published: batch(Type.Composite([ExecutionKey, Type.Object({ mark: OutboxMark })], open), 4_096) },
+      open,
+    ),
+    answer: Type.Object({}, open),
+  },
+} as const;
+
+export type RequestsApi = ApiFunctions<typeof requestsApi>;

@@ -1,0 +1,9 @@
+/** Timestamps on the wire: UTC, microseconds, the original's form `2020-11-07 16:31:58.103057`. */
+export const timestampPattern = "^\\d{4}-\\d{2}-\\d{2} \\d{2}:\\d{2}:\\d{2}\\.\\d{6}$";
+
+/** `epochMs` (may have a fraction) as a timestamp on the wire. */
+export function formatTimestamp(epochMs: number): string {
+  const micros = Math.floor((epochMs - Math.floor(epochMs)) * 1000);
+  const iso = new Date(Math.floor(epochMs)).toISOString();
+  return `${iso.slice(0, 10)} ${iso.slice(11, 23)}${String(micros).padStart(3, "0")}`;
+}

@@ -1,0 +1,21 @@
+/**
+ * Every Kafka topic of Sate. The key of every record is the processing request's id, so that all that
+ * happens to one request stands in one partition. Consumers never rely on that order.
+ */
+export const topics = {
+  executions: "processing_requests_executions",
+  successful: "successful_executions",
+  failed: "failed_executions",
+  deadLetters: "dead_letter_queue",
+} as const;
+
+export type Topic = (typeof topics)[keyof typeof topics];
+
+/** The topics that carry outcomes: what the results-listener reads. */
+export const outcomeTopics = [topics.successful, topics.failed, topics.deadLetters] as const;
+
+/** Consumer groups: their committed offsets are all that a consumer keeps in the broker. */
+export const groups = { processor: "processor", resultsListener: "results-listener" } as const;
+
+/** Default number of partitions: the bound on processors that hear records; idle ones ask the database. */
+export const partitionsDefault = 12;

@@ -1,0 +1,74 @@
+import { type Static, type TSchema, Type } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import { logLevels } from "./log.ts";
+
+/** The environment of this service. `description` completes the sentence "<NAME> must be …". */
+export const Settings = Type.Object({
+  HOST: Type.String({ default: "127.0.0.1", minLength: 1, description: "the address to listen on" }),
+  PORT: Type.Integer({ default: 5001, minimum: 0, maximum: 65_535, description: "a port from 0 to 65535" }),
+  SERVICE_TOKEN: Type.String({
+    minLength: 16,
+    description: "a secret of at least 16 characters, the same for all services",
+  }),
+  REQUESTS_MONGO_URL: Type.String({
+    pattern: "^mongodb(\\+srv)?://.+",
+    description: "the address of the Requests DB, mongodb://…/database",
+  }),
+  KAFKA_BROKERS: Type.String({
+    pattern: "^[^,\\s]+:\\d+(,[^,\\s]+:\\d+)*$",
+    description: "a list host:port,host:port of brokers",
+  }),
+  LEASE_SECONDS: Type.Number({
+    default: 30,
+    minimum: 1,
+    maximum: 3_600,
+    description: "from 1 to 3600 seconds: how long a silent processor keeps its executions",
+  }),
+  MAX_LOST: Type.Integer({
+    default: 3,
+    minimum: 1,
+    maximum: 1_000,
+    description: "from 1 to 1000: how many runs may be lost with their processors",
+  }),
+  SHUTDOWN_SECONDS: Type.Number({
+    default: 10,
+    minimum: 0,
+    maximum: 3_600,
+    description: "from 0 to 3600 seconds: the time for a clean stop",
+  }),
+  LOG_LEVEL: Type.Union(
+    logLevels.map((level) => Type.Literal(level)),
+    { default: "info", description: `one of ${logLevels.join(", ")}` },
+  ),
+});
+
+/** What the core of the service needs of it; standalone makes its own. */
+export type Config = {
+  serviceToken: string;
+  leaseMs: number;
+  lostMax: number;
+  /** Nobody else can be alive on this database, so what runs at start was left by a crash and is queued at once. */
+  exclusive: boolean;
+};
+
+export type Loaded<T> = { kind: "loaded"; settings: T } | { kind: "wrong"; problems: string[] };
+
+/** Reads the environment. Pure; names all mistakes at once, a sentence each, and repeats no value: it may be a secret. */
+export function loadConfig(env: Record<string, string | undefined>): Loaded<Static<typeof Settings>> {
+  const settings: Record<string, unknown> = {};
+  const problems: string[] = [];
+  for (const [name, schema] of Object.entries<TSchema>(Settings.properties)) {
+    const text = env[name]?.trim();
+    const value = text === undefined || text === "" ? schema.default : parsed(schema, text);
+    if (value === undefined) problems.push(`${name} is missing: it must be ${schema.description}.`);
+    else if (!Value.Check(schema, value)) problems.push(`${name} must be ${schema.description}.`);
+    settings[name] = value;
+  }
+  if (problems.length > 0) return { kind: "wrong", problems };
+  return { kind: "loaded", settings: settings as Static<typeof Settings> };
+}
+
+function parsed(schema: TSchema, text: string): unknown {
+  return schema.type === "integer" || schema.type === "number" ? Number(text) : text;
+}
+

@@ -1,0 +1,41 @@
+import type { ExecutionStatus, Outcome, RunRef } from "@sate/contracts";
+
+/** A processing request as it is stored. `payloadJson` is opaque. */
+export type StoredRequest = {
+  id: string;
+  payloadJson: string;
+  processor?: string | undefined;
+  creationDate: string;
+};
+
+/**
+ * An execution as it is stored: one document, changed only by conditional single-document writes.
+ *
+ *     queued ──claim──▶ running ──finish──▶ succeeded | failed | dead_lettered | cancelled
+ *        ▲                 │
+ *        └────requeue──────┘
+ *
+ * `epoch` counts the runs, and is the fencing token of the last. A final status has an outcome and never
+ * changes.
+ */
+export type Execution = {
+  requestId: string;
+  attempt: number;
+  id: string;
+  forceError: boolean;
+  creationDate: string;
+  traceparent?: string | undefined;
+  status: ExecutionStatus;
+  epoch: number;
+  lost: number;
+  /** Of a running execution: who runs it, and under which claim. */
+  workerId?: string | undefined;
+  claimId?: string | undefined;
+  cancelRequested: boolean;
+  outcome?: Outcome | undefined;
+  /** What must still be published: `executionMark(epoch)` or `outcomeMark`. */
+  mark?: string | undefined;
+};
+
+/** A run and how it ended. A queued execution that is cancelled has epoch 0 runs or more, and none is running. */
+export type Decided = Omit<RunRef, "epoch"> & { epoch: number; outcome: Outcome };

@@ -1,0 +1,122 @@
+import type { ExecutionRef, OutgoingRecord, RunRef } from "@sate/contracts";
+import type { Decided, Execution, StoredRequest } from "./execution.ts";
+
+/**
+ * What requests-service needs from outside. Obligations of every port:
+ *
+ * - A promise resolves after the write is durable, and rejects with `Unavailable` when that is not certain:
+ *   the write may then have happened. So every write can be repeated.
+ * - No call takes longer than its adapter's deadline.
+ * - A batch is not a transaction: each of its items succeeds or fails alone.
+ */
+
+/** A database or broker did not answer, or not in time. `message` is fit for any reader. */
+export class Unavailable extends Error {
+  override name = "Unavailable";
+}
+
+export type Store = {
+  requests: Requests;
+  executions: Executions;
+  runs: Runs;
+  workers: Workers;
+  outbox: Outbox;
+  /** Makes what the database needs (keys, indexes), and may be repeated. Rejects while it is away. */
+  open(): Promise<void>;
+  /** Resolves if the database answers. */
+  ping(): Promise<void>;
+  /** Safe before open, and twice. Later calls reject. */
+  close(): Promise<void>;
+};
+
+export type Requests = {
+  /** Stores those whose id is free. The answer has, for each, what is now stored under its id. */
+  insert(requests: StoredRequest[]): Promise<StoredRequest[]>;
+  get(ids: string[]): Promise<Map<string, StoredRequest>>;
+  /** Newest first by id, those below `before`. */
+  list(page: { limit: number; before?: string | undefined }): Promise<StoredRequest[]>;
+};
+
+export type Executions = {
+  /** All executions of these requests, oldest attempt first. Reads what was acknowledged before the call. */
+  ofRequests(requestIds: string[]): Promise<Map<string, Execution[]>>;
+  /**
+   * Stores each, together with its outbox mark, if its (request, attempt) is free: of any number of
+   * contenders exactly one gets `true`.
+   */
+  insert(executions: Execution[]): Promise<boolean[]>;
+  get(refs: { requestId: string; attempt: number }[]): Promise<Execution[]>;
+  /** A page of one request's executions, oldest attempt first. */
+  list(page: { requestId: string; afterAttempt: number; limit: number }): Promise<Execution[]>;
+  /**
+   * Queued → cancelled with this outcome, or running → asked to cancel: whichever it is. Nothing happens to
+   * one that has ended.
+   */
+  cancel(ref: ExecutionRef, decided: Decided): Promise<void>;
+};
+
+export type Claim = { workerId: string; claimId: string };
+
+export type Runs = {
+  /**
+   * Queued → running, epoch + 1, for this worker and claim; its outbox mark is cleared: it was heard. The
+   * answer has what this very claim holds, so that a repetition answers the same, until the run ends.
+   */
+  claim(claim: Claim, refs: ExecutionRef[]): Promise<Execution[]>;
+  /** Keys of queued executions, lowest first. */
+  queued(limit: number): Promise<ExecutionRef[]>;
+  /** Running with this epoch → the outcome, with an outbox mark. `true` if it is stored, now or by an earlier call with the same result id. */
+  finish(runs: Decided[]): Promise<boolean[]>;
+  /**
+   * Running with this epoch → queued, with an outbox mark for that. `countLost` charges it one loss. The
+   * answer says for each whether it happened.
+   */
+  requeue(runs: RunRef[], countLost: boolean): Promise<boolean[]>;
+  /** Running executions, by key, those above `after`; of one worker or of all. */
+  running(page: {
+    workerId?: string;
+    after?: string | undefined;
+    limit: number;
+  }): Promise<Execution[]>;
+};
+
+export type Worker = { workerId: string; beats: number; givenUp: boolean };
+
+export type Workers = {
+  /** Idempotent; does nothing to a worker that is known. */
+  register(workerId: string): Promise<void>;
+  /** One more beat; `false` if the worker is unknown or given up. */
+  beat(workerId: string): Promise<boolean>;
+  get(workerIds: string[]): Promise<Worker[]>;
+  /** Every worker, by id, those above `after`. */
+  list(page: { after?: string | undefined; limit: number }): Promise<Worker[]>;
+  /**
+   * Gives the worker up for good. With `beats`, only if its count is still that. `true` if it is given up
+   * now, by this call or an earlier one, or unknown.
+   */
+  giveUp(workerId: string, beats?: number): Promise<boolean>;
+  /** Forgets workers that are given up: an unknown worker is as good as one that was given up. */
+  forget(workerIds: string[]): Promise<void>;
+};
+
+export type Marked = { execution: Execution; mark: string };
+
+export type Outbox = {
+  /** Executions with an outbox mark, by key, those above `after`. */
+  marked(page: { after?: string | undefined; limit: number }): Promise<Marked[]>;
+  /** Clears exactly these marks; a newer mark on the same execution stays. */
+  clear(published: { requestId: string; attempt: number; mark: string }[]): Promise<void>;
+};
+
+/** Publishes records durably: acknowledged by the broker when it resolves. All or nothing is not promised; repeating is safe for readers. */
+export type Publisher = {
+  publish(records: OutgoingRecord[]): Promise<void>;
+  /** Resolves when the broker answers and the topics are there. */
+  open(): Promise<void>;
+  ping(): Promise<void>;
+  /** Safe before open, and twice. */
+  close(): Promise<void>;
+};
+
+/** Wall clock, epoch ms: only for dates that people read. */
+export type Clock = () => number;
