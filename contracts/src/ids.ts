@@ -1,4 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
+import { limits } from "./limits.ts";
 
 /** Lower-case UUID text, as RFC 9562 says it is written. A `pattern`, because `format: "uuid"` is unknown where Elysia is not loaded. */
 export const uuidPattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
@@ -11,7 +12,7 @@ export const Traceparent = Type.String({ pattern: traceparentPattern, maxLength:
 
 /** The key of an execution, and of its result, in both databases. Attempts of a request are dense: 1, 2, 3, … */
 export const ExecutionKey = Type.Object(
-  { request_id: Uuid, attempt: Type.Integer({ minimum: 1, maximum: 999_999 }) },
+  { request_id: Uuid, attempt: Type.Integer({ minimum: 1, maximum: limits.attemptMax }) },
   { additionalProperties: true },
 );
 export type ExecutionKey = Static<typeof ExecutionKey>;

@@ -13,7 +13,7 @@ export const limits = {
   pageDefault: 20,
   pageMax: 100,
   /** Items of one internal batch, and the body that carries it. */
-  batchItemsMax: 256,
+  batchItemsMax: 128,
   batchBytesMax: 8 * 1024 * 1024,
   internalBodyBytesMax: 64 * 1024 * 1024,
   /** Executions that one claim may ask for or be given. */
@@ -21,7 +21,7 @@ export const limits = {
   /** Runs that one worker may hold: its heartbeat answer lists them all. */
   workerRunsMax: 1_024,
   /** Attempts of one request. */
-  attemptMax: 999_999,
+  attemptMax: 1_000,
   /** A record on any topic but the dead letter queue, and on the dead letter queue, which carries the bytes of any record and where it came from. */
   recordBytesMax: 8 * 1024 * 1024,
   deadLetterBytesMax: 16 * 1024 * 1024,

@@ -42,14 +42,6 @@ export const Settings = Type.Object({
   ),
 });
 
-/** What the core of the service needs of it; standalone makes its own. */
-export type Config = {
-  serviceToken: string;
-  leaseMs: number;
-  lostMax: number;
-  /** Nobody else can be alive on this database, so what runs at start was left by a crash and is queued at once. */
-  exclusive: boolean;
-};
 
 export type Loaded<T> = { kind: "loaded"; settings: T } | { kind: "wrong"; problems: string[] };
 

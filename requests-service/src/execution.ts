@@ -8,6 +8,9 @@ export type StoredRequest = {
   creationDate: string;
 };
 
+/** The key of an execution. Pages are in the order of keys: by request, then by attempt. */
+export type Key = { requestId: string; attempt: number };
+
 /**
  * An execution as it is stored: one document, changed only by conditional single-document writes.
  *
@@ -18,9 +21,7 @@ export type StoredRequest = {
  * `epoch` counts the runs, and is the fencing token of the last. A final status has an outcome and never
  * changes.
  */
-export type Execution = {
-  requestId: string;
-  attempt: number;
+export type Execution = Key & {
   id: string;
   forceError: boolean;
   creationDate: string;
@@ -37,5 +38,5 @@ export type Execution = {
   mark?: string | undefined;
 };
 
-/** A run and how it ended. A queued execution that is cancelled has epoch 0 runs or more, and none is running. */
-export type Decided = Omit<RunRef, "epoch"> & { epoch: number; outcome: Outcome };
+/** How a run ended. `lost` is given where the loss of this run is what ended it: the number of lost runs. */
+export type Decided = RunRef & { outcome: Outcome; lost?: number };

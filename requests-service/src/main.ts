@@ -19,8 +19,14 @@ const counters = createCounters();
 const service = createRequestsService(
   {
     store: mongoStore({ url: settings.REQUESTS_MONGO_URL, counters }),
-    publisher: kafkaPublisher({ brokers: settings.KAFKA_BROKERS.split(","), counters, log }),
+    publisher: kafkaPublisher({
+      brokers: settings.KAFKA_BROKERS.split(","),
+      clientId: "requests-service",
+      counters,
+      log,
+    }),
     clock: Date.now,
+    newId: () => Bun.randomUUIDv7(),
     log,
     counters,
     fatal: (what, error) => {

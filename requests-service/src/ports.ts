@@ -1,5 +1,5 @@
-import type { ExecutionRef, OutgoingRecord, RunRef } from "@sate/contracts";
-import type { Decided, Execution, StoredRequest } from "./execution.ts";
+import type { ExecutionRef, Outcome, OutgoingRecord, RunRef } from "@sate/contracts";
+import type { Decided, Execution, Key, StoredRequest } from "./execution.ts";
 
 /**
  * What requests-service needs from outside. Obligations of every port:
@@ -45,14 +45,14 @@ export type Executions = {
    * contenders exactly one gets `true`.
    */
   insert(executions: Execution[]): Promise<boolean[]>;
-  get(refs: { requestId: string; attempt: number }[]): Promise<Execution[]>;
+  get(keys: Key[]): Promise<Execution[]>;
   /** A page of one request's executions, oldest attempt first. */
   list(page: { requestId: string; afterAttempt: number; limit: number }): Promise<Execution[]>;
   /**
    * Queued → cancelled with this outcome, or running → asked to cancel: whichever it is. Nothing happens to
    * one that has ended.
    */
-  cancel(ref: ExecutionRef, decided: Decided): Promise<void>;
+  cancel(ref: ExecutionRef, outcome: Outcome): Promise<void>;
 };
 
 export type Claim = { workerId: string; claimId: string };
@@ -65,19 +65,18 @@ export type Runs = {
   claim(claim: Claim, refs: ExecutionRef[]): Promise<Execution[]>;
   /** Keys of queued executions, lowest first. */
   queued(limit: number): Promise<ExecutionRef[]>;
-  /** Running with this epoch → the outcome, with an outbox mark. `true` if it is stored, now or by an earlier call with the same result id. */
-  finish(runs: Decided[]): Promise<boolean[]>;
   /**
-   * Running with this epoch → queued, with an outbox mark for that. `countLost` charges it one loss. The
-   * answer says for each whether it happened.
+   * Running with this epoch → the outcome, with an outbox mark. `stored` now, or by an earlier call with the
+   * same result id; `refused` if the run is not the last or the execution ended otherwise.
    */
-  requeue(runs: RunRef[], countLost: boolean): Promise<boolean[]>;
+  finish(runs: Decided[]): Promise<("stored" | "refused" | "unknown")[]>;
+  /**
+   * Running with this epoch, and nobody asked to cancel it → queued, with an outbox mark for that; `isLost`
+   * charges it one loss. The answer says for each whether it is queued, now or by an earlier call.
+   */
+  requeue(runs: RunRef[], isLost: boolean): Promise<boolean[]>;
   /** Running executions, by key, those above `after`; of one worker or of all. */
-  running(page: {
-    workerId?: string;
-    after?: string | undefined;
-    limit: number;
-  }): Promise<Execution[]>;
+  running(page: { workerId?: string; after?: Key | undefined; limit: number }): Promise<Execution[]>;
 };
 
 export type Worker = { workerId: string; beats: number; givenUp: boolean };
@@ -99,13 +98,11 @@ export type Workers = {
   forget(workerIds: string[]): Promise<void>;
 };
 
-export type Marked = { execution: Execution; mark: string };
-
 export type Outbox = {
   /** Executions with an outbox mark, by key, those above `after`. */
-  marked(page: { after?: string | undefined; limit: number }): Promise<Marked[]>;
+  marked(page: { after?: Key | undefined; limit: number }): Promise<Execution[]>;
   /** Clears exactly these marks; a newer mark on the same execution stays. */
-  clear(published: { requestId: string; attempt: number; mark: string }[]): Promise<void>;
+  clear(published: (Key & { mark: string })[]): Promise<void>;
 };
 
 /** Publishes records durably: acknowledged by the broker when it resolves. All or nothing is not promised; repeating is safe for readers. */

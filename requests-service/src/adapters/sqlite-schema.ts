@@ -1,0 +1,92 @@
+import type { ExecutionStatus } from "@sate/contracts";
+import type { Execution, StoredRequest } from "../execution.ts";
+import { joinedOutcome } from "./stored-outcome.ts";
+
+/** The tables of the Requests DB in SQLite: the columns are the fields of the MongoDB documents. */
+export const schema = `
+  CREATE TABLE IF NOT EXISTS requests (
+    id TEXT PRIMARY KEY NOT NULL,
+    payload TEXT NOT NULL,
+    processor TEXT,
+    creation_date TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE IF NOT EXISTS executions (
+    request_id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    force_error INTEGER NOT NULL,
+    creation_date TEXT NOT NULL,
+    traceparent TEXT,
+    status TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    lost INTEGER NOT NULL,
+    cancel_requested INTEGER NOT NULL,
+    worker_id TEXT,
+    claim_id TEXT,
+    result_id TEXT,
+    outcome TEXT,
+    outputs TEXT,
+    mark TEXT,
+    PRIMARY KEY (request_id, attempt)
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS queued_executions ON executions (request_id, attempt) WHERE status = 'queued';
+  CREATE INDEX IF NOT EXISTS running_executions ON executions (request_id, attempt) WHERE status = 'running';
+  CREATE INDEX IF NOT EXISTS marked_executions ON executions (request_id, attempt) WHERE mark IS NOT NULL;
+
+  CREATE TABLE IF NOT EXISTS workers (
+    id TEXT PRIMARY KEY NOT NULL,
+    beats INTEGER NOT NULL,
+    given_up INTEGER NOT NULL
+  ) STRICT;
+`;
+
+/** All but the outputs, which are large and seldom of use. */
+export const executionColumns =
+  "request_id, attempt, id, force_error, creation_date, traceparent, status, epoch, lost, cancel_requested, worker_id, claim_id, result_id, outcome, mark";
+
+export type RequestRow = { id: string; payload: string; processor: string | null; creation_date: string };
+
+export type ExecutionRow = {
+  request_id: string;
+  attempt: number;
+  id: string;
+  force_error: number;
+  creation_date: string;
+  traceparent: string | null;
+  status: ExecutionStatus;
+  epoch: number;
+  lost: number;
+  cancel_requested: number;
+  worker_id: string | null;
+  claim_id: string | null;
+  result_id: string | null;
+  outcome: string | null;
+  outputs?: string | null;
+  mark: string | null;
+};
+
+export type WorkerRow = { id: string; beats: number; given_up: number };
+
+export function requestOf({ id, payload, processor, creation_date }: RequestRow): StoredRequest {
+  return { id, payloadJson: payload, processor: processor ?? undefined, creationDate: creation_date };
+}
+
+export function executionOf(row: ExecutionRow): Execution {
+  return {
+    requestId: row.request_id,
+    attempt: row.attempt,
+    id: row.id,
+    forceError: row.force_error === 1,
+    creationDate: row.creation_date,
+    traceparent: row.traceparent ?? undefined,
+    status: row.status,
+    epoch: row.epoch,
+    lost: row.lost,
+    workerId: row.worker_id ?? undefined,
+    claimId: row.claim_id ?? undefined,
+    cancelRequested: row.cancel_requested === 1,
+    outcome: row.outcome === null ? undefined : joinedOutcome(row.outcome, row.outputs),
+    mark: row.mark ?? undefined,
+  };
+}

@@ -1,0 +1,323 @@
+import { executionKey, executionMark, outcomeMark } from "@sate/contracts";
+import { type AnyBulkWriteOperation, type Document, MongoBulkWriteError, MongoClient } from "mongodb";
+import type { Counters } from "../counters.ts";
+import type { Execution, Key, StoredRequest } from "../execution.ts";
+import { type Store, Unavailable, type Worker } from "../ports.ts";
+import {
+  type ExecutionDocument,
+  executionDocument,
+  executionOf,
+  outcomeFields,
+  type RequestDocument,
+  requestDocument,
+  requestOf,
+  type WorkerDocument,
+  workerOf,
+} from "./mongo-documents.ts";
+
+export type MongoStoreOptions = { url: string; counters: Counters; deadlineMs?: number };
+
+/** Attempts of a request are dense, so they are found by their keys: these many at first, then more. */
+const attemptsAtFirst = 4;
+const attemptsAtMost = 128;
+
+/**
+ * A `Store` on MongoDB, or anything that speaks its protocol: single-document conditional updates, unique
+ * keys, and nothing else. Writes are acknowledged by the majority and journaled.
+ */
+export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOptions): Store {
+  const client = new MongoClient(url, {
+    timeoutMS: deadlineMs,
+    serverSelectionTimeoutMS: Math.min(3_000, deadlineMs),
+    connectTimeoutMS: Math.min(3_000, deadlineMs),
+    maxPoolSize: 32,
+    retryWrites: false,
+    retryReads: false,
+    writeConcern: { w: "majority", journal: true },
+    readPreference: "primary",
+    readConcern: { level: "majority" },
+    monitorCommands: true,
+    ignoreUndefined: true,
+  });
+  client.on("commandStarted", () => counters.add("mongo_commands"));
+  const db = client.db();
+  const requests = db.collection<RequestDocument>("requests");
+  const executions = db.collection<ExecutionDocument>("executions");
+  const workers = db.collection<WorkerDocument>("workers");
+
+  async function byKeys(keys: string[], projection?: Document): Promise<ExecutionDocument[]> {
+    if (keys.length === 0) return [];
+    return executions.find({ _id: { $in: keys } }, { ...(projection && { projection }) }).toArray();
+  }
+
+  return {
+    requests: {
+      insert: guarded(async (wanted) => {
+        if (wanted.length === 0) return [];
+        const taken = await insertFree(requests, wanted.map(requestDocument));
+        if (taken.size === 0) return wanted;
+        const ids = [...taken].map((index) => (wanted[index] as StoredRequest).id);
+        const stored = await requests.find({ _id: { $in: ids } }).toArray();
+        const byId = new Map(stored.map((document) => [document._id, requestOf(document)]));
+        return wanted.map((request, index) => (taken.has(index) ? (byId.get(request.id) ?? request) : request));
+      }),
+      get: guarded(async (ids) => {
+        const found = await requests.find({ _id: { $in: ids } }).toArray();
+        return new Map(found.map((document) => [document._id, requestOf(document)]));
+      }),
+      list: guarded(async ({ limit, before }) => {
+        const filter = before === undefined ? {} : { _id: { $lt: before } };
+        return (await requests.find(filter).sort({ _id: -1 }).limit(limit).toArray()).map(requestOf);
+      }),
+    },
+
+    executions: {
+      ofRequests: guarded(async (requestIds) => {
+        const found = new Map<string, Execution[]>(requestIds.map((id) => [id, []]));
+        let open = requestIds;
+        let from = 1;
+        let count = attemptsAtFirst;
+        while (open.length > 0) {
+          const keys = open.flatMap((id) => keysOf(id, from, count));
+          for (const document of await byKeys(keys, { outputs: 0 })) {
+            found.get(document.request_id)?.push(executionOf(document));
+          }
+          from += count;
+          open = open.filter((id) => found.get(id)?.length === from - 1);
+          count = Math.min(count * 2, attemptsAtMost);
+        }
+        for (const list of found.values()) list.sort((a, b) => a.attempt - b.attempt);
+        return found;
+      }),
+      insert: guarded(async (wanted) => {
+        if (wanted.length === 0) return [];
+        const taken = await insertFree(executions, wanted.map(executionDocument));
+        return wanted.map((_, index) => !taken.has(index));
+      }),
+      get: guarded(async (keys) => (await byKeys(keys.map(keyOf))).map(executionOf)),
+      list: guarded(async ({ requestId, afterAttempt, limit }) => {
+        const keys = keysOf(requestId, afterAttempt + 1, limit);
+        const found = (await byKeys(keys, { outputs: 0 })).map(executionOf);
+        return found.sort((a, b) => a.attempt - b.attempt);
+      }),
+      cancel: guarded(async ({ request_id, attempt, execution_id }, outcome) => {
+        const _id = executionKey(request_id, attempt);
+        const { matchedCount } = await executions.updateOne(
+          { _id, id: execution_id, status: "queued" },
+          { $set: { ...outcomeFields(outcome), mark: outcomeMark } },
+        );
+        if (matchedCount > 0) return;
+        await executions.updateOne(
+          { _id, id: execution_id, status: "running" },
+          { $set: { cancel_requested: true } },
+        );
+      }),
+    },
+
+    runs: {
+      claim: guarded(async ({ workerId, claimId }, refs) => {
+        const keys = refs.map(({ request_id, attempt }) => executionKey(request_id, attempt));
+        // Ids of executions are unique, so the two lists together match exactly the pairs.
+        const ids = refs.map(({ execution_id }) => execution_id);
+        await executions.updateMany(
+          { _id: { $in: keys }, id: { $in: ids }, status: "queued" },
+          {
+            $set: { status: "running", worker_id: workerId, claim_id: claimId, cancel_requested: false },
+            $inc: { epoch: 1 },
+            $unset: { mark: "" },
+          },
+        );
+        const held = await executions
+          .find({ _id: { $in: keys }, status: "running", worker_id: workerId, claim_id: claimId })
+          .toArray();
+        return held.map(executionOf);
+      }),
+      queued: guarded(async (limit) => {
+        const found = await executions
+          .find({ status: "queued" }, { projection: { request_id: 1, attempt: 1, id: 1 } })
+          .sort({ _id: 1 })
+          .limit(limit)
+          .toArray();
+        return found.map(({ request_id, attempt, id }) => ({ request_id, attempt, execution_id: id }));
+      }),
+      finish: guarded(async (decided) => {
+        if (decided.length === 0) return [];
+        const { matchedCount } = await executions.bulkWrite(
+          decided.map(({ request_id, attempt, execution_id, epoch, outcome, lost }) => {
+            return conditional(
+              { _id: executionKey(request_id, attempt), id: execution_id, status: "running", epoch },
+              {
+                $set: {
+                  ...outcomeFields(outcome),
+                  ...(lost !== undefined && { lost }),
+                  mark: outcomeMark,
+                },
+                $unset: { worker_id: "", claim_id: "" },
+              },
+            );
+          }),
+          { ordered: false },
+        );
+        if (matchedCount === decided.length) return decided.map(() => "stored" as const);
+        const now = await byKeys(decided.map(refKey), { outputs: 0 });
+        const byId = new Map(now.map((document) => [document.id, document]));
+        return decided.map(({ execution_id, outcome }) => {
+          const document = byId.get(execution_id);
+          if (!document) return "unknown";
+          return document.result_id === outcome.result_id ? "stored" : "refused";
+        });
+      }),
+      requeue: guarded(async (runs, isLost) => {
+        if (runs.length === 0) return [];
+        const { matchedCount } = await executions.bulkWrite(
+          runs.map(({ request_id, attempt, execution_id, epoch }) => {
+            return conditional(
+              {
+                _id: executionKey(request_id, attempt),
+                id: execution_id,
+                status: "running",
+                epoch,
+                cancel_requested: false,
+              },
+              {
+                $set: { status: "queued", mark: executionMark(epoch) },
+                $inc: { lost: isLost ? 1 : 0 },
+                $unset: { worker_id: "", claim_id: "" },
+              },
+            );
+          }),
+          { ordered: false },
+        );
+        if (matchedCount === runs.length) return runs.map(() => true);
+        const now = await byKeys(runs.map(refKey), { outputs: 0 });
+        const byId = new Map(now.map((document) => [document.id, document]));
+        return runs.map(({ execution_id, epoch }) => {
+          const document = byId.get(execution_id);
+          return document?.status === "queued" && document.epoch === epoch;
+        });
+      }),
+      running: guarded(async ({ workerId, after, limit }) => {
+        const found = await executions
+          .find(
+            {
+              status: "running",
+              ...(workerId !== undefined && { worker_id: workerId }),
+              ...(after && { _id: { $gt: keyOf(after) } }),
+            },
+            { projection: { outputs: 0 } },
+          )
+          .sort({ _id: 1 })
+          .limit(limit)
+          .toArray();
+        return found.map(executionOf);
+      }),
+    },
+
+    workers: {
+      register: guarded(async (workerId) => {
+        await insertFree(workers, [{ _id: workerId, beats: 0, given_up: false }]);
+      }),
+      beat: guarded(async (workerId) => {
+        const { matchedCount } = await workers.updateOne(
+          { _id: workerId, given_up: false },
+          { $inc: { beats: 1 } },
+        );
+        return matchedCount > 0;
+      }),
+      get: guarded(async (ids): Promise<Worker[]> => {
+        return (await workers.find({ _id: { $in: ids } }).toArray()).map(workerOf);
+      }),
+      list: guarded(async ({ after, limit }) => {
+        const filter = after === undefined ? {} : { _id: { $gt: after } };
+        return (await workers.find(filter).sort({ _id: 1 }).limit(limit).toArray()).map(workerOf);
+      }),
+      giveUp: guarded(async (workerId, beats) => {
+        const { matchedCount } = await workers.updateOne(
+          { _id: workerId, given_up: false, ...(beats !== undefined && { beats }) },
+          { $set: { given_up: true } },
+        );
+        if (matchedCount > 0) return true;
+        const worker = await workers.findOne({ _id: workerId });
+        return worker === null || worker.given_up;
+      }),
+      forget: guarded(async (ids) => {
+        await workers.deleteMany({ _id: { $in: ids }, given_up: true });
+      }),
+    },
+
+    outbox: {
+      marked: guarded(async ({ after, limit }) => {
+        const found = await executions
+          .find({ mark: { $exists: true }, ...(after && { _id: { $gt: keyOf(after) } }) })
+          .sort({ _id: 1 })
+          .limit(limit)
+          .toArray();
+        return found.map(executionOf);
+      }),
+      clear: guarded(async (published) => {
+        // One command for each kind of mark: nearly always one or two.
+        const byMark = Map.groupBy(published, ({ mark }) => mark);
+        for (const [mark, group] of byMark) {
+          await executions.updateMany({ _id: { $in: group.map(keyOf) }, mark }, { $unset: { mark: "" } });
+        }
+      }),
+    },
+
+    open: guarded(async () => {
+      await client.connect();
+      await executions.createIndex({ status: 1, _id: 1 });
+      await executions.createIndex({ status: 1, worker_id: 1, _id: 1 });
+      await executions.createIndex({ mark: 1, _id: 1 }, { sparse: true });
+    }),
+    ping: guarded(async () => {
+      await db.command({ ping: 1 });
+    }),
+    close: () => client.close(),
+  };
+}
+
+/** Every failure of the driver becomes `Unavailable`: its own messages may hold addresses and passwords. */
+function guarded<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
+  return async (...args) => {
+    try {
+      return await call(...args);
+    } catch (cause) {
+      throw new Unavailable("The Requests DB did not answer, or not in time.", { cause });
+    }
+  };
+}
+
+const duplicateKey = 11_000;
+
+/** Inserts those whose key is free; answers the places of the others. */
+async function insertFree<D extends { _id: string }>(
+  collection: { insertMany(documents: never[], options: { ordered: false }): Promise<unknown> },
+  documents: D[],
+): Promise<Set<number>> {
+  try {
+    await collection.insertMany(documents as never[], { ordered: false });
+    return new Set();
+  } catch (error) {
+    if (!(error instanceof MongoBulkWriteError)) throw error;
+    const failures = [error.writeErrors].flat();
+    if (failures.some(({ code }) => code !== duplicateKey)) throw error;
+    if (error.result.getWriteConcernError()) throw error;
+    return new Set(failures.map(({ index }) => index));
+  }
+}
+
+function conditional(filter: Document, update: Document): AnyBulkWriteOperation<ExecutionDocument> {
+  return { updateOne: { filter, update } };
+}
+
+function keyOf({ requestId, attempt }: Key): string {
+  return executionKey(requestId, attempt);
+}
+
+function refKey({ request_id, attempt }: { request_id: string; attempt: number }): string {
+  return executionKey(request_id, attempt);
+}
+
+function keysOf(requestId: string, from: number, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => executionKey(requestId, from + index));
+}

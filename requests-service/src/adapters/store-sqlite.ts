@@ -1,0 +1,302 @@
+import { Database } from "bun:sqlite";
+import { executionMark, outcomeMark } from "@sate/contracts";
+import type { Counters } from "../counters.ts";
+import type { Execution, Key } from "../execution.ts";
+import { type Store, Unavailable, type Worker } from "../ports.ts";
+import { type GroupCommit, groupCommit } from "./group-commit.ts";
+import {
+  type ExecutionRow,
+  executionColumns,
+  executionOf,
+  type RequestRow,
+  requestOf,
+  schema,
+  type WorkerRow,
+} from "./sqlite-schema.ts";
+import { splitOutcome } from "./stored-outcome.ts";
+
+export type SqliteStoreOptions = { path: string; counters: Counters };
+
+/**
+ * A `Store` on SQLite, for one process that is alone on the file. Write-ahead log, an fsync at every commit,
+ * and one commit for all writes of a turn of the event loop.
+ */
+export function sqliteStore({ path, counters }: SqliteStoreOptions): Store {
+  let opened: { db: Database; writer: GroupCommit } | null = null;
+  let isClosed = false;
+
+  function open(): { db: Database; writer: GroupCommit } {
+    if (isClosed) throw new Error("the store is closed");
+    if (opened) return opened;
+    const db = new Database(path, { create: true, strict: true });
+    db.run("PRAGMA journal_mode = WAL");
+    db.run("PRAGMA synchronous = FULL");
+    db.run("PRAGMA busy_timeout = 5000");
+    db.run(schema);
+    opened = { db, writer: groupCommit(db, () => counters.add("sqlite_commits")) };
+    return opened;
+  }
+
+  /** A read on the spot: what was acknowledged before is committed, so it is seen. */
+  function read<A extends unknown[], T>(query: (db: Database, ...args: A) => T): (...args: A) => Promise<T> {
+    return async (...args) => {
+      try {
+        return query(open().db, ...args);
+      } catch (cause) {
+        throw new Unavailable("The Requests DB cannot be read.", { cause });
+      }
+    };
+  }
+
+  /** A write in the next shared commit. */
+  function write<A extends unknown[], T>(change: (db: Database, ...args: A) => T): (...args: A) => Promise<T> {
+    return async (...args) => {
+      try {
+        const { db, writer } = open();
+        return await writer.write(() => change(db, ...args));
+      } catch (cause) {
+        throw new Unavailable("The Requests DB cannot be written.", { cause });
+      }
+    };
+  }
+
+  return {
+    requests: {
+      insert: write((db, wanted) => {
+        const insert = db.query(
+          "INSERT INTO requests (id, payload, processor, creation_date) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        );
+        const select = db.query<RequestRow, [string]>("SELECT * FROM requests WHERE id = ?");
+        return wanted.map((request) => {
+          const { id, payloadJson, processor, creationDate } = request;
+          const { changes } = insert.run(id, payloadJson, processor ?? null, creationDate);
+          return changes === 1 ? request : requestOf(select.get(id) as RequestRow);
+        });
+      }),
+      get: read((db, ids) => {
+        const select = db.query<RequestRow, [string]>("SELECT * FROM requests WHERE id = ?");
+        const rows = ids.flatMap((id) => select.get(id) ?? []);
+        return new Map(rows.map((row) => [row.id, requestOf(row)]));
+      }),
+      list: read((db, { limit, before }) => {
+        const rows = db
+          .query<RequestRow, [string, number]>("SELECT * FROM requests WHERE id < ? ORDER BY id DESC LIMIT ?")
+          .all(before ?? "~", limit);
+        return rows.map(requestOf);
+      }),
+    },
+
+    executions: {
+      ofRequests: read((db, requestIds) => {
+        const select = db.query<ExecutionRow, [string]>(
+          `SELECT ${executionColumns} FROM executions WHERE request_id = ? ORDER BY attempt`,
+        );
+        return new Map(requestIds.map((id) => [id, select.all(id).map(executionOf)]));
+      }),
+      insert: write((db, wanted) => {
+        const insert = db.query(
+          `INSERT INTO executions (request_id, attempt, id, force_error, creation_date, traceparent, status, epoch, lost, cancel_requested, mark)
+           VALUES ($requestId, $attempt, $id, $forceError, $creationDate, $traceparent, $status, $epoch, $lost, $cancelRequested, $mark)
+           ON CONFLICT DO NOTHING`,
+        );
+        return wanted.map((execution) => insert.run(parameters(execution)).changes === 1);
+      }),
+      get: read((db, keys) => {
+        const select = db.query<ExecutionRow, [string, number]>(
+          "SELECT * FROM executions WHERE request_id = ? AND attempt = ?",
+        );
+        return keys.flatMap(({ requestId, attempt }) => {
+          const row = select.get(requestId, attempt);
+          return row ? [executionOf(row)] : [];
+        });
+      }),
+      list: read((db, { requestId, afterAttempt, limit }) => {
+        const rows = db
+          .query<ExecutionRow, [string, number, number]>(
+            `SELECT ${executionColumns} FROM executions WHERE request_id = ? AND attempt > ? ORDER BY attempt LIMIT ?`,
+          )
+          .all(requestId, afterAttempt, limit);
+        return rows.map(executionOf);
+      }),
+      cancel: write((db, { request_id, attempt, execution_id }, outcome) => {
+        const { text } = splitOutcome(outcome);
+        const { changes } = db
+          .query(
+            `UPDATE executions SET status = ?, result_id = ?, outcome = ?, mark = ?
+             WHERE request_id = ? AND attempt = ? AND id = ? AND status = 'queued'`,
+          )
+          .run(outcome.status, outcome.result_id, text, outcomeMark, request_id, attempt, execution_id);
+        if (changes === 1) return;
+        db.query(
+          `UPDATE executions SET cancel_requested = 1
+           WHERE request_id = ? AND attempt = ? AND id = ? AND status = 'running'`,
+        ).run(request_id, attempt, execution_id);
+      }),
+    },
+
+    runs: {
+      claim: write((db, { workerId, claimId }, refs) => {
+        const update = db.query(
+          `UPDATE executions
+           SET status = 'running', epoch = epoch + 1, worker_id = ?, claim_id = ?, cancel_requested = 0, mark = NULL
+           WHERE request_id = ? AND attempt = ? AND id = ? AND status = 'queued'`,
+        );
+        const select = db.query<ExecutionRow, [string, number, string, string, string]>(
+          `SELECT ${executionColumns} FROM executions
+           WHERE request_id = ? AND attempt = ? AND id = ? AND status = 'running' AND worker_id = ? AND claim_id = ?`,
+        );
+        const held = new Map<string, Execution>();
+        for (const { request_id, attempt, execution_id } of refs) {
+          update.run(workerId, claimId, request_id, attempt, execution_id);
+          const row = select.get(request_id, attempt, execution_id, workerId, claimId);
+          if (row) held.set(row.id, executionOf(row));
+        }
+        return [...held.values()];
+      }),
+      queued: read((db, limit) => {
+        const rows = db
+          .query<{ request_id: string; attempt: number; id: string }, [number]>(
+            "SELECT request_id, attempt, id FROM executions WHERE status = 'queued' ORDER BY request_id, attempt LIMIT ?",
+          )
+          .all(limit);
+        return rows.map(({ request_id, attempt, id }) => ({ request_id, attempt, execution_id: id }));
+      }),
+      finish: write((db, decided) => {
+        const update = db.query(
+          `UPDATE executions
+           SET status = ?, result_id = ?, outcome = ?, outputs = ?, mark = ?, lost = coalesce(?, lost), worker_id = NULL, claim_id = NULL
+           WHERE request_id = ? AND attempt = ? AND id = ? AND status = 'running' AND epoch = ?`,
+        );
+        const select = db.query<{ result_id: string | null }, [string, number, string]>(
+          "SELECT result_id FROM executions WHERE request_id = ? AND attempt = ? AND id = ?",
+        );
+        return decided.map(({ request_id, attempt, execution_id, epoch, outcome, lost }) => {
+          const { text, outputs } = splitOutcome(outcome);
+          const { status, result_id } = outcome;
+          const key = [request_id, attempt, execution_id] as const;
+          const { changes } = update.run(status, result_id, text, outputs, outcomeMark, lost ?? null, ...key, epoch);
+          if (changes === 1) return "stored";
+          const row = select.get(...key);
+          if (!row) return "unknown";
+          return row.result_id === result_id ? "stored" : "refused";
+        });
+      }),
+      requeue: write((db, runs, isLost) => {
+        const update = db.query(
+          `UPDATE executions SET status = 'queued', mark = ?, lost = lost + ?, worker_id = NULL, claim_id = NULL
+           WHERE request_id = ? AND attempt = ? AND id = ? AND status = 'running' AND epoch = ? AND cancel_requested = 0`,
+        );
+        const select = db.query<{ status: string; epoch: number }, [string, number, string]>(
+          "SELECT status, epoch FROM executions WHERE request_id = ? AND attempt = ? AND id = ?",
+        );
+        return runs.map(({ request_id, attempt, execution_id, epoch }) => {
+          const key = [request_id, attempt, execution_id] as const;
+          const { changes } = update.run(executionMark(epoch), isLost ? 1 : 0, ...key, epoch);
+          if (changes === 1) return true;
+          const row = select.get(...key);
+          return row?.status === "queued" && row.epoch === epoch;
+        });
+      }),
+      running: read((db, { workerId, after, limit }) => {
+        const rows = db
+          .query<ExecutionRow, [string, number, string | null, number]>(
+            `SELECT ${executionColumns} FROM executions
+             WHERE status = 'running' AND (request_id, attempt) > (?1, ?2) AND (?3 IS NULL OR worker_id = ?3)
+             ORDER BY request_id, attempt LIMIT ?4`,
+          )
+          .all(...above(after), workerId ?? null, limit);
+        return rows.map(executionOf);
+      }),
+    },
+
+    workers: {
+      register: write((db, workerId) => {
+        db.query("INSERT INTO workers (id, beats, given_up) VALUES (?, 0, 0) ON CONFLICT DO NOTHING").run(workerId);
+      }),
+      beat: write((db, workerId) => {
+        const update = db.query("UPDATE workers SET beats = beats + 1 WHERE id = ? AND given_up = 0");
+        return update.run(workerId).changes === 1;
+      }),
+      get: read((db, ids): Worker[] => {
+        const select = db.query<WorkerRow, [string]>("SELECT * FROM workers WHERE id = ?");
+        return ids.flatMap((id) => select.get(id) ?? []).map(workerOf);
+      }),
+      list: read((db, { after, limit }) => {
+        const rows = db
+          .query<WorkerRow, [string, number]>("SELECT * FROM workers WHERE id > ? ORDER BY id LIMIT ?")
+          .all(after ?? "", limit);
+        return rows.map(workerOf);
+      }),
+      giveUp: write((db, workerId, beats) => {
+        const update = db.query(
+          "UPDATE workers SET given_up = 1 WHERE id = ?1 AND given_up = 0 AND (?2 IS NULL OR beats = ?2)",
+        );
+        if (update.run(workerId, beats ?? null).changes === 1) return true;
+        const row = db.query<WorkerRow, [string]>("SELECT * FROM workers WHERE id = ?").get(workerId);
+        return row === null || row.given_up === 1;
+      }),
+      forget: write((db, ids) => {
+        const remove = db.query("DELETE FROM workers WHERE id = ? AND given_up = 1");
+        for (const id of ids) remove.run(id);
+      }),
+    },
+
+    outbox: {
+      marked: read((db, { after, limit }) => {
+        const rows = db
+          .query<ExecutionRow, [string, number, number]>(
+            `SELECT * FROM executions WHERE mark IS NOT NULL AND (request_id, attempt) > (?, ?)
+             ORDER BY request_id, attempt LIMIT ?`,
+          )
+          .all(...above(after), limit);
+        return rows.map(executionOf);
+      }),
+      clear: write((db, published) => {
+        const update = db.query(
+          "UPDATE executions SET mark = NULL WHERE request_id = ? AND attempt = ? AND mark = ?",
+        );
+        for (const { requestId, attempt, mark } of published) update.run(requestId, attempt, mark);
+      }),
+    },
+
+    async open() {
+      try {
+        open();
+      } catch (cause) {
+        throw new Unavailable("The Requests DB cannot be opened.", { cause });
+      }
+    },
+    ping: read((db) => void db.query("SELECT 1").get()),
+    async close() {
+      isClosed = true;
+      opened?.writer.close();
+      opened?.db.close();
+      opened = null;
+    },
+  };
+}
+
+function above(after: Key | undefined): [string, number] {
+  return after ? [after.requestId, after.attempt] : ["", 0];
+}
+
+function workerOf({ id, beats, given_up }: WorkerRow): Worker {
+  return { workerId: id, beats, givenUp: given_up === 1 };
+}
+
+/** Of a new execution: it has no worker and no outcome. */
+function parameters(execution: Execution) {
+  return {
+    requestId: execution.requestId,
+    attempt: execution.attempt,
+    id: execution.id,
+    forceError: execution.forceError ? 1 : 0,
+    creationDate: execution.creationDate,
+    traceparent: execution.traceparent ?? null,
+    status: execution.status,
+    epoch: execution.epoch,
+    lost: execution.lost,
+    cancelRequested: execution.cancelRequested ? 1 : 0,
+    mark: execution.mark ?? null,
+  };
+}

@@ -1,0 +1,72 @@
+import { executionMark, outcomeMark } from "@sate/contracts";
+import type { Counters } from "./counters.ts";
+import { decideReturn, outcomeWithoutRun } from "./ending.ts";
+import type { Decided, Execution, StoredRequest } from "./execution.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Clock, Store } from "./ports.ts";
+import { runRefOf } from "./wire.ts";
+
+/**
+ * Puts running executions back that ended without an outcome, as `decideReturn` says. Conditional on their
+ * epochs: what has changed since it was read stays as it is. Answers how many it put back or ended.
+ */
+export type PutBack = (executions: Execution[], isLost: boolean) => Promise<number>;
+
+export function createPutBack(parts: {
+  store: Pick<Store, "runs" | "requests">;
+  outbox: Pick<Outbox, "wake">;
+  counters: Counters;
+  clock: Clock;
+  newId: () => string;
+  lostMax: number;
+}): PutBack {
+  const { store, outbox, counters, clock, newId, lostMax } = parts;
+
+  /** The mark is written; this only hurries. Without the payloads it is left to the sweep. */
+  async function wakeAll(executions: Execution[]): Promise<void> {
+    for (let at = 0; at < executions.length; at += 32) {
+      const chunk = executions.slice(at, at + 32);
+      const requests: Map<string, StoredRequest> = await store.requests.get(
+        chunk.map(({ requestId }) => requestId),
+      );
+      for (const execution of chunk) {
+        const request = requests.get(execution.requestId);
+        if (request) outbox.wake(execution, request);
+      }
+    }
+  }
+
+  return async (executions, isLost) => {
+    if (executions.length === 0) return 0;
+    const requeued: Execution[] = [];
+    const ended: { execution: Execution; decided: Decided }[] = [];
+    for (const execution of executions) {
+      const back = decideReturn(execution, isLost, lostMax);
+      if (back.kind === "requeue") {
+        requeued.push(execution);
+        continue;
+      }
+      const status = back.kind === "lost" ? "dead_lettered" : "cancelled";
+      const outcome = outcomeWithoutRun(status, back.error, { resultId: newId(), now: clock() });
+      const lost = isLost ? execution.lost + 1 : execution.lost;
+      ended.push({ execution, decided: { ...runRefOf(execution), outcome, lost } });
+    }
+    const wereRequeued =
+      requeued.length === 0 ? [] : await store.runs.requeue(requeued.map(runRefOf), isLost);
+    const wereEnded =
+      ended.length === 0 ? [] : await store.runs.finish(ended.map(({ decided }) => decided));
+    const woken: Execution[] = [];
+    requeued.forEach((execution, index) => {
+      if (!wereRequeued[index]) return;
+      const lost = execution.lost + (isLost ? 1 : 0);
+      woken.push({ ...execution, status: "queued", lost, mark: executionMark(execution.epoch) });
+    });
+    ended.forEach(({ execution, decided: { outcome } }, index) => {
+      if (wereEnded[index] !== "stored") return;
+      woken.push({ ...execution, status: outcome.status, outcome, mark: outcomeMark });
+    });
+    counters.add(isLost ? "runs_lost" : "runs_handed_back", woken.length);
+    await wakeAll(woken);
+    return woken.length;
+  };
+}
