@@ -148,7 +148,10 @@ export function readExecution(record: IncomingRecord): Reading<ExecutionRef> {
 
 /** The outcome of an execution, for the topic that its status belongs to. `failed_executions` also has the cancelled ones. */
 export function outcomeRecord(
-  run: Pick<Run, "request_id" | "attempt" | "execution_id" | "force_error" | "creation_date" | "payload_json"> & {
+  run: Pick<
+    Run,
+    "request_id" | "attempt" | "execution_id" | "force_error" | "creation_date" | "payload_json"
+  > & {
     traceparent?: string | undefined;
   },
   outcome: Outcome,

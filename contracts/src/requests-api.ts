@@ -246,10 +246,7 @@ export const requestsApi = {
   /** `claim_id` is new for every claim and the same in its repetitions, which then get the same runs. */
   claim: {
     path: "/internal/runs/claim",
-    body: Type.Object(
-      { ...worker, claim_id: Uuid, executions: batch(ExecutionRef, limits.claimMax) },
-      open,
-    ),
+    body: Type.Object({ ...worker, claim_id: Uuid, executions: batch(ExecutionRef, limits.claimMax) }, open),
     answer: Claimed,
   },
   /** Claims up to `limit` of whatever is queued: for a processor that has room and hears nothing. */

@@ -1,10 +1,11 @@
 import { timingSafeEqual } from "node:crypto";
 import { type ProblemName, problem, problemContentType, problems, type RequestsApi } from "@sate/contracts";
 import { Elysia } from "elysia";
-import { type Counters, metricsText } from "./counters.ts";
+import type { Counters } from "./counters.ts";
 import { errorFields, type Log } from "./log.ts";
 import { Unavailable } from "./ports.ts";
 import { commandRoutes } from "./routes/commands.ts";
+import { healthRoutes } from "./routes/health.ts";
 
 export type AppParts = {
   serviceToken: string;
@@ -33,16 +34,11 @@ export function createApp(commands: RequestsApi, { serviceToken, complaints, cou
     })
     .onRequest(({ request }) => {
       const { pathname } = new URL(request.url);
-      if (pathname === "/live" || pathname === "/ready") return;
+      if (pathname === "/live" || pathname === "/ready") return; // what orchestrators ask
       if (isAuthorized(request.headers.get("authorization"), serviceToken)) return;
       return refusal("unauthorized", "Send the service token: Authorization: Bearer <SERVICE_TOKEN>.");
     })
-    .get("/live", () => ({ live: true }))
-    .get("/ready", ({ status }) => {
-      const reasons = complaints();
-      return status(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons });
-    })
-    .get("/metrics", () => new Response(metricsText(counters.read())))
+    .use(healthRoutes({ complaints, counters }))
     .use(commandRoutes(commands));
 }
 

@@ -127,7 +127,11 @@ export function executionCommands(parts: {
   };
 }
 
-function openRequests(open: number[], wanted: NewExecution[], requests: Map<string, StoredRequest>): string[] {
+function openRequests(
+  open: number[],
+  wanted: NewExecution[],
+  requests: Map<string, StoredRequest>,
+): string[] {
   const ids = open.map((index) => (wanted[index] as NewExecution).request_id);
   return [...new Set(ids)].filter((id) => requests.has(id));
 }

@@ -1,5 +1,4 @@
-import { type Static, type TSchema, Type } from "@sinclair/typebox";
-import { Value } from "@sinclair/typebox/value";
+import { Type } from "@sinclair/typebox";
 import { logLevels } from "./log.ts";
 
 /** The environment of this service. `description` completes the sentence "<NAME> must be …". */
@@ -41,26 +40,3 @@ export const Settings = Type.Object({
     { default: "info", description: `one of ${logLevels.join(", ")}` },
   ),
 });
-
-
-export type Loaded<T> = { kind: "loaded"; settings: T } | { kind: "wrong"; problems: string[] };
-
-/** Reads the environment. Pure; names all mistakes at once, a sentence each, and repeats no value: it may be a secret. */
-export function loadConfig(env: Record<string, string | undefined>): Loaded<Static<typeof Settings>> {
-  const settings: Record<string, unknown> = {};
-  const problems: string[] = [];
-  for (const [name, schema] of Object.entries<TSchema>(Settings.properties)) {
-    const text = env[name]?.trim();
-    const value = text === undefined || text === "" ? schema.default : parsed(schema, text);
-    if (value === undefined) problems.push(`${name} is missing: it must be ${schema.description}.`);
-    else if (!Value.Check(schema, value)) problems.push(`${name} must be ${schema.description}.`);
-    settings[name] = value;
-  }
-  if (problems.length > 0) return { kind: "wrong", problems };
-  return { kind: "loaded", settings: settings as Static<typeof Settings> };
-}
-
-function parsed(schema: TSchema, text: string): unknown {
-  return schema.type === "integer" || schema.type === "number" ? Number(text) : text;
-}
-

@@ -4,7 +4,8 @@ import { executionCommands } from "./commands-executions.ts";
 import { requestCommands } from "./commands-requests.ts";
 import { runCommands } from "./commands-runs.ts";
 import type { Counters } from "./counters.ts";
-import { errorFields, type Log } from "./log.ts";
+import { createHealth } from "./health.ts";
+import type { Log } from "./log.ts";
 import { createLoop } from "./loop.ts";
 import { createOutbox } from "./outbox.ts";
 import type { Clock, Publisher, Store } from "./ports.ts";
@@ -38,7 +39,6 @@ const sweepsPerLease = 10;
 /** Marks of the outbox that two sweeps have seen are published by the second. */
 const outboxSweepMs = 2_000;
 const pingMs = 2_000;
-const retryMs = { first: 100, most: 5_000 };
 
 /**
  * The owner of the Requests DB. `commands` is its internal API as functions; `app` the same over HTTP.
@@ -48,7 +48,8 @@ const retryMs = { first: 100, most: 5_000 };
 export function createRequestsService(ports: Ports, config: Config) {
   const { store, publisher, clock, newId, log, counters, fatal } = ports;
   let state: "new" | "starting" | "running" | "stopped" = "new";
-  const ill = new Map<string, string>();
+  const stopping = new AbortController();
+  const health = createHealth(log);
 
   const outbox = createOutbox({ store, publisher, counters, log });
   const putBack = createPutBack({ store, outbox, counters, clock, newId, lostMax: config.lostMax });
@@ -59,46 +60,24 @@ export function createRequestsService(ports: Ports, config: Config) {
     ...runCommands({ store, putBack, counters }),
   };
 
-  /** An expected failure of a loop's turn is a complaint until the next turn that works. */
-  async function turn(name: string, work: () => Promise<void>, sentence: string): Promise<boolean> {
-    try {
-      await work();
-      if (ill.delete(name)) log.info("well again", { part: name });
-      return true;
-    } catch (error) {
-      if (!ill.has(name)) log.warn(sentence, errorFields(error));
-      ill.set(name, sentence);
-      return false;
-    }
-  }
-
   const sweepWorkersTurn = async () => {
     const work = () => sweepWorkers({ store, watch, putBack, counters, log });
-    if (!(await turn("worker sweep", work, "The Requests DB does not answer."))) watch.reset();
+    if (!(await health.turn("worker sweep", work, "The Requests DB does not answer."))) watch.reset();
   };
   const sweepOutboxTurn = async () => {
-    await turn("outbox sweep", outbox.sweep, "The outbox cannot be published.");
+    await health.turn("outbox sweep", outbox.sweep, "The outbox cannot be published.");
   };
   const pingTurn = async () => {
     await Promise.all([
-      turn("store", store.ping, "The Requests DB does not answer."),
-      turn("publisher", publisher.ping, "The broker does not answer."),
+      health.turn("store", store.ping, "The Requests DB does not answer."),
+      health.turn("publisher", publisher.ping, "The broker does not answer."),
     ]);
   };
   const loops = [
-    createLoop(config.leaseMs / sweepsPerLease, sweepWorkersTurn, (error) => fatal("the worker sweep", error)),
-    createLoop(outboxSweepMs, sweepOutboxTurn, (error) => fatal("the outbox sweep", error)),
-    createLoop(pingMs, pingTurn, (error) => fatal("the ping", error)),
-  ];
-
-  /** Tries until it works or the service stops. */
-  async function insist(name: string, work: () => Promise<void>, sentence: string): Promise<void> {
-    let pauseMs = retryMs.first;
-    while (state === "starting" && !(await turn(name, work, sentence))) {
-      await Bun.sleep(pauseMs * (0.5 + Math.random() / 2));
-      pauseMs = Math.min(pauseMs * 2, retryMs.most);
-    }
-  }
+    { name: "sweep of the workers", pauseMs: config.leaseMs / sweepsPerLease, turn: sweepWorkersTurn },
+    { name: "sweep of the outbox", pauseMs: outboxSweepMs, turn: sweepOutboxTurn },
+    { name: "ping of the dependencies", pauseMs: pingMs, turn: pingTurn },
+  ].map((loop) => createLoop({ ...loop, fatal }));
 
   return {
     commands,
@@ -110,19 +89,22 @@ export function createRequestsService(ports: Ports, config: Config) {
     async start(): Promise<void> {
       if (state !== "new") return;
       state = "starting";
-      await insist("store", store.open, "The Requests DB does not answer.");
+      const { signal } = stopping;
+      await health.insist("store", store.open, "The Requests DB does not answer.", signal);
       if (config.exclusive) {
-        await insist("recovery", () => recoverAll(store, putBack), "The Requests DB does not answer.");
+        const recover = () => recoverAll(store, putBack);
+        await health.insist("recovery", recover, "The Requests DB does not answer.", signal);
       }
       // Executions are accepted without the broker, so the loops run while it is waited for.
       if (state === "starting") for (const loop of loops) loop.start();
-      await insist("publisher", publisher.open, "The broker does not answer.");
+      await health.insist("publisher", publisher.open, "The broker does not answer.", signal);
       if (state === "starting") state = "running";
     },
 
     async stop(): Promise<void> {
       if (state === "stopped") return;
       state = "stopped";
+      stopping.abort();
       await Promise.all(loops.map((loop) => loop.stop()));
       await outbox.flush();
       await publisher.close();
@@ -131,8 +113,8 @@ export function createRequestsService(ports: Ports, config: Config) {
   };
 
   function complaints(): string[] {
-    if (state === "new" || state === "starting") return ["It is starting.", ...ill.values()];
     if (state === "stopped") return ["It is stopping."];
-    return [...new Set(ill.values())];
+    const all = [...health.complaints(), ...loops.flatMap((loop) => loop.complaint() ?? [])];
+    return state === "running" ? all : ["It is starting.", ...all];
   }
 }

@@ -1,27 +1,22 @@
 import { limits } from "@sate/contracts";
+import { kafkaClient } from "./adapters/kafka-client.ts";
 import { kafkaPublisher } from "./adapters/publisher-kafka.ts";
 import { mongoStore } from "./adapters/store-mongo.ts";
-import { loadConfig } from "./config.ts";
+import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { createRequestsService } from "./index.ts";
-import { createLog, errorFields } from "./log.ts";
+import { createLog } from "./log.ts";
+import { fatalExit, runService, settingsOrExit } from "./process.ts";
 
-const loaded = loadConfig(Bun.env);
-if (loaded.kind === "wrong") {
-  const log = createLog("requests-service", "info", console.error);
-  for (const problem of loaded.problems) log.error(problem);
-  process.exit(78); // EX_CONFIG of sysexits.h
-}
-const { settings } = loaded;
-const log = createLog("requests-service", settings.LOG_LEVEL, console.log);
+const name = "requests-service";
+const settings = settingsOrExit(name, Settings);
+const log = createLog(name, settings.LOG_LEVEL, console.log);
 const counters = createCounters();
 
 const service = createRequestsService(
   {
     store: mongoStore({ url: settings.REQUESTS_MONGO_URL, counters }),
-    publisher: kafkaPublisher({
-      brokers: settings.KAFKA_BROKERS.split(","),
-      clientId: "requests-service",
+    publisher: kafkaPublisher(kafkaClient({ brokers: settings.KAFKA_BROKERS, clientId: name, log }), {
       counters,
       log,
     }),
@@ -29,10 +24,7 @@ const service = createRequestsService(
     newId: () => Bun.randomUUIDv7(),
     log,
     counters,
-    fatal: (what, error) => {
-      log.error(`${what} ended unexpectedly; the process ends with it`, errorFields(error));
-      process.exit(1);
-    },
+    fatal: fatalExit(log),
   },
   {
     serviceToken: settings.SERVICE_TOKEN,
@@ -42,33 +34,10 @@ const service = createRequestsService(
   },
 );
 
-let isStopping = false;
-async function stop(signal: string): Promise<void> {
-  if (isStopping) return;
-  isStopping = true;
-  log.info("stopping", { signal });
-  setTimeout(() => {
-    log.error("the stop took too long");
-    process.exit(1);
-  }, settings.SHUTDOWN_SECONDS * 1_000).unref();
-  await service.stop();
-  await service.app.stop();
-  log.info("stopped");
-  process.exit(0);
-}
-process.on("SIGTERM", () => void stop("SIGTERM"));
-process.on("SIGINT", () => void stop("SIGINT"));
-process.on("unhandledRejection", (error) => {
-  log.error("unhandled rejection", errorFields(error));
-  process.exit(1);
-});
-
-// The door opens first, so that /live and /ready can be asked while the dependencies are still away.
-service.app.listen({
-  hostname: settings.HOST,
+await runService(service, {
+  log,
+  host: settings.HOST,
   port: settings.PORT,
-  maxRequestBodySize: limits.internalBodyBytesMax,
+  shutdownMs: settings.SHUTDOWN_SECONDS * 1_000,
+  bodyBytesMax: limits.internalBodyBytesMax,
 });
-log.info("listening", { url: `http://${settings.HOST}:${service.app.server?.port}` });
-await service.start();
-log.info("ready");

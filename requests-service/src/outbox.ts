@@ -41,7 +41,7 @@ export function createOutbox(parts: {
   log: Log;
 }): Outbox {
   const { store, publisher, counters, log } = parts;
-  let wakes: Wake[] = [];
+  const wakes: Wake[] = [];
   let publishing: Promise<void> | null = null;
   let cleared: Cleared[] = [];
   let clearTimer: ReturnType<typeof setTimeout> | null = null;

@@ -53,8 +53,7 @@ export function createPutBack(parts: {
     }
     const wereRequeued =
       requeued.length === 0 ? [] : await store.runs.requeue(requeued.map(runRefOf), isLost);
-    const wereEnded =
-      ended.length === 0 ? [] : await store.runs.finish(ended.map(({ decided }) => decided));
+    const wereEnded = ended.length === 0 ? [] : await store.runs.finish(ended.map(({ decided }) => decided));
     const woken: Execution[] = [];
     requeued.forEach((execution, index) => {
       if (!wereRequeued[index]) return;

@@ -59,7 +59,9 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
         const ids = [...taken].map((index) => (wanted[index] as StoredRequest).id);
         const stored = await requests.find({ _id: { $in: ids } }).toArray();
         const byId = new Map(stored.map((document) => [document._id, requestOf(document)]));
-        return wanted.map((request, index) => (taken.has(index) ? (byId.get(request.id) ?? request) : request));
+        return wanted.map((request, index) =>
+          taken.has(index) ? (byId.get(request.id) ?? request) : request,
+        );
       }),
       get: guarded(async (ids) => {
         const found = await requests.find({ _id: { $in: ids } }).toArray();

@@ -49,7 +49,9 @@ export function sqliteStore({ path, counters }: SqliteStoreOptions): Store {
   }
 
   /** A write in the next shared commit. */
-  function write<A extends unknown[], T>(change: (db: Database, ...args: A) => T): (...args: A) => Promise<T> {
+  function write<A extends unknown[], T>(
+    change: (db: Database, ...args: A) => T,
+  ): (...args: A) => Promise<T> {
     return async (...args) => {
       try {
         const { db, writer } = open();
@@ -174,7 +176,16 @@ export function sqliteStore({ path, counters }: SqliteStoreOptions): Store {
           const { text, outputs } = splitOutcome(outcome);
           const { status, result_id } = outcome;
           const key = [request_id, attempt, execution_id] as const;
-          const { changes } = update.run(status, result_id, text, outputs, outcomeMark, lost ?? null, ...key, epoch);
+          const { changes } = update.run(
+            status,
+            result_id,
+            text,
+            outputs,
+            outcomeMark,
+            lost ?? null,
+            ...key,
+            epoch,
+          );
           if (changes === 1) return "stored";
           const row = select.get(...key);
           if (!row) return "unknown";
@@ -211,7 +222,9 @@ export function sqliteStore({ path, counters }: SqliteStoreOptions): Store {
 
     workers: {
       register: write((db, workerId) => {
-        db.query("INSERT INTO workers (id, beats, given_up) VALUES (?, 0, 0) ON CONFLICT DO NOTHING").run(workerId);
+        db.query("INSERT INTO workers (id, beats, given_up) VALUES (?, 0, 0) ON CONFLICT DO NOTHING").run(
+          workerId,
+        );
       }),
       beat: write((db, workerId) => {
         const update = db.query("UPDATE workers SET beats = beats + 1 WHERE id = ? AND given_up = 0");

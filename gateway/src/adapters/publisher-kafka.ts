@@ -1,0 +1,119 @@
+import { limits, type OutgoingRecord, partitionsDefault, type Topic, topics } from "@sate/contracts";
+import { type Admin, type Kafka, Partitioners, type Producer } from "kafkajs";
+import type { Counters } from "../counters.ts";
+import { gather } from "../gather.ts";
+import { inTime } from "../in-time.ts";
+import type { Log } from "../log.ts";
+import { type Publisher, Unavailable } from "../ports.ts";
+
+export type KafkaPublisherOptions = {
+  counters: Counters;
+  log: Log;
+  /** Of topics that are not there yet. */
+  replicationFactor?: number;
+  /** For one call, whatever the broker does. */
+  deadlineMs?: number;
+};
+
+/** One produce request carries at most this: a broker counts its record limit over a whole batch. */
+const requestBytesMax = limits.recordBytesMax / 2;
+
+/**
+ * A `Publisher` on Kafka: acknowledged by all in-sync replicas when it resolves. One produce request at a
+ * time, filled with what has gathered while the last one was under way; a lone record leaves at once.
+ */
+export function kafkaPublisher(kafka: Kafka, options: KafkaPublisherOptions): Publisher {
+  const { counters, log, replicationFactor = 1, deadlineMs = 8_000 } = options;
+  const producer = kafka.producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+    allowAutoTopicCreation: false,
+  });
+  producer.on(producer.events.REQUEST, ({ payload }) => {
+    if (payload.apiName === "Produce") counters.add("produce_requests");
+  });
+  const admin = kafka.admin();
+  let isClosed = false;
+
+  const publishOne = gather<OutgoingRecord, void>(
+    async (records) => {
+      await inTime(send(producer, records), deadlineMs);
+      return [];
+    },
+    {
+      itemsMax: 2_000,
+      sizeMax: requestBytesMax,
+      sizeOf: ({ value }) => value?.length ?? 0,
+      waitingMax: 10_000,
+      full: () => new Unavailable("Too many records are waiting for the broker."),
+    },
+  );
+
+  return {
+    async open() {
+      try {
+        await inTime(producer.connect(), deadlineMs);
+        await inTime(admin.connect(), deadlineMs);
+        await inTime(makeTopics(admin, replicationFactor), deadlineMs);
+      } catch (cause) {
+        throw new Unavailable("The broker does not answer.", { cause });
+      }
+    },
+    async publish(records) {
+      if (isClosed) throw new Unavailable("The publisher is closed.");
+      try {
+        await Promise.all(records.map(publishOne));
+      } catch (cause) {
+        throw new Unavailable("The broker did not take the records.", { cause });
+      }
+    },
+    async ping() {
+      try {
+        await inTime(admin.describeCluster(), deadlineMs);
+      } catch (cause) {
+        throw new Unavailable("The broker does not answer.", { cause });
+      }
+    },
+    async close() {
+      if (isClosed) return;
+      isClosed = true;
+      for (const end of [() => producer.disconnect(), () => admin.disconnect()]) {
+        await inTime(end(), 2_000).catch(() => log.warn("a connection to the broker did not close in time"));
+      }
+    },
+  };
+}
+
+async function send(producer: Producer, records: OutgoingRecord[]): Promise<void> {
+  const byTopic = Map.groupBy(records, ({ topic }): Topic => topic);
+  await producer.sendBatch({
+    acks: -1,
+    timeout: 5_000,
+    topicMessages: [...byTopic].map(([topic, ofTopic]) => ({
+      topic,
+      messages: ofTopic.map(({ key, value, headers }) => ({ key: bytes(key), value: bytes(value), headers })),
+    })),
+  });
+}
+
+function bytes(value: string | Uint8Array | null): Buffer | null {
+  return value === null ? null : typeof value === "string" ? Buffer.from(value) : Buffer.from(value);
+}
+
+/** Makes those topics that are missing. A dead letter may carry the bytes of any record, and more. */
+async function makeTopics(admin: Admin, replicationFactor: number): Promise<void> {
+  await admin.createTopics({
+    waitForLeaders: true,
+    timeout: 5_000,
+    topics: Object.values(topics).map((topic) => ({
+      topic,
+      numPartitions: partitionsDefault,
+      replicationFactor,
+      configEntries: [
+        {
+          name: "max.message.bytes",
+          value: String(topic === topics.deadLetters ? limits.deadLetterBytesMax : limits.recordBytesMax),
+        },
+      ],
+    })),
+  });
+}
