@@ -1,0 +1,30 @@
+import { afterAll } from "bun:test";
+import { type System, startSystem } from "./system.ts";
+
+/**
+ * The one system that all scenarios of a run share, with whatever the earlier ones left in it: started at
+ * first use, stopped after the last test. `SYSTEM` says which: `standalone` (default) or `cluster`.
+ */
+let system: Promise<System> | null = null;
+
+export function sharedSystem(): Promise<System> {
+  system ??= startSystem(kind(), {
+    LEASE_SECONDS: "3",
+    MAX_FAILURES: "3",
+    PROCESSING_SECONDS: "0.05",
+    LOG_LEVEL: "error",
+    SERVICE_TOKEN: "e2e-token-of-the-services",
+    SCALE: "requests-service=2 processor=3 results-listener=2",
+  });
+  return system;
+}
+
+function kind(): System["kind"] {
+  const name = Bun.env.SYSTEM ?? "standalone";
+  if (name === "standalone" || name === "cluster") return name;
+  throw new Error("SYSTEM must be standalone or cluster");
+}
+
+afterAll(async () => {
+  if (system) await (await system).stop();
+});

@@ -1,0 +1,114 @@
+import { beforeAll, expect, test } from "bun:test";
+import { topics } from "@sate/contracts";
+import { type Client, createClient } from "../src/client.ts";
+import { sharedSystem } from "../src/shared-system.ts";
+import type { System } from "../src/system.ts";
+import { until } from "../src/until.ts";
+
+let system: System;
+let client: Client;
+beforeAll(async () => {
+  system = await sharedSystem();
+  client = createClient(system.url);
+}, 200_000);
+
+const ended = (requestId: string, executionId: string) =>
+  until("the execution has ended", 30_000, async () => {
+    const status = await client.status(requestId, executionId);
+    return status !== "queued" && status !== "running" && status;
+  });
+
+test("of 50 executions of one request at once one is created and 49 are refused with a link to it", async () => {
+  const requestId = await client.createRequest({ n: 50 });
+  const answers = await Promise.all(Array.from({ length: 50 }, () => client.execute(requestId)));
+  const created = answers.filter(({ status }) => status === 201);
+  expect(created).toHaveLength(1);
+  const refused = answers.filter(({ status }) => status === 409);
+  expect(refused).toHaveLength(49);
+  const executionId = created[0]?.json.id;
+  for (const { json, headers } of refused) {
+    expect(headers.get("content-type")).toContain("application/problem+json");
+    expect(["urn:sate:problem:execution-active", "urn:sate:problem:already-succeeded"]).toContain(json.type);
+    if (json.type.endsWith("active")) {
+      expect(json.execution_uri).toEndWith(`/requests/${requestId}/executions/${executionId}`);
+    }
+    expect(json.message).toBe(json.detail);
+  }
+  await ended(requestId, executionId);
+});
+
+test("the same in a loop over many requests while others end: never two active, never one after a success", async () => {
+  await Promise.all(
+    Array.from({ length: 20 }, async (_, number) => {
+      const requestId = await client.createRequest({ number });
+      let created = 0;
+      for (let turn = 0; turn < 40; turn++) {
+        const answers = await Promise.all(
+          Array.from({ length: 3 }, () => client.execute(requestId, { force_error: turn < 2 })),
+        );
+        const now = answers.filter(({ status }) => status === 201).length;
+        expect(now).toBeLessThanOrEqual(1);
+        created += now;
+        expect(answers.every(({ status }) => status === 201 || status === 409)).toBe(true);
+        const { executions } = (await client.get(`/requests/${requestId}/executions`)).json;
+        const active = executions.filter(({ status }: any) => status === "queued" || status === "running");
+        expect(active.length).toBeLessThanOrEqual(1);
+        if (executions.some(({ status }: any) => status === "succeeded")) break;
+      }
+      const { executions } = (await client.get(`/requests/${requestId}/executions`)).json;
+      expect(executions).toHaveLength(created);
+      expect(executions.map(({ attempt }: any) => attempt)).toEqual(
+        executions.map((_: any, at: number) => at + 1),
+      );
+    }),
+  );
+}, 120_000);
+
+test("a success is final", async () => {
+  const requestId = await client.createRequest("once");
+  const { json } = await client.execute(requestId);
+  expect(await ended(requestId, json.id)).toBe("succeeded");
+  const again = await client.execute(requestId);
+  expect(again.status).toBe(409);
+  expect(again.json.type).toBe("urn:sate:problem:already-succeeded");
+  expect(again.json.results_uri).toEndWith(`/requests/${requestId}/results`);
+});
+
+test("after three failures every attempt is refused and stands in the dead letter queue", async () => {
+  const requestId = await client.createRequest({ fails: true });
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    const { status, json } = await client.execute(requestId, { force_error: true });
+    expect(status).toBe(201);
+    expect(await ended(requestId, json.id)).toBe("failed");
+  }
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const refused = await client.execute(requestId);
+    expect(refused.status).toBe(409);
+    expect(refused.json).toMatchObject({
+      type: "urn:sate:problem:failures-exhausted",
+      failures: 3,
+      max_failures: 3,
+      results_uri: expect.stringContaining(`/requests/${requestId}/results`),
+    });
+  }
+  const letters = (await system.topics().read(topics.deadLetters)).filter(
+    ({ key }) => key?.toString() === requestId,
+  );
+  expect(letters).toHaveLength(2);
+  for (const { headers, value } of letters) {
+    expect(headers.reason).toBe("max_failures");
+    expect(JSON.parse(String(value))).toMatchObject({
+      processing_request: { id: requestId, payload: { fails: true } },
+    });
+  }
+}, 60_000);
+
+test("a queued or running execution can be cancelled, and that is its one outcome", async () => {
+  const requestId = await client.createRequest({ cancel: true });
+  const { json } = await client.execute(requestId);
+  const answer = await client.post(`/requests/${requestId}/executions/${json.id}/cancel`);
+  expect([200, 202, 409]).toContain(answer.status);
+  const status = await ended(requestId, json.id);
+  expect(status).toBe(answer.status === 409 ? "succeeded" : (status as string));
+  await until("it has its result", 30_000, async () => (await client.results(requestId)).length === 1);
+});

@@ -1,0 +1,110 @@
+import { beforeAll, expect, test } from "bun:test";
+import { type Client, createClient } from "../src/client.ts";
+import { sharedSystem } from "../src/shared-system.ts";
+import { until } from "../src/until.ts";
+
+/** The original's README, step by step, with exactly its fields. */
+
+const payload = {
+  message: "ping",
+  parameterA: "valueA",
+  parameterB: false,
+  parameterC: ["abc", "xyz"],
+  parameterD: { d1: 1, d2: 2 },
+};
+const date = expect.stringMatching(/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\.\d{6}$/);
+const id = expect.stringMatching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+
+let client: Client;
+beforeAll(async () => {
+  client = createClient((await sharedSystem()).url);
+}, 200_000);
+
+async function create(): Promise<string> {
+  const { status, json } = await client.post("/requests", { payload });
+  expect(status).toBe(201);
+  expect(json).toEqual({ id, payload });
+  return json.id;
+}
+
+function resultsWhen(path: string, count: number): Promise<any> {
+  return until(`${path} has ${count} results`, 30_000, async () => {
+    const { status, json } = await client.get(path);
+    expect(status).toBe(200);
+    return json.results.length === count && json;
+  });
+}
+
+test("create a processing request, execute it, read the results", async () => {
+  const requestId = await create();
+  expect((await client.get(`/requests/${requestId}/results`)).json).toEqual({ results: [] });
+
+  const created = await client.execute(requestId, { force_error: false });
+  expect(created.status).toBe(201);
+  const execution = {
+    id,
+    force_error: false,
+    creation_date: date,
+    processing_request: { id: requestId, payload },
+  };
+  expect(created.json).toEqual(execution);
+
+  const { results } = await resultsWhen(`/requests/${requestId}/results`, 1);
+  expect(results).toEqual([
+    {
+      id,
+      is_success: true,
+      processing_start_time: date,
+      processing_end_time: date,
+      processing_total_seconds: expect.any(Number),
+      outputs: { message: "pong" },
+      execution: created.json,
+    },
+  ]);
+  const ofExecution = await client.get(`/requests/${requestId}/executions/${created.json.id}/results`);
+  expect(ofExecution.json).toEqual({ results });
+  expect(await client.status(requestId, created.json.id)).toBe("succeeded");
+}, 60_000);
+
+test("an execution that is forced to fail can be followed by one that succeeds; results are oldest first", async () => {
+  const requestId = await create();
+  const failing = await client.execute(requestId, { force_error: true });
+  expect(failing.status).toBe(201);
+  expect(failing.json.force_error).toBe(true);
+  await resultsWhen(`/requests/${requestId}/results`, 1);
+
+  const succeeding = await client.execute(requestId);
+  expect(succeeding.status).toBe(201);
+  expect(succeeding.json.force_error).toBe(false);
+  const { results } = await resultsWhen(`/requests/${requestId}/results`, 2);
+  expect(results.map((result: any) => [result.is_success, result.outputs, result.execution.id])).toEqual([
+    [false, {}, failing.json.id],
+    [true, { message: "pong" }, succeeding.json.id],
+  ]);
+  expect(results[0].error).toEqual({ code: "forced_error", message: expect.any(String) });
+}, 60_000);
+
+test("what was created can be read again", async () => {
+  const requestId = await create();
+  const executed = (await client.execute(requestId)).json;
+  const request = await client.get(`/requests/${requestId}`);
+  expect(request.status).toBe(200);
+  expect(request.json).toMatchObject({ id: requestId, payload });
+  const executions = await client.get(`/requests/${requestId}/executions`);
+  expect(executions.json.executions).toMatchObject([{ id: executed.id, attempt: 1 }]);
+  const newest = await client.get("/requests?limit=1");
+  expect(newest.json.requests).toHaveLength(1);
+  expect(newest.json.next_uri).toEqual(expect.any(String));
+  const next = await client.get(newest.json.next_uri);
+  expect(next.status).toBe(200);
+  expect(next.json.requests[0].id < newest.json.requests[0].id).toBe(true);
+});
+
+test("the gateway says what it is and has an OpenAPI page", async () => {
+  expect((await client.get("/")).status).toBe(200);
+  expect((await client.get("/swagger")).status).toBe(200);
+  const { json } = await client.get("/swagger/json");
+  expect(
+    Object.keys(json.paths).filter((path) => path.startsWith("/requests")).length,
+  ).toBeGreaterThanOrEqual(6);
+});

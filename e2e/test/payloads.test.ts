@@ -1,0 +1,48 @@
+import { beforeAll, expect, test } from "bun:test";
+import { type Client, createClient } from "../src/client.ts";
+import { sharedSystem } from "../src/shared-system.ts";
+import { until } from "../src/until.ts";
+
+let client: Client;
+beforeAll(async () => {
+  client = createClient((await sharedSystem()).url);
+}, 200_000);
+
+const payloads: Record<string, string> = {
+  null: "null",
+  false: "false",
+  "empty string": '""',
+  "big numbers": "[9007199254740993,1e400,-0,1e-400,0.1000000000000000055511151231257827]",
+  "a hundred thousand digits": "1".repeat(100_000),
+  "keys that mean something":
+    '{"__proto__":{"admin":true},"constructor":1,"$where":"1","a.b":2,"$ref":"#","_bsontype":"ObjectId","toJSON":3,"then":4,"length":5}',
+  "order of number-like keys": '{"2":1,"1":2,"b":3,"a":4}',
+  "lone surrogates": '["\\ud800","\\udc00\\ud800",{"\\ud800":"\\udfff"}]',
+  "nul in value and key": '{"a\\u0000b":"c\\u0000d"}',
+  "an empty key": '{"":{"":""}}',
+  "a key twice": '{"a":1,"a":2}',
+  "white space as sent": '{ "a" :\t[ 1 ,\n 2 ] }',
+  "emoji and line separators": '"\u{1f600}\u2028\u2029é"',
+  "escapes as sent": '"\\/\\u0041\\n"',
+  deep: `${"[".repeat(63)}${"]".repeat(63)}`,
+  "almost the limit": `"${"x".repeat(512 * 1024 - 20)}"`,
+};
+
+for (const [name, payload] of Object.entries(payloads)) {
+  test(`payload comes back byte for byte: ${name}`, async () => {
+    const created = await client.ask("POST", "/requests", `{"payload":${payload}}`);
+    expect(created.status).toBe(201);
+    expect(created.text).toContain(`"payload":${payload}`);
+    const requestId = created.json.id;
+    expect((await client.get(`/requests/${requestId}`)).text).toContain(`"payload":${payload}`);
+    const executed = await client.execute(requestId);
+    expect(executed.status).toBe(201);
+    expect(executed.text).toContain(`"payload":${payload}`);
+    const text = await until("it has its result", 30_000, async () => {
+      const answer = await client.get(`/requests/${requestId}/results`);
+      return answer.json.results.length === 1 && answer.text;
+    });
+    expect(text).toContain(`"payload":${payload}`);
+    expect(({} as any).admin).toBeUndefined();
+  }, 60_000);
+}

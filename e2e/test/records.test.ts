@@ -1,0 +1,97 @@
+import { beforeAll, expect, test } from "bun:test";
+import { type Topic, topics } from "@sate/contracts";
+import { type Client, createClient } from "../src/client.ts";
+import { startsOf } from "../src/run-log.ts";
+import { sharedSystem } from "../src/shared-system.ts";
+import type { System, TopicRecord } from "../src/system.ts";
+import { until } from "../src/until.ts";
+
+let system: System;
+let client: Client;
+beforeAll(async () => {
+  system = await sharedSystem();
+  client = createClient(system.url);
+}, 200_000);
+
+async function executeToEnd(
+  payload: unknown,
+  forceError = false,
+): Promise<{ requestId: string; executionId: string }> {
+  const requestId = await client.createRequest(payload);
+  const { json } = await client.execute(requestId, { force_error: forceError });
+  await until("it has its result", 60_000, async () => (await client.results(requestId)).length === 1);
+  return { requestId, executionId: json.id };
+}
+
+test("every record once more changes nothing and starts no run", async () => {
+  const topicLog = system.topics();
+  const done = [];
+  for (let number = 0; number < 10; number++) done.push(await executeToEnd({ number }, number % 3 === 0));
+  const before = await Promise.all(done.map(({ requestId }) => client.get(`/requests/${requestId}/results`)));
+  const keys = new Set(done.map(({ requestId }) => requestId));
+  let doubled = 0;
+  for (const topic of [topics.executions, topics.successful, topics.failed]) {
+    const records = (await topicLog.read(topic)).filter(({ key }) => keys.has(String(key)));
+    doubled += records.length;
+    await topicLog.publish(topic, [...records, ...records].reverse());
+  }
+  expect(doubled).toBeGreaterThanOrEqual(20);
+  // What comes after them has been through, so they have been too: one for each partition and more.
+  await Promise.all(Array.from({ length: 40 }, (_, after) => executeToEnd({ after }, after % 2 === 0)));
+  const after = await Promise.all(done.map(({ requestId }) => client.get(`/requests/${requestId}/results`)));
+  expect(after.map(({ text }) => text)).toEqual(before.map(({ text }) => text));
+  const starts = startsOf(system.runLog);
+  for (const { executionId } of done) expect(starts.get(executionId)).toHaveLength(1);
+}, 180_000);
+
+test("a record that cannot be read lands in the dead letter queue with its bytes and origin, and the rest goes on", async () => {
+  const topicLog = system.topics();
+  const mark = Bun.randomUUIDv7();
+  const text = (value: string) => Buffer.from(value);
+  const garbage: Record<string, TopicRecord> = {
+    "no JSON": { key: text("k"), value: text(`garbage ${mark}`), headers: { own: "header" } },
+    "no value": { key: text(mark), value: null, headers: {} },
+    bytes: {
+      key: null,
+      value: Buffer.concat([crypto.getRandomValues(Buffer.alloc(1_000)), text(mark)]),
+      headers: {},
+    },
+    "wrong shape": { key: null, value: text(`{"id":1,"mark":"${mark}"}`), headers: {} },
+    "a newer schema": { key: null, value: text(`{"mark":"${mark}"}`), headers: { "schema-version": "999" } },
+    "an execution that nobody knows": {
+      key: null,
+      value: text(
+        `{"id":"${mark}","attempt":1,"force_error":false,"creation_date":"2020-11-07 16:31:58.103057","processing_request":{"id":"${mark}","payload":1}}`,
+      ),
+      headers: {},
+    },
+  };
+  const wanted: { topic: Topic; name: string; record: TopicRecord }[] = [];
+  for (const topic of Object.values(topics)) {
+    await topicLog.publish(topic, Object.values(garbage));
+    for (const [name, record] of Object.entries(garbage)) {
+      // On the executions topic it can be read: nobody has it, so there is nothing to do.
+      if (name === "an execution that nobody knows" && topic === topics.executions) continue;
+      if (topic !== topics.deadLetters) wanted.push({ topic, name, record });
+    }
+  }
+  await executeToEnd({ after: "garbage" });
+  const letters = await until("every garbage record is a dead letter", 60_000, async () => {
+    await executeToEnd({ once: "more" });
+    const read = (await topicLog.read(topics.deadLetters)).filter(
+      ({ headers }) => headers.reason === "unreadable_record",
+    );
+    const isThere = (one: (typeof wanted)[number]) =>
+      read.some(({ value, key, headers }) => {
+        const sameBytes = value === null ? one.record.value === null : one.record.value?.equals(value);
+        const sameKey = key === null ? one.record.key === null : one.record.key?.equals(key);
+        return sameBytes && sameKey && headers["origin-topic"] === one.topic;
+      });
+    return wanted.every(isThere) && read;
+  });
+  for (const { headers } of letters) {
+    expect(headers["origin-partition"]).toMatch(/^\d+$/);
+    expect(headers["origin-offset"]).toMatch(/^\d+$/);
+    expect(headers.detail?.length).toBeGreaterThan(5);
+  }
+}, 180_000);

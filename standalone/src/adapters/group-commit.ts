@@ -1,0 +1,76 @@
+import type { Database } from "bun:sqlite";
+
+/** Thrown to every writer whose shared commit failed: nothing of it is stored. */
+export class CommitFailed extends Error {
+  override name = "CommitFailed";
+}
+
+export type GroupCommit = {
+  /**
+   * Runs `work` (synchronous, on the database) in the next commit and resolves with what it returned once
+   * that commit is durable. If `work` throws, its own changes alone are undone and it alone rejects. Rejects
+   * with `CommitFailed` if the commit itself failed, and after close.
+   */
+  write<T>(work: () => T): Promise<T>;
+  /** Commits what is waiting, then refuses. Safe twice. */
+  close(): void;
+};
+
+type Waiting = { work: () => unknown; resolve: (value: never) => void; reject: (error: unknown) => void };
+
+/**
+ * Group commit: all writes that arrive in one turn of the event loop share one transaction, and so one
+ * fsync. A lone writer waits for nothing but the end of its turn.
+ */
+export function groupCommit(db: Database, onCommit: () => void): GroupCommit {
+  let waiting: Waiting[] = [];
+  let isClosed = false;
+
+  function commit(): void {
+    const group = waiting;
+    waiting = [];
+    if (group.length === 0) return;
+    const settle: (() => void)[] = [];
+    try {
+      db.run("BEGIN IMMEDIATE");
+      for (const member of group) settle.push(runAlone(db, member));
+      db.run("COMMIT");
+    } catch (cause) {
+      if (db.inTransaction) db.run("ROLLBACK");
+      const error = new CommitFailed("The database could not commit.", { cause });
+      for (const { reject } of group) reject(error);
+      return;
+    }
+    onCommit();
+    for (const tell of settle) tell();
+  }
+
+  return {
+    write: (work) =>
+      new Promise((resolve, reject) => {
+        if (isClosed) return reject(new CommitFailed("The database is closed."));
+        waiting.push({ work, resolve, reject });
+        if (waiting.length === 1) setImmediate(commit);
+      }),
+    close() {
+      commit();
+      isClosed = true;
+    },
+  };
+}
+
+/** A savepoint for each member, so that one bad row fails alone. Answers how to tell the member. */
+function runAlone(db: Database, { work, resolve, reject }: Waiting): () => void {
+  db.run("SAVEPOINT member");
+  try {
+    const value = work();
+    db.run("RELEASE member");
+    return () => resolve(value as never);
+  } catch (error) {
+    // A full disk may have ended the whole transaction already: then the outer commit must fail for all.
+    if (!db.inTransaction) throw error;
+    db.run("ROLLBACK TO member");
+    db.run("RELEASE member");
+    return () => reject(error);
+  }
+}

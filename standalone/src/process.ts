@@ -1,0 +1,68 @@
+import type { Static, TObject } from "@sinclair/typebox";
+import { loadEnvironment } from "./environment.ts";
+import { createLog, errorFields, type Log } from "./log.ts";
+
+/** Reads the settings, or names all mistakes and ends the process with EX_CONFIG of sysexits.h. */
+export function settingsOrExit<S extends TObject>(service: string, schema: S): Static<S> {
+  const loaded = loadEnvironment(schema, Bun.env);
+  if (loaded.kind === "loaded") return loaded.settings;
+  const log = createLog(service, "info", console.error);
+  for (const problem of loaded.problems) log.error(problem);
+  process.exit(78);
+}
+
+/** A part of the service ended that must not end: the process ends, and whoever watches it starts it again. */
+export function fatalExit(log: Log): (what: string, error: unknown) => never {
+  return (what, error) => {
+    log.error("a part ended unexpectedly; the process ends with it", { part: what, ...errorFields(error) });
+    process.exit(1);
+  };
+}
+
+export type Runnable = {
+  app: {
+    listen(options: {
+      hostname: string;
+      port: number;
+      maxRequestBodySize: number;
+      idleTimeout: number;
+    }): unknown;
+    server: { port?: number | undefined; stop(closeConnections?: boolean): Promise<void> } | null;
+  };
+  start(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+/**
+ * Runs a service until SIGTERM or SIGINT, then exits with 0; with 1 if the stop takes longer than its
+ * deadline. The door opens before the start, so that /live and /ready can be asked while dependencies are
+ * still away, and closes after the stop.
+ */
+export async function runService(
+  service: Runnable,
+  options: { log: Log; host: string; port: number; shutdownMs: number; bodyBytesMax: number },
+): Promise<void> {
+  const { log, host, port, shutdownMs, bodyBytesMax } = options;
+  let isStopping = false;
+  async function stop(signal: string): Promise<void> {
+    if (isStopping) return;
+    isStopping = true;
+    log.info("stopping", { signal });
+    setTimeout(() => {
+      log.error("the stop took too long");
+      process.exit(1);
+    }, shutdownMs).unref();
+    await service.stop();
+    await service.app.server?.stop();
+    log.info("stopped");
+    process.exit(0);
+  }
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(signal));
+  for (const event of ["unhandledRejection", "uncaughtException"] as const) {
+    process.on(event, (error) => fatalExit(log)(event, error));
+  }
+  service.app.listen({ hostname: host, port, maxRequestBodySize: bodyBytesMax, idleTimeout: 30 });
+  log.info("listening", { host, port: service.app.server?.port });
+  await service.start();
+  if (!isStopping) log.info("ready");
+}
