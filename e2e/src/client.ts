@@ -1,10 +1,25 @@
-/** A client as users write one: fetch, with a deadline. */
-export type Answer = { status: number; text: string; json: any; headers: Headers };
+import type { Execution, ExecutionSummary, Problem, Result, StoredRequest } from "@sate/contracts";
+import type { Static } from "@sinclair/typebox";
+
+/** Whatever of it an answer has, the scenario says: a body is of one of these kinds. */
+export type Body = Static<typeof Execution> &
+  Static<typeof StoredRequest> &
+  Static<typeof ExecutionSummary> &
+  Omit<Problem, "status"> & {
+    results: Static<typeof Result>[];
+    requests: Static<typeof StoredRequest>[];
+    executions: Static<typeof ExecutionSummary>[];
+    next_uri: string;
+    paths: Record<string, unknown>;
+  };
+
+export type Answer = { status: number; text: string; json: Body; headers: Headers };
 
 export type Client = ReturnType<typeof createClient>;
 
 const deadlineMs = 20_000;
 
+/** A client as users write one: fetch, with a deadline. */
 export function createClient(url: string) {
   async function ask(
     method: string,
@@ -23,7 +38,7 @@ export function createClient(url: string) {
     return {
       status: response.status,
       text,
-      json: isJson ? JSON.parse(text) : undefined,
+      json: isJson ? JSON.parse(text) : {},
       headers: response.headers,
     };
   }
@@ -44,7 +59,7 @@ export function createClient(url: string) {
     async status(requestId: string, executionId: string): Promise<string> {
       return (await get(`/requests/${requestId}/executions/${executionId}`)).json.status;
     },
-    async results(requestId: string): Promise<any[]> {
+    async results(requestId: string): Promise<Body["results"]> {
       const { status, json } = await get(`/requests/${requestId}/results`);
       return status === 200 ? json.results : [];
     },

@@ -51,15 +51,13 @@ test("the same in a loop over many requests while others end: never two active, 
         created += now;
         expect(answers.every(({ status }) => status === 201 || status === 409)).toBe(true);
         const { executions } = (await client.get(`/requests/${requestId}/executions`)).json;
-        const active = executions.filter(({ status }: any) => status === "queued" || status === "running");
+        const active = executions.filter(({ status }) => status === "queued" || status === "running");
         expect(active.length).toBeLessThanOrEqual(1);
-        if (executions.some(({ status }: any) => status === "succeeded")) break;
+        if (executions.some(({ status }) => status === "succeeded")) break;
       }
       const { executions } = (await client.get(`/requests/${requestId}/executions`)).json;
       expect(executions).toHaveLength(created);
-      expect(executions.map(({ attempt }: any) => attempt)).toEqual(
-        executions.map((_: any, at: number) => at + 1),
-      );
+      expect(executions.map(({ attempt }) => attempt)).toEqual(executions.map((_, at) => at + 1));
     }),
   );
 }, 120_000);

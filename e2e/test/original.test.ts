@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from "bun:test";
-import { type Client, createClient } from "../src/client.ts";
+import { type Body, type Client, createClient } from "../src/client.ts";
 import { sharedSystem } from "../src/shared-system.ts";
 import { until } from "../src/until.ts";
 
@@ -27,7 +27,7 @@ async function create(): Promise<string> {
   return json.id;
 }
 
-function resultsWhen(path: string, count: number): Promise<any> {
+function resultsWhen(path: string, count: number): Promise<Body> {
   return until(`${path} has ${count} results`, 30_000, async () => {
     const { status, json } = await client.get(path);
     expect(status).toBe(200);
@@ -77,7 +77,7 @@ test("an execution that is forced to fail can be followed by one that succeeds; 
   expect(succeeding.status).toBe(201);
   expect(succeeding.json.force_error).toBe(false);
   const { results } = await resultsWhen(`/requests/${requestId}/results`, 2);
-  expect(results.map((result: any) => [result.is_success, result.outputs, result.execution.id])).toEqual([
+  expect(results.map((result) => [result.is_success, result.outputs, result.execution.id])).toEqual([
     [false, {}, failing.json.id],
     [true, { message: "pong" }, succeeding.json.id],
   ]);

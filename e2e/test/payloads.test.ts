@@ -43,6 +43,6 @@ for (const [name, payload] of Object.entries(payloads)) {
       return answer.json.results.length === 1 && answer.text;
     });
     expect(text).toContain(`"payload":${payload}`);
-    expect(({} as any).admin).toBeUndefined();
+    expect(({} as { admin?: unknown }).admin).toBeUndefined();
   }, 60_000);
 }
