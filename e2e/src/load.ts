@@ -76,7 +76,7 @@ export async function settle(
     await until(`${path} has its result`, deadlineMs, async () => {
       const { json } = await client.get(`${path}/results`);
       if (json.results.length > 1) throw new Error(`${path} has ${json.results.length} results`);
-      return json.results.length === 1 && json.results[0].is_success === !forceError;
+      return json.results.length === 1 && json.results[0]?.is_success === !forceError;
     });
     const all = await client.results(requestId);
     if (all.length !== 1) throw new Error(`${requestId} has ${all.length} results`);

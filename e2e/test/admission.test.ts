@@ -25,7 +25,7 @@ test("of 50 executions of one request at once one is created and 49 are refused 
   expect(created).toHaveLength(1);
   const refused = answers.filter(({ status }) => status === 409);
   expect(refused).toHaveLength(49);
-  const executionId = created[0]?.json.id;
+  const executionId = created[0]?.json.id as string;
   for (const { json, headers } of refused) {
     expect(headers.get("content-type")).toContain("application/problem+json");
     expect(["urn:sate:problem:execution-active", "urn:sate:problem:already-succeeded"]).toContain(json.type);

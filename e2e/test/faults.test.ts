@@ -71,7 +71,7 @@ test("a process that is killed in the middle of a run loses the run, not the exe
   );
   process.kill(first?.pid as number, "SIGKILL");
   for (const [index, requestId] of requests.entries()) {
-    const executionId = executions[index]?.json.id;
+    const executionId = executions[index]?.json.id as string;
     await until(
       "it has ended",
       60_000,
