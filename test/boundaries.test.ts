@@ -1,0 +1,59 @@
+import { expect, test } from "bun:test";
+import { dirname, join } from "node:path";
+import { contracts, folders, others, read, services, sources, standalone } from "./folders.ts";
+
+/** What a file imports of ours: folders by package name or by a path that leaves its own folder. */
+function importedFolders(path: string): string[] {
+  const [own] = path.split("/");
+  const names = [...read(path).matchAll(/(?:from|import)\s*\(?\s*["']([^"']+)["']/g)].map(
+    ([, name]) => name as string,
+  );
+  return names.flatMap((name) => {
+    if (name.startsWith("@sate/")) return name.split("/")[1] as string;
+    if (!name.startsWith(".")) return [];
+    const [folder] = join(dirname(path), name).split("/");
+    return folder === own ? [] : (folder as string);
+  });
+}
+
+/** Tests of standalone run the conformance suites of the services. */
+const allowed: Record<string, string[]> = {
+  [contracts]: [],
+  ...Object.fromEntries(services.map((service) => [service, [contracts]])),
+  [standalone]: [contracts, ...services],
+  ...Object.fromEntries(others.map((other) => [other, [contracts]])),
+};
+
+for (const folder of folders) {
+  test(`${folder} imports only ${allowed[folder]?.join(", ") || "itself"}`, () => {
+    const wrong = sources(folder).flatMap((path) =>
+      importedFolders(path)
+        .filter((imported) => !allowed[folder]?.includes(imported))
+        .map((imported) => `${path} imports ${imported}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test(`${folder} depends on nothing of ours but that`, () => {
+    const { dependencies = {}, devDependencies = {} } = JSON.parse(read(`${folder}/package.json`));
+    const ours = Object.keys({ ...dependencies, ...devDependencies }).filter((name) =>
+      name.startsWith("@sate/"),
+    );
+    expect(ours.filter((name) => !allowed[folder]?.includes(name.slice("@sate/".length)))).toEqual([]);
+  });
+}
+
+test("the check sees an import of another service", () => {
+  expect(importedFolders("test/boundaries.test.ts")).toEqual([]);
+  expect(importedFolders("standalone/src/index.ts")).toContain("gateway");
+});
+
+test("every version is pinned", () => {
+  const loose = folders.flatMap((folder) => {
+    const { dependencies = {}, devDependencies = {} } = JSON.parse(read(`${folder}/package.json`));
+    return Object.entries<string>({ ...dependencies, ...devDependencies })
+      .filter(([, version]) => !/^(\d+\.\d+\.\d+|file:\.\.\/[a-z-]+)$/.test(version))
+      .map(([name, version]) => `${folder}: ${name} ${version}`);
+  });
+  expect(loose).toEqual([]);
+});

@@ -1,0 +1,121 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { folders, root } from "./folders.ts";
+
+/**
+ * `bun run test`: everything, from a bare clone. Each step prints as it goes; the last line is the sum.
+ * Where a broker and databases can neither be reached nor started, what needs them is skipped, and the
+ * summary says why. With CI=true a skipped test is a failure.
+ */
+type Counts = { passed: number; failed: number; skipped: number };
+
+const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+const summary: string[] = [];
+const stepMs = 15 * 60_000;
+
+function note(name: string, { passed, failed, skipped }: Counts, seconds: number, why = ""): void {
+  total.passed += passed;
+  total.failed += failed;
+  total.skipped += skipped;
+  const counts = `${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`;
+  summary.push(`${failed ? "✗" : "✓"} ${name}: ${counts} (${seconds.toFixed(0)} s)${why && `: ${why}`}`);
+  console.log(`${summary.at(-1)}\n`);
+}
+
+async function run(
+  command: string[],
+  cwd: string,
+  env: Record<string, string>,
+): Promise<{ code: number; output: string }> {
+  const child = Bun.spawn(command, {
+    cwd: join(root, cwd),
+    env: { ...process.env, ...env },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: stepMs,
+  });
+  let output = "";
+  const pass = async (stream: ReadableStream<Uint8Array>) => {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      const text = decoder.decode(chunk, { stream: true });
+      output += text;
+      process.stdout.write(text);
+    }
+  };
+  await Promise.all([pass(child.stdout), pass(child.stderr)]);
+  return { code: await child.exited, output };
+}
+
+/** A step that passes or fails as a whole. */
+async function check(name: string, command: string[], cwd = "."): Promise<void> {
+  const start = performance.now();
+  const { code } = await run(command, cwd, {});
+  const counts = { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
+  note(name, counts, (performance.now() - start) / 1_000);
+}
+
+/** A step of `bun test`, whose own counts are taken. */
+async function suite(name: string, cwd: string, env: Record<string, string> = {}): Promise<void> {
+  const start = performance.now();
+  const { code, output } = await run([process.execPath, "test"], cwd, env);
+  const countOf = (word: string) => Number(new RegExp(`^\\s*(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0);
+  const counts = { passed: countOf("pass"), failed: countOf("fail"), skipped: countOf("skip") };
+  // A suite that broke off, or that ran nothing, has failed whatever it counted.
+  if (counts.failed === 0 && (code !== 0 || counts.passed === 0)) counts.failed = 1;
+  note(name, counts, (performance.now() - start) / 1_000);
+}
+
+/** The servers that adapter tests share, from `cluster`; they end with this process. */
+async function startServers(): Promise<{ env: Record<string, string>; unavailable?: string }> {
+  const child = Bun.spawn([process.execPath, join(root, "cluster/src/servers.ts")], {
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  child.unref();
+  let text = "";
+  for await (const chunk of child.stdout) {
+    text += new TextDecoder().decode(chunk);
+    if (text.includes("\n")) break;
+  }
+  const answer = JSON.parse(text.split("\n")[0] || '{"unavailable":"the servers did not start"}');
+  return answer.unavailable ? { env: {}, unavailable: answer.unavailable } : { env: answer };
+}
+
+const started = performance.now();
+for (const folder of [".", ...folders]) {
+  const install = [
+    "install",
+    "--frozen-lockfile",
+    "--silent",
+    ...(folder === "standalone" ? ["--force"] : []),
+  ];
+  const { code } = await run([process.execPath, ...install], folder, {});
+  if (code !== 0) throw new Error(`bun install failed in ${folder}`);
+}
+await check("biome", [process.execPath, "x", "biome", "check", "--error-on-warnings", "."]);
+for (const folder of folders)
+  await check(`tsc ${folder}`, [process.execPath, "x", "tsc", "--noEmit"], folder);
+await check("tsc test", [process.execPath, "x", "tsc", "--noEmit"]);
+
+const servers = await startServers();
+if (servers.unavailable) console.log(`Tests against real servers are skipped: ${servers.unavailable}\n`);
+for (const folder of folders.filter((name) => name !== "e2e")) {
+  if (!existsSync(join(root, folder, "test"))) throw new Error(`${folder} has no tests`);
+  await suite(folder, folder, servers.env);
+}
+await suite("the house: boundaries, twins, READMEs", ".");
+await suite("e2e on standalone", "e2e", { SYSTEM: "standalone" });
+if (servers.unavailable) note("e2e on cluster", { passed: 0, failed: 0, skipped: 1 }, 0, servers.unavailable);
+else await suite("e2e on cluster", "e2e", { SYSTEM: "cluster" });
+
+const mustNotSkip = process.env.CI === "true" && total.skipped > 0;
+console.log(summary.join("\n"));
+console.log(`in ${((performance.now() - started) / 60_000).toFixed(1)} minutes`);
+if (mustNotSkip) console.log("With CI=true nothing may be skipped.");
+console.log(
+  `${total.passed} passed, ${total.failed} failed${total.skipped ? `, ${total.skipped} skipped` : ""}`,
+);
+process.exit(total.failed > 0 || mustNotSkip ? 1 : 0);

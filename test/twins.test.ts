@@ -1,0 +1,39 @@
+import { expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { read, root, services, standalone } from "./folders.ts";
+
+/**
+ * Services share no code but contracts, so a little is repeated in each. What is repeated is the same to the
+ * letter: a fault that is mended in one is mended in all.
+ */
+const twins = [
+  "src/adapters/client-http.ts",
+  "src/adapters/consumer-kafka.ts",
+  "src/adapters/group-commit.ts",
+  "src/adapters/kafka-client.ts",
+  "src/adapters/publisher-kafka.ts",
+  "src/counters.ts",
+  "src/environment.ts",
+  "src/gather.ts",
+  "src/health.ts",
+  "src/in-time.ts",
+  "src/log.ts",
+  "src/loop.ts",
+  "src/process.ts",
+  "src/routes/health.ts",
+  "test/conformance/publisher.ts",
+  "test/conformance/consumer.ts",
+  "test/servers.ts",
+  "bunfig.toml",
+  "tsconfig.json",
+];
+
+for (const path of twins) {
+  test(`${path} is the same in every service that has it`, () => {
+    const copies = [...services, standalone].filter((folder) => existsSync(join(root, folder, path)));
+    expect(copies.length).toBeGreaterThan(0);
+    const texts = new Set(copies.map((folder) => read(`${folder}/${path}`)));
+    expect(texts.size).toBe(1);
+  });
+}
