@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { folders, read, root } from "./folders.ts";
+
+/** The README as a stranger follows it: its commands, in a fresh clone, in their order. */
+
+type Block = { language: string; text: string };
+
+function blocks(path: string): Block[] {
+  return [...read(path).matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = "", text = ""]) => ({
+    language,
+    text,
+  }));
+}
+
+const readme = blocks("README.md");
+const commands = readme.filter(({ language }) => language === "bash");
+const starts = ["npx -y bun run up", "npx -y bun run cluster"];
+const curls = commands.filter(({ text }) => text.includes("curl"));
+const clone = mkdtempSync(join(tmpdir(), "sate-readme-"));
+const startMs = 240_000;
+
+beforeAll(async () => {
+  const { exitCode, stderr } = Bun.spawnSync(["git", "clone", "--quiet", root, clone]);
+  if (exitCode !== 0) throw new Error(stderr.toString());
+});
+
+afterAll(() => rmSync(clone, { recursive: true, force: true }));
+
+/** The environment of somebody who has set nothing. */
+const { PORT: _port, HOST: _host, DATA_DIR: _dataDir, CI: _ci, ...strangersEnv } = process.env;
+
+async function startAsStranger(command: string): Promise<ChildProcess> {
+  const child = spawn("bash", ["-c", command], {
+    cwd: clone,
+    env: strangersEnv,
+    detached: true,
+    stdio: "ignore",
+  });
+  const end = performance.now() + startMs;
+  while (performance.now() < end) {
+    if (child.exitCode !== null) throw new Error(`"${command}" ended with ${child.exitCode}`);
+    const answer = await fetch("http://127.0.0.1:5003/ready").catch(() => null);
+    if (answer?.ok) return child;
+    await Bun.sleep(100);
+  }
+  throw new Error(`"${command}" was not ready in time`);
+}
+
+/** Ctrl-C in its terminal. */
+async function interrupt(child: ChildProcess): Promise<void> {
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  process.kill(-(child.pid as number), "SIGINT");
+  await ended;
+  while (await fetch("http://127.0.0.1:5003/live").catch(() => null)) await Bun.sleep(50);
+}
+
+/** The members that a JSON value has, all the way down; of an array those of its first entry. */
+function shape(value: unknown): unknown {
+  if (Array.isArray(value)) return value.slice(0, 1).map(shape);
+  if (value === null || typeof value !== "object") return typeof value;
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, shape(member)]));
+}
+
+for (const command of starts) {
+  const needsJava = command.includes("cluster");
+  const canRun = !needsJava || (Bun.which("java") && Bun.which("mvn"));
+  describe.if(Boolean(canRun))(`${command}, and the README's curls`, () => {
+    test("give what the README says", async () => {
+      expect(commands.some(({ text }) => text.trim() === command)).toBe(true);
+      const child = await startAsStranger(command);
+      try {
+        // One shell for all, since later commands use what earlier ones have set.
+        const script = curls.map(({ text }) => `${text}\nprintf '\\n\\036\\n'\n`).join("");
+        const shell = Bun.spawn(["bash", "-euo", "pipefail", "-c", script], {
+          cwd: clone,
+          env: strangersEnv,
+          stdout: "pipe",
+          stderr: "pipe",
+        });
+        const [output, echoed] = await Promise.all([
+          new Response(shell.stdout).text(),
+          new Response(shell.stderr).text(),
+        ]);
+        expect(await shell.exited).toBe(0);
+        const printed = output.split("\x1e").map((text) => text.trim());
+        // A command that keeps what it prints in a variable shows it on standard error.
+        const shown = echoed.trim().split("\n").join("").split("}{").length;
+        expect(shown).toBeGreaterThanOrEqual(2);
+        for (const [index, { text }] of curls.entries()) {
+          const at = readme.findIndex((block) => block.text === text && block.language === "bash");
+          const promised = readme[at + 1];
+          if (promised?.language !== "json") continue;
+          const got =
+            printed[index] === "" ? echoed.slice(echoed.lastIndexOf('{"id"')) : (printed[index] ?? "");
+          const first = got.includes('}{"results"') ? got.slice(0, got.indexOf('}{"results"') + 1) : got;
+          expect(shape(JSON.parse(first))).toEqual(shape(JSON.parse(promised.text)));
+        }
+        for (const text of printed) expect(text).not.toContain('"status":5');
+      } finally {
+        await interrupt(child);
+      }
+    }, 420_000);
+  });
+}
+
+test("every other command of the README is known", () => {
+  const rest = commands
+    .filter((block) => !curls.includes(block))
+    .flatMap(({ text }) => text.trim().split("\n"));
+  const { scripts } = JSON.parse(read("package.json"));
+  for (const line of rest) {
+    const [, script] = /^npx -y bun run ([a-z]+)$/.exec(line) ?? [];
+    if (script) expect(Object.keys(scripts)).toContain(script);
+    else expect(line).toBe("docker compose up");
+  }
+  expect(read(".ci/run")).toContain("npx -y bun run test");
+});
+
+test("the command that makes the secrets of compose.yaml works, and does not overwrite them", () => {
+  const make = () => Bun.spawnSync(["npx", "-y", "bun", "run", "env"], { cwd: clone, env: strangersEnv });
+  expect(make().exitCode).toBe(0);
+  expect(existsSync(join(clone, ".env"))).toBe(true);
+  expect(make().exitCode).not.toBe(0);
+}, 60_000);
+
+test("every folder has a README, a CHANGELOG and a lock file", () => {
+  for (const folder of folders) {
+    for (const file of ["README.md", "CHANGELOG.md", "bun.lock"]) {
+      expect(existsSync(join(root, folder, file)) ? "" : `${folder} has no ${file}`).toBe("");
+    }
+  }
+});
