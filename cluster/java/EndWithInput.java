@@ -1,0 +1,21 @@
+import java.io.IOException;
+
+/** Ends this process, gently, when its standard input closes: whoever started it is gone, even if killed. */
+final class EndWithInput {
+  private EndWithInput() {}
+
+  static void watch() {
+    Thread watcher = new Thread(EndWithInput::readToTheEnd, "end-with-input");
+    watcher.setDaemon(true);
+    watcher.start();
+  }
+
+  private static void readToTheEnd() {
+    try {
+      while (System.in.read() >= 0) {}
+    } catch (IOException gone) {
+      // The same as its end.
+    }
+    System.exit(0);
+  }
+}

@@ -1,0 +1,26 @@
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * Apache Kafka, one node: {@code KafkaBroker <server.properties>}. Formats its data directory the first time, in this
+ * same process, since a second Java would cost a second.
+ */
+public final class KafkaBroker {
+  /** Any id; the data is of one node and never meets another cluster's. */
+  private static final String CLUSTER_ID = "c2F0ZS1jbHVzdGVyLTAwMQ";
+
+  public static void main(String[] args) {
+    String properties = args[0];
+    if (!Files.isReadable(Path.of(properties))) throw new IllegalArgumentException("cannot read " + properties);
+    String[] format = {"format", "--ignore-formatted", "-t", CLUSTER_ID, "-c", properties};
+    ByteArrayOutputStream said = new ByteArrayOutputStream();
+    if (kafka.tools.StorageTool.execute(format, new PrintStream(said)) != 0) {
+      System.err.println(said);
+      System.exit(1);
+    }
+    EndWithInput.watch();
+    kafka.Kafka.main(new String[] {properties});
+  }
+}

@@ -1,0 +1,22 @@
+const names = ["KAFKA_BROKERS", "REQUESTS_MONGO_URL", "RESULTS_MONGO_URL"] as const;
+
+/** Where the broker and the two databases are, under the names that the services read from their environment. */
+export type Addresses = Record<(typeof names)[number], string>;
+
+export type Given =
+  | { kind: "all"; addresses: Addresses }
+  | { kind: "none" }
+  | { kind: "wrong"; problem: string };
+
+/** Servers that run already and are named by the environment: all three or none. */
+export function givenAddresses(env: Record<string, string | undefined>): Given {
+  const missing = names.filter((name) => !env[name]?.trim());
+  if (missing.length === names.length) return { kind: "none" };
+  if (missing.length > 0) {
+    return { kind: "wrong", problem: `${names.join(", ")} belong together; not set: ${missing.join(", ")}.` };
+  }
+  return {
+    kind: "all",
+    addresses: Object.fromEntries(names.map((name) => [name, env[name]?.trim()])) as Addresses,
+  };
+}

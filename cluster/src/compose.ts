@@ -1,0 +1,33 @@
+import { join } from "node:path";
+
+/** What of compose.yaml this folder reads. Everything else in it is Docker's business. */
+export type Compose = { services: Record<string, ComposeService> };
+export type ComposeService = {
+  image?: string;
+  build?: { context: string; dockerfile: string };
+  command?: string[];
+  environment?: Record<string, string | number | boolean>;
+  restart?: string;
+  depends_on?: string[];
+  healthcheck?: {
+    test: string[];
+    interval: string;
+    timeout: string;
+    retries: number;
+    start_period: string;
+    start_interval: string;
+  };
+};
+
+export const root = join(import.meta.dir, "../..");
+
+export async function readCompose(): Promise<Compose> {
+  return Bun.YAML.parse(await Bun.file(join(root, "compose.yaml")).text()) as Compose;
+}
+
+/** The service of that name; that it is missing is a mistake of ours in compose.yaml. */
+export function serviceOf(compose: Compose, name: string): ComposeService {
+  const service = compose.services[name];
+  if (!service) throw new Error(`compose.yaml has no service ${name}.`);
+  return service;
+}
