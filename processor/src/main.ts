@@ -1,0 +1,63 @@
+import { groups, requestsApi, topics } from "@sate/contracts";
+import { httpClient } from "./adapters/client-http.ts";
+import { kafkaConsumer } from "./adapters/consumer-kafka.ts";
+import { kafkaClient } from "./adapters/kafka-client.ts";
+import { kafkaPublisher } from "./adapters/publisher-kafka.ts";
+import { Settings } from "./config.ts";
+import { createCounters } from "./counters.ts";
+import { withRunLog } from "./handlers/run-log.ts";
+import { simulation } from "./handlers/simulation.ts";
+import { createProcessor } from "./index.ts";
+import { createLog } from "./log.ts";
+import { fatalExit, runService, settingsOrExit } from "./process.ts";
+import { systemTime as time } from "./time.ts";
+
+const name = "processor";
+const settings = settingsOrExit(name, Settings);
+const log = createLog(name, settings.LOG_LEVEL, console.log);
+const counters = createCounters();
+const fatal = fatalExit(log);
+const shutdownMs = settings.SHUTDOWN_SECONDS * 1_000;
+const handlers = { default: simulation({ processingMs: settings.PROCESSING_SECONDS * 1_000, time }) };
+const kafka = kafkaClient({ brokers: settings.KAFKA_BROKERS, clientId: name, log });
+
+const service = createProcessor(
+  {
+    requests: httpClient(requestsApi, {
+      urls: settings.REQUESTS_SERVICE_URL,
+      serviceToken: settings.SERVICE_TOKEN,
+      service: "requests-service",
+      counters,
+    }),
+    consumer: kafkaConsumer(kafka, {
+      groupId: groups.processor,
+      topics: [topics.executions],
+      counters,
+      log,
+      fatal,
+    }),
+    publisher: kafkaPublisher(kafka, { counters, log }),
+    handlers: settings.RUN_LOG === "" ? handlers : withRunLog(handlers, settings.RUN_LOG),
+    time,
+    newId: () => Bun.randomUUIDv7(),
+    random: Math.random,
+    log,
+    counters,
+    fatal,
+  },
+  {
+    serviceToken: settings.SERVICE_TOKEN,
+    leaseMs: settings.LEASE_SECONDS * 1_000,
+    concurrency: settings.CONCURRENCY,
+    executionMs: settings.EXECUTION_SECONDS * 1_000,
+    shutdownMs,
+  },
+);
+
+await runService(service, {
+  log,
+  host: settings.HOST,
+  port: settings.PORT,
+  shutdownMs,
+  bodyBytesMax: 64 * 1024,
+});

@@ -1,0 +1,65 @@
+import { createCounters } from "../../src/counters.ts";
+import { type Config, createProcessor } from "../../src/index.ts";
+import { createLog } from "../../src/log.ts";
+import type { Handlers } from "../../src/ports.ts";
+import { type HeldHandler, heldHandler } from "./handlers.ts";
+import { fakeConsumer, fakePublisher } from "./log.ts";
+import { fakeRequests } from "./requests.ts";
+import { fakeTime } from "./time.ts";
+
+/**
+ * A processor among fakes. Its loops turn by themselves: the heartbeat ten times in a lease, the intake a few
+ * times a second. What its rules know of time is in the test's hands. The lease is long, so that a test may
+ * let time go on without the heartbeats of that time; tests of the lease set a short one.
+ */
+export function processorAmongFakes(options: { handlers?: Handlers; config?: Partial<Config> } = {}) {
+  const requests = fakeRequests();
+  const consumer = fakeConsumer();
+  const publisher = fakePublisher();
+  const time = fakeTime();
+  const counters = createCounters();
+  const held: HeldHandler = heldHandler();
+  const lines: string[] = [];
+  const fatal: string[] = [];
+  const processor = createProcessor(
+    {
+      requests,
+      consumer,
+      publisher,
+      handlers: options.handlers ?? { default: held.handler },
+      time,
+      newId: () => Bun.randomUUIDv7(),
+      random: () => 0,
+      log: createLog("processor", "debug", (line) => lines.push(line)),
+      counters,
+      fatal: (what, error) => void fatal.push(`${what}: ${error}`),
+    },
+    {
+      serviceToken: "a-token-for-tests",
+      leaseMs: 3_600_000,
+      concurrency: 4,
+      executionMs: 60_000,
+      shutdownMs: 10_000,
+      ...options.config,
+    },
+  );
+  const count = (name: string) => counters.read()[name] ?? 0;
+
+  /** What must hold after every test, whatever happened in it. */
+  async function end(): Promise<void> {
+    held.endAll();
+    let isStopped = false;
+    const stopping = processor.stop().then(() => {
+      isStopped = true;
+    });
+    // The stop's deadlines are fake ones; its own waiting is not a matter of these tests.
+    while (!isStopped) await Promise.race([stopping, time.advance(100)]);
+    if (fatal.length > 0) throw new Error(fatal.join("\n"));
+    if (requests.violations.length > 0) throw new Error(requests.violations.join("\n"));
+    if (lines.some((line) => line.includes("never in a log"))) throw new Error("a payload is in the log");
+  }
+
+  return { processor, requests, consumer, publisher, time, held, counters, count, lines, end };
+}
+
+export type Among = ReturnType<typeof processorAmongFakes>;

@@ -1,0 +1,228 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { eventually, turns } from "./eventually.ts";
+import { heldHandler } from "./fakes/handlers.ts";
+import { wakeUp } from "./fakes/log.ts";
+import { type Among, processorAmongFakes } from "./fakes/processor.ts";
+
+const leaseMs = 1_000;
+let among: Among;
+afterEach(() => among.end());
+
+async function started(options: Parameters<typeof processorAmongFakes>[0] = {}): Promise<Among> {
+  among = processorAmongFakes({ ...options, config: { leaseMs, ...options.config } });
+  await among.processor.start();
+  await eventually(() => among.count("claim_any") === 1, "it has asked");
+  await turns();
+  return among;
+}
+
+/** A processor that runs one execution. */
+async function running(options: Parameters<typeof processorAmongFakes>[0] = {}) {
+  await started(options);
+  const ref = among.requests.queue();
+  await among.consumer.deliver([wakeUp(ref)]);
+  await eventually(() => among.requests.get(ref).status === "running", "it is claimed");
+  await turns();
+  return { ...among, ref };
+}
+
+async function beaten(times = 2): Promise<void> {
+  const before = among.count("heartbeats");
+  await eventually(() => among.count("heartbeats") >= before + times, "heartbeats");
+  await turns();
+}
+
+describe("a worker is given up", () => {
+  test("by requests-service: its runs are aborted, no outcome is sent, a new one begins", async () => {
+    const { requests, held, count, ref } = await running();
+    const workerId = requests.get(ref).workerId as string;
+    requests.giveUp(workerId);
+    await eventually(() => held.runs[0]?.signal.aborted === true, "it is aborted");
+    expect(held.runs[0]?.signal.reason).toMatchObject({ why: "fenced" });
+    await eventually(() => [...requests.workers().values()].includes("alive"), "a new worker is there");
+    expect(count("workers_given_up")).toBe(1);
+    expect(count("finish_calls")).toBe(0);
+    // It goes on: what was lost is run again, here, by the new worker.
+    await among.time.advance(1_000);
+    await eventually(() => held.runs.length === 2, "it runs again");
+    expect(held.runs[1]).toMatchObject({ executionId: ref.execution_id, epoch: 2 });
+    expect(held.runs[1]?.workerId).not.toBe(workerId);
+    held.end();
+    await eventually(() => requests.get(ref).status === "succeeded", "it ends");
+  });
+
+  test("by itself, when no heartbeat was answered for two thirds of the lease; its runs are not counted as lost", async () => {
+    const { requests, held, time, count, ref } = await running();
+    const workerId = requests.get(ref).workerId as string;
+    requests.isAway = true;
+    await beaten();
+    await time.advance(leaseMs * 0.6);
+    await beaten();
+    expect(held.runs[0]?.signal.aborted).toBe(false);
+    await time.advance(leaseMs * 0.1);
+    await eventually(() => held.runs[0]?.signal.aborted === true, "it is aborted");
+    expect(count("workers_given_up")).toBe(1);
+    requests.isAway = false;
+    await eventually(() => !requests.workers().has(workerId), "its successor has ended it");
+    expect(requests.get(ref)).toMatchObject({ epoch: 1, lost: 0 });
+    expect(count("finish_calls")).toBe(0);
+  });
+
+  test("by itself, when heartbeats hang", async () => {
+    const { requests, held, time } = await running();
+    const release = requests.hold("heartbeat");
+    await beaten(1);
+    await time.advance(leaseMs * 0.7);
+    await eventually(() => held.runs[0]?.signal.aborted === true, "it is aborted");
+    release();
+  });
+
+  test("by itself, when the process was frozen: nothing of it is sent after that, whatever comes first", async () => {
+    const { requests, held, time, count, ref } = await running();
+    time.freeze(leaseMs);
+    held.end(); // in the very turn of the event loop in which the process wakes
+    await eventually(() => count("finishes_dropped") + count("runs_dropped") === 1, "it is dropped");
+    expect(count("finish_calls")).toBe(0);
+    expect(requests.get(ref).outcome).toBeUndefined();
+    expect(count("workers_given_up")).toBe(1);
+  });
+
+  test("by itself, when an answer reaches it a lease after the question", async () => {
+    const { requests, held, time, count } = await running();
+    const release = requests.hold("heartbeat");
+    await beaten(1);
+    time.freeze(leaseMs);
+    release();
+    await eventually(() => held.runs[0]?.signal.aborted === true, "it is aborted");
+    expect(count("workers_given_up")).toBe(1);
+  });
+
+  test("what was claimed for a worker that is gone is not started", async () => {
+    const { requests, consumer, held, time, count } = await started();
+    const ref = requests.queue();
+    const release = requests.hold("claim");
+    const delivered = consumer.deliver([wakeUp(ref)]);
+    await turns();
+    time.freeze(leaseMs);
+    release();
+    await delivered;
+    expect(count("runs_not_started")).toBe(1);
+    expect(held.runs).toHaveLength(0);
+    // The successor hands it back when no claim of its predecessor is under way, and it is run.
+    await eventually(() => requests.get(ref).status === "queued", "it is handed back");
+    expect(requests.get(ref).lost).toBe(0);
+    await time.advance(1_000);
+    await eventually(() => held.runs.length === 1, "it runs");
+    expect(held.runs[0]?.epoch).toBe(2);
+  });
+
+  test("a finish whose answer says that it came too late is dropped and counted, and nothing is published", async () => {
+    const { requests, held, publisher, count, ref } = await running();
+    const release = requests.hold("finish");
+    held.end();
+    await eventually(() => requests.calls.includes("finish"), "it finishes");
+    requests.giveUp(requests.get(ref).workerId as string);
+    release();
+    await eventually(() => count("finishes_refused") === 1, "it is refused");
+    expect(publisher.published).toHaveLength(0);
+    expect(requests.get(ref).outcome).toBeUndefined();
+  });
+});
+
+describe("what the heartbeat's answer says of runs", () => {
+  test("to be cancelled: it is aborted and ends as cancelled", async () => {
+    const { requests, publisher, held, ref } = await running();
+    requests.cancel(ref);
+    await eventually(() => requests.get(ref).status === "cancelled", "it is cancelled");
+    expect(held.runs[0]?.signal.reason).toMatchObject({ why: "cancelled" });
+    expect(requests.get(ref).outcome).toMatchObject({ error: { code: "cancelled" } });
+    await eventually(() => publisher.published.length === 1, "it is published");
+    expect(publisher.published[0]?.topic).toBe("failed_executions");
+  });
+
+  test("not listed twice: it was given to another, is aborted, and no outcome is sent", async () => {
+    const { requests, held, count, ref } = await running();
+    Object.assign(requests.get(ref), { workerId: Bun.randomUUIDv7(), epoch: 2 });
+    await eventually(() => held.runs[0]?.signal.aborted === true, "it is aborted");
+    await eventually(() => count("runs_dropped") === 1, "it is dropped");
+    expect(count("runs_taken")).toBe(1);
+    expect(count("finish_calls")).toBe(0);
+    expect(count("workers_given_up")).toBe(0);
+  });
+
+  test("a run that goes on for many heartbeats is left alone", async () => {
+    const { held, count } = await running();
+    await beaten(6);
+    expect(held.active).toHaveLength(1);
+    expect(count("runs_handed_back") + count("runs_taken") + count("workers_given_up")).toBe(0);
+  });
+
+  test("a run whose claim is still under way is not handed back, however many heartbeats list it", async () => {
+    const { requests, consumer, held, count } = await started();
+    const ref = requests.queue();
+    const release = requests.holdAnswers("claim");
+    const delivered = consumer.deliver([wakeUp(ref)]);
+    await eventually(() => requests.get(ref).status === "running", "it is claimed");
+    await beaten(4);
+    expect(count("runs_handed_back")).toBe(0);
+    release();
+    await delivered;
+    await eventually(() => held.runs.length === 1, "it runs");
+    await beaten(4);
+    expect(count("runs_handed_back")).toBe(0);
+    expect(held.active).toHaveLength(1);
+  });
+});
+
+describe("a run and its deadline", () => {
+  test("a run that does not end in time is aborted and has failed", async () => {
+    const { requests, time, held, ref } = await running({ config: { executionMs: 300, leaseMs: 60_000 } });
+    await time.advance(299);
+    expect(held.runs[0]?.signal.aborted).toBe(false);
+    await time.advance(1);
+    await eventually(() => requests.get(ref).status === "failed", "it has failed");
+    expect(requests.get(ref).outcome).toMatchObject({
+      error: { code: "timeout", message: "It did not end within 0.3 seconds." },
+      processing_total_seconds: 0.3,
+    });
+  });
+
+  test("a handler that ignores that loses its slot all the same", async () => {
+    const deaf = heldHandler({ listens: false });
+    const config = { executionMs: 300, concurrency: 1, leaseMs: 60_000 };
+    const { requests, consumer, time, count, ref } = await running({
+      handlers: { default: deaf.handler },
+      config,
+    });
+    const next = requests.queue();
+    await consumer.deliver([wakeUp(next)]);
+    await time.advance(300);
+    expect(requests.get(ref).status).toBe("running");
+    await time.advance(500);
+    await eventually(() => requests.get(ref).status === "failed", "it has failed");
+    expect(requests.get(ref).outcome).toMatchObject({ error: { code: "timeout" } });
+    expect(count("runs_abandoned")).toBe(1);
+    await eventually(() => deaf.runs.length === 2, "the next one runs");
+    deaf.end(ref.execution_id);
+    deaf.end(next.execution_id);
+    await eventually(() => requests.get(next).status === "succeeded", "and ends");
+    expect(requests.get(ref).status).toBe("failed");
+  });
+
+  test("an execution that comes back while its earlier run is being aborted waits for the end of that", async () => {
+    const deaf = heldHandler({ listens: false });
+    const { requests, consumer, ref } = await running({ handlers: { default: deaf.handler } });
+    requests.giveUp(requests.get(ref).workerId as string);
+    await eventually(() => deaf.runs[0]?.signal.aborted === true, "it is aborted");
+    await eventually(() => [...requests.workers().values()].includes("alive"), "a new worker is there");
+    await turns();
+    await consumer.deliver([wakeUp(ref)]);
+    expect(requests.get(ref)).toMatchObject({ status: "running", epoch: 2 });
+    await turns();
+    expect(deaf.runs).toHaveLength(1);
+    deaf.end();
+    await eventually(() => deaf.runs.length === 2, "the second begins after the end of the first");
+    deaf.end();
+    await eventually(() => requests.get(ref).status === "succeeded", "it ends");
+  });
+});
