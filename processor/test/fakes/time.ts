@@ -27,6 +27,7 @@ export function fakeTime(): FakeTime {
       return () => void timers.delete(timer);
     },
     async advance(byMs) {
+      await turns();
       const until = ms + byMs;
       for (let next = due(until); next; next = due(until)) {
         timers.delete(next);

@@ -1,0 +1,178 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { requestsApi } from "@sate/contracts";
+import { httpClient } from "../../src/adapters/client-http.ts";
+import { createCounters } from "../../src/counters.ts";
+import { Unavailable } from "../../src/ports.ts";
+import { eventually } from "../eventually.ts";
+
+const servers: ReturnType<typeof Bun.serve>[] = [];
+const sockets: { stop(closeConnections?: boolean): void }[] = [];
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.stop(true)));
+  for (const socket of sockets.splice(0)) socket.stop(true);
+});
+
+function serve(fetch: (request: Request) => Response | Promise<Response>): string {
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch });
+  servers.push(server);
+  return `http://127.0.0.1:${server.port}`;
+}
+
+function clientOf(urls: string, deadlineMs?: number) {
+  const counters = createCounters();
+  const options = { urls, serviceToken: "a-token-for-tests", service: "requests-service", counters };
+  const client = httpClient(requestsApi, deadlineMs === undefined ? options : { ...options, deadlineMs });
+  return { client, counters };
+}
+
+const worker = { worker_id: Bun.randomUUIDv7() };
+const alive = () => Response.json({ kind: "alive", runs: [] });
+
+test("posts JSON with the token to the path of the contract, and answers what the contract says", async () => {
+  const seen: unknown[] = [];
+  const { client } = clientOf(
+    serve(async (request) => {
+      const { method, headers, url } = request;
+      seen.push([method, new URL(url).pathname, headers.get("authorization"), await request.json()]);
+      return alive();
+    }),
+  );
+  expect(await client.heartbeat(worker)).toEqual({ kind: "alive", runs: [] });
+  expect(seen).toEqual([["POST", "/internal/workers/heartbeat", "Bearer a-token-for-tests", worker]]);
+});
+
+describe("Unavailable, and nothing of what the other side said", () => {
+  const cases: [string, () => Response | Promise<Response>][] = [
+    ["the token is wrong", () => new Response("secret", { status: 401 })],
+    ["it fails", () => new Response("secret", { status: 500 })],
+    ["it is not well", () => new Response("secret", { status: 503 })],
+    ["the answer has the wrong shape", () => Response.json({ kind: "other" })],
+    ["the answer is not JSON", () => new Response("secret")],
+  ];
+  test.each(cases)("%s", async (_, answer) => {
+    const { client } = clientOf(serve(answer));
+    const error = await client.heartbeat(worker).catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(Unavailable);
+    expect(error.message).not.toContain("secret");
+    expect(error.message).not.toContain("127.0.0.1");
+  });
+
+  test("nobody listens", async () => {
+    const url = serve(alive);
+    await servers.pop()?.stop(true);
+    const { client } = clientOf(url);
+    await expect(client.heartbeat(worker)).rejects.toBeInstanceOf(Unavailable);
+  });
+
+  test("it never answers: after the deadline, the repetition included", async () => {
+    let requests = 0;
+    const { client } = clientOf(
+      serve(() => {
+        requests++;
+        return new Promise<Response>(() => {});
+      }),
+      200,
+    );
+    const startedAt = performance.now();
+    await expect(client.heartbeat(worker)).rejects.toBeInstanceOf(Unavailable);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(requests).toBe(1);
+  });
+
+  test("it takes the connection and says nothing at all", async () => {
+    const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    sockets.push(listener);
+    const { client } = clientOf(`http://127.0.0.1:${listener.port}`, 200);
+    await expect(client.heartbeat(worker)).rejects.toBeInstanceOf(Unavailable);
+  });
+
+  test("its answer begins and does not end", async () => {
+    const { client } = clientOf(
+      serve(
+        () =>
+          new Response(
+            new ReadableStream({
+              start: (controller) => controller.enqueue(new TextEncoder().encode('{"kind":')),
+            }),
+          ),
+      ),
+      200,
+    );
+    await expect(client.heartbeat(worker)).rejects.toBeInstanceOf(Unavailable);
+  });
+});
+
+describe("an operation without an answer is repeated once", () => {
+  test("at the next address, when one is not well", async () => {
+    const ill = serve(() => new Response(null, { status: 503 }));
+    const well = serve(alive);
+    const { client, counters } = clientOf(`${ill},${well}`);
+    for (let call = 0; call < 6; call++) expect((await client.heartbeat(worker)).kind).toBe("alive");
+    expect(counters.read().http_calls).toBeGreaterThan(6);
+  });
+
+  test("with the same body, when the answer was lost on its way", async () => {
+    const bodies: string[] = [];
+    let isFirst = true;
+    const listener = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        data(socket, data) {
+          const body = data.toString().split("\r\n\r\n")[1];
+          if (!body) return;
+          bodies.push(body);
+          if (isFirst) socket.end();
+          else socket.write(httpAnswer('{"runs":[],"refused":0,"unknown":0}'));
+          isFirst = false;
+        },
+      },
+    });
+    sockets.push(listener);
+    const { client } = clientOf(`http://127.0.0.1:${listener.port}`);
+    const claim = { ...worker, claim_id: Bun.randomUUIDv7(), executions: [] };
+    expect(await client.claim(claim)).toEqual({ runs: [], refused: 0, unknown: 0 });
+    expect(bodies.map((body) => JSON.parse(body))).toEqual([claim, claim]);
+  });
+
+  test("and not more often", async () => {
+    let requests = 0;
+    const { client } = clientOf(
+      serve(() => {
+        requests++;
+        return new Response(null, { status: 503 });
+      }),
+    );
+    await expect(client.heartbeat(worker)).rejects.toBeInstanceOf(Unavailable);
+    expect(requests).toBe(2);
+  });
+});
+
+test("a kept connection that the other side drops does not lose a call", async () => {
+  let connections = 0;
+  const open = new Set<{ end(): void }>();
+  const listener = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      open(socket) {
+        connections++;
+        open.add(socket);
+      },
+      close: (socket) => void open.delete(socket),
+      data: (socket) => void socket.write(httpAnswer('{"kind":"alive","runs":[]}')),
+    },
+  });
+  sockets.push(listener);
+  const { client } = clientOf(`http://127.0.0.1:${listener.port}`);
+  await client.heartbeat(worker);
+  await client.heartbeat(worker);
+  expect(connections).toBe(1);
+  for (const socket of open) socket.end();
+  expect((await client.heartbeat(worker)).kind).toBe("alive");
+  await eventually(() => connections === 2, "a second connection");
+});
+
+function httpAnswer(body: string): string {
+  return `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+}

@@ -1,0 +1,73 @@
+import { expect, test } from "bun:test";
+import { limits, type Outcome, type OutgoingRecord, type Run } from "@sate/contracts";
+import { createAnnouncer } from "../src/announcer.ts";
+import { createCounters } from "../src/counters.ts";
+import { createLog } from "../src/log.ts";
+import { turns } from "./eventually.ts";
+import { fakeTime } from "./fakes/time.ts";
+
+function announcerOn(publish: (records: OutgoingRecord[]) => Promise<void>) {
+  const batches: number[] = [];
+  const marks: number[] = [];
+  const time = fakeTime();
+  const counters = createCounters();
+  const announcer = createAnnouncer({
+    publisher: {
+      async publish(records) {
+        batches.push(records.length);
+        await publish(records);
+      },
+    },
+    requests: {
+      async markPublished({ published }) {
+        marks.push(published.length);
+        return {};
+      },
+    },
+    time,
+    counters,
+    log: createLog("processor", "error", () => {}),
+  });
+  const announce = (payload_json = "1") =>
+    announcer.announce(
+      { request_id: Bun.randomUUIDv7(), attempt: 1, execution_id: "e", payload_json } as Run,
+      { status: "succeeded", outputs_json: "{}", result_id: Bun.randomUUIDv7() } as Outcome,
+    );
+  return { announcer, announce, batches, marks, time, counters };
+}
+
+test("one publish at a time, with what has gathered; marks are cleared a little later, many at once", async () => {
+  const first = Promise.withResolvers<void>();
+  const { announce, batches, marks, time } = announcerOn(() => first.promise);
+  announce();
+  await turns();
+  for (let left = 5; left > 0; left--) announce();
+  await turns();
+  expect(batches).toEqual([1]);
+  first.resolve();
+  await turns();
+  expect(batches).toEqual([1, 5]);
+  expect(marks).toEqual([]);
+  await time.advance(100);
+  expect(marks).toEqual([6]);
+});
+
+test("what waits is bounded in records and in bytes; the rest is left to the sweeper", async () => {
+  const never = new Promise<void>(() => {});
+  const small = announcerOn(() => never);
+  for (let left = 5_000; left > 0; left--) small.announce();
+  expect(small.counters.read().outcomes_left_to_sweep).toBe(5_000 - 4_096);
+  const large = announcerOn(() => never);
+  const payload = JSON.stringify("x".repeat(limits.bodyBytesCeiling));
+  for (let left = 100; left > 0; left--) large.announce(payload);
+  expect(large.counters.read().outcomes_left_to_sweep).toBeGreaterThan(60);
+});
+
+test("a flush publishes and clears what is under way, and may be called at rest", async () => {
+  const { announcer, announce, batches, marks } = announcerOn(async () => {});
+  await announcer.flush();
+  announce();
+  await announcer.flush();
+  expect(batches).toEqual([1]);
+  expect(marks).toEqual([1]);
+});
