@@ -14,8 +14,10 @@ export function fakeTime(): FakeTime {
   let ms = 0;
   const timers = new Set<{ at: number; then: () => void }>();
 
+  /** The earliest ones that are due, all of the same moment. */
   function due(until: number) {
-    return [...timers].filter(({ at }) => at <= until).sort((one, other) => one.at - other.at)[0];
+    const first = Math.min(...[...timers].map(({ at }) => at));
+    return first > until ? [] : [...timers].filter(({ at }) => at === first);
   }
 
   return {
@@ -29,10 +31,11 @@ export function fakeTime(): FakeTime {
     async advance(byMs) {
       await turns();
       const until = ms + byMs;
-      for (let next = due(until); next; next = due(until)) {
-        timers.delete(next);
-        ms = Math.max(next.at, ms);
-        next.then();
+      for (let next = due(until); next.length > 0; next = due(until)) {
+        for (const timer of next) {
+          ms = Math.max(timer.at, ms);
+          if (timers.delete(timer)) timer.then();
+        }
         await turns();
       }
       ms = until;
