@@ -1,0 +1,18 @@
+/** The methods that the routes know for this path: none means that nothing is there. HEAD comes with GET. */
+export function allowedMethods(routes: { method: string; path: string }[], pathname: string): string[] {
+  const methods = new Set<string>();
+  for (const { method, path } of routes) {
+    if (!isAt(path.split("/"), pathname.split("/"))) continue;
+    methods.add(method);
+    if (method === "GET") methods.add("HEAD");
+  }
+  return [...methods].sort();
+}
+
+function isAt(pattern: string[], segments: string[]): boolean {
+  if (pattern.length !== segments.length) return false;
+  return pattern.every((part, index) => {
+    const segment = segments[index] as string;
+    return part.startsWith(":") ? segment !== "" : part === segment;
+  });
+}

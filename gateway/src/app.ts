@@ -1,0 +1,61 @@
+import { swagger } from "@elysiajs/swagger";
+import { Elysia } from "elysia";
+import { allowedMethods } from "./allowed-methods.ts";
+import type { Counters } from "./counters.ts";
+import type { Log } from "./log.ts";
+import { documentation } from "./openapi.ts";
+import { Refusal, refusalAnswer } from "./refusal.ts";
+import { ownOrNew } from "./request-id.ts";
+import { type ExecutionRoutesParts, executionRoutes } from "./routes/executions.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { type RequestRoutesParts, requestRoutes } from "./routes/requests.ts";
+import { type ResultRoutesParts, resultRoutes } from "./routes/results.ts";
+import { welcomeRoutes } from "./routes/welcome.ts";
+
+export type AppParts = RequestRoutesParts &
+  ExecutionRoutesParts &
+  ResultRoutesParts & {
+    /** What is not well, a sentence each; the service is ready when there is nothing. */
+    complaints: () => string[];
+    counters: Counters;
+    log: Log;
+  };
+
+/** The bundle of the page at /swagger, pinned: the default is whatever is latest. */
+const scalarVersion = "1.72.1";
+
+/**
+ * The public face. It never listens; main.ts does. Elysia parses and validates nothing here: bodies are
+ * opaque, so they are read in body.ts, and the schemas in the documentation are for people.
+ */
+export function createApp(parts: AppParts) {
+  const { complaints, counters, log, newId } = parts;
+  const app = new Elysia({ normalize: false, strictPath: true, nativeStaticResponse: false })
+    .onError({ as: "global" }, ({ code, error, request, set }) => {
+      const requestId = String(set.headers["x-request-id"]);
+      const trouble = code === "NOT_FOUND" ? nothingHere(request) : error;
+      return refusalAnswer(trouble, { method: request.method, requestId, log, counters });
+    })
+    .onRequest(({ request, set }) => {
+      set.headers["x-request-id"] = ownOrNew(request.headers.get("x-request-id"), newId);
+      set.headers["x-content-type-options"] = "nosniff";
+      set.headers["cache-control"] = "no-store";
+    })
+    .use(swagger({ documentation, scalarVersion }))
+    .use(healthRoutes({ complaints, counters }))
+    .use(welcomeRoutes())
+    .use(requestRoutes(parts))
+    .use(executionRoutes(parts))
+    .use(resultRoutes(parts));
+
+  function nothingHere({ method, url }: Request): Refusal {
+    const methods = allowedMethods(app.routes, new URL(url).pathname);
+    if (methods.length === 0 || methods.includes(method)) {
+      return new Refusal("not-found", "There is nothing at this address. GET / says what there is.");
+    }
+    const allow = methods.join(", ");
+    return new Refusal("method-not-allowed", `This address knows ${allow}.`, {}, { allow });
+  }
+
+  return app;
+}

@@ -1,0 +1,49 @@
+import { limits } from "@sate/contracts";
+import { Type } from "@sinclair/typebox";
+import { logLevels } from "./log.ts";
+
+const serviceUrls = "^https?://[^,\\s/]+(,https?://[^,\\s/]+)*$";
+
+/** The environment of this service. `description` completes the sentence "<NAME> must be …". */
+export const Settings = Type.Object({
+  HOST: Type.String({ default: "127.0.0.1", minLength: 1, description: "the address to listen on" }),
+  PORT: Type.Integer({ default: 5003, minimum: 0, maximum: 65_535, description: "a port from 0 to 65535" }),
+  SERVICE_TOKEN: Type.String({
+    minLength: 16,
+    description: "a secret of at least 16 characters, the same for all services",
+  }),
+  REQUESTS_SERVICE_URL: Type.String({
+    pattern: serviceUrls,
+    description: "the address of requests-service, http://host:port, or several with commas between them",
+  }),
+  RESULTS_SERVICE_URL: Type.String({
+    pattern: serviceUrls,
+    description: "the address of results-service, http://host:port, or several with commas between them",
+  }),
+  KAFKA_BROKERS: Type.String({
+    pattern: "^[^,\\s]+:\\d+(,[^,\\s]+:\\d+)*$",
+    description: "a list host:port,host:port of brokers",
+  }),
+  MAX_FAILURES: Type.Integer({
+    default: 3,
+    minimum: 1,
+    maximum: limits.attemptMax,
+    description: `from 1 to ${limits.attemptMax}: how many executions of a request may fail`,
+  }),
+  BODY_BYTES_MAX: Type.Integer({
+    default: limits.bodyBytesDefault,
+    minimum: 1,
+    maximum: limits.bodyBytesCeiling,
+    description: `from 1 to ${limits.bodyBytesCeiling} bytes: the largest body that is accepted`,
+  }),
+  SHUTDOWN_SECONDS: Type.Number({
+    default: 10,
+    minimum: 0,
+    maximum: 3_600,
+    description: "from 0 to 3600 seconds: the time for a clean stop",
+  }),
+  LOG_LEVEL: Type.Union(
+    logLevels.map((level) => Type.Literal(level)),
+    { default: "info", description: `one of ${logLevels.join(", ")}` },
+  ),
+});

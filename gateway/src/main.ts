@@ -1,0 +1,52 @@
+import { requestsApi, resultsApi } from "@sate/contracts";
+import { httpClient } from "./adapters/client-http.ts";
+import { kafkaClient } from "./adapters/kafka-client.ts";
+import { kafkaPublisher } from "./adapters/publisher-kafka.ts";
+import { Settings } from "./config.ts";
+import { createCounters } from "./counters.ts";
+import { createGateway, serverBodyBytesMax } from "./index.ts";
+import { createLog } from "./log.ts";
+import { fatalExit, runService, settingsOrExit } from "./process.ts";
+
+const name = "gateway";
+/** With the wait for a batch, and a dead letter, this must end before a client is told that nobody answers. */
+const callDeadlineMs = 6_000;
+
+const settings = settingsOrExit(name, Settings);
+const log = createLog(name, settings.LOG_LEVEL, console.log);
+const counters = createCounters();
+const client = { serviceToken: settings.SERVICE_TOKEN, counters, deadlineMs: callDeadlineMs };
+
+const gateway = createGateway(
+  {
+    requests: httpClient(requestsApi, {
+      ...client,
+      urls: settings.REQUESTS_SERVICE_URL,
+      service: "requests-service",
+    }),
+    results: httpClient(resultsApi, {
+      ...client,
+      urls: settings.RESULTS_SERVICE_URL,
+      service: "results-service",
+    }),
+    publisher: kafkaPublisher(kafkaClient({ brokers: settings.KAFKA_BROKERS, clientId: name, log }), {
+      counters,
+      log,
+      deadlineMs: callDeadlineMs,
+    }),
+    clock: Date.now,
+    newId: () => Bun.randomUUIDv7(),
+    log,
+    counters,
+    fatal: fatalExit(log),
+  },
+  { maxFailures: settings.MAX_FAILURES, bodyBytesMax: settings.BODY_BYTES_MAX },
+);
+
+await runService(gateway, {
+  log,
+  host: settings.HOST,
+  port: settings.PORT,
+  shutdownMs: settings.SHUTDOWN_SECONDS * 1_000,
+  bodyBytesMax: serverBodyBytesMax,
+});

@@ -1,0 +1,226 @@
+import { expect, test } from "bun:test";
+import { headerNames, topics } from "@sate/contracts";
+import { json, named, testGateway } from "./gateway.ts";
+
+const unknownId = "01900000-0000-7000-8000-000000000000";
+
+test("a new execution is answered with exactly the original's fields, and its address", async () => {
+  const gateway = testGateway();
+  const id = await gateway.stored('{"a":1e400}');
+  const answer = await gateway.post(`/requests/${id}/executions`, '{"force_error": true}');
+  expect(answer.status).toBe(201);
+  expect(Object.keys(answer.json)).toEqual(["id", "force_error", "creation_date", "processing_request"]);
+  expect(answer.json.force_error).toBe(true);
+  expect(answer.text).toContain(`"processing_request":{"id":"${id}","payload":{"a":1e400}}`);
+  expect(answer.headers.get("location")).toBe(`/requests/${id}/executions/${answer.json.id}`);
+});
+
+const emptyBodies: [name: string, body: string | undefined, headers: Record<string, string>][] = [
+  ["no body and no header", undefined, {}],
+  ["no body and the header", undefined, json],
+  ["an empty body", "", {}],
+  ["an empty body and the header of a form", "", { "content-type": "application/x-www-form-urlencoded" }],
+  ["an empty object", "{}", json],
+];
+for (const [name, body, headers] of emptyBodies) {
+  test(`the body may be left out: ${name}`, async () => {
+    const gateway = testGateway();
+    const id = await gateway.stored();
+    const answer = await gateway.post(`/requests/${id}/executions`, body, headers);
+    expect([answer.status, answer.json.force_error]).toEqual([201, false]);
+  });
+}
+
+test("an active execution refuses another one, with a link to it", async () => {
+  const gateway = testGateway();
+  const id = await gateway.stored();
+  const first = await gateway.started(id);
+  const second = await gateway.post(`/requests/${id}/executions`);
+  expect(named(second)).toEqual([409, "execution-active"]);
+  expect(second.json.execution_uri).toBe(`/requests/${id}/executions/${first}`);
+  expect((await gateway.get(second.json.execution_uri)).status).toBe(200);
+});
+
+test("a success is final, with a link to the results", async () => {
+  const gateway = testGateway();
+  const id = await gateway.stored();
+  await gateway.started(id);
+  gateway.requests.become(id, "succeeded");
+  const again = await gateway.post(`/requests/${id}/executions`);
+  expect(named(again)).toEqual([409, "already-succeeded"]);
+  expect(again.json.results_uri).toBe(`/requests/${id}/results`);
+});
+
+async function exhausted(gateway: ReturnType<typeof testGateway>): Promise<string> {
+  const id = await gateway.stored('{"n":9007199254740993}');
+  for (let count = 0; count < 2; count++) {
+    await gateway.started(id);
+    gateway.requests.become(id, "failed");
+  }
+  return id;
+}
+
+test("after too many failures every attempt is a dead letter, and then refused", async () => {
+  const gateway = testGateway({ maxFailures: 2 });
+  const id = await exhausted(gateway);
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    const answer = await gateway.post(`/requests/${id}/executions`, '{"force_error":true}');
+    expect(named(answer)).toEqual([409, "failures-exhausted"]);
+    expect(answer.json).toMatchObject({
+      failures: 2,
+      max_failures: 2,
+      results_uri: `/requests/${id}/results`,
+    });
+    expect(gateway.publisher.records).toHaveLength(attempt);
+  }
+  const [first, second] = gateway.publisher.records;
+  expect(first?.topic).toBe(topics.deadLetters);
+  expect(first?.key).toBe(id);
+  expect(first?.headers[headerNames.reason]).toBe("max_failures");
+  expect(first?.value).toContain(`"processing_request":{"id":"${id}","payload":{"n":9007199254740993}}`);
+  expect(first?.value).toContain('"force_error":true');
+  expect(first?.headers[headerNames.deadLetterId]).not.toBe(
+    second?.headers[headerNames.deadLetterId] as string,
+  );
+  expect(gateway.requests.countExecutions()).toBe(2);
+});
+
+test("a dead letter that cannot be published is not refused as if it had been", async () => {
+  const gateway = testGateway({ maxFailures: 2 });
+  const id = await exhausted(gateway);
+  gateway.publisher.state.isAway = true;
+  const answer = await gateway.post(`/requests/${id}/executions`);
+  expect(named(answer)).toEqual([503, "unavailable"]);
+  expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
+  expect(answer.text).not.toContain("broker");
+  expect(gateway.counters.read().dead_letters_published).toBeUndefined();
+  gateway.publisher.state.isAway = false;
+  expect(named(await gateway.post(`/requests/${id}/executions`))).toEqual([409, "failures-exhausted"]);
+});
+
+test("executions are accepted while the broker is away", async () => {
+  const gateway = testGateway();
+  gateway.publisher.state.isAway = true;
+  const id = await gateway.stored();
+  expect((await gateway.post(`/requests/${id}/executions`)).status).toBe(201);
+});
+
+test("an execution shows how far it is", async () => {
+  const gateway = testGateway();
+  const id = await gateway.stored('{"p":1}');
+  const execution = await gateway.started(id);
+  const error = { code: "forced_error", message: "As asked." };
+  gateway.requests.become(id, "failed", { epoch: 2, lost: 1, error });
+  const answer = await gateway.get(`/requests/${id}/executions/${execution}`);
+  expect(answer.json).toMatchObject({
+    id: execution,
+    force_error: false,
+    processing_request: { id, payload: { p: 1 } },
+    status: "failed",
+    attempt: 1,
+    runs: 2,
+    lost: 1,
+    error,
+    results_uri: `/requests/${id}/executions/${execution}/results`,
+  });
+});
+
+test("executions are listed oldest first, in pages, without payloads", async () => {
+  const gateway = testGateway({ maxFailures: 10 });
+  const id = await gateway.stored('"a large payload"');
+  const ids: string[] = [];
+  for (let count = 0; count < 3; count++) {
+    ids.push(await gateway.started(id));
+    gateway.requests.become(id, "failed");
+  }
+  const first = await gateway.get(`/requests/${id}/executions?limit=2`);
+  const second = await gateway.get(first.json.next_uri as string);
+  const seen = [first, second].flatMap((page) => page.json.executions);
+  expect(seen.map((one) => one.id)).toEqual(ids);
+  expect(second.json.next_uri).toBeUndefined();
+  expect(first.text).not.toContain("payload");
+});
+
+test("cancelling answers what became of it", async () => {
+  const gateway = testGateway();
+  const id = await gateway.stored();
+  const execution = await gateway.started(id);
+  const path = `/requests/${id}/executions/${execution}/cancel`;
+  gateway.requests.become(id, "running");
+  expect([(await gateway.post(path)).status, (await gateway.post(path, "{}")).status]).toEqual([202, 202]);
+  gateway.requests.become(id, "queued");
+  const cancelled = await gateway.post(path);
+  expect([cancelled.status, cancelled.json.status]).toEqual([200, "cancelled"]);
+  expect((await gateway.post(path)).status).toBe(200);
+  gateway.requests.become(id, "succeeded");
+  const ended = await gateway.post(path);
+  expect(named(ended)).toEqual([409, "execution-ended"]);
+  expect(ended.json.results_uri).toBe(`/requests/${id}/executions/${execution}/results`);
+  expect(named(await gateway.post(path, '{"force":true}'))).toEqual([422, "invalid-body"]);
+  expect(named(await gateway.post(path, "[]"))).toEqual([422, "invalid-body"]);
+});
+
+const paths: [method: string, path: string][] = [
+  ["GET", "/requests/:r"],
+  ["GET", "/requests/:r/results"],
+  ["GET", "/requests/:r/executions"],
+  ["POST", "/requests/:r/executions"],
+  ["GET", "/requests/:r/executions/:e"],
+  ["GET", "/requests/:r/executions/:e/results"],
+  ["POST", "/requests/:r/executions/:e/cancel"],
+];
+const malformed = [
+  "..%2f..%2fetc%2fpasswd",
+  "%00",
+  "%0d%0a",
+  "%zz",
+  "x".repeat(9_000),
+  "01900000-0000-7000-8000-00000000000A",
+  "01900000000070008000000000000000",
+  `${unknownId}%20`,
+  "$where",
+];
+for (const [method, path] of paths) {
+  test(`ids that cannot be are unknown, and nobody is asked: ${method} ${path}`, async () => {
+    const gateway = testGateway();
+    for (const id of malformed) {
+      const asRequest = await gateway.ask(method, path.replace(":r", id).replace(":e", unknownId));
+      expect(named(asRequest)).toEqual([404, "request-not-found"]);
+      if (!path.includes(":e")) continue;
+      const asExecution = await gateway.ask(method, path.replace(":r", unknownId).replace(":e", id));
+      expect(named(asExecution)).toEqual([404, "execution-not-found"]);
+    }
+    expect([gateway.requests.calls, gateway.results.calls]).toEqual([{}, {}]);
+  });
+
+  test(`ids that could be but are not are unknown: ${method} ${path}`, async () => {
+    const gateway = testGateway();
+    const known = await gateway.stored();
+    const fill = (id: string) => path.replace(":r", id).replace(":e", unknownId);
+    expect(named(await gateway.ask(method, fill(unknownId)))).toEqual([404, "request-not-found"]);
+    if (path.includes(":e")) {
+      expect(named(await gateway.ask(method, fill(known)))).toEqual([404, "execution-not-found"]);
+    }
+  });
+}
+
+test("a valid traceparent is passed on, another one is replaced", async () => {
+  const gateway = testGateway();
+  const given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const cases: [sent: string | undefined, isKept: boolean][] = [
+    [given, true],
+    [undefined, false],
+    ["00-00000000000000000000000000000000-b7ad6b7169203331-01", false],
+    ["00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", false],
+    [given.toUpperCase(), false],
+    [`${given}-more`, false],
+  ];
+  for (const [sent, isKept] of cases) {
+    const id = await gateway.stored();
+    const headers = sent === undefined ? {} : { traceparent: sent };
+    const { json } = await gateway.ask("POST", `/requests/${id}/executions`, undefined, headers);
+    const trace = gateway.requests.traces.get(json.id) as string;
+    expect(trace).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(trace === sent).toBe(isKept);
+  }
+});

@@ -1,0 +1,93 @@
+import { limits } from "@sate/contracts";
+import { createCounters } from "../src/counters.ts";
+import { type Config, createGateway } from "../src/index.ts";
+import { createLog } from "../src/log.ts";
+import { fakePublisher } from "./fakes/publisher.ts";
+import { fakeRequests } from "./fakes/requests.ts";
+import { fakeResults } from "./fakes/results.ts";
+
+export const json = { "content-type": "application/json" };
+
+/** Any of our JSON bodies, empty where there is none. */
+export type Body = Record<string, unknown> & {
+  id: string;
+  requests: { id: string }[];
+  executions: { id: string }[];
+  results: { id: string }[];
+  next_uri?: string;
+  execution_uri: string;
+};
+
+export type Answer = { status: number; text: string; json: Body; headers: Headers };
+
+/** A gateway on fakes, and ways to ask it: without a server, or through one that listens. */
+export function testGateway(config: Partial<Config> = {}) {
+  const requests = fakeRequests();
+  const results = fakeResults();
+  const publisher = fakePublisher();
+  const counters = createCounters();
+  const lines: string[] = [];
+  const faults: string[] = [];
+  const gateway = createGateway(
+    {
+      requests: requests.api,
+      results: results.api,
+      publisher: publisher.port,
+      clock: Date.now,
+      newId: () => Bun.randomUUIDv7(),
+      log: createLog("gateway", "debug", (line) => void lines.push(line)),
+      counters,
+      fatal: (what) => void faults.push(what),
+    },
+    { maxFailures: 3, bodyBytesMax: limits.bodyBytesDefault, ...config },
+  );
+
+  async function ask(
+    method: string,
+    path: string,
+    body?: RequestInit["body"],
+    headers: Record<string, string> = body === undefined ? {} : json,
+  ): Promise<Answer> {
+    const init: RequestInit = { method, headers, ...(body !== undefined && { body }) };
+    return answerOf(await gateway.app.handle(new Request(`http://localhost${path}`, init)));
+  }
+
+  return {
+    ...gateway,
+    requests,
+    results,
+    publisher,
+    counters,
+    lines,
+    faults,
+    ask,
+    get: (path: string, headers?: Record<string, string>) => ask("GET", path, undefined, headers),
+    post: (path: string, body?: string, headers?: Record<string, string>) => ask("POST", path, body, headers),
+    /** A stored request's id. */
+    async stored(payload = "1"): Promise<string> {
+      return (await ask("POST", "/requests", `{"payload":${payload}}`)).json.id;
+    },
+    /** A new execution's id. */
+    async started(requestId: string): Promise<string> {
+      return (await ask("POST", `/requests/${requestId}/executions`)).json.id;
+    },
+  };
+}
+
+export type TestGateway = ReturnType<typeof testGateway>;
+
+export async function answerOf(response: Response): Promise<Answer> {
+  const text = await response.text();
+  const isJson = response.headers.get("content-type")?.includes("json") && text !== "";
+  return {
+    status: response.status,
+    text,
+    json: isJson ? JSON.parse(text) : ({} as Body),
+    headers: response.headers,
+  };
+}
+
+/** What a refusal is recognised by. */
+export function named({ status, json }: Answer): [number, string] {
+  return [status, String(json.type).replace("urn:sate:problem:", "")];
+}

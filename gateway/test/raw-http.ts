@@ -1,0 +1,45 @@
+import { connect } from "node:net";
+
+export type RawAnswer = { status: number; headers: Headers; body: string; text: string };
+
+/**
+ * Sends bytes as they are, a piece after the answer to the one before, and reads until the server closes the
+ * connection or has been silent for a moment after an answer. `dripEveryMs` goes on sending single bytes.
+ */
+export function rawly(
+  port: number,
+  pieces: string[],
+  { dripEveryMs = 0, deadlineMs = 5_000 }: { dripEveryMs?: number; deadlineMs?: number } = {},
+): Promise<RawAnswer> {
+  return new Promise((resolve) => {
+    let text = "";
+    let next = 0;
+    let quiet: ReturnType<typeof setTimeout> | undefined;
+    const socket = connect(port, "127.0.0.1");
+    const end = setTimeout(() => socket.destroy(), deadlineMs);
+    const drip = dripEveryMs > 0 ? setInterval(() => socket.write("a"), dripEveryMs) : undefined;
+    const send = () => {
+      const piece = pieces[next++];
+      if (piece === undefined) socket.end();
+      else if (piece !== "") socket.write(piece);
+    };
+    socket.on("connect", send);
+    socket.on("data", (data) => {
+      text += data;
+      clearTimeout(quiet);
+      quiet = setTimeout(send, 100);
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      for (const timer of [end, drip, quiet]) clearTimeout(timer);
+      resolve(parsed(text));
+    });
+  });
+}
+
+function parsed(text: string): RawAnswer {
+  const [head = "", ...rest] = text.split("\r\n\r\n");
+  const [statusLine = "", ...lines] = head.split("\r\n");
+  const headers = new Headers(lines.map((line) => line.split(": ", 2) as [string, string]));
+  return { status: Number(statusLine.split(" ")[1]), headers, body: rest.join("\r\n\r\n"), text };
+}

@@ -1,0 +1,69 @@
+import { expect, test } from "bun:test";
+import type { ResultRecord } from "@sate/contracts";
+import { testGateway } from "./gateway.ts";
+
+const time = "2020-11-07 16:26:04.319542";
+
+function result(request_id: string, attempt: number, more: Partial<ResultRecord> = {}): ResultRecord {
+  return {
+    id: Bun.randomUUIDv7(),
+    request_id,
+    attempt,
+    execution_id: Bun.randomUUIDv7(),
+    is_success: true,
+    processing_start_time: time,
+    processing_end_time: time,
+    processing_total_seconds: 10.010077,
+    outputs_json: '{"message":"pong","n":1e400}',
+    force_error: false,
+    creation_date: time,
+    payload_json: '{"2":0,"1":-0}',
+    ...more,
+  };
+}
+
+test("a result has exactly the original's fields, its texts byte for byte, and takes one call", async () => {
+  const gateway = testGateway();
+  const id = await gateway.stored();
+  const record = result(id, 1);
+  gateway.results.records.push(record);
+  gateway.requests.calls.getRequest = 0;
+  const expected =
+    `{"results":[{"id":"${record.id}","is_success":true,"processing_start_time":"${time}",` +
+    `"processing_end_time":"${time}","processing_total_seconds":10.010077,` +
+    `"outputs":{"message":"pong","n":1e400},"execution":{"id":"${record.execution_id}","force_error":false,` +
+    `"creation_date":"${time}","processing_request":{"id":"${id}","payload":{"2":0,"1":-0}}}}]}`;
+  expect((await gateway.get(`/requests/${id}/results`)).text).toBe(expected);
+  const ofExecution = await gateway.get(`/requests/${id}/executions/${record.execution_id}/results`);
+  expect(ofExecution.text).toBe(expected);
+  expect(gateway.requests.calls).toEqual({ createRequests: 1, getRequest: 0 });
+});
+
+test("a failed result has empty outputs and says why", async () => {
+  const gateway = testGateway();
+  const id = await gateway.stored();
+  const error = { code: "timeout", message: "It took too long." };
+  gateway.results.records.push(result(id, 1, { is_success: false, outputs_json: "{}", error }));
+  const { json } = await gateway.get(`/requests/${id}/results`);
+  expect(json.results).toMatchObject([{ is_success: false, outputs: {}, error }]);
+});
+
+test("without results a known request has an empty list", async () => {
+  const gateway = testGateway();
+  const id = await gateway.stored();
+  const execution = await gateway.started(id);
+  expect((await gateway.get(`/requests/${id}/results`)).text).toBe('{"results":[]}');
+  expect((await gateway.get(`/requests/${id}/executions/${execution}/results`)).text).toBe('{"results":[]}');
+});
+
+test("results are oldest first, by default as many as a page can have, then in pages", async () => {
+  const gateway = testGateway();
+  const id = await gateway.stored();
+  for (let attempt = 1; attempt <= 103; attempt++) gateway.results.records.push(result(id, attempt));
+  const first = await gateway.get(`/requests/${id}/results`);
+  const second = await gateway.get(first.json.next_uri as string);
+  const seen = [first, second].flatMap((page) => page.json.results);
+  expect(seen.map((one) => one.id)).toEqual(gateway.results.records.map((one) => one.id));
+  expect(first.json.results.length).toBe(100);
+  expect(second.json.next_uri).toBeUndefined();
+});
