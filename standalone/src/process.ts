@@ -61,7 +61,7 @@ export async function runService(
   for (const event of ["unhandledRejection", "uncaughtException"] as const) {
     process.on(event, (error) => fatalExit(log)(event, error));
   }
-  service.app.listen({ hostname: host, port, maxRequestBodySize: bodyBytesMax, idleTimeout: 30 });
+  service.app.listen({ hostname: host, port, maxRequestBodySize: bodyBytesMax, idleTimeout: 10 });
   log.info("listening", { host, port: service.app.server?.port });
   await service.start();
   if (!isStopping) log.info("ready");

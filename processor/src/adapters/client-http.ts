@@ -1,7 +1,9 @@
 import type { Api, ApiFunctions } from "@sate/contracts";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { Counters } from "../counters.ts";
+import { inTime } from "../in-time.ts";
 import { Unavailable } from "../ports.ts";
+import { Refused } from "../refused.ts";
 
 export type HttpClientOptions = {
   /** `http://host:port`, or several with commas between them: they are asked in turn. */
@@ -18,9 +20,11 @@ export type HttpClientOptions = {
 const isPassing = (status: number) => status === 502 || status === 503 || status === 504;
 
 /**
- * An internal API over HTTP, as functions. Every operation may be repeated, so one that got no answer is
- * asked once more, of the next address. Rejects with `Unavailable` when there is no answer in time, and with
- * an error of ours when the answer is not what the contract says. Connections are kept alive by `fetch`.
+ * An internal API over HTTP, as functions. Every operation may be repeated, so one that fails is asked once
+ * more, of the next address; where there are several also one that has no answer in half of its time, since a
+ * frozen process never fails: then the first good answer counts. Rejects with `Unavailable` when there is
+ * none in time; with `Refused` as its cause when there is an answer, but not as the contract says.
+ * Connections are kept alive by `fetch`.
  */
 export function httpClient<A extends Api>(api: A, options: HttpClientOptions): ApiFunctions<A> {
   const { serviceToken, service, counters, deadlineMs = 8_000 } = options;
@@ -28,37 +32,62 @@ export function httpClient<A extends Api>(api: A, options: HttpClientOptions): A
   const headers = { authorization: `Bearer ${serviceToken}`, "content-type": "application/json" };
   let turn = Math.floor(Math.random() * urls.length);
 
-  async function ask(path: string, body: string, signal: AbortSignal): Promise<Response> {
+  /** The text of a good answer. */
+  async function ask(path: string, body: string, signal: AbortSignal): Promise<string> {
     turn = (turn + 1) % urls.length;
     counters.add("http_calls");
     const response = await fetch(`${urls[turn]}${path}`, { method: "POST", headers, body, signal });
+    if (response.ok) return await response.text();
+    await response.body?.cancel();
     if (isPassing(response.status)) throw new Unavailable(`${service} is not well.`);
-    return response;
+    throw refused(`${service} refused ${path} with ${response.status}.`);
   }
 
-  async function call(path: string, body: string): Promise<unknown> {
-    const signal = AbortSignal.timeout(deadlineMs);
+  async function call(path: string, body: string): Promise<string> {
+    const answered = new AbortController();
+    const signal = AbortSignal.any([answered.signal, AbortSignal.timeout(deadlineMs)]);
+    const first = ask(path, body, signal);
     try {
-      const response = await ask(path, body, signal).catch(() => ask(path, body, signal));
-      if (response.ok) return await response.json();
-      await response.body?.cancel();
-      counters.add("http_refusals");
-      if (response.status < 500) throw new Error(`${service} refused ${path} with ${response.status}`);
-      throw new Unavailable(`${service} failed.`);
+      const isAlone = urls.length === 1;
+      return await (isAlone ? first : inTime(first, deadlineMs / 2)).catch((error) => {
+        if (isRefused(error)) throw error;
+        return Promise.any([first, ask(path, body, signal)]);
+      });
     } catch (cause) {
-      if (cause instanceof Unavailable) throw cause;
-      throw new Unavailable(`${service} did not answer, or not in time.`, { cause });
+      const causes: unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
+      const known = causes.find(isRefused) ?? causes.find((one) => one instanceof Unavailable);
+      throw known ?? new Unavailable(`${service} did not answer, or not in time.`, { cause });
+    } finally {
+      answered.abort();
     }
+  }
+
+  function refused(message: string): Unavailable {
+    counters.add("http_refusals");
+    return new Unavailable(message, { cause: new Refused(message) });
   }
 
   const functions = Object.entries(api).map(([name, { path, answer }]) => {
     const check = TypeCompiler.Compile(answer);
     const operation = async (body: unknown) => {
-      const got = await call(path, JSON.stringify(body));
-      if (!check.Check(got)) throw new Unavailable(`${service} gave an answer that cannot be understood.`);
+      const got = parsed(await call(path, JSON.stringify(body)));
+      if (!check.Check(got)) throw refused(`${service} gave an answer to ${path} that cannot be understood.`);
       return got;
     };
     return [name, operation];
   });
   return Object.fromEntries(functions) as ApiFunctions<A>;
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof Unavailable && error.cause instanceof Refused;
+}
+
+/** `undefined`, which no contract allows, for what is not JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
