@@ -25,4 +25,6 @@ export const limits = {
   /** A record on any topic but the dead letter queue, and on the dead letter queue, which carries the bytes of any record and where it came from. */
   recordBytesMax: 8 * 1024 * 1024,
   deadLetterBytesMax: 16 * 1024 * 1024,
+  /** The key, and the headers as JSON, of a record that could not be read: with its value they fit into a dead letter. */
+  originBytesMax: 1024 * 1024,
 } as const;

@@ -30,6 +30,8 @@ export const headerNames = {
   originOffset: "origin-offset",
   originKey: "origin-key",
   originHeaders: "origin-headers",
+  /** What of a record that could not be read was too large to be carried. */
+  cut: "cut",
   /** One sentence for people. */
   detail: "detail",
 } as const;
@@ -224,14 +226,19 @@ export function refusedExecutionRecord(
   };
 }
 
-/** The dead letter of a record that a consumer could not read: its bytes, where it was, and why. */
+/**
+ * The dead letter of a record that a consumer could not read: its bytes, where it was, and why. Always small
+ * enough to be published, or nobody could go on behind such a record: a value above `limits.recordBytesMax`
+ * (a compressed batch may hold one) is cut, a key or headers above `limits.originBytesMax` are left out, and
+ * the header `cut` says so.
+ */
 export function unreadableRecord(record: IncomingRecord, detail: string): OutgoingRecord {
   const reason: DeadLetterReason = "unreadable_record";
-  const originHeaders = Object.entries(record.headers).map(([name, value]) => [name, base64(value)]);
+  const { key, originHeaders, value, cut } = fitting(record);
   return {
     topic: topics.deadLetters,
-    key: record.key,
-    value: record.value,
+    key,
+    value,
     headers: {
       [headerNames.schemaVersion]: schemaVersion,
       [headerNames.reason]: reason,
@@ -240,10 +247,34 @@ export function unreadableRecord(record: IncomingRecord, detail: string): Outgoi
       [headerNames.originTopic]: record.topic,
       [headerNames.originPartition]: String(record.partition),
       [headerNames.originOffset]: record.offset,
-      ...(record.key && { [headerNames.originKey]: base64(record.key) }),
-      [headerNames.originHeaders]: JSON.stringify(Object.fromEntries(originHeaders)),
+      ...(key && { [headerNames.originKey]: base64(key) }),
+      [headerNames.originHeaders]: originHeaders,
+      ...(cut.length > 0 && { [headerNames.cut]: cut.join("; ") }),
       [headerNames.detail]: headerText(detail),
     },
+  };
+}
+
+function fitting({ key, value, headers }: IncomingRecord) {
+  const cut: string[] = [];
+  const keyBytes = key?.length ?? 0;
+  const isKeyCut = keyBytes > limits.originBytesMax;
+  if (isKeyCut) cut.push(`key of ${keyBytes} bytes left out`);
+
+  const encoded = Object.entries(headers).map(([name, header]) => [name, base64(header)]);
+  const originHeaders = JSON.stringify(Object.fromEntries(encoded));
+  const headerBytes = Buffer.byteLength(originHeaders);
+  const areHeadersCut = headerBytes > limits.originBytesMax;
+  if (areHeadersCut) cut.push(`headers of ${headerBytes} bytes left out`);
+
+  const valueBytes = value?.length ?? 0;
+  const isValueCut = valueBytes > limits.recordBytesMax;
+  if (isValueCut) cut.push(`value cut to ${limits.recordBytesMax} of ${valueBytes} bytes`);
+  return {
+    key: isKeyCut ? null : key,
+    originHeaders: areHeadersCut ? "{}" : originHeaders,
+    value: value !== null && isValueCut ? value.subarray(0, limits.recordBytesMax) : value,
+    cut,
   };
 }
 
