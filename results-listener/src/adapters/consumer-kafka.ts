@@ -183,11 +183,11 @@ function incoming(topic: string, partition: number, message: KafkaMessage): Inco
   };
 }
 
-/** Of a header that is repeated the last counts. */
+/** Of a header that is repeated the last counts; a header may have no value, which kafkajs does not say in its types. */
 function headersOf(headers: IHeaders | undefined): Record<string, Uint8Array> {
   const entries = Object.entries(headers ?? {}).flatMap(([name, value]) => {
     const last = Array.isArray(value) ? value.at(-1) : value;
-    return last === undefined ? [] : [[name, Buffer.from(last)] as const];
+    return last === undefined ? [] : [[name, Buffer.from(last ?? "")] as const];
   });
   return Object.fromEntries(entries);
 }

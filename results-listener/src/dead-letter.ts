@@ -1,0 +1,82 @@
+import { type DeadLetterDocument, headerNames, headerOf, type IncomingRecord, limits } from "@sate/contracts";
+
+/** What is kept of one dead letter: together less than the 16 MiB that a document of MongoDB may have. */
+export const keptMax = {
+  valueBytes: limits.recordBytesMax,
+  keyBytes: limits.originBytesMax,
+  /** As JSON with values in base64: origin-key and origin-headers of the greatest size fit. */
+  headersBytes: 4 * 1024 * 1024,
+  idChars: 300,
+  reasonChars: 100,
+  topicChars: 249,
+};
+
+/** A record of the dead letter queue as it is kept. Pure, and never throws: anything at all may stand there. */
+export function deadLetterOf(record: IncomingRecord): DeadLetterDocument {
+  const { partition, offset, timestamp } = record;
+  return {
+    _id: idOf(record),
+    time: timeOf(timestamp),
+    partition,
+    offset,
+    reason: line(headerOf(record, headerNames.reason), keptMax.reasonChars),
+    detail: line(headerOf(record, headerNames.detail), limits.errorMessageCharsMax),
+    origin_topic: line(headerOf(record, headerNames.originTopic), keptMax.topicChars),
+    origin_partition: originPartition(headerOf(record, headerNames.originPartition)),
+    origin_offset: digits(headerOf(record, headerNames.originOffset)),
+    ...fitting(record),
+  };
+}
+
+/** A repetition of a dead letter has the same id; one without a plain id is told from others by its place. */
+function idOf(record: IncomingRecord): string {
+  const id = headerOf(record, headerNames.deadLetterId);
+  if (id !== undefined && id.length <= keptMax.idChars && /^[\x21-\x7e]+$/.test(id)) return id;
+  return `${record.topic}/${record.partition}/${record.offset}/${record.timestamp}`;
+}
+
+/** Producers may say any time; a date has at most 8.64e15 ms. */
+function timeOf(timestamp: string): number {
+  const time = Number(timestamp);
+  return Number.isSafeInteger(time) && time >= 0 && time <= 8.64e15 ? time : 0;
+}
+
+function originPartition(text: string | undefined): number | null {
+  const partition = digits(text);
+  return partition === null || partition.length > 9 ? null : Number(partition);
+}
+
+function digits(text: string | undefined): string | null {
+  return text !== undefined && /^\d{1,19}$/.test(text) ? text : null;
+}
+
+/** For people: one line, not too long. */
+function line(text: string | undefined, charsMax: number): string | null {
+  return text === undefined ? null : text.slice(0, charsMax).replaceAll(/\p{Cc}/gu, " ");
+}
+
+function fitting({ key, value, headers }: IncomingRecord) {
+  const cut: string[] = [];
+  const keyBytes = key?.length ?? 0;
+  const isKeyCut = keyBytes > keptMax.keyBytes;
+  if (isKeyCut) cut.push(`Its key of ${keyBytes} bytes is left out.`);
+
+  const encoded = Object.entries(headers).map(([name, header]) => [
+    name,
+    Buffer.from(header).toString("base64"),
+  ]);
+  const headersJson = JSON.stringify(Object.fromEntries(encoded));
+  const headersBytes = Buffer.byteLength(headersJson);
+  const areHeadersCut = headersBytes > keptMax.headersBytes;
+  if (areHeadersCut) cut.push(`Its headers of ${headersBytes} bytes are left out.`);
+
+  const valueBytes = value?.length ?? 0;
+  const isValueCut = valueBytes > keptMax.valueBytes;
+  if (isValueCut) cut.push(`Its value is cut to ${keptMax.valueBytes} of ${valueBytes} bytes.`);
+  return {
+    key: isKeyCut ? null : key,
+    value: value !== null && isValueCut ? value.subarray(0, keptMax.valueBytes) : value,
+    headers: areHeadersCut ? "{}" : headersJson,
+    cut: cut.length > 0 ? cut.join(" ") : null,
+  };
+}

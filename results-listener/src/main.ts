@@ -1,0 +1,43 @@
+import { groups, limits, outcomeTopics } from "@sate/contracts";
+import { kafkaConsumer } from "./adapters/consumer-kafka.ts";
+import { kafkaClient } from "./adapters/kafka-client.ts";
+import { kafkaPublisher } from "./adapters/publisher-kafka.ts";
+import { mongoResultsWriter } from "./adapters/results-mongo.ts";
+import { Settings } from "./config.ts";
+import { createCounters } from "./counters.ts";
+import { createResultsListener } from "./index.ts";
+import { createLog } from "./log.ts";
+import { fatalExit, runService, settingsOrExit } from "./process.ts";
+
+const name = "results-listener";
+const settings = settingsOrExit(name, Settings);
+const log = createLog(name, settings.LOG_LEVEL, console.log);
+const counters = createCounters();
+const fatal = fatalExit(log);
+const kafka = kafkaClient({ brokers: settings.KAFKA_BROKERS, clientId: name, log });
+
+const service = createResultsListener(
+  {
+    writer: mongoResultsWriter({ url: settings.RESULTS_MONGO_URL, counters }),
+    consumer: kafkaConsumer(kafka, {
+      groupId: groups.resultsListener,
+      topics: outcomeTopics,
+      counters,
+      log,
+      fatal,
+    }),
+    publisher: kafkaPublisher(kafka, { counters, log }),
+    log,
+    counters,
+    fatal,
+  },
+  { serviceToken: settings.SERVICE_TOKEN },
+);
+
+await runService(service, {
+  log,
+  host: settings.HOST,
+  port: settings.PORT,
+  shutdownMs: settings.SHUTDOWN_SECONDS * 1_000,
+  bodyBytesMax: limits.bodyBytesDefault,
+});
