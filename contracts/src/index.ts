@@ -9,6 +9,5 @@ export * from "./records.ts";
 export * from "./requests-api.ts";
 export * from "./results-api.ts";
 export * from "./results-db.ts";
-export * from "./results-db.ts";
 export * from "./time.ts";
 export * from "./topics.ts";

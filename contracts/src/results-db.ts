@@ -1,89 +1,80 @@
-import type { ExecutionError } from "./execution.ts";
 import { executionKey } from "./ids.ts";
 import type { ResultRecord } from "./results-api.ts";
 
 /**
- * The Results DB, which two services share: the listener writes it, results-service reads it. Payloads and
- * outputs are JSON text. The fields of a document are the columns of a row in SQLite.
+ * The Results DB, as results-listener, its only writer, and results-service, its only reader, must agree on
+ * it: the same two collections, or tables, with the same names of fields in MongoDB and in SQLite.
+ *
+ * Payloads, outputs and errors are JSON text: no key of a client can mean anything to the database, and what
+ * is read is what was written.
  */
-
 export const resultsCollections = { results: "results", deadLetters: "dead_letters" } as const;
 
-/** `_id` is `executionKey(request_id, attempt)`: one result for an execution, and all of a request side by side. */
+/** One result of one execution. It is written once and never changed. */
 export type ResultDocument = {
+  /** `executionKey(request_id, attempt)`: one result for an execution, sharded by request, sorted by attempt. */
   _id: string;
-  id: string;
   request_id: string;
   attempt: number;
   execution_id: string;
+  id: string;
   is_success: boolean;
   processing_start_time: string;
   processing_end_time: string;
   processing_total_seconds: number;
   outputs: string;
-  error_code?: string;
-  error_message?: string;
+  /** Absent where there is none. */
+  error?: string;
   force_error: boolean;
   creation_date: string;
   payload: string;
 };
 
-export function resultDocument(record: ResultRecord): ResultDocument {
-  const { outputs_json, payload_json, error, ...rest } = record;
-  return {
-    _id: executionKey(record.request_id, record.attempt),
-    id: rest.id,
-    request_id: rest.request_id,
-    attempt: rest.attempt,
-    execution_id: rest.execution_id,
-    is_success: rest.is_success,
-    processing_start_time: rest.processing_start_time,
-    processing_end_time: rest.processing_end_time,
-    processing_total_seconds: rest.processing_total_seconds,
-    outputs: outputs_json,
-    ...(error && { error_code: error.code, error_message: error.message }),
-    force_error: rest.force_error,
-    creation_date: rest.creation_date,
-    payload: payload_json,
-  };
-}
+/** The same in SQLite, which knows no booleans and no absent columns. */
+export type ResultRow = Omit<ResultDocument, "is_success" | "force_error" | "error"> & {
+  is_success: number;
+  force_error: number;
+  error: string | null;
+};
 
-export function resultRecord(document: ResultDocument): ResultRecord {
-  const { _id, outputs, payload, error_code, error_message, ...rest } = document;
-  const error: ExecutionError | undefined =
-    error_code === undefined ? undefined : { code: error_code, message: error_message ?? "" };
-  return { ...rest, outputs_json: outputs, payload_json: payload, ...(error && { error }) };
-}
-
-/** A record of the dead letter queue, as it came: kept for people, and to be played again. */
+/** A record of the dead letter queue, as it came. It is written once and never changed. */
 export type DeadLetterDocument = {
-  /** Its `dead-letter-id`, the same in every repetition; else where it stands: `topic/partition/offset/timestamp`. */
+  /** Its `dead-letter-id`, the same in every repetition of it; where it has none, its position and time. */
   _id: string;
-  /** Of its record in the dead letter queue, epoch ms. */
-  timestamp: number;
-  reason: string;
-  detail: string;
+  /** When it was published: epoch ms of its record. Newest first is by `time`, then `_id`, descending. */
+  time: number;
+  /** Where it stands in the dead letter queue. Offsets have 64 bits, so they are digits. */
+  partition: number;
+  offset: string;
+  /** A `DeadLetterReason`, or whatever stood there; `null` where nothing did. */
+  reason: string | null;
+  detail: string | null;
+  /** Where a record that could not be read came from; `null` for any other dead letter. */
+  origin_topic: string | null;
+  origin_partition: number | null;
+  origin_offset: string | null;
   key: Uint8Array | null;
   value: Uint8Array | null;
-  /** JSON: header names to values in base64. */
+  /** JSON: name → value in base64. */
   headers: string;
+  /** What was too large to be kept, in sentences; `null` where the whole record was kept. */
+  cut: string | null;
 };
 
 /** The tables of the Results DB in SQLite. */
 export const resultsSchema = `
   CREATE TABLE IF NOT EXISTS results (
     _id TEXT PRIMARY KEY NOT NULL,
-    id TEXT NOT NULL,
     request_id TEXT NOT NULL,
     attempt INTEGER NOT NULL,
     execution_id TEXT NOT NULL,
+    id TEXT NOT NULL,
     is_success INTEGER NOT NULL,
     processing_start_time TEXT NOT NULL,
     processing_end_time TEXT NOT NULL,
     processing_total_seconds REAL NOT NULL,
     outputs TEXT NOT NULL,
-    error_code TEXT,
-    error_message TEXT,
+    error TEXT,
     force_error INTEGER NOT NULL,
     creation_date TEXT NOT NULL,
     payload TEXT NOT NULL
@@ -91,12 +82,75 @@ export const resultsSchema = `
 
   CREATE TABLE IF NOT EXISTS dead_letters (
     _id TEXT PRIMARY KEY NOT NULL,
-    timestamp INTEGER NOT NULL,
-    reason TEXT NOT NULL,
-    detail TEXT NOT NULL,
-    key BLOB,
+    time INTEGER NOT NULL,
+    "partition" INTEGER NOT NULL,
+    "offset" TEXT NOT NULL,
+    reason TEXT,
+    detail TEXT,
+    origin_topic TEXT,
+    origin_partition INTEGER,
+    origin_offset TEXT,
+    "key" BLOB,
     value BLOB,
-    headers TEXT NOT NULL
+    headers TEXT NOT NULL,
+    cut TEXT
   ) STRICT;
-  CREATE INDEX IF NOT EXISTS newest_dead_letters ON dead_letters (timestamp);
+  CREATE INDEX IF NOT EXISTS newest_dead_letters ON dead_letters (time DESC, _id DESC);
 `;
+
+/** The index by which dead letters are listed, newest first, and pruned; in SQLite it is part of the schema. */
+export const deadLettersIndex = { time: -1, _id: -1 } as const;
+
+export function resultDocument(result: ResultRecord): ResultDocument {
+  return {
+    _id: executionKey(result.request_id, result.attempt),
+    request_id: result.request_id,
+    attempt: result.attempt,
+    execution_id: result.execution_id,
+    id: result.id,
+    is_success: result.is_success,
+    processing_start_time: result.processing_start_time,
+    processing_end_time: result.processing_end_time,
+    processing_total_seconds: result.processing_total_seconds,
+    outputs: result.outputs_json,
+    ...(result.error && { error: JSON.stringify(result.error) }),
+    force_error: result.force_error,
+    creation_date: result.creation_date,
+    payload: result.payload_json,
+  };
+}
+
+export function resultRow(result: ResultRecord): ResultRow {
+  const document = resultDocument(result);
+  return {
+    ...document,
+    is_success: document.is_success ? 1 : 0,
+    force_error: document.force_error ? 1 : 0,
+    error: document.error ?? null,
+  };
+}
+
+/** A stored result, of either database, as the contract's. */
+export function resultOf(stored: ResultDocument | ResultRow): ResultRecord {
+  return {
+    id: stored.id,
+    request_id: stored.request_id,
+    attempt: stored.attempt,
+    execution_id: stored.execution_id,
+    is_success: Boolean(stored.is_success),
+    processing_start_time: stored.processing_start_time,
+    processing_end_time: stored.processing_end_time,
+    processing_total_seconds: stored.processing_total_seconds,
+    outputs_json: stored.outputs,
+    ...(stored.error && { error: JSON.parse(stored.error) }),
+    force_error: Boolean(stored.force_error),
+    creation_date: stored.creation_date,
+    payload_json: stored.payload,
+  };
+}
+
+/** The keys, both exclusive, between which the results of a request's attempts after `afterAttempt` stand. */
+export function resultKeysAfter(requestId: string, afterAttempt: number): { above: string; below: string } {
+  // ";" comes right after the ":" that ends the request id in a key.
+  return { above: executionKey(requestId, afterAttempt), below: `${requestId};` };
+}

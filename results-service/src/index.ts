@@ -7,6 +7,8 @@ import type { Log } from "./log.ts";
 import { createLoop } from "./loop.ts";
 import type { ResultsReader } from "./ports.ts";
 
+export type { Page, ResultsReader } from "./ports.ts";
+
 export type Config = { serviceToken: string };
 
 export type Ports = {
@@ -25,7 +27,8 @@ const pingMs = 2_000;
  * `complaints` says, a sentence each, why it is not ready.
  */
 export function createResultsService({ reader, log, counters, fatal }: Ports, config: Config) {
-  let state: "new" | "starting" | "running" | "stopped" = "new";
+  let state: "new" | "starting" | "running" = "new";
+  let stopped: Promise<void> | null = null;
   const stopping = new AbortController();
   const health = createHealth(log);
   const commands: ResultsApi = resultCommands(reader);
@@ -45,7 +48,7 @@ export function createResultsService({ reader, log, counters, fatal }: Ports, co
     complaints,
 
     async start(): Promise<void> {
-      if (state !== "new") return;
+      if (state !== "new" || stopped !== null) return;
       state = "starting";
       await health.insist("results", reader.open, complaint, stopping.signal);
       if (stopping.signal.aborted) return;
@@ -53,18 +56,21 @@ export function createResultsService({ reader, log, counters, fatal }: Ports, co
       state = "running";
     },
 
-    async stop(): Promise<void> {
-      if (state === "stopped") return;
-      state = "stopped";
+    stop(): Promise<void> {
       stopping.abort();
-      await pings.stop();
-      await reader.close();
+      stopped ??= shutDown();
+      return stopped;
     },
   };
 
+  async function shutDown(): Promise<void> {
+    await pings.stop();
+    await reader.close();
+  }
+
   function complaints(): string[] {
-    if (state === "stopped") return ["It is stopping."];
-    const all = [...health.complaints(), ...[pings.complaint() ?? []].flat()];
+    if (stopped !== null) return ["It is stopping."];
+    const all = [...health.complaints(), pings.complaint() ?? []].flat();
     return state === "running" ? all : ["It is starting.", ...all];
   }
 }

@@ -26,5 +26,6 @@ await runService(service, {
   host: settings.HOST,
   port: settings.PORT,
   shutdownMs: settings.SHUTDOWN_SECONDS * 1_000,
-  bodyBytesMax: limits.internalBodyBytesMax,
+  // All that is asked for is a few ids.
+  bodyBytesMax: limits.bodyBytesDefault,
 });

@@ -1,14 +1,18 @@
-import { executionKey, limits, type ResultDocument, resultRecord, resultsCollections } from "@sate/contracts";
-import { MongoClient } from "mongodb";
+import { type ResultDocument, resultKeysAfter, resultOf, resultsCollections } from "@sate/contracts";
+import { type Filter, MongoClient } from "mongodb";
 import type { Counters } from "../counters.ts";
-import { type ResultsReader, Unavailable } from "../ports.ts";
+import { inTime } from "../in-time.ts";
+import { openPage } from "../page.ts";
+import { type Bounds, type Page, type ResultsReader, Unavailable } from "../ports.ts";
 
-/** A `ResultsReader` on MongoDB, or anything that speaks its protocol, for a user that may only read. */
-export function mongoResultsReader(options: {
-  url: string;
-  counters: Counters;
-  deadlineMs?: number;
-}): ResultsReader {
+export type MongoResultsReaderOptions = { url: string; counters: Counters; deadlineMs?: number };
+
+/**
+ * A `ResultsReader` on MongoDB, or anything that speaks its protocol. It reads from the primary unless the
+ * URL says otherwise (`?readPreference=secondaryPreferred`): a secondary may not yet have what was just
+ * recorded.
+ */
+export function mongoResultsReader(options: MongoResultsReaderOptions): ResultsReader {
   const { url, counters, deadlineMs = 5_000 } = options;
   const client = new MongoClient(url, {
     timeoutMS: deadlineMs,
@@ -16,34 +20,44 @@ export function mongoResultsReader(options: {
     connectTimeoutMS: Math.min(3_000, deadlineMs),
     maxPoolSize: 32,
     retryReads: false,
-    readPreference: "primary",
     readConcern: { level: "majority" },
     monitorCommands: true,
   });
   client.on("commandStarted", () => counters.add("mongo_commands"));
   const db = client.db();
   const results = db.collection<ResultDocument>(resultsCollections.results);
+  let isClosed = false;
+
+  /** Every failure of the driver becomes `Unavailable`: its own messages may hold addresses and passwords. */
+  function guarded<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
+    return async (...args) => {
+      if (isClosed) throw new Unavailable("The Results DB is closed.");
+      try {
+        return await call(...args);
+      } catch (cause) {
+        throw new Unavailable("The Results DB did not answer, or not in time.", { cause });
+      }
+    };
+  }
+
+  /** A server answers in batches of at most 16 MiB; after the last result that fits, no other is asked for. */
+  async function pageOf(filter: Filter<ResultDocument>, bounds: Bounds): Promise<Page> {
+    const page = openPage(bounds);
+    const cursor = results
+      .find(filter)
+      .sort({ _id: 1 })
+      .limit(bounds.limit + 1);
+    for await (const document of cursor) if (!page.take(resultOf(document))) break;
+    return page.read();
+  }
 
   return {
-    ofRequest: guarded(async ({ requestId, afterAttempt, limit }) => {
-      const after = executionKey(requestId, afterAttempt);
-      const last = executionKey(requestId, limits.attemptMax);
-      const found = await results
-        .find({ _id: { $gt: after, $lte: last } })
-        .sort({ _id: 1 })
-        .limit(limit)
-        .toArray();
-      return found.map(resultRecord);
-    }),
-    ofExecution: guarded(async ({ requestId, executionId }) => {
-      const first = executionKey(requestId, 1);
-      const last = executionKey(requestId, limits.attemptMax);
-      const found = await results
-        .find({ _id: { $gte: first, $lte: last }, execution_id: executionId })
-        .limit(1)
-        .toArray();
-      return found.map(resultRecord);
-    }),
+    ofRequest: guarded(({ requestId, afterAttempt, ...bounds }) =>
+      pageOf({ _id: between(requestId, afterAttempt) }, bounds),
+    ),
+    ofExecution: guarded(({ requestId, executionId, ...bounds }) =>
+      pageOf({ _id: between(requestId, 0), execution_id: executionId }, bounds),
+    ),
     open: guarded(async () => {
       await client.connect();
       await db.command({ ping: 1 });
@@ -51,17 +65,15 @@ export function mongoResultsReader(options: {
     ping: guarded(async () => {
       await db.command({ ping: 1 });
     }),
-    close: () => client.close(),
+    async close() {
+      isClosed = true;
+      // What does not close in time ends with the process.
+      await inTime(client.close(), 2_000).catch(() => {});
+    },
   };
 }
 
-/** Every failure of the driver becomes `Unavailable`: its own messages may hold addresses and passwords. */
-function guarded<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
-  return async (...args) => {
-    try {
-      return await call(...args);
-    } catch (cause) {
-      throw new Unavailable("The Results DB did not answer, or not in time.", { cause });
-    }
-  };
+function between(requestId: string, afterAttempt: number) {
+  const { above, below } = resultKeysAfter(requestId, afterAttempt);
+  return { $gt: above, $lt: below };
 }

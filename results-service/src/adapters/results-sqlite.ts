@@ -1,87 +1,74 @@
 import { Database } from "bun:sqlite";
-import { executionKey, limits, type ResultDocument, type ResultRecord, resultRecord } from "@sate/contracts";
+import { type ResultRow, resultKeysAfter, resultOf } from "@sate/contracts";
 import type { Counters } from "../counters.ts";
-import { type ResultsReader, Unavailable } from "../ports.ts";
+import { openPage } from "../page.ts";
+import { type Bounds, type Page, type ResultsReader, Unavailable } from "../ports.ts";
 
-type Row = Omit<ResultDocument, "is_success" | "force_error" | "error_code" | "error_message"> & {
-  is_success: number;
-  force_error: number;
-  error_code: string | null;
-  error_message: string | null;
-};
+export type SqliteResultsReaderOptions = { path: string; counters: Counters };
 
-/** A `ResultsReader` on the file that the listener writes; opened to read only, so the file must be there. */
-export function sqliteResultsReader({ path, counters }: { path: string; counters: Counters }): ResultsReader {
-  let db: Database | null = null;
+/**
+ * A `ResultsReader` on the SQLite file that results-listener writes. It opens the file to read only, and
+ * never makes it: as long as the listener has not, `open` rejects.
+ */
+export function sqliteResultsReader({ path, counters }: SqliteResultsReaderOptions): ResultsReader {
+  let opened: Database | null = null;
   let isClosed = false;
 
   function open(): Database {
-    if (isClosed) throw new Error("the results are closed");
-    if (db) return db;
-    const opened = new Database(path, { readonly: true, strict: true });
+    if (isClosed) throw new Error("the reader is closed");
+    if (opened) return opened;
+    const db = new Database(path, { readonly: true, strict: true });
     try {
-      opened.run("PRAGMA busy_timeout = 5000");
-      opened.query("SELECT 1 FROM results LIMIT 1").get();
+      db.run("PRAGMA busy_timeout = 5000");
+      // The file is there a moment before its tables are.
+      db.query("SELECT 1 FROM results LIMIT 1").get();
     } catch (error) {
-      opened.close();
+      db.close();
       throw error;
     }
-    db = opened;
-    return opened;
+    opened = db;
+    return db;
   }
 
-  async function read(query: (db: Database) => Row[]): Promise<ResultRecord[]> {
-    try {
-      counters.add("sqlite_reads");
-      return query(open()).map(recordOf);
-    } catch (cause) {
-      throw new Unavailable("The Results DB cannot be read.", { cause });
-    }
+  /** A read on the spot: what was acknowledged before is committed, so it is seen. */
+  function read<A extends unknown[], T>(query: (db: Database, ...args: A) => T): (...args: A) => Promise<T> {
+    return async (...args) => {
+      try {
+        counters.add("sqlite_reads");
+        return query(open(), ...args);
+      } catch (cause) {
+        throw new Unavailable("The Results DB cannot be read.", { cause });
+      }
+    };
   }
 
   return {
-    ofRequest: ({ requestId, afterAttempt, limit }) =>
-      read((db) =>
-        db
-          .query<Row, [string, string, number]>(
-            "SELECT * FROM results WHERE _id > ? AND _id <= ? ORDER BY _id LIMIT ?",
-          )
-          .all(executionKey(requestId, afterAttempt), executionKey(requestId, limits.attemptMax), limit),
-      ),
-    ofExecution: ({ requestId, executionId }) =>
-      read((db) =>
-        db
-          .query<Row, [string, string, string]>(
-            "SELECT * FROM results WHERE _id >= ? AND _id <= ? AND execution_id = ? LIMIT 1",
-          )
-          .all(executionKey(requestId, 1), executionKey(requestId, limits.attemptMax), executionId),
-      ),
-    async open() {
-      await read(() => {
-        open();
-        return [];
-      });
-    },
-    async ping() {
-      await read((db) => {
-        db.query("SELECT 1").get();
-        return [];
-      });
-    },
+    ofRequest: read((db, { requestId, afterAttempt, ...bounds }) => {
+      const sql = "SELECT * FROM results WHERE _id > ?1 AND _id < ?2 ORDER BY _id LIMIT 1";
+      const next = db.query<ResultRow, [string, string]>(sql);
+      const { above, below } = resultKeysAfter(requestId, afterAttempt);
+      return pageOf((after = above) => next.get(after, below), bounds);
+    }),
+    ofExecution: read((db, { requestId, executionId, ...bounds }) => {
+      const sql =
+        "SELECT * FROM results WHERE _id > ?1 AND _id < ?2 AND execution_id = ?3 ORDER BY _id LIMIT 1";
+      const next = db.query<ResultRow, [string, string, string]>(sql);
+      const { above, below } = resultKeysAfter(requestId, 0);
+      return pageOf((after = above) => next.get(after, below, executionId), bounds);
+    }),
+    open: read(() => {}),
+    ping: read((db) => void db.query("SELECT 1 FROM results LIMIT 1").get()),
     async close() {
       isClosed = true;
-      db?.close();
-      db = null;
+      opened?.close();
+      opened = null;
     },
   };
 }
 
-function recordOf({ is_success, force_error, error_code, error_message, ...row }: Row): ResultRecord {
-  return resultRecord({
-    ...row,
-    is_success: is_success === 1,
-    force_error: force_error === 1,
-    ...(error_code !== null && { error_code }),
-    ...(error_message !== null && { error_message }),
-  });
+/** Row by row, by key: no more is read than fits, and no open cursor keeps the log of the writer from being shortened. */
+function pageOf(next: (after?: string) => ResultRow | null, bounds: Bounds): Page {
+  const page = openPage(bounds);
+  for (let row = next(); row !== null && page.take(resultOf(row)); row = next(row._id));
+  return page.read();
 }
