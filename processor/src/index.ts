@@ -14,6 +14,7 @@ import { shutDown } from "./shutdown.ts";
 import type { Time } from "./time.ts";
 import { beatsPerLease, createWorker } from "./worker.ts";
 
+export { withRunLog } from "./handlers/run-log.ts";
 export { simulation } from "./handlers/simulation.ts";
 export type { Consumer, Handler, HandlerEnd, HandlerRun, Handlers, Publisher, Requests } from "./ports.ts";
 export { systemTime, type Time } from "./time.ts";
