@@ -11,6 +11,8 @@ export function sharedSystem(): Promise<System> {
   system ??= startSystem(kind(), {
     LEASE_SECONDS: "3",
     MAX_FAILURES: "3",
+    // The kills of the scenarios may well hit the same execution several times.
+    MAX_LOST: "100",
     PROCESSING_SECONDS: "0.05",
     LOG_LEVEL: "error",
     SERVICE_TOKEN: "e2e-token-of-the-services",

@@ -105,10 +105,11 @@ export async function startSystem(kind: System["kind"], settings: Settings): Pro
 
 type Started = { announced: Map<string, Announced>; hasEnded(): boolean; stop(): Promise<void> };
 
-/** Standalone under a supervisor, as its users run it on a server: started again whenever it ends. */
+/** Standalone under a supervisor, as its users run it on a server: started again, but not after an error of its own. */
 function keepRunning(env: NodeJS.ProcessEnv, port: number): Started {
   const announced = new Map<string, Announced>();
   let isStopping = false;
+  let hasFailed = false;
   let child: ChildProcess;
   const start = () => {
     child = spawn(process.execPath, [join(root, "standalone/src/main.ts")], {
@@ -117,14 +118,15 @@ function keepRunning(env: NodeJS.ProcessEnv, port: number): Started {
       stdio: ["ignore", "ignore", "inherit"],
     });
     announced.set("standalone", { name: "standalone", pid: child.pid as number, port });
-    child.once("exit", () => {
-      if (!isStopping) start();
+    child.once("exit", (code) => {
+      hasFailed ||= code !== null && code !== 0;
+      if (!isStopping && !hasFailed) start();
     });
   };
   start();
   return {
     announced,
-    hasEnded: () => false,
+    hasEnded: () => hasFailed,
     async stop() {
       isStopping = true;
       await end(child);
