@@ -12,6 +12,8 @@ export type KafkaConsumerOptions = {
   log: Log;
   /** The consumer has ended and will not go on. */
   fatal: (what: string, error: unknown) => void;
+  /** A member that is not heard of for so long is put out of its group. */
+  sessionMs?: number;
 };
 
 type Waiting = { batch: EachBatchPayload; resolve: () => void; reject: (error: unknown) => void };
@@ -33,10 +35,10 @@ const retryPauseMs = 500;
  * the process.
  */
 export function kafkaConsumer(kafka: Kafka, options: KafkaConsumerOptions): Consumer {
-  const { groupId, topics, counters, log, fatal } = options;
+  const { groupId, topics, counters, log, fatal, sessionMs = 20_000 } = options;
   const consumer = kafka.consumer({
     groupId,
-    sessionTimeout: 20_000,
+    sessionTimeout: sessionMs,
     rebalanceTimeout: 15_000,
     heartbeatInterval: heartbeatMs,
     allowAutoTopicCreation: false,
@@ -45,29 +47,53 @@ export function kafkaConsumer(kafka: Kafka, options: KafkaConsumerOptions): Cons
     maxBytes: 16 * 1024 * 1024,
     metadataMaxAge: 30_000,
     // Of the consumer as a whole: it tries again for ever, with growing pauses.
-    retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 8, restartOnFailure: async () => true },
+    retry: {
+      initialRetryTime: 200,
+      maxRetryTime: 5_000,
+      retries: 8,
+      restartOnFailure: async () => !isStopped,
+    },
   });
   let handle: (records: IncomingRecord[]) => Promise<void> = async () => {};
   let waiting: Waiting[] = [];
-  let isRunning = false;
+  let running: Promise<void> | null = null;
+  let lastWork: Promise<unknown> = Promise.resolve();
   let isStopped = false;
   let lastSignAt = performance.now();
 
   const sign = () => {
     lastSignAt = performance.now();
   };
-  const joined = new Promise<void>((resolve) => consumer.on(consumer.events.GROUP_JOIN, () => resolve()));
+  const joined = Promise.withResolvers<void>();
+  joined.promise.catch(() => {}); // whoever starts it hears of that
+  consumer.on(consumer.events.GROUP_JOIN, () => joined.resolve());
   consumer.on(consumer.events.GROUP_JOIN, sign);
-  consumer.on(consumer.events.FETCH, sign);
   consumer.on(consumer.events.HEARTBEAT, sign);
+  consumer.on(consumer.events.HEARTBEAT, () => counters.add("group_heartbeats"));
+  consumer.on(consumer.events.FETCH, sign);
+  // It was stopped in the middle of a restart, of which kafkajs lets nobody know, and joined after that.
+  consumer.on(consumer.events.FETCH, () => {
+    if (isStopped) void leave();
+  });
   consumer.on(consumer.events.REBALANCING, () => counters.add("rebalances"));
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     log.warn("the consumer crashed", { restarts: payload.restart, ...errorFields(payload.error) });
     if (!payload.restart && !isStopped) fatal("the consumer", payload.error);
   });
 
+  async function leave(): Promise<void> {
+    const end = async () => {
+      // Until its first join has succeeded or failed, a stop of kafkajs does nothing.
+      await running;
+      await consumer.stop();
+      await consumer.disconnect();
+    };
+    await inTime(end(), stopMs).catch(() => log.warn("the consumer did not stop in time"));
+  }
+
   /** kafkajs hands over the partitions of a fetch at once, each for itself; they are handled as one. */
   function eachBatch(batch: EachBatchPayload): Promise<void> {
+    if (isStopped) return Promise.resolve();
     return new Promise((resolve, reject) => {
       waiting.push({ batch, resolve, reject });
       if (waiting.length === 1) setImmediate(handleWaiting);
@@ -94,60 +120,87 @@ export function kafkaConsumer(kafka: Kafka, options: KafkaConsumerOptions): Cons
     while (!(await isHandled(records, first.heartbeat))) {
       if (isStopped) return;
     }
+    await commit(first, batches);
     for (const { batch, resolveOffset } of batches) resolveOffset(batch.lastOffset());
-    counters.add("offset_commits");
+  }
+
+  /**
+   * Commits through the batch, not through the consumer: that would wrap a rebalance into an error from which
+   * kafkajs does not recover, and would commit nothing during a stop. What could not be committed is not
+   * resolved either, so it is fetched, handled and committed once more.
+   */
+  async function commit({ commitOffsetsIfNecessary }: EachBatchPayload, batches: EachBatchPayload[]) {
+    const byTopic = Map.groupBy(batches, ({ batch }) => batch.topic);
+    const offsets = [...byTopic].map(([topic, ofTopic]) => ({
+      topic,
+      partitions: ofTopic.map(({ batch }) => ({
+        partition: batch.partition,
+        offset: String(BigInt(batch.lastOffset()) + 1n),
+      })),
+    }));
     try {
-      await consumer.commitOffsets(
-        batches.map(({ batch }) => ({
-          topic: batch.topic,
-          partition: batch.partition,
-          offset: String(BigInt(batch.lastOffset()) + 1n),
-        })),
-      );
+      await commitOffsetsIfNecessary({ topics: offsets });
+      counters.add("offset_commits");
     } catch (error) {
-      // The records are handled: if nobody commits later ones, they come once more, and that is harmless.
       counters.add("offset_commits_rejected");
       throw error;
     }
   }
 
-  /** One try, while the heart beats. Rejects only with what kafkajs itself threw. */
+  /**
+   * One try, while the heart beats, after the one before: that may still be under way when the group was
+   * rebalanced meanwhile, or when records come from several brokers. A handler that takes longer than a beat is not waited for at a stop: its
+   * records come again elsewhere. Rejects only with what kafkajs itself threw.
+   */
   async function isHandled(records: IncomingRecord[], heartbeat: () => Promise<void>): Promise<boolean> {
-    const work = handle(records).then(
-      () => true,
-      async (error) => {
-        log.warn("could not handle records; they are tried again", {
-          records: records.length,
-          ...errorFields(error),
-        });
-        await Bun.sleep(retryPauseMs * (0.5 + Math.random()));
-        return false;
-      },
-    );
+    const work = lastWork
+      .then(() => handle(records))
+      .then(
+        () => true,
+        async (error) => {
+          log.warn("could not handle records; they are tried again", {
+            records: records.length,
+            ...errorFields(error),
+          });
+          await Bun.sleep(retryPauseMs * (0.5 + Math.random()));
+          return false;
+        },
+      );
+    lastWork = work;
     for (;;) {
-      const answer = await Promise.race([work, pause(heartbeatMs)]);
+      const answer = await orAfter(work, heartbeatMs);
       if (answer !== undefined) return answer;
+      if (isStopped) return false;
       await heartbeat();
+    }
+  }
+
+  /** From here on kafkajs itself tries again, and must not be told to run twice. Never rejects. */
+  async function run(): Promise<void> {
+    try {
+      await consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: partitionsDefault * topics.length,
+        eachBatch,
+      });
+    } catch (error) {
+      if (!isStopped) fatal("the consumer", error);
     }
   }
 
   return {
     async start(handler) {
       handle = handler;
+      if (isStopped) throw new Unavailable("The consumer is stopped.");
       try {
-        if (!isRunning) {
+        if (running === null) {
           await inTime(consumer.connect(), connectMs);
           await inTime(consumer.subscribe({ topics: [...topics], fromBeginning: true }), connectMs);
-          // From here on kafkajs itself tries again, and must not be told to run twice.
-          isRunning = true;
-          void consumer.run({
-            autoCommit: false,
-            eachBatchAutoResolve: false,
-            partitionsConsumedConcurrently: partitionsDefault * topics.length,
-            eachBatch,
-          });
+          if (isStopped) await leave();
+          else running = run();
         }
-        await inTime(joined, connectMs);
+        await inTime(joined.promise, connectMs);
       } catch (cause) {
         throw new Unavailable("The broker does not answer.", { cause });
       }
@@ -155,11 +208,8 @@ export function kafkaConsumer(kafka: Kafka, options: KafkaConsumerOptions): Cons
     async stop() {
       if (isStopped) return;
       isStopped = true;
-      const end = async () => {
-        await consumer.stop();
-        await consumer.disconnect();
-      };
-      await inTime(end(), stopMs).catch(() => log.warn("the consumer did not stop in time"));
+      joined.reject(new Unavailable("The consumer is stopped."));
+      await leave();
     },
     complaint() {
       return performance.now() - lastSignAt > silentMs ? "The consumer is not in its group." : null;
@@ -167,8 +217,15 @@ export function kafkaConsumer(kafka: Kafka, options: KafkaConsumerOptions): Cons
   };
 }
 
-function pause(ms: number): Promise<undefined> {
-  return new Promise((resolve) => setTimeout(resolve, ms, undefined));
+/** What `work` gives, or `undefined` after `ms`. `work` must not reject. */
+function orAfter<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms, undefined);
+    void work.then((given) => {
+      clearTimeout(timer);
+      resolve(given);
+    });
+  });
 }
 
 function incoming(topic: string, partition: number, message: KafkaMessage): IncomingRecord {
@@ -183,11 +240,11 @@ function incoming(topic: string, partition: number, message: KafkaMessage): Inco
   };
 }
 
-/** Of a header that is repeated the last counts. */
+/** Of a header that is repeated the last counts; a header may have no value, which kafkajs does not say in its types. */
 function headersOf(headers: IHeaders | undefined): Record<string, Uint8Array> {
   const entries = Object.entries(headers ?? {}).flatMap(([name, value]) => {
     const last = Array.isArray(value) ? value.at(-1) : value;
-    return last === undefined ? [] : [[name, Buffer.from(last)] as const];
+    return last === undefined ? [] : [[name, Buffer.from(last ?? "")] as const];
   });
   return Object.fromEntries(entries);
 }

@@ -108,7 +108,19 @@ describe("an operation without an answer is repeated once", () => {
     const well = serve(alive);
     const { client, counters } = clientOf(`${ill},${well}`);
     for (let call = 0; call < 6; call++) expect((await client.heartbeat(worker)).kind).toBe("alive");
-    expect(counters.read().http_calls).toBeGreaterThan(6);
+    expect(counters.read().http_calls).toBe(7);
+  });
+
+  test("at the next address, when one takes the call and is silent, and that one is left out then", async () => {
+    let silences = 0;
+    const silent = serve(() => {
+      silences++;
+      return new Promise<Response>(() => {});
+    });
+    const well = serve(alive);
+    const { client } = clientOf(`${silent},${well}`, 1_000);
+    for (let call = 0; call < 20; call++) expect((await client.heartbeat(worker)).kind).toBe("alive");
+    expect(silences).toBe(1);
   });
 
   test("with the same body, when the answer was lost on its way", async () => {

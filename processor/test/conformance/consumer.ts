@@ -1,0 +1,252 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { IncomingRecord, OutgoingRecord, Topic } from "@sate/contracts";
+import type { Consumer } from "../../src/ports.ts";
+import { eventually } from "../eventually.ts";
+
+/** A log with consumer groups, and how to get at it. */
+export type LogUnderTest = {
+  /** A new topic, empty, of more than one partition where the log has them. */
+  newTopic(): Promise<Topic>;
+  /** A new member of a group that reads this topic. Not started. */
+  member(group: string, topic: Topic): Consumer;
+  /** Resolves when the records are in the log. */
+  publish(records: OutgoingRecord[]): Promise<void>;
+  close(): Promise<void>;
+};
+
+const longMs = 60_000;
+
+/** What every `Consumer` must do. */
+export function consumerConformance(name: string, make: () => Promise<LogUnderTest>): void {
+  describe(`${name} is a consumer`, () => {
+    let log: LogUnderTest;
+    let topic: Topic;
+    let group: string;
+    const members: Consumer[] = [];
+    beforeAll(async () => {
+      log = await make();
+    }, longMs);
+    afterAll(() => log?.close(), longMs);
+
+    /** Every test has a topic and a group of its own, and its members end with it. */
+    function testing(what: string, body: () => Promise<void>): void {
+      const whole = async () => {
+        topic = await log.newTopic();
+        group = `group-${Bun.randomUUIDv7()}`;
+        try {
+          await body();
+        } finally {
+          await Promise.all(members.splice(0).map((member) => member.stop()));
+        }
+      };
+      test(what, whole, longMs);
+    }
+
+    function member(ofGroup = group): Consumer {
+      const made = log.member(ofGroup, topic);
+      members.push(made);
+      return made;
+    }
+
+    /** Starts a member that keeps what it is handed. */
+    async function reader(ofGroup = group) {
+      const consumer = member(ofGroup);
+      const got: IncomingRecord[] = [];
+      await consumer.start(async (records) => void got.push(...records));
+      return { consumer, got, texts: () => got.map(textOf) };
+    }
+
+    const publish = (...texts: string[]) => log.publish(texts.map((text) => recordOn(topic, text)));
+
+    testing("what was there before its group, and what comes after, arrives", async () => {
+      await publish("before");
+      const { got, texts, consumer } = await reader();
+      await eventuallyAll(texts, ["before"]);
+      expect(consumer.complaint()).toBeNull();
+      await publish("after");
+      await eventuallyAll(texts, ["before", "after"]);
+      expect(got[0]).toMatchObject({ topic, offset: expect.stringMatching(/^\d+$/) });
+      expect(got[0]?.timestamp).toMatch(/^\d+$/);
+    });
+
+    testing("keys, values and headers are what they were, byte for byte", async () => {
+      const allBytes = Uint8Array.from({ length: 256 }, (_, index) => index);
+      await log.publish([
+        { topic, key: allBytes, value: allBytes, headers: { "schema-version": "1", note: "é\u2028 %" } },
+        { topic, key: null, value: null, headers: {} },
+        { topic, key: "", value: "", headers: { empty: "" } },
+      ]);
+      const { got } = await reader();
+      await eventually(() => got.length >= 3, "all arrive", longMs);
+      const plain = got.map(({ key, value, headers }) => ({
+        key: key && Buffer.from(key).toString("hex"),
+        value: value && Buffer.from(value).toString("hex"),
+        headers: Object.fromEntries(
+          Object.entries(headers).map(([name, bytes]) => [name, Buffer.from(bytes).toString()]),
+        ),
+      }));
+      const hex = Buffer.from(allBytes).toString("hex");
+      expect(plain).toContainEqual({
+        key: hex,
+        value: hex,
+        headers: { "schema-version": "1", note: "é\u2028 %" },
+      });
+      expect(plain).toContainEqual({ key: null, value: null, headers: {} });
+      expect(plain).toContainEqual({ key: "", value: "", headers: { empty: "" } });
+    });
+
+    testing("one call is under way at a time, and records of one key come in their order", async () => {
+      const consumer = member();
+      const got: IncomingRecord[] = [];
+      let underWay = 0;
+      let mostUnderWay = 0;
+      await consumer.start(async (records) => {
+        mostUnderWay = Math.max(mostUnderWay, ++underWay);
+        got.push(...records);
+        await new Promise((resolve) => setImmediate(resolve));
+        underWay--;
+      });
+      const keys = ["a", "b", "c", "d", "e"];
+      for (let round = 0; round < 20; round++) {
+        await log.publish(keys.map((key) => ({ ...recordOn(topic, `${key} ${round}`), key })));
+      }
+      await eventually(() => new Set(got.map(textOf)).size === 100, "all arrive", longMs);
+      for (const key of keys) {
+        const rounds = got.map(textOf).filter((text) => text.startsWith(key));
+        expect(rounds).toEqual(Array.from({ length: 20 }, (_, round) => `${key} ${round}`));
+      }
+      expect(mostUnderWay).toBe(1);
+    });
+
+    testing("after a clean stop the group goes on behind what was handled", async () => {
+      await publish("1", "2", "3");
+      const first = await reader();
+      await eventuallyAll(first.texts, ["1", "2", "3"]);
+      await first.consumer.stop();
+      await publish("4");
+      const second = await reader();
+      await eventuallyAll(second.texts, ["4"]);
+    });
+
+    testing("a batch that is not handled comes again, whole, and nothing is passed over", async () => {
+      const tries: string[][] = [];
+      const handled: string[] = [];
+      await member().start(async (records) => {
+        const texts = records.map(textOf);
+        tries.push(texts);
+        if (tries.length <= 3) throw new Error("not now");
+        handled.push(...texts);
+      });
+      await log.publish(["1", "2", "3"].map((text) => ({ ...recordOn(topic, text), key: "same" })));
+      await eventuallyAll(() => handled, ["1", "2", "3"]);
+      expect(tries.length).toBeGreaterThan(3);
+      expect(tries[0]?.[0]).toBe("1");
+      await publish("4");
+      await eventuallyAll(() => handled, ["1", "2", "3", "4"]);
+    });
+
+    testing("what was handed over and not handled comes again at the next member", async () => {
+      await publish("1", "2");
+      const consumer = member();
+      const handedOver: string[] = [];
+      const never = new Promise<void>(() => {});
+      await consumer.start((records) => {
+        handedOver.push(...records.map(textOf));
+        return never;
+      });
+      await eventually(() => handedOver.length > 0, "it is handed over", longMs);
+      await consumer.stop();
+      const { texts } = await reader();
+      await eventuallyAll(texts, ["1", "2"]);
+    });
+
+    testing("what was rejected until its member left comes again at the next one", async () => {
+      await publish("1");
+      const consumer = member();
+      let tries = 0;
+      await consumer.start(async () => {
+        tries++;
+        throw new Error("never");
+      });
+      await eventually(() => tries > 0, "it is tried", longMs);
+      await consumer.stop();
+      const { texts } = await reader();
+      await eventuallyAll(texts, ["1"]);
+    });
+
+    testing("two members share a group, and when one leaves the other has all", async () => {
+      const [one, other] = [await reader(), await reader()];
+      const both = () => [...one.texts(), ...other.texts()];
+      const texts = Array.from({ length: 100 }, (_, index) => `shared ${index}`);
+      await publish(...texts);
+      await eventuallyAll(both, texts);
+      await one.consumer.stop();
+      const stoppedWith = one.got.length;
+      const later = Array.from({ length: 100 }, (_, index) => `later ${index}`);
+      await publish(...later);
+      await eventuallyAll(other.texts, later, "at least");
+      expect(one.got).toHaveLength(stoppedWith);
+    });
+
+    testing("another group has all of it too", async () => {
+      await publish("1");
+      const [one, other] = [await reader("one"), await reader(`other-${Bun.randomUUIDv7()}`)];
+      await eventuallyAll(one.texts, ["1"], "at least");
+      await eventuallyAll(other.texts, ["1"]);
+    });
+
+    testing(
+      "a stop is safe before the start, twice, and at once; nothing is handed over after it",
+      async () => {
+        const idle = member();
+        await idle.stop();
+        await Promise.all([idle.stop(), idle.stop()]);
+        const { consumer, got } = await reader();
+        await Promise.all([consumer.stop(), consumer.stop()]);
+        await consumer.stop();
+        await publish("1");
+        const { texts } = await reader();
+        await eventuallyAll(texts, ["1"]);
+        expect(got).toHaveLength(0);
+      },
+    );
+
+    testing("a stop in the middle of a start leaves no member behind", async () => {
+      const consumer = member();
+      const got: IncomingRecord[] = [];
+      const starting = consumer.start(async (records) => void got.push(...records)).catch(() => {});
+      await consumer.stop();
+      await starting;
+      await publish("1");
+      const { texts } = await reader();
+      await eventuallyAll(texts, ["1"]);
+      expect(got).toHaveLength(0);
+    });
+  });
+}
+
+export function recordOn(topic: Topic, text: string): OutgoingRecord {
+  return { topic, key: Bun.randomUUIDv7(), value: text, headers: { "schema-version": "1" } };
+}
+
+export function textOf({ value }: IncomingRecord): string {
+  return Buffer.from(value ?? []).toString();
+}
+
+/** All of these arrive, in whatever order and however often; nothing else does, unless `at least` is said. */
+export async function eventuallyAll(
+  texts: () => string[],
+  wanted: string[],
+  others: "at least" | "nothing else" = "nothing else",
+): Promise<void> {
+  const isThere = () => {
+    const got = new Set(texts());
+    return wanted.every((text) => got.has(text));
+  };
+  await eventually(
+    isThere,
+    `all ${wanted.length} arrive, of which the first is ${wanted[0]}`,
+    longMs - 5_000,
+  );
+  if (others === "nothing else") expect(new Set(texts())).toEqual(new Set(wanted));
+}
