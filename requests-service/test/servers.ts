@@ -5,12 +5,19 @@ export type Servers =
   | { kind: "running"; kafkaBrokers: string; requestsMongoUrl: string; resultsMongoUrl: string }
   | { kind: "unavailable"; reason: string };
 
+let servers: Promise<Servers> | undefined;
+
 /**
- * Real servers for adapter tests: those that the environment names, otherwise the ones that `cluster`
- * starts (containers where Docker answers, Java processes elsewhere). They end with this process, whose end
- * closes their standard input.
+ * Real servers for adapter tests, the same for all files of a run: those that the environment names, otherwise
+ * the ones that `cluster` starts (containers where Docker answers, Java processes elsewhere). They end with
+ * this process, whose end closes their standard input.
  */
-export async function testServers(): Promise<Servers> {
+export function testServers(): Promise<Servers> {
+  servers ??= findServers();
+  return servers;
+}
+
+async function findServers(): Promise<Servers> {
   const { KAFKA_BROKERS, REQUESTS_MONGO_URL, RESULTS_MONGO_URL } = Bun.env;
   if (KAFKA_BROKERS && REQUESTS_MONGO_URL && RESULTS_MONGO_URL) {
     return running({ KAFKA_BROKERS, REQUESTS_MONGO_URL, RESULTS_MONGO_URL });
