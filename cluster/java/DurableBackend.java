@@ -1,8 +1,16 @@
+import de.bwaldvogel.mongo.MongoCollection;
+import de.bwaldvogel.mongo.MongoDatabase;
+import de.bwaldvogel.mongo.backend.CollectionOptions;
+import de.bwaldvogel.mongo.backend.CursorRegistry;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
+import de.bwaldvogel.mongo.backend.h2.H2Database;
 import de.bwaldvogel.mongo.bson.Document;
 import io.netty.channel.Channel;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
 
 /**
@@ -13,14 +21,25 @@ import org.h2.mvstore.MVStore;
  */
 final class DurableBackend extends H2Backend {
   private static final int CACHE_MEGABYTES = 16;
-  /** Old versions of pages are free for reuse after this; the file would grow for ever otherwise. */
-  private static final int RETENTION_MS = 0;
+  /** Every commit leaves a few live pages in a chunk of its own; without this the file would grow for ever. */
+  private static final int TIDY_EVERY_MS = 500;
+
+  private static final int TIDY_FILL_PERCENT = 60;
+  private static final int TIDY_BYTES = 8 << 20;
 
   private final ReadWriteLock commands = new ReentrantReadWriteLock(true);
 
   DurableBackend(String file) {
-    super(new MVStore.Builder().fileName(file).cacheSize(CACHE_MEGABYTES).autoCommitDisabled().open());
-    getMvStore().setRetentionTime(RETENTION_MS);
+    super(open(file));
+    getMvStore().setRetentionTime(0);
+    Executors.newSingleThreadScheduledExecutor(DurableBackend::daemon)
+        .scheduleWithFixedDelay(this::tidy, TIDY_EVERY_MS, TIDY_EVERY_MS, TimeUnit.MILLISECONDS);
+  }
+
+  /** Nothing is written but by our own commits. */
+  private static MVStore open(String file) {
+    MVStore.Builder builder = new MVStore.Builder().fileName(file).cacheSize(CACHE_MEGABYTES);
+    return builder.autoCommitDisabled().autoCommitBufferSize(0).open();
   }
 
   @Override
@@ -29,9 +48,40 @@ final class DurableBackend extends H2Backend {
     try {
       return super.handleCommand(channel, database, command, query);
     } finally {
+      // Asked before the lock is given back: during another command's commit the store says that all is saved.
+      boolean isUnsaved = getMvStore().hasUnsavedChanges();
       commands.readLock().unlock();
-      if (getMvStore().hasUnsavedChanges()) save();
+      if (isUnsaved) save();
     }
+  }
+
+  @Override
+  protected MongoDatabase openOrCreateDatabase(String databaseName) {
+    MVStore store = getMvStore();
+    CursorRegistry cursors = getCursorRegistry();
+    return new H2Database(databaseName, store, cursors) {
+      @Override
+      protected MongoCollection<Object> openOrCreateCollection(String name, CollectionOptions options) {
+        String path = databaseName + "." + name;
+        MVMap<Object, Document> documents = store.openMap("databases." + path);
+        return new KeyedCollection(this, name, options, documents, store.openMap("meta." + path), cursors);
+      }
+    };
+  }
+
+  private void tidy() {
+    commands.writeLock().lock();
+    try {
+      if (!getMvStore().isClosed()) getMvStore().compact(TIDY_FILL_PERCENT, TIDY_BYTES);
+    } finally {
+      commands.writeLock().unlock();
+    }
+  }
+
+  private static Thread daemon(Runnable task) {
+    Thread thread = new Thread(task, "tidy");
+    thread.setDaemon(true);
+    return thread;
   }
 
   private void save() {

@@ -19,10 +19,10 @@ export type ComposeService = {
   };
 };
 
-export const root = join(import.meta.dir, "../..");
+export const composeFile = join(import.meta.dir, "../../compose.yaml");
 
-export async function readCompose(): Promise<Compose> {
-  return Bun.YAML.parse(await Bun.file(join(root, "compose.yaml")).text()) as Compose;
+export async function readCompose(file = composeFile): Promise<Compose> {
+  return Bun.YAML.parse(await Bun.file(file).text()) as Compose;
 }
 
 /** The service of that name; that it is missing is a mistake of ours in compose.yaml. */

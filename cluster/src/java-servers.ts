@@ -12,11 +12,6 @@ export async function freePorts(): Promise<Ports> {
   return { kafka, controller, requestsDb, resultsDb };
 }
 
-/** Those that answer when all is well; the controller's is Kafka's own affair. */
-export function listening({ kafka, requestsDb, resultsDb }: Ports): number[] {
-  return [kafka, requestsDb, resultsDb];
-}
-
 /** Both are bounded: they share a laptop with everything else. */
 const kafkaFlags = ["-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 const mongoFlags = ["-Xms32m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];

@@ -15,6 +15,7 @@ const files = [
   "EndWithInput.java",
   "KafkaBroker.java",
   "DurableBackend.java",
+  "KeyedCollection.java",
   "MongoServers.java",
 ];
 const copyDependencies = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";

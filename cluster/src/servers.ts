@@ -9,15 +9,10 @@ import { type Addresses, givenAddresses } from "./addresses.ts";
 import { dockerAnswers, startContainers } from "./containers.ts";
 import { inTime, until } from "./deadline.ts";
 import { installJava } from "./java.ts";
-import { listensOn, startJava } from "./java-process.ts";
-import {
-  addressesOf,
-  freePorts,
-  type Installed,
-  kafkaCommand,
-  listening,
-  mongoCommand,
-} from "./java-servers.ts";
+import { addressesOf, freePorts, type Installed } from "./java-servers.ts";
+import { standardError } from "./output.ts";
+import { supervise } from "./supervised.ts";
+import { serverTasks } from "./tasks.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 type Answer = Addresses | { unavailable: string };
@@ -75,18 +70,15 @@ async function startJavaServers(java: Installed): Promise<Answer> {
 
 async function startOnce(java: Installed, dataDir: string): Promise<Addresses | undefined> {
   const ports = await freePorts();
-  const commands = [await kafkaCommand(java, dataDir, ports), await mongoCommand(java, dataDir, ports)];
-  const servers = commands.map((command) => startJava(command, "inherit"));
+  const tasks = await serverTasks(java, dataDir, ports, { kind: "never" }, () => standardError);
+  const servers = tasks.map((task) => supervise(task, { started() {}, said: console.error }));
   const stop = () => Promise.all(servers.map((server) => server.stop(stopMs)));
   endings.unshift(stop);
 
-  const ended = Promise.race(servers.map((server) => server.exited));
-  const listen = async () => (await Promise.all(listening(ports).map(listensOn))).every(Boolean);
-  if (await Promise.race([until(listen, startMs), ended.then(() => false)])) {
-    void ended.then((exitCode) => {
-      if (!isEnding) console.error(`A server ended by itself with ${exitCode}.`);
-      return end(1);
-    });
+  const ended = Promise.race(servers.map((server) => server.leftAlone));
+  const areHealthy = () => servers.every((server) => server.health() === "healthy");
+  if (await Promise.race([until(areHealthy, startMs), ended.then(() => false)])) {
+    void ended.then(() => end(1));
     return addressesOf(ports);
   }
   await stop();

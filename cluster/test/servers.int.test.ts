@@ -3,7 +3,7 @@ import { Kafka, logLevel } from "kafkajs";
 import { MongoClient } from "mongodb";
 import type { Addresses } from "../src/addresses.ts";
 import { inTime, until } from "../src/deadline.ts";
-import { listensOn } from "../src/java-process.ts";
+import { listensOn } from "../src/listens-on.ts";
 import { startServers } from "./start-servers.ts";
 
 const { child, answer } = await startServers();
