@@ -15,6 +15,8 @@ export type AppParts = {
   log: Log;
 };
 
+const retryAfterSeconds = "1";
+
 /** The HTTP face. It never listens; main.ts does. */
 export function createApp(commands: RequestsApi, { serviceToken, complaints, counters, log }: AppParts) {
   return new Elysia({ normalize: false })
@@ -27,7 +29,10 @@ export function createApp(commands: RequestsApi, { serviceToken, complaints, cou
         case "VALIDATION":
           return refusal("invalid-body", "The body does not have the shape of the contract.");
         default:
-          if (error instanceof Unavailable) return refusal("unavailable", error.message);
+          if (error instanceof Unavailable) {
+            log.warn("a command could not be carried out", errorFields(error.cause ?? error));
+            return refusal("unavailable", error.message);
+          }
           log.error("a command failed unexpectedly", errorFields(error));
           return refusal("internal", "An unexpected error; the log of the service says more.");
       }
@@ -45,7 +50,10 @@ export function createApp(commands: RequestsApi, { serviceToken, complaints, cou
 function refusal(name: ProblemName, detail: string): Response {
   return new Response(JSON.stringify(problem(name, detail)), {
     status: problems[name].status,
-    headers: { "content-type": problemContentType },
+    headers: {
+      "content-type": problemContentType,
+      ...(problems[name].status === 503 && { "retry-after": retryAfterSeconds }),
+    },
   });
 }
 

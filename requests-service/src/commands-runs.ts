@@ -1,7 +1,7 @@
-import { limits, type RequestsApi, type Run } from "@sate/contracts";
+import { type ExecutionRef, limits, type RequestsApi, type Run, type RunRef } from "@sate/contracts";
 import type { Counters } from "./counters.ts";
 import type { Execution, Key } from "./execution.ts";
-import type { Claim, Store } from "./ports.ts";
+import type { Claim, Random, Store } from "./ports.ts";
 import type { PutBack } from "./put-back.ts";
 import { runOnWire, runRefOf } from "./wire.ts";
 
@@ -15,17 +15,20 @@ type Names =
   | "handBack"
   | "markPublished";
 
+/** Whoever claims anything looks at this many times as much as it wants, so that idle processors do not all want the same. */
+const windowsMax = 4;
+
 /** What processors ask for: their lease, their runs, the ends of these. */
 export function runCommands(parts: {
   store: Store;
   putBack: PutBack;
+  random: Random;
   counters: Counters;
 }): Pick<RequestsApi, Names> {
-  const { store, putBack, counters } = parts;
+  const { store, putBack, random, counters } = parts;
 
   async function withPayloads(executions: Execution[]): Promise<Run[]> {
-    if (executions.length === 0) return [];
-    const requests = await store.requests.get(executions.map(({ requestId }) => requestId));
+    const requests = await store.requests.get([...new Set(executions.map(({ requestId }) => requestId))]);
     return executions.map((execution) => {
       const request = requests.get(execution.requestId);
       // An execution is only stored after its request, and requests are never deleted.
@@ -34,18 +37,13 @@ export function runCommands(parts: {
     });
   }
 
-  async function claim(claim: Claim, refs: Parameters<Store["runs"]["claim"]>[1]) {
-    const claimed = refs.length === 0 ? [] : await store.runs.claim(claim, refs);
-    const runs = await withPayloads(claimed);
-    const won = new Set(claimed.map(({ id }) => id));
-    const lost = refs.filter(({ execution_id }) => !won.has(execution_id));
-    const known = lost.length === 0 ? [] : await store.executions.get(lost.map(keyOf));
-    const knownIds = new Set(known.map(({ id }) => id));
-    const unknown = lost.filter(({ execution_id }) => !knownIds.has(execution_id)).length;
-    counters.add("claims_granted", runs.length);
-    counters.add("claims_refused", lost.length - unknown);
+  async function claim(claim: Claim, refs: ExecutionRef[]) {
+    const { held, refused } = await store.runs.claim(claim, refs);
+    const unknown = refs.length - held.length - refused;
+    counters.add("claims_granted", held.length);
+    counters.add("claims_refused", refused);
     counters.add("claims_unknown", unknown);
-    return { runs, refused: lost.length - unknown, unknown };
+    return { runs: await withPayloads(held), refused, unknown };
   }
 
   /** All that one worker runs, up to the number it may run at all. */
@@ -78,18 +76,27 @@ export function runCommands(parts: {
       claim({ workerId: worker_id, claimId: claim_id }, executions),
 
     async claimAny({ worker_id, claim_id, limit }) {
-      const queued = await store.runs.queued(limit);
-      return claim({ workerId: worker_id, claimId: claim_id }, queued);
+      const any = { workerId: worker_id, claimId: claim_id };
+      const [held, queued] = await Promise.all([
+        store.runs.running({ ...any, limit }),
+        store.runs.queued(limit * windowsMax),
+      ]);
+      // The claim is repeated because its answer was lost: to claim once more would be to claim others.
+      if (held.length > 0) return { runs: await withPayloads(held), refused: 0, unknown: 0 };
+      return claim(any, windowOf(queued, limit, random));
     },
 
     async finish({ runs }) {
-      const answers = await store.runs.finish(runs);
+      // Field by field: what an open body has besides is none of the store's business.
+      const decided = runs.map(({ outcome, ...run }) => ({ ...runRefFrom(run), outcome }));
+      const answers = await store.runs.finish(decided);
       const refused = answers.filter((answer) => answer !== "stored").length;
       if (refused > 0) counters.add("finishes_refused", refused);
       counters.add("finishes_stored", answers.length - refused);
       return { answers: answers.map((kind) => ({ kind })) };
     },
 
+    /** Those that are not running any more, or again, are not this caller's to hand back. */
     async handBack({ runs }) {
       const stored = await store.executions.get(runs.map(keyOf));
       const byId = new Map(stored.map((execution) => [execution.id, execution]));
@@ -110,4 +117,14 @@ export function runCommands(parts: {
 
 function keyOf({ request_id, attempt }: { request_id: string; attempt: number }): Key {
   return { requestId: request_id, attempt };
+}
+
+function runRefFrom({ request_id, attempt, execution_id, epoch }: RunRef): RunRef {
+  return { request_id, attempt, execution_id, epoch };
+}
+
+/** `size` neighbours from anywhere in the list; all of it if it is no longer than that. */
+function windowOf<T>(list: T[], size: number, random: Random): T[] {
+  const start = Math.floor(random() * (Math.max(0, list.length - size) + 1));
+  return list.slice(start, start + size);
 }

@@ -10,7 +10,7 @@ export const Settings = Type.Object({
     description: "a secret of at least 16 characters, the same for all services",
   }),
   REQUESTS_MONGO_URL: Type.String({
-    pattern: "^mongodb(\\+srv)?://.+",
+    pattern: "^mongodb(\\+srv)?://[^/]+/[^/?]+(\\?.*)?$",
     description: "the address of the Requests DB, mongodb://…/database",
   }),
   KAFKA_BROKERS: Type.String({

@@ -4,11 +4,13 @@ import { executionCommands } from "./commands-executions.ts";
 import { requestCommands } from "./commands-requests.ts";
 import { runCommands } from "./commands-runs.ts";
 import type { Counters } from "./counters.ts";
+import { createGate } from "./gate.ts";
 import { createHealth } from "./health.ts";
-import type { Log } from "./log.ts";
+import { inTime } from "./in-time.ts";
+import { errorFields, type Log } from "./log.ts";
 import { createLoop } from "./loop.ts";
 import { createOutbox } from "./outbox.ts";
-import type { Clock, Publisher, Store } from "./ports.ts";
+import type { Clock, Publisher, Random, Store } from "./ports.ts";
 import { createPutBack } from "./put-back.ts";
 import { recoverAll, sweepWorkers } from "./sweep.ts";
 import { createWorkerWatch } from "./worker-watch.ts";
@@ -28,6 +30,8 @@ export type Ports = {
   publisher: Publisher;
   clock: Clock;
   newId: () => string;
+  /** Spreads idle processors over the queue. */
+  random?: Random;
   log: Log;
   counters: Counters;
   /** A loop ended unexpectedly: the process must not go on as if it were well. */
@@ -39,6 +43,11 @@ const sweepsPerLease = 10;
 /** Marks of the outbox that two sweeps have seen are published by the second. */
 const outboxSweepMs = 2_000;
 const pingMs = 2_000;
+/** Of a stop: four steps, so that the whole takes less than SHUTDOWN_SECONDS's default. */
+const stopStepMs = 2_000;
+
+const storeAway = "The Requests DB does not answer.";
+const brokerAway = "The broker does not answer.";
 
 /**
  * The owner of the Requests DB. `commands` is its internal API as functions; `app` the same over HTTP.
@@ -46,31 +55,33 @@ const pingMs = 2_000;
  * time, and twice. `complaints` says, a sentence each, why it is not ready.
  */
 export function createRequestsService(ports: Ports, config: Config) {
-  const { store, publisher, clock, newId, log, counters, fatal } = ports;
+  const { store, publisher, clock, newId, random = Math.random, log, counters, fatal } = ports;
   let state: "new" | "starting" | "running" | "stopped" = "new";
+  let stopped: Promise<void> | null = null;
   const stopping = new AbortController();
   const health = createHealth(log);
 
   const outbox = createOutbox({ store, publisher, counters, log });
   const putBack = createPutBack({ store, outbox, counters, clock, newId, lostMax: config.lostMax });
   const watch = createWorkerWatch(sweepsPerLease);
-  const commands: RequestsApi = {
+  const gate = createGate<RequestsApi>({
     ...requestCommands(store, clock),
     ...executionCommands({ store, outbox, clock, newId }),
-    ...runCommands({ store, putBack, counters }),
-  };
+    ...runCommands({ store, putBack, random, counters }),
+  });
+  const { commands } = gate;
 
   const sweepWorkersTurn = async () => {
     const work = () => sweepWorkers({ store, watch, putBack, counters, log });
-    if (!(await health.turn("worker sweep", work, "The Requests DB does not answer."))) watch.reset();
+    if (!(await health.turn("worker sweep", work, storeAway))) watch.reset();
   };
   const sweepOutboxTurn = async () => {
     await health.turn("outbox sweep", outbox.sweep, "The outbox cannot be published.");
   };
   const pingTurn = async () => {
     await Promise.all([
-      health.turn("store", store.ping, "The Requests DB does not answer."),
-      health.turn("publisher", publisher.ping, "The broker does not answer."),
+      health.turn("store", store.ping, storeAway),
+      health.turn("publisher", publisher.ping, brokerAway),
     ]);
   };
   const loops = [
@@ -89,28 +100,48 @@ export function createRequestsService(ports: Ports, config: Config) {
     async start(): Promise<void> {
       if (state !== "new") return;
       state = "starting";
-      const { signal } = stopping;
-      await health.insist("store", store.open, "The Requests DB does not answer.", signal);
-      if (config.exclusive) {
-        const recover = () => recoverAll(store, putBack);
-        await health.insist("recovery", recover, "The Requests DB does not answer.", signal);
-      }
-      // Executions are accepted without the broker, so the loops run while it is waited for.
-      if (state === "starting") for (const loop of loops) loop.start();
-      await health.insist("publisher", publisher.open, "The broker does not answer.", signal);
+      await Promise.all([startOnStore(), startOnBroker()]);
       if (state === "starting") state = "running";
     },
 
-    async stop(): Promise<void> {
-      if (state === "stopped") return;
+    stop(): Promise<void> {
       state = "stopped";
-      stopping.abort();
-      await Promise.all(loops.map((loop) => loop.stop()));
-      await outbox.flush();
-      await publisher.close();
-      await store.close();
+      stopped ??= stopAll();
+      return stopped;
     },
   };
+
+  /** Executions are accepted without the broker, so the loops run while it is waited for. */
+  async function startOnStore(): Promise<void> {
+    await health.insist("store", store.open, storeAway, stopping.signal);
+    if (config.exclusive) {
+      await health.insist("recovery", () => recoverAll(store, putBack), storeAway, stopping.signal);
+    }
+    if (state === "starting") for (const loop of loops) loop.start();
+  }
+
+  async function startOnBroker(): Promise<void> {
+    await health.insist("publisher", publisher.open, brokerAway, stopping.signal);
+  }
+
+  /**
+   * Every step has its deadline, for what it waits for may never answer, and nothing is lost that it leaves
+   * undone: what is decided stands in the database with its mark.
+   */
+  async function stopAll(): Promise<void> {
+    stopping.abort();
+    const steps: [string, () => Promise<unknown>][] = [
+      ["commands under way", gate.close],
+      ["loops", () => Promise.all(loops.map((loop) => loop.stop()))],
+      ["outbox", outbox.flush],
+      ["connections", () => Promise.all([publisher.close(), store.close()])],
+    ];
+    for (const [step, work] of steps) {
+      await inTime(work(), stopStepMs).catch((error) => {
+        log.warn("a part did not stop in time", { part: step, ...errorFields(error) });
+      });
+    }
+  }
 
   function complaints(): string[] {
     if (state === "stopped") return ["It is stopping."];

@@ -22,6 +22,7 @@ const service = createRequestsService(
     }),
     clock: Date.now,
     newId: () => Bun.randomUUIDv7(),
+    random: Math.random,
     log,
     counters,
     fatal: fatalExit(log),

@@ -7,6 +7,7 @@ import type { Decided, Execution, Key, StoredRequest } from "./execution.ts";
  * - A promise resolves after the write is durable, and rejects with `Unavailable` when that is not certain:
  *   the write may then have happened. So every write can be repeated.
  * - No call takes longer than its adapter's deadline.
+ * - An empty batch is nothing: it asks nobody.
  * - A batch is not a transaction: each of its items succeeds or fails alone.
  */
 
@@ -45,6 +46,7 @@ export type Executions = {
    * contenders exactly one gets `true`.
    */
   insert(executions: Execution[]): Promise<boolean[]>;
+  /** Those that there are. Outputs are not read, here and wherever nothing else is said. */
   get(keys: Key[]): Promise<Execution[]>;
   /** A page of one request's executions, oldest attempt first. */
   list(page: { requestId: string; afterAttempt: number; limit: number }): Promise<Execution[]>;
@@ -57,12 +59,15 @@ export type Executions = {
 
 export type Claim = { workerId: string; claimId: string };
 
+/** `refused`: how many others of those asked for are there, but running or final already. */
+export type Claimed = { held: Execution[]; refused: number };
+
 export type Runs = {
   /**
-   * Queued → running, epoch + 1, for this worker and claim; its outbox mark is cleared: it was heard. The
-   * answer has what this very claim holds, so that a repetition answers the same, until the run ends.
+   * Queued → running, epoch + 1, for this worker and claim; its outbox mark is cleared: it was heard. `held`
+   * has what this very claim holds of them, so that a repetition answers the same, until the run ends.
    */
-  claim(claim: Claim, refs: ExecutionRef[]): Promise<Execution[]>;
+  claim(claim: Claim, refs: ExecutionRef[]): Promise<Claimed>;
   /** Keys of queued executions, lowest first. */
   queued(limit: number): Promise<ExecutionRef[]>;
   /**
@@ -75,8 +80,8 @@ export type Runs = {
    * charges it one loss. The answer says for each whether it is queued, now or by an earlier call.
    */
   requeue(runs: RunRef[], isLost: boolean): Promise<boolean[]>;
-  /** Running executions, by key, those above `after`; of one worker or of all. */
-  running(page: { workerId?: string; after?: Key | undefined; limit: number }): Promise<Execution[]>;
+  /** Running executions, by key, those above `after`; of all, of one worker, or of one claim. */
+  running(page: Partial<Claim> & { after?: Key | undefined; limit: number }): Promise<Execution[]>;
 };
 
 export type Worker = { workerId: string; beats: number; givenUp: boolean };
@@ -98,11 +103,19 @@ export type Workers = {
   forget(workerIds: string[]): Promise<void>;
 };
 
+/** What must still be published of an execution. */
+export type Marked = Key & { mark: string };
+
 export type Outbox = {
-  /** Executions with an outbox mark, by key, those above `after`. */
-  marked(page: { after?: Key | undefined; limit: number }): Promise<Execution[]>;
+  /**
+   * A page of outbox marks, those after `after`: outcomes first, for they end work that somebody waits for,
+   * then wake-ups; by key within each. Costs what the page costs, however much was ever executed.
+   */
+  marked(page: { after?: Marked | undefined; limit: number }): Promise<Marked[]>;
+  /** The executions, outputs included, of those marks that still stand. */
+  standing(marked: Marked[]): Promise<Execution[]>;
   /** Clears exactly these marks; a newer mark on the same execution stays. */
-  clear(published: (Key & { mark: string })[]): Promise<void>;
+  clear(published: Marked[]): Promise<void>;
 };
 
 /** Publishes records durably: acknowledged by the broker when it resolves. All or nothing is not promised; repeating is safe for readers. */
@@ -114,6 +127,9 @@ export type Publisher = {
   /** Safe before open, and twice. */
   close(): Promise<void>;
 };
+
+/** At least 0 and less than 1. */
+export type Random = () => number;
 
 /** Wall clock, epoch ms: only for dates that people read. */
 export type Clock = () => number;

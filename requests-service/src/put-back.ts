@@ -1,7 +1,7 @@
 import { executionMark, outcomeMark } from "@sate/contracts";
 import type { Counters } from "./counters.ts";
 import { decideReturn, outcomeWithoutRun } from "./ending.ts";
-import type { Decided, Execution, StoredRequest } from "./execution.ts";
+import type { Decided, Execution } from "./execution.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Clock, Store } from "./ports.ts";
 import { runRefOf } from "./wire.ts";
@@ -11,6 +11,8 @@ import { runRefOf } from "./wire.ts";
  * epochs: what has changed since it was read stays as it is. Answers how many it put back or ended.
  */
 export type PutBack = (executions: Execution[], isLost: boolean) => Promise<number>;
+
+const payloadsAtOnce = 32;
 
 export function createPutBack(parts: {
   store: Pick<Store, "runs" | "requests">;
@@ -22,17 +24,19 @@ export function createPutBack(parts: {
 }): PutBack {
   const { store, outbox, counters, clock, newId, lostMax } = parts;
 
-  /** The mark is written; this only hurries. Without the payloads it is left to the sweep. */
+  /** The marks are written, so nothing is lost if this fails: it only hurries, the outbox sweep is sure. */
   async function wakeAll(executions: Execution[]): Promise<void> {
-    for (let at = 0; at < executions.length; at += 32) {
-      const chunk = executions.slice(at, at + 32);
-      const requests: Map<string, StoredRequest> = await store.requests.get(
-        chunk.map(({ requestId }) => requestId),
-      );
-      for (const execution of chunk) {
-        const request = requests.get(execution.requestId);
-        if (request) outbox.wake(execution, request);
+    try {
+      for (let at = 0; at < executions.length; at += payloadsAtOnce) {
+        const chunk = executions.slice(at, at + payloadsAtOnce);
+        const requests = await store.requests.get([...new Set(chunk.map(({ requestId }) => requestId))]);
+        for (const execution of chunk) {
+          const request = requests.get(execution.requestId);
+          if (request) outbox.wake(execution, request);
+        }
       }
+    } catch {
+      counters.add("outbox_left_to_sweep");
     }
   }
 
@@ -51,9 +55,8 @@ export function createPutBack(parts: {
       const lost = isLost ? execution.lost + 1 : execution.lost;
       ended.push({ execution, decided: { ...runRefOf(execution), outcome, lost } });
     }
-    const wereRequeued =
-      requeued.length === 0 ? [] : await store.runs.requeue(requeued.map(runRefOf), isLost);
-    const wereEnded = ended.length === 0 ? [] : await store.runs.finish(ended.map(({ decided }) => decided));
+    const wereRequeued = await store.runs.requeue(requeued.map(runRefOf), isLost);
+    const wereEnded = await store.runs.finish(ended.map(({ decided }) => decided));
     const woken: Execution[] = [];
     requeued.forEach((execution, index) => {
       if (!wereRequeued[index]) return;

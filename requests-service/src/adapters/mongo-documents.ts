@@ -1,5 +1,5 @@
 import { type ExecutionStatus, executionKey, type Outcome } from "@sate/contracts";
-import type { Execution, StoredRequest } from "../execution.ts";
+import type { Execution, Key, StoredRequest } from "../execution.ts";
 import type { Worker } from "../ports.ts";
 import { joinedOutcome, splitOutcome } from "./stored-outcome.ts";
 
@@ -65,6 +65,12 @@ export function executionDocument(execution: Execution): ExecutionDocument {
     cancel_requested: execution.cancelRequested,
     ...(execution.mark !== undefined && { mark: execution.mark }),
   };
+}
+
+/** The reverse of `executionKey`. */
+export function executionKeyParts(key: string): Key {
+  const colon = key.lastIndexOf(":");
+  return { requestId: key.slice(0, colon), attempt: Number(key.slice(colon + 1)) };
 }
 
 export function executionOf(document: ExecutionDocument): Execution {

@@ -32,7 +32,7 @@ export const schema = `
   ) STRICT;
   CREATE INDEX IF NOT EXISTS queued_executions ON executions (request_id, attempt) WHERE status = 'queued';
   CREATE INDEX IF NOT EXISTS running_executions ON executions (request_id, attempt) WHERE status = 'running';
-  CREATE INDEX IF NOT EXISTS marked_executions ON executions (request_id, attempt) WHERE mark IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS marked_executions ON executions (mark DESC, request_id, attempt) WHERE mark IS NOT NULL;
 
   CREATE TABLE IF NOT EXISTS workers (
     id TEXT PRIMARY KEY NOT NULL,

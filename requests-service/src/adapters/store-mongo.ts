@@ -1,11 +1,14 @@
-import { executionKey, executionMark, outcomeMark } from "@sate/contracts";
+import { type ExecutionRef, executionKey, executionMark, outcomeMark } from "@sate/contracts";
 import { type AnyBulkWriteOperation, type Document, MongoBulkWriteError, MongoClient } from "mongodb";
 import type { Counters } from "../counters.ts";
 import type { Execution, Key, StoredRequest } from "../execution.ts";
+import { inTime } from "../in-time.ts";
 import { type Store, Unavailable, type Worker } from "../ports.ts";
+import { claimedOf } from "./claimed-of.ts";
 import {
   type ExecutionDocument,
   executionDocument,
+  executionKeyParts,
   executionOf,
   outcomeFields,
   type RequestDocument,
@@ -27,13 +30,16 @@ const attemptsAtMost = 128;
  */
 export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOptions): Store {
   const client = new MongoClient(url, {
-    timeoutMS: deadlineMs,
+    // The driver has no deadline for a whole call (timeoutMS does nothing); `guarded` has. These free what
+    // a call leaves behind that was not waited for.
     serverSelectionTimeoutMS: Math.min(3_000, deadlineMs),
     connectTimeoutMS: Math.min(3_000, deadlineMs),
+    socketTimeoutMS: deadlineMs,
+    waitQueueTimeoutMS: deadlineMs,
     maxPoolSize: 32,
     retryWrites: false,
     retryReads: false,
-    writeConcern: { w: "majority", journal: true },
+    writeConcern: { w: "majority", journal: true, wtimeoutMS: deadlineMs },
     readPreference: "primary",
     readConcern: { level: "majority" },
     monitorCommands: true,
@@ -44,10 +50,34 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
   const requests = db.collection<RequestDocument>("requests");
   const executions = db.collection<ExecutionDocument>("executions");
   const workers = db.collection<WorkerDocument>("workers");
+  let isClosed = false;
 
-  async function byKeys(keys: string[], projection?: Document): Promise<ExecutionDocument[]> {
+  /** Every failure of the driver becomes `Unavailable`: its own messages may hold addresses and passwords. */
+  function guarded<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
+    return async (...args) => {
+      if (isClosed) throw new Unavailable("The Requests DB is closed."); // the driver would connect again
+      try {
+        return await inTime(call(...args), deadlineMs);
+      } catch (cause) {
+        throw new Unavailable("The Requests DB did not answer, or not in time.", { cause });
+      }
+    };
+  }
+
+  /** Without their outputs, which are large and seldom of use. */
+  async function byKeys(keys: string[]): Promise<ExecutionDocument[]> {
     if (keys.length === 0) return [];
-    return executions.find({ _id: { $in: keys } }, { ...(projection && { projection }) }).toArray();
+    return executions.find({ _id: { $in: keys } }, { projection: { outputs: 0 } }).toArray();
+  }
+
+  /** For each the execution that it means, if that is there. */
+  async function byRefs(refs: ExecutionRef[]): Promise<(ExecutionDocument | undefined)[]> {
+    const found = await byKeys([...new Set(refs.map(refKey))]);
+    const byKey = new Map(found.map((document) => [document._id, document]));
+    return refs.map((ref) => {
+      const document = byKey.get(refKey(ref));
+      return document?.id === ref.execution_id ? document : undefined;
+    });
   }
 
   return {
@@ -59,11 +89,16 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
         const ids = [...taken].map((index) => (wanted[index] as StoredRequest).id);
         const stored = await requests.find({ _id: { $in: ids } }).toArray();
         const byId = new Map(stored.map((document) => [document._id, requestOf(document)]));
-        return wanted.map((request, index) =>
-          taken.has(index) ? (byId.get(request.id) ?? request) : request,
-        );
+        return wanted.map((request, index) => {
+          if (!taken.has(index)) return request;
+          const there = byId.get(request.id);
+          // Written by another a moment ago, and not by the majority yet: it may still be undone.
+          if (!there) throw new Error("what is stored cannot be read yet");
+          return there;
+        });
       }),
       get: guarded(async (ids) => {
+        if (ids.length === 0) return new Map();
         const found = await requests.find({ _id: { $in: ids } }).toArray();
         return new Map(found.map((document) => [document._id, requestOf(document)]));
       }),
@@ -81,7 +116,7 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
         let count = attemptsAtFirst;
         while (open.length > 0) {
           const keys = open.flatMap((id) => keysOf(id, from, count));
-          for (const document of await byKeys(keys, { outputs: 0 })) {
+          for (const document of await byKeys(keys)) {
             found.get(document.request_id)?.push(executionOf(document));
           }
           from += count;
@@ -99,7 +134,7 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
       get: guarded(async (keys) => (await byKeys(keys.map(keyOf))).map(executionOf)),
       list: guarded(async ({ requestId, afterAttempt, limit }) => {
         const keys = keysOf(requestId, afterAttempt + 1, limit);
-        const found = (await byKeys(keys, { outputs: 0 })).map(executionOf);
+        const found = (await byKeys(keys)).map(executionOf);
         return found.sort((a, b) => a.attempt - b.attempt);
       }),
       cancel: guarded(async ({ request_id, attempt, execution_id }, outcome) => {
@@ -118,7 +153,8 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
 
     runs: {
       claim: guarded(async ({ workerId, claimId }, refs) => {
-        const keys = refs.map(({ request_id, attempt }) => executionKey(request_id, attempt));
+        if (refs.length === 0) return { held: [], refused: 0 };
+        const keys = refs.map(refKey);
         // Ids of executions are unique, so the two lists together match exactly the pairs.
         const ids = refs.map(({ execution_id }) => execution_id);
         await executions.updateMany(
@@ -129,10 +165,10 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
             $unset: { mark: "" },
           },
         );
-        const held = await executions
-          .find({ _id: { $in: keys }, status: "running", worker_id: workerId, claim_id: claimId })
+        const found = await executions
+          .find({ _id: { $in: keys }, id: { $in: ids } }, { projection: { outputs: 0 } })
           .toArray();
-        return held.map(executionOf);
+        return claimedOf({ workerId, claimId }, found.map(executionOf));
       }),
       queued: guarded(async (limit) => {
         const found = await executions
@@ -161,10 +197,9 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
           { ordered: false },
         );
         if (matchedCount === decided.length) return decided.map(() => "stored" as const);
-        const now = await byKeys(decided.map(refKey), { outputs: 0 });
-        const byId = new Map(now.map((document) => [document.id, document]));
-        return decided.map(({ execution_id, outcome }) => {
-          const document = byId.get(execution_id);
+        const now = await byRefs(decided);
+        return decided.map(({ outcome }, index) => {
+          const document = now[index];
           if (!document) return "unknown";
           return document.result_id === outcome.result_id ? "stored" : "refused";
         });
@@ -191,19 +226,16 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
           { ordered: false },
         );
         if (matchedCount === runs.length) return runs.map(() => true);
-        const now = await byKeys(runs.map(refKey), { outputs: 0 });
-        const byId = new Map(now.map((document) => [document.id, document]));
-        return runs.map(({ execution_id, epoch }) => {
-          const document = byId.get(execution_id);
-          return document?.status === "queued" && document.epoch === epoch;
-        });
+        const now = await byRefs(runs);
+        return runs.map(({ epoch }, index) => now[index]?.status === "queued" && now[index].epoch === epoch);
       }),
-      running: guarded(async ({ workerId, after, limit }) => {
+      running: guarded(async ({ workerId, claimId, after, limit }) => {
         const found = await executions
           .find(
             {
               status: "running",
               ...(workerId !== undefined && { worker_id: workerId }),
+              ...(claimId !== undefined && { claim_id: claimId }),
               ...(after && { _id: { $gt: keyOf(after) } }),
             },
             { projection: { outputs: 0 } },
@@ -227,6 +259,7 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
         return matchedCount > 0;
       }),
       get: guarded(async (ids): Promise<Worker[]> => {
+        if (ids.length === 0) return [];
         return (await workers.find({ _id: { $in: ids } }).toArray()).map(workerOf);
       }),
       list: guarded(async ({ after, limit }) => {
@@ -243,18 +276,30 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
         return worker === null || worker.given_up;
       }),
       forget: guarded(async (ids) => {
+        if (ids.length === 0) return;
         await workers.deleteMany({ _id: { $in: ids }, given_up: true });
       }),
     },
 
     outbox: {
       marked: guarded(async ({ after, limit }) => {
+        const next = after && [
+          { mark: after.mark, _id: { $gt: keyOf(after) } },
+          { mark: { $lt: after.mark, ...isMark } },
+        ];
+        // Answered by the index alone: documents, with their outputs, are not touched.
         const found = await executions
-          .find({ mark: { $exists: true }, ...(after && { _id: { $gt: keyOf(after) } }) })
-          .sort({ _id: 1 })
+          .find(next ? { $or: next } : { mark: isMark }, { projection: { mark: 1 } })
+          .sort({ mark: -1, _id: 1 })
           .limit(limit)
           .toArray();
-        return found.map(executionOf);
+        return found.map(({ _id, mark = "" }) => ({ ...executionKeyParts(_id), mark }));
+      }),
+      standing: guarded(async (marked) => {
+        if (marked.length === 0) return [];
+        const marks = new Map(marked.map((one) => [keyOf(one), one.mark]));
+        const found = await executions.find({ _id: { $in: [...marks.keys()] }, mark: isMark }).toArray();
+        return found.filter(({ _id, mark }) => mark === marks.get(_id)).map(executionOf);
       }),
       clear: guarded(async (published) => {
         // One command for each kind of mark: nearly always one or two.
@@ -269,25 +314,20 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
       await client.connect();
       await executions.createIndex({ status: 1, _id: 1 });
       await executions.createIndex({ status: 1, worker_id: 1, _id: 1 });
-      await executions.createIndex({ mark: 1, _id: 1 }, { sparse: true });
+      await executions.createIndex({ mark: -1, _id: 1 });
     }),
     ping: guarded(async () => {
       await db.command({ ping: 1 });
     }),
-    close: () => client.close(),
+    async close() {
+      isClosed = true;
+      await client.close();
+    },
   };
 }
 
-/** Every failure of the driver becomes `Unavailable`: its own messages may hold addresses and passwords. */
-function guarded<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
-  return async (...args) => {
-    try {
-      return await call(...args);
-    } catch (cause) {
-      throw new Unavailable("The Requests DB did not answer, or not in time.", { cause });
-    }
-  };
-}
+/** A mark is there. So written because documents without one stand in the index as well, before all texts. */
+const isMark = { $gt: "" };
 
 const duplicateKey = 11_000;
 

@@ -1,9 +1,10 @@
-import { Database } from "bun:sqlite";
+import type { Database } from "bun:sqlite";
 import { executionMark, outcomeMark } from "@sate/contracts";
 import type { Counters } from "../counters.ts";
-import type { Execution, Key } from "../execution.ts";
+import type { Execution } from "../execution.ts";
 import { type Store, Unavailable, type Worker } from "../ports.ts";
-import { type GroupCommit, groupCommit } from "./group-commit.ts";
+import { claimedOf } from "./claimed-of.ts";
+import { closeSqliteFile, openSqliteFile, type SqliteFile } from "./group-commit.ts";
 import {
   type ExecutionRow,
   executionColumns,
@@ -15,26 +16,32 @@ import {
 } from "./sqlite-schema.ts";
 import { splitOutcome } from "./stored-outcome.ts";
 
-export type SqliteStoreOptions = { path: string; counters: Counters };
+/** A file of its own, or one that its owner has opened for several stores, which then share commits, and closes. */
+export type SqliteStoreOptions = { path: string; counters: Counters } | { file: SqliteFile };
 
 /**
  * A `Store` on SQLite, for one process that is alone on the file. Write-ahead log, an fsync at every commit,
  * and one commit for all writes of a turn of the event loop.
  */
-export function sqliteStore({ path, counters }: SqliteStoreOptions): Store {
-  let opened: { db: Database; writer: GroupCommit } | null = null;
+export function sqliteStore(options: SqliteStoreOptions): Store {
+  let opened: SqliteFile | null = null;
   let isClosed = false;
 
-  function open(): { db: Database; writer: GroupCommit } {
+  function open(): SqliteFile {
     if (isClosed) throw new Error("the store is closed");
     if (opened) return opened;
-    const db = new Database(path, { create: true, strict: true });
-    db.run("PRAGMA journal_mode = WAL");
-    db.run("PRAGMA synchronous = FULL");
-    db.run("PRAGMA busy_timeout = 5000");
-    db.run(schema);
-    opened = { db, writer: groupCommit(db, () => counters.add("sqlite_commits")) };
-    return opened;
+    const file =
+      "file" in options
+        ? options.file
+        : openSqliteFile(options.path, () => options.counters.add("sqlite_commits"));
+    try {
+      file.db.run(schema);
+    } catch (error) {
+      if (!("file" in options)) closeSqliteFile(file);
+      throw error;
+    }
+    opened = file;
+    return file;
   }
 
   /** A read on the spot: what was acknowledged before is committed, so it is seen. */
@@ -105,7 +112,7 @@ export function sqliteStore({ path, counters }: SqliteStoreOptions): Store {
       }),
       get: read((db, keys) => {
         const select = db.query<ExecutionRow, [string, number]>(
-          "SELECT * FROM executions WHERE request_id = ? AND attempt = ?",
+          `SELECT ${executionColumns} FROM executions WHERE request_id = ? AND attempt = ?`,
         );
         return keys.flatMap(({ requestId, attempt }) => {
           const row = select.get(requestId, attempt);
@@ -143,17 +150,16 @@ export function sqliteStore({ path, counters }: SqliteStoreOptions): Store {
            SET status = 'running', epoch = epoch + 1, worker_id = ?, claim_id = ?, cancel_requested = 0, mark = NULL
            WHERE request_id = ? AND attempt = ? AND id = ? AND status = 'queued'`,
         );
-        const select = db.query<ExecutionRow, [string, number, string, string, string]>(
-          `SELECT ${executionColumns} FROM executions
-           WHERE request_id = ? AND attempt = ? AND id = ? AND status = 'running' AND worker_id = ? AND claim_id = ?`,
+        const select = db.query<ExecutionRow, [string, number, string]>(
+          `SELECT ${executionColumns} FROM executions WHERE request_id = ? AND attempt = ? AND id = ?`,
         );
-        const held = new Map<string, Execution>();
+        const found = new Map<string, Execution>();
         for (const { request_id, attempt, execution_id } of refs) {
           update.run(workerId, claimId, request_id, attempt, execution_id);
-          const row = select.get(request_id, attempt, execution_id, workerId, claimId);
-          if (row) held.set(row.id, executionOf(row));
+          const row = select.get(request_id, attempt, execution_id);
+          if (row) found.set(row.id, executionOf(row));
         }
-        return [...held.values()];
+        return claimedOf({ workerId, claimId }, [...found.values()]);
       }),
       queued: read((db, limit) => {
         const rows = db
@@ -208,14 +214,15 @@ export function sqliteStore({ path, counters }: SqliteStoreOptions): Store {
           return row?.status === "queued" && row.epoch === epoch;
         });
       }),
-      running: read((db, { workerId, after, limit }) => {
+      running: read((db, { workerId, claimId, after, limit }) => {
         const rows = db
-          .query<ExecutionRow, [string, number, string | null, number]>(
+          .query<ExecutionRow, [string, number, string | null, string | null, number]>(
             `SELECT ${executionColumns} FROM executions
-             WHERE status = 'running' AND (request_id, attempt) > (?1, ?2) AND (?3 IS NULL OR worker_id = ?3)
-             ORDER BY request_id, attempt LIMIT ?4`,
+             WHERE status = 'running' AND (request_id, attempt) > (?1, ?2)
+               AND (?3 IS NULL OR worker_id = ?3) AND (?4 IS NULL OR claim_id = ?4)
+             ORDER BY request_id, attempt LIMIT ?5`,
           )
-          .all(...above(after), workerId ?? null, limit);
+          .all(after?.requestId ?? "", after?.attempt ?? 0, workerId ?? null, claimId ?? null, limit);
         return rows.map(executionOf);
       }),
     },
@@ -256,13 +263,27 @@ export function sqliteStore({ path, counters }: SqliteStoreOptions): Store {
 
     outbox: {
       marked: read((db, { after, limit }) => {
+        const { mark = afterAllMarks, requestId = "", attempt = 0 } = after ?? {};
         const rows = db
-          .query<ExecutionRow, [string, number, number]>(
-            `SELECT * FROM executions WHERE mark IS NOT NULL AND (request_id, attempt) > (?, ?)
-             ORDER BY request_id, attempt LIMIT ?`,
+          .query<
+            Pick<ExecutionRow, "request_id" | "attempt"> & { mark: string },
+            [string, string, number, number]
+          >(
+            `SELECT mark, request_id, attempt FROM executions
+             WHERE mark IS NOT NULL AND (mark < ?1 OR (mark = ?1 AND (request_id, attempt) > (?2, ?3)))
+             ORDER BY mark DESC, request_id, attempt LIMIT ?4`,
           )
-          .all(...above(after), limit);
-        return rows.map(executionOf);
+          .all(mark, requestId, attempt, limit);
+        return rows.map((row) => ({ requestId: row.request_id, attempt: row.attempt, mark: row.mark }));
+      }),
+      standing: read((db, marked) => {
+        const select = db.query<ExecutionRow, [string, number, string]>(
+          "SELECT * FROM executions WHERE request_id = ? AND attempt = ? AND mark = ?",
+        );
+        return marked.flatMap(({ requestId, attempt, mark }) => {
+          const row = select.get(requestId, attempt, mark);
+          return row ? [executionOf(row)] : [];
+        });
       }),
       clear: write((db, published) => {
         const update = db.query(
@@ -282,16 +303,14 @@ export function sqliteStore({ path, counters }: SqliteStoreOptions): Store {
     ping: read((db) => void db.query("SELECT 1").get()),
     async close() {
       isClosed = true;
-      opened?.writer.close();
-      opened?.db.close();
+      if (opened && !("file" in options)) closeSqliteFile(opened);
       opened = null;
     },
   };
 }
 
-function above(after: Key | undefined): [string, number] {
-  return after ? [after.requestId, after.attempt] : ["", 0];
-}
+/** Above every mark there is. */
+const afterAllMarks = "~";
 
 function workerOf({ id, beats, given_up }: WorkerRow): Worker {
   return { workerId: id, beats, givenUp: given_up === 1 };

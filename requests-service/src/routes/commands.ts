@@ -6,7 +6,8 @@ export function commandRoutes(commands: RequestsApi) {
   const app = new Elysia({ normalize: false });
   for (const [name, { path, body }] of Object.entries(requestsApi)) {
     const command = commands[name as keyof RequestsApi] as (body: unknown) => Promise<unknown>;
-    app.post(path, ({ body }) => command(body), { body });
+    // Whatever its content type says: the body is JSON.
+    app.post(path, ({ body }) => command(body), { body, parse: "json" });
   }
   return app;
 }

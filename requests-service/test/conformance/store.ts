@@ -1,0 +1,531 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { executionMark, limits, outcomeMark } from "@sate/contracts";
+import type { Execution } from "../../src/execution.ts";
+import { type Store, Unavailable } from "../../src/ports.ts";
+import { madeExecution, madeOutcome, madeRequest, newId, refOf, runOf } from "../made.ts";
+
+export type StoreUnderTest = {
+  /** A store on a database of its own, or on that of a store made before. Not opened. */
+  make(sameAs?: Store): Promise<Store>;
+  /** Ends what was made. */
+  end(): Promise<void>;
+};
+
+/** What every `Store` must do. */
+export function storeConformance(name: string, under: () => Promise<StoreUnderTest>): void {
+  describe(`${name} is a store`, () => {
+    let database: StoreUnderTest;
+    let store: Store;
+    let other: Store;
+    beforeAll(async () => {
+      database = await under();
+      store = await database.make();
+      await store.open();
+      other = await database.make(store);
+      await other.open();
+    }, 60_000);
+    afterAll(async () => {
+      await store?.close();
+      await other?.close();
+      await database?.end();
+    }, 60_000);
+
+    /** Stores new executions of requests of their own. */
+    async function queued(count: number, parts: Partial<Execution> = {}): Promise<Execution[]> {
+      const executions = Array.from({ length: count }, () => madeExecution(parts));
+      expect(await store.executions.insert(executions)).toEqual(executions.map(() => true));
+      return executions;
+    }
+    async function one(parts: Partial<Execution> = {}): Promise<Execution> {
+      return (await queued(1, parts))[0] as Execution;
+    }
+    const claimFor = (workerId = newId()) => ({ workerId, claimId: newId() });
+    async function running(workerId?: string): Promise<Execution> {
+      const { held } = await store.runs.claim(claimFor(workerId), [refOf(await one())]);
+      return held[0] as Execution;
+    }
+    async function now(execution: Execution): Promise<Execution> {
+      return (await store.executions.get([execution]))[0] as Execution;
+    }
+    /** All marks of these, walking pages of `limit`. */
+    async function marksOf(executions: Execution[], limit = 1_000): Promise<string[]> {
+      const ids = new Set(executions.map(({ requestId }) => requestId));
+      const marks: string[] = [];
+      for (let after: Parameters<Store["outbox"]["marked"]>[0]["after"]; ; ) {
+        const page = await store.outbox.marked({ after, limit });
+        marks.push(...page.flatMap(({ requestId, mark }) => (ids.has(requestId) ? [mark] : [])));
+        if (page.length < limit) return marks;
+        after = page.at(-1);
+      }
+    }
+
+    describe("requests", () => {
+      test("are kept byte for byte, whatever the payload", async () => {
+        const payloads = [
+          '{"n":1e400,"big":9007199254740993,"zero":-0}',
+          '"\\ud800"',
+          '{"__proto__":{"admin":true},"constructor":1,"$where":"x","a.b":1,"":2}',
+          '{"2":1,"1":2,"b":3,"a":4, "b" : 5}',
+          '"\\u0000 \u2028 \u{1f600} é"',
+          "null",
+          `"${"x".repeat(limits.bodyBytesDefault - 2)}"`,
+        ];
+        const requests = payloads.map((payloadJson) => madeRequest({ payloadJson }));
+        await store.requests.insert(requests);
+        const found = await other.requests.get(requests.map(({ id }) => id));
+        expect(requests.map(({ id }) => found.get(id)?.payloadJson)).toEqual(payloads);
+      });
+
+      test("an insert may be repeated, and answers what stands there, in the order asked for", async () => {
+        const [a, b] = [madeRequest({ processor: "p" }), madeRequest()];
+        expect(await store.requests.insert([a])).toEqual([a]);
+        const answer = await store.requests.insert([b, { ...a, payloadJson: "2", processor: undefined }]);
+        expect(answer.map(({ id, payloadJson, processor }) => [id, payloadJson, processor])).toEqual([
+          [b.id, b.payloadJson, undefined],
+          [a.id, a.payloadJson, "p"],
+        ]);
+      });
+
+      test("the same id twice in one batch is one request", async () => {
+        const request = madeRequest();
+        const twice = [request, { ...request, payloadJson: "2" }];
+        const answer = await store.requests.insert(twice);
+        expect(answer.map(({ payloadJson }) => payloadJson)).toEqual([
+          request.payloadJson,
+          request.payloadJson,
+        ]);
+      });
+
+      test("are listed newest first, in pages", async () => {
+        const ids: string[] = [];
+        for (let index = 0; index < 5; index++) ids.unshift(newId());
+        await store.requests.insert(ids.map((id) => madeRequest({ id })));
+        const first = await store.requests.list({ limit: 2 });
+        expect(first.map(({ id }) => id)).toEqual(ids.slice(0, 2));
+        const next = await store.requests.list({ limit: 3, before: ids[1] });
+        expect(next.map(({ id }) => id)).toEqual(ids.slice(2));
+      });
+
+      test("those that are unknown are not there", async () => {
+        expect((await store.requests.get([newId()])).size).toBe(0);
+      });
+    });
+
+    describe("executions", () => {
+      test("50 contenders for one attempt, again and again: exactly one wins each", async () => {
+        const requestId = newId();
+        for (let attempt = 1; attempt <= 6; attempt++) {
+          const contenders = Array.from({ length: 50 }, () => madeExecution({ requestId, attempt }));
+          const answers = await Promise.all(
+            contenders.map((execution, index) => (index % 2 ? store : other).executions.insert([execution])),
+          );
+          const winners = contenders.filter((_, index) => answers[index]?.[0]);
+          expect(winners).toHaveLength(1);
+          const stored = (await store.executions.ofRequests([requestId])).get(requestId);
+          expect(stored?.map(({ attempt }) => attempt)).toEqual(
+            Array.from({ length: attempt }, (_, index) => index + 1),
+          );
+          expect(stored?.at(-1)?.id).toBe(winners[0]?.id as string);
+        }
+      });
+
+      test("50 contenders in one batch: exactly one wins, others of the batch are none the worse", async () => {
+        const requestId = newId();
+        const contenders = Array.from({ length: 50 }, () => madeExecution({ requestId }));
+        const answers = await store.executions.insert([madeExecution(), ...contenders, madeExecution()]);
+        expect([answers[0], answers.at(-1)]).toEqual([true, true]);
+        expect(answers.filter(Boolean)).toHaveLength(3);
+      });
+
+      test("come back as they were stored, all of a request and in order, however many", async () => {
+        const requestId = newId();
+        const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
+        const executions = Array.from({ length: 11 }, (_, index) =>
+          madeExecution({ requestId, attempt: index + 1, forceError: index === 3, traceparent }),
+        );
+        await store.executions.insert(executions);
+        const found = await other.executions.ofRequests([requestId, newId()]);
+        expect(found.get(requestId)).toEqual(
+          executions.map((execution) => expect.objectContaining(execution)),
+        );
+        const page = await store.executions.list({ requestId, afterAttempt: 3, limit: 4 });
+        expect(page.map(({ attempt }) => attempt)).toEqual([4, 5, 6, 7]);
+        expect(await store.executions.list({ requestId, afterAttempt: 11, limit: 4 })).toEqual([]);
+      });
+
+      test("cancel: queued → cancelled with a mark; running → asked for; ended → nothing", async () => {
+        const waiting = await one();
+        const outcome = madeOutcome("cancelled");
+        await store.executions.cancel(refOf(waiting), outcome);
+        expect(await now(waiting)).toMatchObject({ status: "cancelled", outcome, mark: outcomeMark });
+        await store.executions.cancel(refOf(waiting), madeOutcome("cancelled"));
+        expect((await now(waiting)).outcome?.result_id).toBe(outcome.result_id);
+
+        const run = await running();
+        await store.executions.cancel(refOf(run), madeOutcome("cancelled"));
+        expect(await now(run)).toMatchObject({ status: "running", cancelRequested: true, epoch: 1 });
+      });
+
+      test("cancel of another execution at the same key does nothing", async () => {
+        const execution = await one();
+        await store.executions.cancel(
+          { ...refOf(execution), execution_id: newId() },
+          madeOutcome("cancelled"),
+        );
+        expect((await now(execution)).status).toBe("queued");
+      });
+    });
+
+    describe("claims", () => {
+      test("queued → running, epoch + 1, the mark cleared", async () => {
+        const execution = await one();
+        const claim = claimFor();
+        const { held, refused } = await store.runs.claim(claim, [refOf(execution)]);
+        expect(refused).toBe(0);
+        expect(held).toEqual([
+          expect.objectContaining({ id: execution.id, status: "running", epoch: 1, ...claim }),
+        ]);
+        expect((await now(execution)).mark).toBeUndefined();
+      });
+
+      test("are exclusive: of many that want the same, each execution has one holder", async () => {
+        const executions = await queued(20);
+        const answers = await Promise.all(
+          Array.from({ length: 20 }, (_, index) =>
+            (index % 2 ? store : other).runs.claim(claimFor(), executions.map(refOf)),
+          ),
+        );
+        const held = answers.flatMap(({ held }) => held.map(({ id }) => id));
+        expect(held.toSorted()).toEqual(executions.map(({ id }) => id).toSorted());
+        for (const { held, refused } of answers) expect(held.length + refused).toBe(20);
+      });
+
+      test("a repetition gets the same runs, and no second epoch", async () => {
+        const executions = await queued(3);
+        const claim = claimFor();
+        const first = await store.runs.claim(claim, executions.map(refOf));
+        const again = await other.runs.claim(claim, executions.map(refOf));
+        expect(again.held.map(({ id }) => id).toSorted()).toEqual(first.held.map(({ id }) => id).toSorted());
+        expect(again.held.every(({ epoch }) => epoch === 1)).toBe(true);
+        const another = { ...claimFor(), workerId: claim.workerId };
+        expect(await store.runs.claim(another, executions.map(refOf))).toEqual({ held: [], refused: 3 });
+      });
+
+      test("running, final, unknown and misnamed ones are told apart", async () => {
+        const [taken, done, free] = [await running(), await running(), await one()];
+        await store.runs.finish([{ ...runOf(done), outcome: madeOutcome() }]);
+        const misnamed = { ...refOf(await one()), execution_id: newId() };
+        const nobody = refOf(madeExecution());
+        const refs = [refOf(taken), refOf(done), refOf(free), misnamed, nobody];
+        const { held, refused } = await store.runs.claim(claimFor(), refs);
+        expect(held.map(({ id }) => id)).toEqual([free.id]);
+        expect(refused).toBe(2);
+      });
+
+      test("the queue has what is queued, lowest first", async () => {
+        const executions = await queued(5);
+        const taken = executions[2] as Execution;
+        await store.runs.claim(claimFor(), [refOf(taken)]);
+        const keys = (await store.runs.queued(10_000)).map(({ request_id }) => request_id);
+        expect(keys).toEqual(keys.toSorted());
+        expect(keys).toContain(executions[0]?.requestId as string);
+        expect(keys).not.toContain(taken.requestId);
+        expect(await store.runs.queued(2)).toHaveLength(2);
+      });
+    });
+
+    describe("finish", () => {
+      test("keeps the outcome, marked; only of the last run, and only once", async () => {
+        const run = await running();
+        const outcome = madeOutcome("succeeded", { outputsJson: '{"2":1e400,"1":"\\ud800"}' });
+        const finished = { ...runOf(run), outcome };
+        const wrong = [
+          { ...finished, epoch: 2 },
+          { ...finished, attempt: 2 },
+          { ...finished, execution_id: newId() },
+        ];
+        expect(await store.runs.finish(wrong)).toEqual(["refused", "unknown", "unknown"]);
+        expect(await store.runs.finish([finished])).toEqual(["stored"]);
+        const stored = await now(run);
+        expect(stored).toMatchObject({ status: "succeeded", epoch: 1, mark: outcomeMark });
+        expect([stored.workerId, stored.claimId]).toEqual([undefined, undefined]);
+        const standing = await store.outbox.standing([{ ...run, mark: outcomeMark }]);
+        expect(standing[0]?.outcome).toEqual(outcome);
+
+        expect(await other.runs.finish([finished])).toEqual(["stored"]);
+        const otherOutcome = { ...runOf(run), outcome: madeOutcome("failed") };
+        expect(await other.runs.finish([otherOutcome])).toEqual(["refused"]);
+        expect((await now(run)).status).toBe("succeeded");
+      });
+
+      test("a batch: each for itself, answers in its order", async () => {
+        const [a, b] = [await running(), await running()];
+        const waiting = await one();
+        const outcome = madeOutcome("failed");
+        const answers = await store.runs.finish([
+          { ...runOf(madeExecution(), 1), outcome: madeOutcome() },
+          { ...runOf(a), outcome },
+          { ...runOf(waiting, 1), outcome: madeOutcome() },
+          { ...runOf(b), outcome: madeOutcome("dead_lettered"), lost: 3 },
+          { ...runOf(a), outcome },
+        ]);
+        expect(answers).toEqual(["unknown", "stored", "refused", "stored", "stored"]);
+        expect((await now(a)).outcome).toEqual(outcome);
+        expect(await now(b)).toMatchObject({ status: "dead_lettered", lost: 3 });
+        expect((await now(waiting)).status).toBe("queued");
+      });
+
+      test("two that end the same run differently at once: one is stored", async () => {
+        for (let round = 0; round < 5; round++) {
+          const run = await running();
+          const outcomes = Array.from({ length: 10 }, () => madeOutcome("failed"));
+          const answers = await Promise.all(
+            outcomes.map((outcome, index) =>
+              (index % 2 ? store : other).runs.finish([{ ...runOf(run), outcome }]),
+            ),
+          );
+          const stored = outcomes.filter((_, index) => answers[index]?.[0] === "stored");
+          expect(stored).toHaveLength(1);
+          expect((await now(run)).outcome).toEqual(stored[0]);
+        }
+      });
+
+      test("outputs of the greatest size", async () => {
+        const run = await running();
+        const outputsJson = `"${"y".repeat(limits.outputsBytesMax - 2)}"`;
+        await store.runs.finish([{ ...runOf(run), outcome: madeOutcome("succeeded", { outputsJson }) }]);
+        const [standing] = await store.outbox.standing([{ ...run, mark: outcomeMark }]);
+        expect(standing?.outcome).toMatchObject({ outputs_json: outputsJson });
+      });
+    });
+
+    describe("requeue", () => {
+      test("running → queued with a mark, a loss charged if it is one; a repetition charges nothing", async () => {
+        const run = await running();
+        expect(await store.runs.requeue([runOf(run, 2)], true)).toEqual([false]);
+        expect(await store.runs.requeue([runOf(run)], true)).toEqual([true]);
+        expect(await other.runs.requeue([runOf(run)], true)).toEqual([true]);
+        const queuedAgain = await now(run);
+        expect(queuedAgain).toMatchObject({ status: "queued", epoch: 1, lost: 1, mark: executionMark(1) });
+        expect([queuedAgain.workerId, queuedAgain.claimId]).toEqual([undefined, undefined]);
+
+        const { held } = await store.runs.claim(claimFor(), [refOf(run)]);
+        expect(held[0]?.epoch).toBe(2);
+        expect(await store.runs.requeue([runOf(run)], true)).toEqual([false]);
+        expect(await store.runs.requeue([runOf(run, 2), runOf(madeExecution(), 1)], false)).toEqual([
+          true,
+          false,
+        ]);
+        expect(await now(run)).toMatchObject({ status: "queued", lost: 1, epoch: 2 });
+      });
+
+      test("two at once charge one loss", async () => {
+        const run = await running();
+        await Promise.all([store, other, store].map((one) => one.runs.requeue([runOf(run)], true)));
+        expect((await now(run)).lost).toBe(1);
+      });
+
+      test("not when somebody asked to cancel it, and not when it has ended", async () => {
+        const run = await running();
+        await store.executions.cancel(refOf(run), madeOutcome("cancelled"));
+        expect(await store.runs.requeue([runOf(run)], true)).toEqual([false]);
+        expect(await now(run)).toMatchObject({ status: "running", lost: 0 });
+        await store.runs.finish([{ ...runOf(run), outcome: madeOutcome() }]);
+        expect(await store.runs.requeue([runOf(run)], false)).toEqual([false]);
+        expect((await now(run)).status).toBe("succeeded");
+      });
+    });
+
+    describe("what runs", () => {
+      test("of one worker, of one claim, in pages, while rows leave", async () => {
+        const workerId = newId();
+        const executions = await queued(7);
+        const claim = claimFor(workerId);
+        await store.runs.claim(claim, executions.slice(0, 5).map(refOf));
+        await store.runs.claim(claimFor(workerId), executions.slice(5).map(refOf));
+        await running();
+        const names = (list: Execution[]) => list.map(({ id }) => id);
+        expect(names(await store.runs.running({ workerId, limit: 100 }))).toEqual(names(executions));
+        expect(names(await store.runs.running({ ...claim, limit: 100 }))).toEqual(
+          names(executions.slice(0, 5)),
+        );
+
+        const seen: string[] = [];
+        for (let after: Execution | undefined; ; ) {
+          const page = await store.runs.running({ workerId, after, limit: 2 });
+          seen.push(...names(page));
+          if (page.length < 2) break;
+          after = page.at(-1);
+          // Those that were seen leave: the next page must not jump over others because of that.
+          await store.runs.requeue(
+            page.map((run) => runOf(run)),
+            false,
+          );
+        }
+        expect(seen).toEqual(names(executions));
+      });
+
+      test("of everybody", async () => {
+        const [a, b] = [await running(), await running()];
+        const all = (await store.runs.running({ limit: 10_000 })).map(({ id }) => id);
+        expect(all).toContain(a.id);
+        expect(all).toContain(b.id);
+        const after = (await store.runs.running({ after: a, limit: 10_000 })).map(({ id }) => id);
+        expect(after).not.toContain(a.id);
+      });
+    });
+
+    describe("workers", () => {
+      test("register, beat, give up, forget", async () => {
+        const workerId = newId();
+        expect(await store.workers.beat(workerId)).toBe(false);
+        await store.workers.register(workerId);
+        expect(await store.workers.beat(workerId)).toBe(true);
+        await other.workers.register(workerId);
+        expect(await store.workers.get([workerId, newId()])).toEqual([
+          { workerId, beats: 1, givenUp: false },
+        ]);
+
+        await store.workers.forget([workerId]);
+        expect(await store.workers.beat(workerId)).toBe(true);
+        expect(await store.workers.giveUp(workerId, 1)).toBe(false);
+        expect(await store.workers.beat(workerId)).toBe(true);
+        expect(await store.workers.giveUp(workerId, 3)).toBe(true);
+        expect(await store.workers.giveUp(workerId, 1)).toBe(true);
+        expect(await store.workers.beat(workerId)).toBe(false);
+        await store.workers.register(workerId);
+        expect(await other.workers.get([workerId])).toEqual([{ workerId, beats: 3, givenUp: true }]);
+
+        await store.workers.forget([workerId, newId()]);
+        expect(await store.workers.get([workerId])).toEqual([]);
+        expect(await store.workers.giveUp(workerId, 3)).toBe(true);
+        expect(await store.workers.giveUp(workerId)).toBe(true);
+      });
+
+      test("give up without a count", async () => {
+        const workerId = newId();
+        await store.workers.register(workerId);
+        await store.workers.beat(workerId);
+        expect(await store.workers.giveUp(workerId)).toBe(true);
+        expect(await store.workers.beat(workerId)).toBe(false);
+      });
+
+      test("a beat and a giving up at the same instant: one of them happened", async () => {
+        for (let round = 0; round < 20; round++) {
+          const workerId = newId();
+          await store.workers.register(workerId);
+          const calls = [store.workers.giveUp(workerId, 0), other.workers.beat(workerId)];
+          const [isGone, isAlive] = await Promise.all(round % 2 ? calls : calls.toReversed());
+          expect(isGone).toBe(round % 2 ? !isAlive : !isAlive);
+        }
+      });
+
+      test("are listed by id, in pages", async () => {
+        const ids = Array.from({ length: 5 }, newId).toSorted();
+        for (const id of ids) await store.workers.register(id);
+        const seen: string[] = [];
+        for (let after: string | undefined; ; ) {
+          const page = await store.workers.list({ after, limit: 2 });
+          seen.push(...page.map(({ workerId }) => workerId));
+          if (page.length < 2) break;
+          after = page.at(-1)?.workerId;
+        }
+        expect(seen.filter((id) => ids.includes(id))).toEqual(ids);
+        expect(seen).toEqual(seen.toSorted());
+      });
+    });
+
+    describe("outbox", () => {
+      test("marks are found in pages, outcomes first, then by key", async () => {
+        const executions = await queued(7);
+        const done = executions.slice(2, 4);
+        const { held } = await store.runs.claim(claimFor(), done.map(refOf));
+        await store.runs.finish(held.map((run) => ({ ...runOf(run), outcome: madeOutcome() })));
+        const expected = [...done.map(() => outcomeMark), ...Array(5).fill(executionMark(0))];
+        expect(await marksOf(executions)).toEqual(expected);
+        expect(await marksOf(executions, 2)).toEqual(expected);
+        const ids = new Set(executions.map(({ requestId }) => requestId));
+        const page = (await store.outbox.marked({ limit: 10_000 })).filter((one) => ids.has(one.requestId));
+        const key = ({ requestId, attempt }: Execution) => ({ requestId, attempt });
+        const waiting = [...executions.slice(0, 2), ...executions.slice(4)];
+        expect(page.map(({ requestId, attempt }) => ({ requestId, attempt }))).toEqual(
+          [...done, ...waiting].map(key),
+        );
+      });
+
+      test("exactly these marks are cleared: a newer one on the same execution stays", async () => {
+        const [a, b] = await queued(2);
+        if (!a || !b) throw new Error("two were asked for");
+        const { held } = await store.runs.claim(claimFor(), [refOf(a)]);
+        await store.runs.requeue(
+          held.map((run) => runOf(run)),
+          false,
+        );
+        const { requestId, attempt } = b;
+        await store.outbox.clear([
+          { requestId: a.requestId, attempt: 1, mark: executionMark(0) },
+          { requestId: a.requestId, attempt: 1, mark: outcomeMark },
+          { requestId, attempt, mark: executionMark(0) },
+        ]);
+        expect((await now(a)).mark).toBe(executionMark(1));
+        expect((await now(b)).mark).toBeUndefined();
+        expect(await marksOf([a, b])).toEqual([executionMark(1)]);
+      });
+
+      test("only marks that still stand are given for publishing", async () => {
+        const [a, b] = await queued(2);
+        if (!a || !b) throw new Error("two were asked for");
+        await store.runs.claim(claimFor(), [refOf(a)]);
+        const seen = [a, b].map(({ requestId, attempt }) => ({ requestId, attempt, mark: executionMark(0) }));
+        const standing = await store.outbox.standing([...seen, { ...seen[0], mark: outcomeMark } as never]);
+        expect(standing).toEqual([expect.objectContaining(b)]);
+      });
+    });
+
+    test("empty batches are nothing", async () => {
+      expect(await store.requests.insert([])).toEqual([]);
+      expect((await store.requests.get([])).size).toBe(0);
+      expect(await store.executions.insert([])).toEqual([]);
+      expect((await store.executions.ofRequests([])).size).toBe(0);
+      expect(await store.executions.get([])).toEqual([]);
+      expect(await store.runs.claim(claimFor(), [])).toEqual({ held: [], refused: 0 });
+      expect(await store.runs.finish([])).toEqual([]);
+      expect(await store.runs.requeue([], true)).toEqual([]);
+      expect(await store.workers.get([])).toEqual([]);
+      await store.workers.forget([]);
+      expect(await store.outbox.standing([])).toEqual([]);
+      await store.outbox.clear([]);
+    });
+
+    test("an open may be repeated, and a ping is answered", async () => {
+      await store.open();
+      await store.ping();
+    });
+
+    test("after close every call rejects; close is safe twice, and before open", async () => {
+      const closed = await database.make(store);
+      await closed.open();
+      await closed.close();
+      await closed.close();
+      const calls = [
+        () => closed.requests.insert([madeRequest()]),
+        () => closed.requests.get([newId()]),
+        () => closed.executions.insert([madeExecution()]),
+        () => closed.runs.queued(1),
+        () => closed.workers.beat(newId()),
+        () => closed.outbox.marked({ limit: 1 }),
+        () => closed.open(),
+        () => closed.ping(),
+      ];
+      for (const call of calls) {
+        const error = await call().then(
+          () => "it was answered",
+          (reason: unknown) => reason,
+        );
+        expect(error).toBeInstanceOf(Unavailable);
+      }
+      const unopened = await database.make(store);
+      await unopened.close();
+    });
+  });
+}
