@@ -11,12 +11,17 @@ export type Log = {
 export const logLevels = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+/** Those that JSON leaves as they are, though terminals and readers of lines act on them. */
+const controls = /[\u007f-\u009f\u2028\u2029]/g;
+const escaped = (control: string) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
 /** `write` gets one line without its end. */
 export function createLog(service: string, level: LogLevel, write: (line: string) => void): Log {
   const from = logLevels.indexOf(level);
   const at = (name: LogLevel) => (message: string, fields?: LogFields) => {
     if (logLevels.indexOf(name) < from) return;
-    write(JSON.stringify({ time: new Date().toISOString(), level: name, service, message, ...fields }));
+    const entry = { time: new Date().toISOString(), level: name, service, message, ...fields };
+    write(JSON.stringify(entry).replaceAll(controls, escaped));
   };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }

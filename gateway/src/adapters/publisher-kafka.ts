@@ -42,7 +42,7 @@ export function kafkaPublisher(kafka: Kafka, options: KafkaPublisherOptions): Pu
     {
       itemsMax: 2_000,
       sizeMax: requestBytesMax,
-      sizeOf: ({ value }) => value?.length ?? 0,
+      sizeOf: bytesOf,
       waitingMax: 10_000,
       full: () => new Unavailable("Too many records are waiting for the broker."),
     },
@@ -76,9 +76,8 @@ export function kafkaPublisher(kafka: Kafka, options: KafkaPublisherOptions): Pu
     async close() {
       if (isClosed) return;
       isClosed = true;
-      for (const end of [() => producer.disconnect(), () => admin.disconnect()]) {
-        await inTime(end(), 2_000).catch(() => log.warn("a connection to the broker did not close in time"));
-      }
+      const late = () => log.warn("a connection to the broker did not close in time");
+      await Promise.all([producer, admin].map((end) => inTime(end.disconnect(), 2_000).catch(late)));
     },
   };
 }
@@ -93,6 +92,13 @@ async function send(producer: Producer, records: OutgoingRecord[]): Promise<void
       messages: ofTopic.map(({ key, value, headers }) => ({ key: bytes(key), value: bytes(value), headers })),
     })),
   });
+}
+
+/** Bytes as the broker counts them: a character may have three. */
+function bytesOf({ value, headers }: OutgoingRecord): number {
+  let sum = value === null ? 0 : Buffer.byteLength(value);
+  for (const [name, header] of Object.entries(headers)) sum += Buffer.byteLength(name + header);
+  return sum;
 }
 
 function bytes(value: string | Uint8Array | null): Buffer | null {
