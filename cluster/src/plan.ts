@@ -36,8 +36,8 @@ export function ownServices(compose: Compose): string[] {
 
 /**
  * The processes of all services: command, environment, restart policy and health check of compose.yaml, in which only
- * addresses and secrets are replaced. Where a service runs more than once, each process that calls it is given one of
- * its instances, in turn; in Docker the name of the service stands for all of them.
+ * addresses and secrets are replaced. Where a service runs more than once, those that call it are given the addresses
+ * of all its processes, each beginning with another one; in Docker the name of the service stands for all of them.
  */
 export function planProcesses(compose: Compose, scale: Map<string, number>, place: Place): ProcessPlan[] {
   const instances = ownServices(compose).flatMap((service) =>
@@ -46,13 +46,13 @@ export function planProcesses(compose: Compose, scale: Map<string, number>, plac
       return { name, service, port: place.portOf(name) };
     }),
   );
-  const taken = new Map<string, number>();
-  const nextUrlOf = (service: string): string => {
+  let turns = 0;
+  const urlsOf = (service: string): string => {
     const own = instances.filter((instance) => instance.service === service);
-    const turn = taken.get(service) ?? 0;
-    taken.set(service, turn + 1);
+    const first = turns++ % (own.length || 1);
+    const inTurn = [...own.slice(first), ...own.slice(0, first)];
     // With none of them running, the caller meets a refused connection, as it would in Docker.
-    return `http://127.0.0.1:${own[turn % own.length]?.port ?? 1}`;
+    return inTurn.map(({ port }) => `http://127.0.0.1:${port}`).join(",") || "http://127.0.0.1:1";
   };
   return instances.map(({ name, service, port }) => {
     const described = compose.services[service] as ComposeService;
@@ -63,7 +63,7 @@ export function planProcesses(compose: Compose, scale: Map<string, number>, plac
       port,
       command: runnable(described.command ?? [], place),
       cwd: folderOf(described, place.root),
-      env: environmentOf(described, replaced, nextUrlOf, place),
+      env: environmentOf(described, replaced, urlsOf, place),
       restart: restartPolicy(described.restart),
       health: healthOf(service, described, place),
       stopRank: rankOf(compose, service),
@@ -78,13 +78,13 @@ export function folderOf({ build }: ComposeService, root: string): string {
 function environmentOf(
   { environment = {} }: ComposeService,
   replaced: Record<string, string>,
-  nextUrlOf: (service: string) => string,
+  urlsOf: (service: string) => string,
   { env }: Place,
 ): Record<string, string> {
   return Object.fromEntries(
     Object.entries(environment).map(([name, value]) => {
       const [, called] = /^http:\/\/([a-z][a-z0-9-]*):\d+$/.exec(`${value}`) ?? [];
-      if (called) return [name, nextUrlOf(called)];
+      if (called) return [name, urlsOf(called)];
       return [name, replaced[name] ?? interpolate(`${value}`, env)];
     }),
   );
