@@ -13,7 +13,7 @@ const stopMs = 4 * (shutdownMs + 3_000) + 30_000;
 /** `bun run` passes on the Ctrl-C that the terminal sends to us as well: the second so soon is the same one. */
 const sameKeyMs = 500;
 const parentEveryMs = 2_000;
-const leftoverMs = 10_000;
+const leftoverMs = 5_000;
 
 const supervisor = Bun.spawn([process.execPath, join(import.meta.dir, "supervisor.ts")], {
   detached: true,
