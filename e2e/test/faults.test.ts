@@ -126,3 +126,6 @@ test.if(!isCluster)(
   },
   120_000,
 );
+
+if (isCluster) brokerScenario();
+else restartScenario();
