@@ -82,9 +82,8 @@ test("a process that is killed in the middle of a run loses the run, not the exe
   await system.ready();
 }, 180_000);
 
-test.if(isCluster)(
-  "the broker is killed under load: executions are accepted all the time, and all end",
-  async () => {
+const brokerScenario = () =>
+  test("the broker is killed under load: executions are accepted all the time, and all end", async () => {
     const load = startLoad(client, { clients: 6, name: "broker" });
     const count = () => load.acknowledged.executions.length;
     await until("the load runs", 30_000, () => count() > 10);
@@ -100,13 +99,10 @@ test.if(isCluster)(
     expect(load.acknowledged.unanswered).toBe(0);
     await system.ready();
     expectNoDoubleRun(await settle(client, load.acknowledged, 90_000), false);
-  },
-  300_000,
-);
+  }, 300_000);
 
-test.if(!isCluster)(
-  "data survives a restart, and a second process on the same data refuses to start",
-  async () => {
+const restartScenario = () =>
+  test("data survives a restart, and a second process on the same data refuses to start", async () => {
     const requestId = await client.createRequest({ survives: true });
     await client.execute(requestId);
     await until("it has its result", 30_000, async () => (await client.results(requestId)).length === 1);
@@ -123,9 +119,8 @@ test.if(!isCluster)(
     await until("it is started again", 30_000, () => system.processes()[0]?.pid !== running?.pid);
     await system.ready();
     expect(await client.results(requestId)).toHaveLength(1);
-  },
-  120_000,
-);
+  }, 120_000);
 
+// Each way of running has one that the other has not.
 if (isCluster) brokerScenario();
 else restartScenario();
