@@ -63,6 +63,16 @@ test("what waits is bounded in records and in bytes; the rest is left to the swe
   expect(large.counters.read().outcomes_left_to_sweep).toBeGreaterThan(60);
 });
 
+test("what has been published makes place for more", async () => {
+  const { announcer, announce, counters } = announcerOn(async () => {});
+  const payload = JSON.stringify("x".repeat(limits.bodyBytesCeiling));
+  for (let round = 0; round < 4; round++) {
+    for (let left = 20; left > 0; left--) announce(payload);
+    await announcer.flush();
+  }
+  expect(counters.read()).toEqual({ outcomes_published: 80, marks_cleared: 80 });
+});
+
 test("a flush publishes and clears what is under way, and may be called at rest", async () => {
   const { announcer, announce, batches, marks } = announcerOn(async () => {});
   await announcer.flush();

@@ -154,6 +154,23 @@ describe("room", () => {
     expect(requests.all().every(({ status }) => status === "running")).toBe(true);
   });
 
+  test("records that found no room do not wait for claims that come to be only because others have ended", async () => {
+    const { requests, consumer, count } = await started({
+      handlers: { default: pong },
+      config: { concurrency: 100 },
+    });
+    const refs = Array.from({ length: 1_000 }, () => requests.queue());
+    const delivered = consumer.deliver(refs.map(wakeUp)); // the first claim, of 64
+    const releaseSecond = requests.hold("claim"); // of the 36 for which there is room beside them
+    await eventually(() => count("claims") === 2 && count("outcomes_published") === 64, "64 are over");
+    const releaseThird = requests.hold("claim");
+    releaseSecond();
+    await delivered;
+    expect(consumer.committed).toHaveLength(1_000);
+    releaseThird();
+    await eventually(() => requests.all().every(({ status }) => status === "succeeded"), "all end");
+  });
+
   test("hints beyond the limit are dropped, and the database is asked for them as soon as the others have run", async () => {
     const { requests, consumer, count } = await started({
       handlers: { default: pong },

@@ -69,12 +69,17 @@ describe("a worker is given up", () => {
   });
 
   test("by itself, when heartbeats hang", async () => {
-    const { requests, held, time } = await running();
+    const { requests, held, time, count, ref } = await running();
+    const workerId = requests.get(ref).workerId as string;
     const release = requests.hold("heartbeat");
     await beaten(1);
     await time.advance(leaseMs * 0.7);
     await eventually(() => held.runs[0]?.signal.aborted === true, "it is aborted");
+    // What the answer says then of the old worker is nothing to the new one.
+    requests.giveUp(workerId);
     release();
+    await beaten(2);
+    expect(count("workers_given_up")).toBe(1);
   });
 
   test("by itself, when the process was frozen: nothing of it is sent after that, whatever comes first", async () => {
@@ -103,7 +108,12 @@ describe("a worker is given up", () => {
     const release = requests.hold("claim");
     const delivered = consumer.deliver([wakeUp(ref)]);
     await turns();
+    const [first] = requests.workers().keys();
     time.freeze(leaseMs);
+    await eventually(() => requests.workers().size === 2, "a new worker is there");
+    await beaten(3);
+    // It does not end its predecessor, whose claim may still be carried out.
+    expect(requests.workers().has(first as string)).toBe(true);
     release();
     await delivered;
     expect(count("runs_not_started")).toBe(1);

@@ -63,7 +63,7 @@ describe("a run here that is not listed", () => {
   });
   test("not if the list may be cut off", () => {
     const cutOff = { ...ours, isComplete: false };
-    expect(after(noDoubts(), cutOff, cutOff, cutOff).taken).toEqual([]);
+    expect(after(noDoubts(), cutOff, cutOff).taken).toEqual([]);
   });
 });
 

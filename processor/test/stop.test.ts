@@ -110,6 +110,12 @@ test("a stop while requests-service is away and outcomes wait ends in time", asy
   await turns();
   expect(await stopped()).toBeLessThan(10_000);
   expect(publisher.isClosed).toBe(true);
+  // Nothing goes on after it.
+  expect(among.time.timers).toBe(0);
+  const calls = requests.calls.length;
+  requests.isAway = false;
+  await among.time.advance(10_000);
+  expect(requests.calls).toHaveLength(calls);
 });
 
 test("a stop while requests-service does not answer at all ends in time", async () => {

@@ -190,7 +190,7 @@ function heldIn(holds: Map<Name, Promise<void>>, name: Name): () => void {
   const { promise, resolve } = Promise.withResolvers<void>();
   holds.set(name, promise);
   return () => {
-    holds.delete(name);
+    if (holds.get(name) === promise) holds.delete(name);
     resolve();
   };
 }
