@@ -19,13 +19,15 @@ export type MongoResultsWriterOptions = { url: string; counters: Counters; deadl
 export function mongoResultsWriter(options: MongoResultsWriterOptions): ResultsWriter {
   const { url, counters, deadlineMs = 5_000 } = options;
   const client = new MongoClient(url, {
-    timeoutMS: deadlineMs,
+    // timeoutMS would have no effect in this version: the deadline is ours, and the socket's ends the connection.
+    socketTimeoutMS: deadlineMs,
+    waitQueueTimeoutMS: deadlineMs,
     serverSelectionTimeoutMS: Math.min(3_000, deadlineMs),
     connectTimeoutMS: Math.min(3_000, deadlineMs),
     maxPoolSize: 8,
     retryWrites: false,
     retryReads: false,
-    writeConcern: { w: "majority", journal: true },
+    writeConcern: { w: "majority", journal: true, wtimeoutMS: deadlineMs },
     readPreference: "primary",
     readConcern: { level: "majority" },
     monitorCommands: true,
@@ -42,7 +44,7 @@ export function mongoResultsWriter(options: MongoResultsWriterOptions): ResultsW
     return async (...args) => {
       if (isClosed) throw new Unavailable("The Results DB is closed.");
       try {
-        return await call(...args);
+        return await inTime(call(...args), deadlineMs);
       } catch (cause) {
         throw new Unavailable("The Results DB did not answer, or not in time.", { cause });
       }
@@ -108,8 +110,11 @@ async function insertEach<D extends { _id: string }>(
   } catch (error) {
     if (!(error instanceof MongoBulkWriteError)) throw error;
     if (error.result.getWriteConcernError()) throw error;
-    // Only these can be relied on: the count of what was inserted is wrong on some servers.
-    for (const { code, index } of [error.writeErrors].flat()) {
+    // Only these can be relied on: the count of what was inserted is wrong on some servers. Without any, the
+    // driver has wrapped a lost connection or the like into an error of this class: nothing is certain then.
+    const failures = [error.writeErrors].flat();
+    if (failures.length === 0) throw error;
+    for (const { code, index } of failures) {
       const end = Number(code) === duplicateKey ? "taken" : refusals.has(Number(code)) ? "refused" : null;
       if (end === null) throw error;
       ends[fitting[index] as number] = end;

@@ -50,6 +50,7 @@ export function sqliteResultsWriter({ path, counters }: SqliteResultsWriterOptio
 
   return {
     record: guarded(async (results) => {
+      if (results.length === 0) return [];
       const { db, writer } = open();
       return writer.write(() => {
         const insert = db.query(insertSql(resultsCollections.results, resultColumns));
@@ -68,6 +69,7 @@ export function sqliteResultsWriter({ path, counters }: SqliteResultsWriterOptio
       });
     }),
     keep: guarded(async (letters) => {
+      if (letters.length === 0) return [];
       const { db, writer } = open();
       return writer.write(() => {
         const insert = db.query(insertSql(resultsCollections.deadLetters, deadLetterColumns));

@@ -15,7 +15,9 @@ export type MongoResultsReaderOptions = { url: string; counters: Counters; deadl
 export function mongoResultsReader(options: MongoResultsReaderOptions): ResultsReader {
   const { url, counters, deadlineMs = 5_000 } = options;
   const client = new MongoClient(url, {
-    timeoutMS: deadlineMs,
+    // timeoutMS would have no effect in this version: the deadline is ours, and the socket's ends the connection.
+    socketTimeoutMS: deadlineMs,
+    waitQueueTimeoutMS: deadlineMs,
     serverSelectionTimeoutMS: Math.min(3_000, deadlineMs),
     connectTimeoutMS: Math.min(3_000, deadlineMs),
     maxPoolSize: 32,
@@ -33,7 +35,7 @@ export function mongoResultsReader(options: MongoResultsReaderOptions): ResultsR
     return async (...args) => {
       if (isClosed) throw new Unavailable("The Results DB is closed.");
       try {
-        return await call(...args);
+        return await inTime(call(...args), deadlineMs);
       } catch (cause) {
         throw new Unavailable("The Results DB did not answer, or not in time.", { cause });
       }

@@ -1,0 +1,217 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import {
+  type DeadLetterDocument,
+  headerNames,
+  type OutgoingRecord,
+  outcomeTopics,
+  type ResultDocument,
+  resultsCollections,
+  topics,
+} from "@sate/contracts";
+import type { Admin, Kafka } from "kafkajs";
+import { type Binary, MongoClient } from "mongodb";
+import { kafkaConsumer } from "../src/adapters/consumer-kafka.ts";
+import { kafkaClient } from "../src/adapters/kafka-client.ts";
+import { kafkaPublisher } from "../src/adapters/publisher-kafka.ts";
+import { mongoResultsWriter } from "../src/adapters/results-mongo.ts";
+import { createCounters } from "../src/counters.ts";
+import { createResultsListener } from "../src/index.ts";
+import { createLog } from "../src/log.ts";
+import { type Ending, outcomeOf, randomBytes, refusedExecution } from "./records.ts";
+import { testServers } from "./servers.ts";
+import { until } from "./until.ts";
+
+const servers = await testServers();
+const longMs = 120_000;
+const waitMs = 60_000;
+
+/** A database and a group of its own; the topics may hold what others have published. */
+function systemOn(kafkaBrokers: string, resultsMongoUrl: string) {
+  const url = new URL(resultsMongoUrl);
+  url.pathname = `/listener-${Bun.randomUUIDv7()}`;
+  const newGroup = () => `results-listener-${Bun.randomUUIDv7()}`;
+  let groupId = newGroup();
+  const fatal: string[] = [];
+  const log = createLog("results-listener", "error", console.error);
+  const kafka: Kafka = kafkaClient({ brokers: kafkaBrokers, clientId: "tests", log });
+  const mongo = new MongoClient(url.href);
+  const publisher = kafkaPublisher(kafka, { counters: createCounters(), log });
+  const results = mongo.db().collection<ResultDocument>(resultsCollections.results);
+  const letters = mongo.db().collection<DeadLetterDocument>(resultsCollections.deadLetters);
+
+  return {
+    groupId: () => groupId,
+    /** As if the group were reset to the first offset, for which kafkajs itself takes many seconds. */
+    forgetOffsets() {
+      groupId = newGroup();
+    },
+    fatal,
+    publisher,
+    results,
+    letters,
+    admin: kafka.admin() as Admin,
+    member() {
+      const counters = createCounters();
+      const onEnd = (what: string) => void fatal.push(what);
+      const listener = createResultsListener(
+        {
+          writer: mongoResultsWriter({ url: url.href, counters }),
+          consumer: kafkaConsumer(kafka, { groupId, topics: outcomeTopics, counters, log, fatal: onEnd }),
+          publisher: kafkaPublisher(kafka, { counters, log }),
+          log,
+          counters,
+          fatal: onEnd,
+        },
+        { serviceToken: "0123456789abcdef" },
+      );
+      return { listener, counters };
+    },
+    async close() {
+      await mongo.db().dropDatabase();
+      await mongo.close();
+    },
+  };
+}
+
+type System = ReturnType<typeof systemOn>;
+
+/** Records of the topics that the group has not committed. */
+async function lag({ admin, groupId }: System): Promise<number> {
+  let behind = 0n;
+  for (const topic of outcomeTopics) {
+    const [committed] = await admin.fetchOffsets({ groupId: groupId(), topics: [topic] });
+    for (const { partition, high } of await admin.fetchTopicOffsets(topic)) {
+      const offset = committed?.partitions.find((one) => one.partition === partition)?.offset ?? "-1";
+      behind += BigInt(high) - (offset === "-1" ? 0n : BigInt(offset));
+    }
+  }
+  return Number(behind);
+}
+
+const nothingLeft = (system: System) =>
+  until("the group has committed everything", async () => (await lag(system)) === 0, waitMs);
+
+async function contents({ results, letters }: System) {
+  return [
+    await results.find().sort({ _id: 1 }).toArray(),
+    // A dead letter that is published once more stands at another place; it is kept as it came first.
+    await letters.find().sort({ _id: 1 }).toArray(),
+  ];
+}
+
+const bytesOf = (letter: DeadLetterDocument | null) => (letter?.value as Binary | undefined)?.value();
+
+if (servers.kind === "running") {
+  describe("the listener on Kafka and MongoDB", () => {
+    const system = systemOn(servers.kafkaBrokers, servers.resultsMongoUrl);
+    beforeAll(async () => {
+      await system.publisher.open();
+      await system.admin.connect();
+    }, longMs);
+    afterAll(async () => {
+      await system.publisher.close();
+      await system.admin.disconnect();
+      await system.close();
+    }, longMs);
+
+    const endings: Ending[] = ["succeeded", "failed", "cancelled", "unexpected_error", "lost"];
+    const outcomes = Array.from({ length: 200 }, (_, index) =>
+      outcomeOf(endings[index % endings.length] as Ending),
+    );
+    const random = randomBytes(1024 * 1024);
+    const marks = outcomeTopics.map((topic) => `garbage on ${topic} ${Bun.randomUUIDv7()}`);
+    const garbage: OutgoingRecord[] = outcomeTopics.flatMap((topic, index) => [
+      { topic, key: null, value: marks[index] as string, headers: { mine: "yes" } },
+      { topic, key: random.subarray(0, 100), value: random, headers: { [headerNames.schemaVersion]: "999" } },
+      { topic, key: "key", value: null, headers: {} },
+    ]);
+    const refused = refusedExecution();
+
+    const resultsOf = (records: OutgoingRecord[]) =>
+      system.results.countDocuments({ request_id: { $in: records.map(({ key }) => String(key)) } });
+
+    test(
+      "records every outcome once and keeps every dead letter, among duplicates and garbage",
+      async () => {
+        await system.publisher.publish([...outcomes, ...garbage, refused, ...outcomes.slice(0, 50)]);
+        const { listener, counters } = system.member();
+        await listener.start();
+        await nothingLeft(system);
+        expect(await resultsOf(outcomes)).toBe(outcomes.length);
+        expect(listener.complaints()).toEqual([]);
+        expect(counters.read().results_repeated).toBeGreaterThanOrEqual(50);
+        for (const { key, topic } of outcomes.slice(0, endings.length)) {
+          const stored = await system.results.findOne({ request_id: String(key) });
+          expect(stored?.is_success).toBe(topic === topics.successful);
+        }
+        const letter = await system.letters.findOne({
+          _id: refused.headers[headerNames.deadLetterId] as string,
+        });
+        expect(letter?.reason).toBe("max_failures");
+        const ended = outcomes.filter(({ topic }) => topic === topics.deadLetters);
+        const ids = ended.map(({ headers }) => headers[headerNames.deadLetterId] as string);
+        expect(await system.letters.countDocuments({ _id: { $in: ids } })).toBe(80);
+        await listener.stop();
+      },
+      longMs,
+    );
+
+    test(
+      "garbage is kept with its bytes, and with the place that it came from",
+      async () => {
+        const letters = await system.letters.find({ reason: { $in: ["unreadable_record", null] } }).toArray();
+        const texts = new Map(
+          letters.map((letter) => [Buffer.from(bytesOf(letter) ?? []).toString(), letter]),
+        );
+        for (const [index, topic] of outcomeTopics.entries()) {
+          const letter = texts.get(marks[index] as string);
+          expect(letter?.origin_topic ?? "none").toBe(topic === topics.deadLetters ? "none" : topic);
+          expect(letter?.headers).toContain(topic === topics.deadLetters ? '"mine"' : '"origin-headers"');
+        }
+        const large = letters.filter((letter) => Buffer.from(bytesOf(letter) ?? []).equals(random));
+        // A producer that hears nothing publishes once more.
+        expect(large.length).toBeGreaterThanOrEqual(3);
+        expect(letters.filter(({ value }) => value === null).length).toBeGreaterThanOrEqual(3);
+      },
+      longMs,
+    );
+
+    test(
+      "a member that starts again goes on where the last one stopped",
+      async () => {
+        const later = Array.from({ length: 20 }, () => outcomeOf("succeeded"));
+        await system.publisher.publish(later);
+        const { listener, counters } = system.member();
+        await listener.start();
+        await nothingLeft(system);
+        expect(await resultsOf(later)).toBe(later.length);
+        expect(counters.read().results_repeated ?? 0).toBe(0);
+        await listener.stop();
+      },
+      longMs,
+    );
+
+    test(
+      "all of it once more, from the first offset, changes nothing",
+      async () => {
+        const before = await contents(system);
+        system.forgetOffsets();
+        expect(await lag(system)).toBeGreaterThan(200);
+        const [one, other] = [system.member(), system.member()];
+        await Promise.all([one.listener.start(), other.listener.start()]);
+        await nothingLeft(system);
+        expect(await contents(system)).toEqual(before);
+        const counts = [one, other].map(({ counters }) => counters.read());
+        const total = (name: string) => counts.reduce((sum, read) => sum + (read[name] ?? 0), 0);
+        expect(total("results_repeated")).toBeGreaterThanOrEqual(220);
+        expect(total("results_recorded") + total("results_conflicting")).toBe(0);
+        await Promise.all([one.listener.stop(), other.listener.stop()]);
+        expect(system.fatal).toEqual([]);
+      },
+      longMs,
+    );
+  });
+} else {
+  describe.skip(`the listener is not tested on real servers: ${servers.reason}`, () =>
+    test("servers", () => {}));
+}

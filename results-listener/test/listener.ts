@@ -1,0 +1,71 @@
+import { Database } from "bun:sqlite";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type DeadLetterDocument, type ResultRecord, type ResultRow, resultOf } from "@sate/contracts";
+import { sqliteResultsWriter } from "../src/adapters/results-sqlite.ts";
+import { createCounters } from "../src/counters.ts";
+import { createResultsListener } from "../src/index.ts";
+import { createLog } from "../src/log.ts";
+import { type ResultsWriter, Unavailable } from "../src/ports.ts";
+import { fakeConsumer } from "./fakes/consumer.ts";
+import { fakePublisher } from "./fakes/publisher.ts";
+
+export const serviceToken = "0123456789abcdef";
+
+/** A place for a Results DB on SQLite, where one listener after the other may live. */
+export function resultsFile() {
+  const dir = mkdtempSync(join(tmpdir(), "sate-results-listener-"));
+  const path = join(dir, "results.db");
+  function all<Row>(sql: string): Row[] {
+    using db = new Database(path, { readonly: true, strict: true });
+    return db.query<Row, []>(sql).all();
+  }
+  return {
+    path,
+    results: (): ResultRecord[] => all<ResultRow>("SELECT * FROM results ORDER BY rowid").map(resultOf),
+    letters: () => all<DeadLetterDocument>("SELECT * FROM dead_letters ORDER BY rowid"),
+    [Symbol.dispose]: () => rmSync(dir, { recursive: true }),
+  };
+}
+
+/** A listener between a fake consumer, a fake publisher and a real file, whose answers can be kept away. */
+export function listenerOn(path: string, parts: Partial<ResultsWriter> = {}) {
+  const counters = createCounters();
+  const lines: { level: string; message: string; [field: string]: unknown }[] = [];
+  const log = createLog("results-listener", "debug", (line) => lines.push(JSON.parse(line)));
+  const fatal: string[] = [];
+  const consumer = fakeConsumer();
+  const publisher = fakePublisher();
+  const database = { isAway: false, loses: "nothing" as "nothing" | "answers" };
+  const real = { ...sqliteResultsWriter({ path, counters }), ...parts };
+
+  /** Away: nothing happens. Losing answers: it happens, and nobody hears of it. */
+  function fragile<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
+    return async (...args) => {
+      if (database.isAway) throw new Unavailable("The Results DB is away.");
+      const answer = await call(...args);
+      if (database.loses === "answers") throw new Unavailable("The answer is lost.");
+      return answer;
+    };
+  }
+
+  const listener = createResultsListener(
+    {
+      writer: {
+        record: fragile(real.record),
+        keep: fragile(real.keep),
+        open: fragile(real.open),
+        ping: fragile(real.ping),
+        close: real.close,
+      },
+      consumer,
+      publisher,
+      log,
+      counters,
+      fatal: (what) => fatal.push(what),
+    },
+    { serviceToken },
+  );
+  return { listener, consumer, publisher, database, counters, lines, fatal };
+}

@@ -1,0 +1,139 @@
+import {
+  executionRecord,
+  type IncomingRecord,
+  type Outcome,
+  type OutgoingRecord,
+  outcomeRecord,
+  type ResultRecord,
+  readOutcome,
+  refusedExecutionRecord,
+  topics,
+} from "@sate/contracts";
+
+/** Records of the tests: each call makes a new one, at a new place, unless something of it is said. */
+
+let offset = 0;
+
+export function received(record: OutgoingRecord, place: Partial<IncomingRecord> = {}): IncomingRecord {
+  return {
+    topic: record.topic,
+    partition: 0,
+    offset: String(offset++),
+    timestamp: "1604766718103",
+    key: record.key === null ? null : Buffer.from(record.key),
+    value: record.value === null ? null : Buffer.from(record.value),
+    headers: Object.fromEntries(
+      Object.entries(record.headers).map(([name, text]) => [name, Buffer.from(text)]),
+    ),
+    ...place,
+  };
+}
+
+export type Ending = "succeeded" | "failed" | "cancelled" | "unexpected_error" | "lost";
+
+type Parts = Partial<{
+  requestId: string;
+  attempt: number;
+  executionId: string;
+  resultId: string;
+  payloadJson: string;
+  outputsJson: string;
+}>;
+
+/** The outcome of an execution that ended so. */
+export function outcomeOf(ending: Ending, parts: Parts = {}): OutgoingRecord {
+  const run = {
+    request_id: parts.requestId ?? Bun.randomUUIDv7(),
+    attempt: parts.attempt ?? 1,
+    execution_id: parts.executionId ?? Bun.randomUUIDv7(),
+    force_error: ending === "failed",
+    creation_date: "2020-11-07 16:31:58.103057",
+    payload_json: parts.payloadJson ?? '{"message":"ping"}',
+  };
+  const ended = {
+    result_id: parts.resultId ?? Bun.randomUUIDv7(),
+    processing_start_time: "2020-11-07 16:54:14.434825",
+    processing_end_time: "2020-11-07 16:54:24.441799",
+    processing_total_seconds: 10.006974,
+  };
+  return outcomeRecord(run, outcome());
+
+  function outcome(): Outcome {
+    switch (ending) {
+      case "succeeded":
+        return { ...ended, status: ending, outputs_json: parts.outputsJson ?? '{"message":"pong"}' };
+      case "failed":
+        return { ...ended, status: ending, error: { code: "forced_error", message: "It was to fail." } };
+      case "cancelled":
+        return { ...ended, status: ending, error: { code: "cancelled", message: "It was cancelled." } };
+      default:
+        return { ...ended, status: "dead_lettered", error: { code: ending, message: "It broke." } };
+    }
+  }
+}
+
+const execution = () => ({
+  id: Bun.randomUUIDv7(),
+  attempt: 4,
+  force_error: false,
+  creation_date: "2020-11-07 16:31:58.103057",
+  request_id: Bun.randomUUIDv7(),
+  payload_json: "{}",
+});
+
+/** An attempt that came after too many failures. */
+export const refusedExecution = () => refusedExecutionRecord(execution(), "It has failed 3 times.");
+
+/** A record that belongs to another topic. */
+export const wakeUp = () => executionRecord(execution());
+
+/** A result, as the listener reads it from its record. */
+export function resultOf(ending: Ending, parts: Parts = {}): ResultRecord {
+  const reading = readOutcome(received(outcomeOf(ending, parts)));
+  if (reading.kind !== "read") throw new Error(reading.detail);
+  return reading.record;
+}
+
+/** Bytes on a topic of outcomes, or on the dead letter queue, with no headers. */
+export function garbage(
+  value: string | Uint8Array | null,
+  place: Partial<IncomingRecord> = {},
+): IncomingRecord {
+  return received({ topic: topics.successful, key: null, value, headers: {} }, place);
+}
+
+/** What no reader can read, and each for another reason. */
+export function unreadables(): {
+  name: string;
+  value: string | Uint8Array | null;
+  headers?: IncomingRecord["headers"];
+}[] {
+  const good = JSON.parse(String(outcomeOf("succeeded").value));
+  return [
+    { name: "no value", value: null },
+    { name: "an empty value", value: "" },
+    { name: "a megabyte of random bytes", value: randomBytes(1024 * 1024) },
+    { name: "half a text", value: '{"id":"x"' },
+    { name: "a text that is not UTF-8", value: new Uint8Array([0x22, 0xff, 0x22]) },
+    { name: "JSON of another shape", value: '{"hello":"world"}' },
+    { name: "null", value: "null" },
+    { name: "200,000 brackets", value: "[".repeat(200_000) },
+    { name: "the wake-up of an execution", value: wakeUp().value },
+    { name: "an outcome without an execution", value: JSON.stringify({ ...good, execution: undefined }) },
+    {
+      name: "an attempt of zero",
+      value: JSON.stringify({ ...good, execution: { ...good.execution, attempt: 0 } }),
+    },
+    {
+      name: "a newer schema",
+      value: outcomeOf("succeeded").value,
+      headers: { "schema-version": Buffer.from("999") },
+    },
+  ];
+}
+
+export function randomBytes(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536));
+  return bytes;
+}
