@@ -24,12 +24,16 @@ export type Door = {
     terms: { parameters?: readonly string[]; hasBody?: boolean },
     work: (asked: Asked) => Promise<Response>,
   ): Promise<Response>;
-  /** Resolves when nothing is under way, or after `withinMs`. */
+  /** Resolves when no answer is under way, or after `withinMs`. */
   drained(withinMs: number): Promise<void>;
 };
 
-/** Requests under way at once, and bytes of their bodies: what the process can bear. */
-const passesMax = 4_096;
+/**
+ * What the process can bear at once. Bodies that are still arriving have a bound of their own: clients that
+ * are slow, or pretend to be, keep nobody else out.
+ */
+const arrivingMax = 16_384;
+const answeringMax = 4_096;
 const heldBytesMax = 64 * 1024 * 1024;
 
 /** From the end of the body to the answer. */
@@ -43,36 +47,57 @@ export const idleSeconds = 10;
 const answerSeconds = 14;
 
 export function createDoor({ bodyBytesMax, deadlineMs = answerDeadlineMs }: DoorOptions): Door {
-  let passes = 0;
+  let arriving = 0;
+  let answering = 0;
   let heldBytes = 0;
   let onDrained: (() => void)[] = [];
 
+  async function bodyOf(
+    { request, server }: Caller,
+    take: (bytes: number) => void,
+  ): Promise<JsonText | null> {
+    if (arriving >= arrivingMax) throw overloaded();
+    arriving++;
+    try {
+      const onProgress = () => server?.timeout(request, idleSeconds);
+      return await readBody(request, { bytesMax: bodyBytesMax, take, onProgress });
+    } finally {
+      arriving--;
+    }
+  }
+
+  async function answerOf({ request, server }: Caller, work: () => Promise<Response>): Promise<Response> {
+    if (answering >= answeringMax) throw overloaded();
+    answering++;
+    server?.timeout(request, answerSeconds);
+    try {
+      return await inTime(work(), deadlineMs);
+    } finally {
+      server?.timeout(request, idleSeconds);
+      answering--;
+      if (answering === 0) for (const tell of onDrained.splice(0)) tell();
+    }
+  }
+
   return {
-    async pass({ request, server }, { parameters = [], hasBody = false }, work) {
-      const query = readQuery(request.url, parameters);
-      if (passes >= passesMax) throw overloaded();
-      passes++;
+    async pass(caller, { parameters = [], hasBody = false }, work) {
+      const query = readQuery(caller.request.url, parameters);
       let held = 0;
+      const take = (bytes: number) => {
+        if (heldBytes + bytes > heldBytesMax) throw overloaded();
+        heldBytes += bytes;
+        held += bytes;
+      };
       try {
-        const take = (bytes: number) => {
-          if (heldBytes + bytes > heldBytesMax) throw overloaded();
-          heldBytes += bytes;
-          held += bytes;
-        };
-        const onProgress = () => server?.timeout(request, idleSeconds);
-        const body = hasBody ? await readBody(request, { bytesMax: bodyBytesMax, take, onProgress }) : null;
-        server?.timeout(request, answerSeconds);
-        return await inTime(work({ query, body }), deadlineMs);
+        const body = hasBody ? await bodyOf(caller, take) : null;
+        return await answerOf(caller, () => work({ query, body }));
       } finally {
-        server?.timeout(request, idleSeconds);
         heldBytes -= held;
-        passes--;
-        if (passes === 0) for (const tell of onDrained.splice(0)) tell();
       }
     },
 
     async drained(withinMs) {
-      if (passes === 0) return;
+      if (answering === 0) return;
       const end = new Promise<void>((resolve) => onDrained.push(resolve));
       await inTime(end, withinMs).catch(() => {});
       onDrained = [];

@@ -28,6 +28,23 @@ test("so many may be under way and no more; the end of one makes room", async ()
   expect((await door.pass(caller(), {}, done)).status).toBe(200);
 });
 
+test("clients whose bodies do not arrive keep nobody else out", async () => {
+  const gateway = testGateway();
+  const ends: (() => void)[] = [];
+  const stalled = Array.from({ length: 5_000 }, () => {
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(Buffer.from('{"p'));
+        ends.push(() => controller.close());
+      },
+    });
+    return gateway.ask("POST", "/requests", body, json);
+  });
+  expect((await gateway.post("/requests", '{"payload":1}')).status).toBe(201);
+  for (const end of ends) end();
+  expect((await Promise.all(stalled)).every(({ status }) => status === 400)).toBe(true);
+});
+
 test("bodies together are bounded: beyond it 503 with Retry-After, and afterwards there is room again", async () => {
   const gateway = testGateway({ bodyBytesMax: limits.bodyBytesCeiling });
   const gate = Promise.withResolvers<void>();

@@ -156,6 +156,8 @@ for (const [name, text, statuses] of broken) {
 }
 
 test("slow clients are cut within 15 s, a slow but steady one is waited for, and others are served", async () => {
+  gateway.requests.control.before = (name) => (name === "listRequests" ? new Promise(() => {}) : undefined);
+  const unanswered = fetch(`${url}/requests`);
   const head = `POST /requests HTTP/1.1\r\n${host}Content-Type: application/json\r\nContent-Length: 40000\r\n\r\n`;
   const startedAt = performance.now();
   const cutAfter = async (piece: string, drips: boolean) => {
@@ -172,6 +174,8 @@ test("slow clients are cut within 15 s, a slow but steady one is waited for, and
   expect((await fetch(`${url}/live`)).status).toBe(200);
   for (const ms of await cut) expect(ms).toBeLessThan(15_000);
   expect(await steady).toBe(201);
+  // Nobody answered it, but the gateway did, before the server would have cut the connection.
+  expect((await unanswered).status).toBe(503);
 }, 60_000);
 
 /** 4 KB a second for longer than the server's idle timeout. */

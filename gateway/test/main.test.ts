@@ -1,0 +1,57 @@
+import { afterEach, expect, test } from "bun:test";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { until } from "./until.ts";
+
+const script = join(import.meta.dir, "../src/main.ts");
+const nowhere = {
+  SERVICE_TOKEN: "0123456789abcdef",
+  REQUESTS_SERVICE_URL: "http://127.0.0.1:1",
+  RESULTS_SERVICE_URL: "http://127.0.0.1:1",
+  KAFKA_BROKERS: "127.0.0.1:1",
+  PORT: "0",
+};
+
+const children: Bun.Subprocess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+});
+
+function start(env: Record<string, string>) {
+  const child = Bun.spawn([process.execPath, script], { env, stdout: "pipe", stderr: "pipe" });
+  children.push(child);
+  let out = "";
+  const read = (async () => {
+    for await (const piece of child.stdout) out += new TextDecoder().decode(piece);
+  })();
+  return { child, read, lines: () => out.split("\n").flatMap((line) => (line ? [JSON.parse(line)] : [])) };
+}
+
+test("wrong settings end it with 78, all of them named", async () => {
+  const { child } = start({ ...nowhere, MAX_FAILURES: "none", SERVICE_TOKEN: "" });
+  expect(await child.exited).toBe(78);
+  const text = await new Response(child.stderr).text();
+  expect(text).toContain("MAX_FAILURES must be");
+  expect(text).toContain("SERVICE_TOKEN is missing");
+});
+
+test("it answers while nobody else is there, and SIGTERM ends it with 0, idle connections or not", async () => {
+  const { child, read, lines } = start(nowhere);
+  const listening = () => lines().find(({ message }) => message === "listening");
+  await until("it listens", () => listening() !== undefined);
+  const { port } = listening();
+  expect((await fetch(`http://127.0.0.1:${port}/live`)).status).toBe(200);
+  const ready = await fetch(`http://127.0.0.1:${port}/ready`);
+  const { reasons } = (await ready.json()) as { reasons: string[] };
+  expect([ready.status, reasons[0]]).toEqual([503, "It is starting."]);
+  const answer = await fetch(`http://127.0.0.1:${port}/requests`);
+  expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "2"]);
+  const idle = connect(port, "127.0.0.1");
+  await new Promise((resolve) => idle.once("connect", resolve));
+  idle.on("error", () => {});
+  child.kill("SIGTERM");
+  expect(await child.exited).toBe(0);
+  await read;
+  expect(lines().at(-1)?.message).toBe("stopped");
+  idle.destroy();
+}, 30_000);
