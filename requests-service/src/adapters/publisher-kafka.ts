@@ -27,6 +27,8 @@ export function kafkaPublisher(kafka: Kafka, options: KafkaPublisherOptions): Pu
   const producer = kafka.producer({
     createPartitioner: Partitioners.DefaultPartitioner,
     allowAutoTopicCreation: false,
+    // About two seconds: partitions get new leaders when a broker restarts, and their first one late.
+    retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 6 },
   });
   producer.on(producer.events.REQUEST, ({ payload }) => {
     if (payload.apiName === "Produce") counters.add("produce_requests");
