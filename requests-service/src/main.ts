@@ -6,7 +6,7 @@ import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { createRequestsService } from "./index.ts";
 import { createLog } from "./log.ts";
-import { fatalExit, runService, settingsOrExit } from "./process.ts";
+import { exitForSettings, fatalExit, runService, settingsOrExit } from "./process.ts";
 
 const name = "requests-service";
 const settings = settingsOrExit(name, Settings);
@@ -15,7 +15,7 @@ const counters = createCounters();
 
 const service = createRequestsService(
   {
-    store: mongoStore({ url: settings.REQUESTS_MONGO_URL, counters }),
+    store: storeOrExit(),
     publisher: kafkaPublisher(kafkaClient({ brokers: settings.KAFKA_BROKERS, clientId: name, log }), {
       counters,
       log,
@@ -42,3 +42,13 @@ await runService(service, {
   shutdownMs: settings.SHUTDOWN_SECONDS * 1_000,
   bodyBytesMax: limits.internalBodyBytesMax,
 });
+
+/** The driver reads the address at once, and what it says of a wrong one may repeat the password. */
+function storeOrExit() {
+  try {
+    return mongoStore({ url: settings.REQUESTS_MONGO_URL, counters });
+  } catch {
+    const { description } = Settings.properties.REQUESTS_MONGO_URL;
+    return exitForSettings(name, [`REQUESTS_MONGO_URL must be ${description}.`]);
+  }
+}

@@ -1,0 +1,192 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { limits, type RequestsApi, requestsApi } from "@sate/contracts";
+import { createApp } from "../src/app.ts";
+import { createCounters } from "../src/counters.ts";
+import { Unavailable } from "../src/ports.ts";
+import { createCore } from "./core.ts";
+import { post, serviceToken } from "./door.ts";
+import { fakeLog } from "./fakes/log.ts";
+import { newId } from "./made.ts";
+
+const core = createCore();
+afterAll(() => core.store.close());
+let complaints: string[] = [];
+const log = fakeLog();
+const parts = { serviceToken, complaints: () => complaints, counters: createCounters(), log };
+const app = createApp(core.commands, parts);
+
+async function problemOf(response: Response) {
+  expect(response.headers.get("content-type")).toBe("application/problem+json");
+  const body = (await response.json()) as { type: string; status: number; detail: string; message: string };
+  expect(body.status).toBe(response.status);
+  expect(body.message).toBe(body.detail);
+  return body.type.replace("urn:sate:problem:", "");
+}
+const get = (path: string, headers: Record<string, string> = {}) =>
+  app.handle(new Request(`http://localhost${path}`, { headers }));
+
+describe("every operation of the table", () => {
+  for (const [name, { path }] of Object.entries(requestsApi)) {
+    describe(name, () => {
+      test("wants the token", async () => {
+        const tokens = [
+          "",
+          "Bearer ",
+          `Bearer ${serviceToken}x`,
+          `Bearer ${serviceToken.slice(1)}`,
+          `bearer ${serviceToken}`,
+          serviceToken,
+          `Basic ${btoa(`x:${serviceToken}`)}`,
+        ];
+        for (const authorization of tokens) {
+          const response = await post(app, path, "{}", { authorization });
+          expect([response.status, await problemOf(response)]).toEqual([401, "unauthorized"]);
+        }
+      });
+
+      test("refuses what has not its shape, and says nothing of what it was", async () => {
+        for (const body of ["null", "[]", '"secret-text"', "1", '{"secret":"secret-text"}']) {
+          const response = await post(app, path, body);
+          const text = await response.clone().text();
+          expect([body, response.status, await problemOf(response)]).toEqual([body, 422, "invalid-body"]);
+          expect(text).not.toContain("secret");
+        }
+      });
+
+      test("refuses what is not JSON", async () => {
+        for (const body of ['{"a":', "{'a':1}", "NaN"]) {
+          const response = await post(app, path, body);
+          expect([body, response.status, await problemOf(response)]).toEqual([body, 400, "malformed-json"]);
+        }
+        expect((await post(app, path, "")).status).toBeOneOf([400, 422]);
+      });
+
+      test("is a POST", async () => {
+        const response = await get(path, { authorization: `Bearer ${serviceToken}` });
+        expect([response.status, await problemOf(response)]).toEqual([404, "not-found"]);
+      });
+    });
+  }
+});
+
+describe("limits of a body", () => {
+  const request = () => ({ id: newId(), payload_json: "1" });
+  const ref = () => ({ request_id: newId(), attempt: 1, execution_id: newId() });
+  const ids = { worker_id: newId(), claim_id: newId() };
+  const cases: [string, number, (count: number) => object][] = [
+    [
+      "createRequests",
+      limits.batchItemsMax,
+      (count) => ({ requests: Array.from({ length: count }, request) }),
+    ],
+    ["claim", limits.claimMax, (count) => ({ ...ids, executions: Array.from({ length: count }, ref) })],
+    ["claimAny", limits.claimMax, (limit) => ({ ...ids, limit })],
+    ["listRequests", limits.pageMax, (limit) => ({ limit })],
+  ];
+  for (const [name, max, body] of cases) {
+    test(`${name}: ${max} and no more`, async () => {
+      const { path } = requestsApi[name as keyof typeof requestsApi];
+      const statuses = [];
+      for (const count of [max, max + 1]) {
+        statuses.push((await post(app, path, JSON.stringify(body(count)))).status);
+      }
+      expect(statuses).toEqual([200, 422]);
+    });
+  }
+});
+
+test("ids that are no ids are refused", async () => {
+  const wrong = [
+    "",
+    "x",
+    newId().toUpperCase(),
+    `${newId()} `,
+    `${newId().slice(0, 35)}\u0000`,
+    { $ne: null },
+    ["a"],
+  ];
+  for (const id of wrong) {
+    const response = await post(app, requestsApi.getRequest.path, JSON.stringify({ request_id: id }));
+    expect([id, response.status]).toEqual([id, 422]);
+  }
+});
+
+test("fields that it does not know are a newer caller's, and reach nothing", async () => {
+  const worker = await core.worker();
+  const run = await core.run(worker);
+  const time = "2020-11-07 16:31:58.103057";
+  const outcome = {
+    ...{ status: "failed", result_id: newId(), error: { code: "x", message: "y" } },
+    ...{ processing_start_time: time, processing_end_time: time, processing_total_seconds: 0 },
+  };
+  const body = `{"runs":[${JSON.stringify({ ...run, lost: 99, mark: "x", outcome })}],"__proto__":{"admin":true}}`;
+  expect((await post(app, requestsApi.finish.path, body)).status).toBe(200);
+  expect(await core.stored(run)).toMatchObject({ status: "failed", lost: 0, mark: "outcome" });
+  expect(({} as { admin?: boolean }).admin).toBeUndefined();
+});
+
+test("the body is JSON whatever its content type says", async () => {
+  const body = JSON.stringify({ request_id: newId() });
+  const response = await post(app, requestsApi.getRequest.path, body, { "content-type": "text/plain" });
+  expect(await response.json()).toEqual({ kind: "unknown_request" });
+});
+
+describe("other routes", () => {
+  test("what orchestrators ask needs no token", async () => {
+    complaints = [];
+    expect((await get("/live")).status).toBe(200);
+    const ready = await get("/ready");
+    expect([ready.status, await ready.json()]).toEqual([200, { ready: true, reasons: [] }]);
+    complaints = ["The broker does not answer."];
+    const ill = await get("/ready");
+    expect([ill.status, await ill.json()]).toEqual([503, { ready: false, reasons: complaints }]);
+    expect((await get("/live")).status).toBe(200);
+  });
+
+  test("the counters want it", async () => {
+    expect((await get("/metrics")).status).toBe(401);
+    parts.counters.add("tests");
+    const metrics = await get("/metrics", { authorization: `Bearer ${serviceToken}` });
+    expect(await metrics.text()).toContain("sate_tests_total 1");
+  });
+
+  test("an unknown route: 401 without the token, so that nobody can look around, else 404", async () => {
+    for (const path of ["/", "/internal/requests", "/live/x", "/%00", "/..%2f..%2fetc%2fpasswd"]) {
+      expect((await get(path)).status).toBe(401);
+      const response = await get(path, { authorization: `Bearer ${serviceToken}` });
+      expect([path, response.status, await problemOf(response)]).toEqual([path, 404, "not-found"]);
+    }
+  });
+});
+
+describe("a command that fails", () => {
+  const secret = "mongodb://user:secret@host";
+  const failing = (error: unknown) => {
+    const commands = Object.fromEntries(
+      Object.keys(requestsApi).map((name) => [name, () => Promise.reject(error)]),
+    ) as unknown as RequestsApi;
+    return createApp(commands, parts);
+  };
+  const body = JSON.stringify({ request_id: newId() });
+
+  test("because something is away: 503 with Retry-After, and why stands in the log alone", async () => {
+    log.said.length = 0;
+    const error = new Unavailable("The Requests DB does not answer.", { cause: new Error(secret) });
+    const response = await post(failing(error), requestsApi.getRequest.path, body);
+    const text = await response.clone().text();
+    expect([response.status, await problemOf(response)]).toEqual([503, "unavailable"]);
+    expect(response.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
+    expect(text).toContain("The Requests DB does not answer.");
+    expect(text).not.toContain("secret");
+    expect(log.said).toEqual(["warn: a command could not be carried out"]);
+  });
+
+  test("for any other reason: 500, and nothing of it reaches the caller", async () => {
+    for (const error of [new Error(secret), Object.assign(new Error(secret), { status: 418 }), secret]) {
+      const response = await post(failing(error), requestsApi.getRequest.path, body);
+      const text = await response.clone().text();
+      expect([response.status, await problemOf(response)]).toEqual([500, "internal"]);
+      expect(text).not.toContain("secret");
+    }
+  });
+});

@@ -1,0 +1,78 @@
+import type { NewExecution, NewRequest } from "@sate/contracts";
+import { sqliteStore } from "../src/adapters/store-sqlite.ts";
+import { executionCommands } from "../src/commands-executions.ts";
+import { requestCommands } from "../src/commands-requests.ts";
+import { runCommands } from "../src/commands-runs.ts";
+import { createCounters } from "../src/counters.ts";
+import { createOutbox } from "../src/outbox.ts";
+import type { Store } from "../src/ports.ts";
+import { createPutBack } from "../src/put-back.ts";
+import { sweepWorkers } from "../src/sweep.ts";
+import { createWorkerWatch } from "../src/worker-watch.ts";
+import { fakeLog } from "./fakes/log.ts";
+import { fakePublisher } from "./fakes/publisher.ts";
+import { newId } from "./made.ts";
+
+export const sweepsMax = 3;
+export const lostMax = 3;
+
+/** One process of the service without its loops and its door: the tests say when what is done. */
+export function createCore(options: { store?: Store; random?: () => number } = {}) {
+  const counters = createCounters();
+  const store = options.store ?? sqliteStore({ path: ":memory:", counters });
+  const publisher = fakePublisher();
+  const log = fakeLog();
+  const clock = () => 0;
+  const outbox = createOutbox({ store, publisher, counters, log });
+  const putBack = createPutBack({ store, outbox, counters, clock, newId, lostMax });
+  const watch = createWorkerWatch(sweepsMax);
+  const commands = {
+    ...requestCommands(store, clock),
+    ...executionCommands({ store, outbox, clock, newId }),
+    ...runCommands({ store, putBack, random: options.random ?? (() => 0), counters }),
+  };
+  return {
+    ...{ store, publisher, log, counters, outbox, putBack, watch, commands },
+    sweep: () => sweepWorkers({ store, watch, putBack, counters, log }),
+
+    /** A stored request. */
+    async request(parts: Partial<NewRequest> = {}): Promise<NewRequest> {
+      const request = { id: newId(), payload_json: '{"message":"ping"}', ...parts };
+      await commands.createRequests({ requests: [request] });
+      return request;
+    },
+    /** A queued execution of a request, a new one if none is given. */
+    async execution(requestId?: string) {
+      const execution = wanted(requestId ?? (await this.request()).id);
+      const [answer] = (await commands.createExecutions({ executions: [execution] })).answers;
+      if (answer?.kind !== "created") throw new Error(`it was not created: ${answer?.kind}`);
+      return answer.execution;
+    },
+    async worker(): Promise<string> {
+      const id = newId();
+      await commands.registerWorker({ worker_id: id });
+      return id;
+    },
+    /** An execution that this worker runs, a new one if none is given. */
+    async run(workerId: string, execution?: { id: string; request_id: string; attempt: number }) {
+      const { id, request_id, attempt } = execution ?? (await this.execution());
+      const executions = [{ request_id, attempt, execution_id: id }];
+      const { runs } = await commands.claim({ worker_id: workerId, claim_id: newId(), executions });
+      const [run] = runs;
+      if (!run) throw new Error("it was not claimed");
+      return run;
+    },
+    /** What is stored of an execution now. */
+    async stored({ request_id, attempt }: { request_id: string; attempt: number }) {
+      const [execution] = await store.executions.get([{ requestId: request_id, attempt }]);
+      if (!execution) throw new Error("it is not stored");
+      return execution;
+    },
+  };
+}
+
+export type Core = ReturnType<typeof createCore>;
+
+export function wanted(requestId: string, parts: Partial<NewExecution> = {}): NewExecution {
+  return { id: newId(), request_id: requestId, force_error: false, max_failures: 3, ...parts };
+}

@@ -1,0 +1,192 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { sqliteStore } from "../src/adapters/store-sqlite.ts";
+import { createCounters } from "../src/counters.ts";
+import { type Config, createRequestsService } from "../src/index.ts";
+import { Unavailable } from "../src/ports.ts";
+import { temporaryFolder } from "./adapters/temporary-folder.ts";
+import { wanted } from "./core.ts";
+import { serviceToken } from "./door.ts";
+import { fakeLog } from "./fakes/log.ts";
+import { fakePublisher } from "./fakes/publisher.ts";
+import { newId } from "./made.ts";
+import { until } from "./until.ts";
+
+const folder = temporaryFolder();
+const started: {
+  service: ReturnType<typeof createRequestsService>;
+  publisher: ReturnType<typeof fakePublisher>;
+}[] = [];
+afterEach(async () => {
+  for (const { service, publisher } of started.splice(0)) {
+    publisher.release();
+    await service.stop();
+  }
+});
+
+function made(options: Partial<Config> & { path?: string } = {}) {
+  const { path = join(folder, `${newId()}.db`), ...config } = options;
+  const counters = createCounters();
+  const store = sqliteStore({ path, counters });
+  const publisher = fakePublisher();
+  const log = fakeLog();
+  const fatal = (what: string, error: unknown) => {
+    throw new Error(`${what}: ${error}`);
+  };
+  const ports = { store, publisher, clock: () => 0, newId, random: () => 0, log, counters, fatal };
+  const service = createRequestsService(ports, {
+    ...{ serviceToken, leaseMs: 200, lostMax: 3, exclusive: false },
+    ...config,
+  });
+  started.push({ service, publisher });
+  return { service, store, publisher, log, counters, path };
+}
+
+async function running({ service }: ReturnType<typeof made>) {
+  const request = { id: newId(), payload_json: "1" };
+  await service.commands.createRequests({ requests: [request] });
+  await service.commands.createExecutions({ executions: [wanted(request.id)] });
+  const worker_id = newId();
+  await service.commands.registerWorker({ worker_id });
+  const { runs } = await service.commands.claimAny({ worker_id, claim_id: newId(), limit: 1 });
+  const [run] = runs;
+  if (!run) throw new Error("nothing was claimed");
+  const status = async () => {
+    const found = await service.commands.getExecution({ ...run });
+    return found.kind === "found" ? found.execution.status : found.kind;
+  };
+  return { run, worker_id, status };
+}
+
+describe("start", () => {
+  test("it is ready when all is well, and not before", async () => {
+    const { service } = made();
+    expect(service.complaints()).toEqual(["It is starting."]);
+    await service.start();
+    await service.start();
+    expect(service.complaints()).toEqual([]);
+  });
+
+  test("it waits for a broker that is away, accepts executions meanwhile, and publishes them when it is back", async () => {
+    const it = made();
+    it.publisher.mood = "away";
+    const start = it.service.start();
+    await until("it complains", () => it.service.complaints().length === 2);
+    expect(it.service.complaints()).toEqual(["It is starting.", "The broker does not answer."]);
+    const { status } = await running(it);
+    expect(await status()).toBe("running");
+    it.publisher.mood = "well";
+    await start;
+    expect(it.service.complaints()).toEqual([]);
+  });
+
+  test("it waits for a database that is away, and says so beside the broker", async () => {
+    const it = made();
+    const { open } = it.store;
+    let isAway = true;
+    it.publisher.mood = "away";
+    it.store.open = async () => {
+      if (isAway) throw new Unavailable("away");
+      await open();
+    };
+    const start = it.service.start();
+    await until("it complains of both", () => it.service.complaints().length === 3);
+    isAway = false;
+    it.publisher.mood = "well";
+    await start;
+    expect(it.service.complaints()).toEqual([]);
+  });
+
+  test("alone on its database, it puts back at once what a crash left running", async () => {
+    const first = made();
+    await first.service.start();
+    const { run } = await running(first);
+    const second = made({ path: first.path, exclusive: true, leaseMs: 3_600_000 });
+    await second.service.start();
+    const found = await second.service.commands.getExecution({ ...run });
+    expect(found).toMatchObject({ kind: "found", execution: { status: "queued", lost: 1 } });
+  });
+});
+
+describe("its loops", () => {
+  test("give up a worker that is silent for a lease, and keep one that beats", async () => {
+    const it = made({ leaseMs: 100 });
+    await it.service.start();
+    const [silent, beating] = [await running(it), await running(it)];
+    await until("it is put back", async () => {
+      await it.service.commands.heartbeat({ worker_id: beating.worker_id });
+      return (await silent.status()) === "queued";
+    });
+    expect(await beating.status()).toBe("running");
+  });
+
+  test("a database that is away makes it not ready, and gives up nobody", async () => {
+    const it = made({ leaseMs: 100 });
+    await it.service.start();
+    const { status } = await running(it);
+    const { list } = it.store.workers;
+    let failures = 0;
+    it.store.workers.list = async () => {
+      failures++;
+      throw new Unavailable("away");
+    };
+    await until("many sweeps failed", () => failures > 15);
+    expect(it.service.complaints()).toEqual(["The Requests DB does not answer."]);
+    expect(await status()).toBe("running");
+    it.store.workers.list = list;
+    await until("it is ready again", () => it.service.complaints().length === 0);
+    expect(await status()).toBe("running");
+  });
+});
+
+describe("stop", () => {
+  test("is safe before the start, which then does nothing, and twice", async () => {
+    const { service } = made();
+    await Promise.all([service.stop(), service.stop()]);
+    await service.start();
+    expect(service.complaints()).toEqual(["It is stopping."]);
+  });
+
+  test("ends a start that waits", async () => {
+    const it = made();
+    it.publisher.mood = "away";
+    const start = it.service.start();
+    await until("it complains", () => it.service.complaints().length === 2);
+    await it.service.stop();
+    await start;
+    expect(it.service.complaints()).toEqual(["It is stopping."]);
+  });
+
+  test("lets commands under way end, refuses later ones, and publishes what they accepted", async () => {
+    const it = made();
+    await it.service.start();
+    const request = { id: newId(), payload_json: "1" };
+    await it.service.commands.createRequests({ requests: [request] });
+    const { insert } = it.store.executions;
+    const inserting = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    it.store.executions.insert = async (executions) => {
+      inserting.resolve();
+      await goOn.promise;
+      return insert(executions);
+    };
+    const call = it.service.commands.createExecutions({ executions: [wanted(request.id)] });
+    await inserting.promise;
+    const stop = it.service.stop();
+    const late = it.service.commands.getRequest({ request_id: request.id });
+    expect(await late.catch((error: unknown) => error)).toBeInstanceOf(Unavailable);
+    goOn.resolve();
+    expect((await call).answers[0]?.kind).toBe("created");
+    await stop;
+    expect(it.publisher.records).toHaveLength(1);
+  });
+
+  test("does not wait longer than its deadline for a broker that hangs", async () => {
+    const it = made();
+    await it.service.start();
+    it.publisher.mood = "hangs";
+    await running(it);
+    await it.service.stop();
+    expect(it.log.said).toContain("warn: a part did not stop in time");
+  }, 15_000);
+});
