@@ -1,13 +1,18 @@
 import type { Static, TObject } from "@sinclair/typebox";
 import { loadEnvironment } from "./environment.ts";
+import { inTime } from "./in-time.ts";
 import { createLog, errorFields, type Log } from "./log.ts";
 
 /** Reads the settings, or names all mistakes and ends the process with EX_CONFIG of sysexits.h. */
 export function settingsOrExit<S extends TObject>(service: string, schema: S): Static<S> {
   const loaded = loadEnvironment(schema, Bun.env);
-  if (loaded.kind === "loaded") return loaded.settings;
+  return loaded.kind === "loaded" ? loaded.settings : exitForSettings(service, loaded.problems);
+}
+
+/** Ends the process because its settings are wrong: trying again would not help. */
+export function exitForSettings(service: string, problems: string[]): never {
   const log = createLog(service, "info", console.error);
-  for (const problem of loaded.problems) log.error(problem);
+  for (const problem of problems) log.error(problem);
   process.exit(78);
 }
 
@@ -18,6 +23,8 @@ export function fatalExit(log: Log): (what: string, error: unknown) => never {
     process.exit(1);
   };
 }
+
+const closeMs = 1_000;
 
 export type Runnable = {
   app: {
@@ -53,7 +60,8 @@ export async function runService(
       process.exit(1);
     }, shutdownMs).unref();
     await service.stop();
-    await service.app.server?.stop();
+    // Answers on their way need a moment; connections that are idle would hold it up until they time out.
+    await inTime(service.app.server?.stop() ?? Promise.resolve(), closeMs).catch(() => {});
     log.info("stopped");
     process.exit(0);
   }

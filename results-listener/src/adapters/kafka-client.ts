@@ -14,10 +14,20 @@ export function kafkaClient(options: { brokers: string; clientId: string; log: L
   });
 }
 
-/** What kafkajs says, without its addresses and stacks. */
+const quietMs = 30_000;
+const remembered = 100;
+
+/** What kafkajs says, without its stacks, and what it repeats (ten times a second while a broker is away) only now and then. */
 function plainLogs(log: Log): logCreator {
+  const saidAt = new Map<string, number>();
   return () => {
-    return ({ namespace, log: entry }) =>
-      log.warn("kafka client", { namespace, said: entry.message.slice(0, 200) });
+    return ({ namespace, log: entry }) => {
+      const said = entry.message.slice(0, 200);
+      const now = performance.now();
+      if (now - (saidAt.get(said) ?? Number.NEGATIVE_INFINITY) < quietMs) return;
+      if (saidAt.size >= remembered) saidAt.clear();
+      saidAt.set(said, now);
+      log.warn("kafka client", { namespace, said });
+    };
   };
 }
