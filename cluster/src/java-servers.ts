@@ -74,6 +74,9 @@ function brokerSettings(dataDir: string, { kafka, controller }: Ports): string {
     "share.coordinator.state.topic.replication.factor": 1,
     "share.coordinator.state.topic.min.isr": 1,
     "group.initial.rebalance.delay.ms": 0,
+    // A broker that was killed is let in again only when its last session is over: 9 s by default.
+    "broker.session.timeout.ms": 3_000,
+    "broker.heartbeat.interval.ms": 500,
   };
   return Object.entries(settings)
     .map(([name, value]) => `${name}=${value}\n`)

@@ -1,0 +1,208 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { composeFile } from "../src/compose.ts";
+import { allowList, build, instructionsOf } from "./dockerfile.ts";
+
+const root = dirname(composeFile);
+const text = readFileSync(composeFile, "utf8");
+// biome-ignore lint/suspicious/noExplicitAny: what the tests look at has the shape that they assert
+const compose = Bun.YAML.parse(text) as any;
+const names = Object.keys(compose.services);
+const own = names.filter((name) => compose.services[name].build);
+const servers = names.filter((name) => compose.services[name].image);
+const networksOf = (name: string): string[] => compose.services[name].networks;
+const meet = (one: string, other: string) =>
+  networksOf(one).some((network) => networksOf(other).includes(network));
+
+describe("compose.yaml", () => {
+  test("has the five services, a broker with its console, and two databases", () => {
+    expect(own.sort()).toEqual([
+      "gateway",
+      "processor",
+      "requests-service",
+      "results-listener",
+      "results-service",
+    ]);
+    expect(servers.sort()).toEqual(["console", "redpanda", "requests-db", "results-db"]);
+  });
+
+  test("publishes the gateway, and the console to this machine only", () => {
+    const published = names.flatMap((name) => compose.services[name].ports ?? []);
+    expect(published.sort()).toEqual(["127.0.0.1:8080:8080", "5003:5003"]);
+    expect(names.filter((name) => compose.services[name].network_mode)).toEqual([]);
+  });
+
+  test.each(own)("%s has no more rights than it needs, and bounds", (name) => {
+    const service = compose.services[name];
+    expect(service).toMatchObject({
+      user: "bun",
+      read_only: true,
+      cap_drop: ["ALL"],
+      security_opt: ["no-new-privileges:true"],
+      restart: "unless-stopped",
+      command: ["bun", "src/main.ts"],
+    });
+    expect(service.mem_limit).toMatch(/^\d+m$/);
+    expect(service.healthcheck.test.slice(0, 3)).toEqual(["CMD", "bun", "-e"]);
+    for (const rule of ["privileged", "cap_add", "volumes", "container_name", "pid", "devices"]) {
+      expect(service[rule]).toBeUndefined();
+    }
+  });
+
+  test.each(servers)(
+    "%s has a pinned image, no capabilities, a bound on its memory, and is restarted",
+    (name) => {
+      const service = compose.services[name];
+      expect(service.image).toMatch(/^[a-z/]+:v?\d+\.\d+\.\d+$/);
+      expect(service.cap_drop).toEqual(["ALL"]);
+      expect(service.security_opt).toEqual(["no-new-privileges:true"]);
+      expect(service.mem_limit).toMatch(/^\d+m$/);
+      expect(service.restart).toBe("unless-stopped");
+      expect(service.container_name).toBeUndefined();
+    },
+  );
+
+  test("gives every service the time for its own clean stop", () => {
+    for (const name of own) {
+      const [, seconds] = /^(\d+)s$/.exec(compose.services[name].stop_grace_period) ?? [];
+      const [, own] = /:-(\d+)\}$/.exec(compose.services[name].environment.SHUTDOWN_SECONDS) ?? [];
+      expect(Number(seconds)).toBeGreaterThan(Number(own));
+    }
+  });
+
+  test("has no password of its own, and none in a command", () => {
+    const secrets = [...text.matchAll(/\$\{([A-Z_]*(?:PASSWORD|TOKEN|SECRET)[A-Z_]*)([^}]*)\}/g)];
+    expect(secrets.length).toBeGreaterThan(5);
+    for (const [, , rest] of secrets) expect(rest).toStartWith(":?");
+    for (const name of names) {
+      for (const [variable, value] of Object.entries(compose.services[name].environment ?? {})) {
+        if (/PASSWORD|TOKEN/.test(variable)) expect(value).toMatch(/^\$\{[A-Z_]+:\?/);
+      }
+      const said = JSON.stringify([compose.services[name].command, compose.services[name].healthcheck]);
+      expect(said).not.toMatch(/PASSWORD|TOKEN/);
+    }
+  });
+
+  test("keeps the gateway and the processor away from the databases, and results-service from the broker", () => {
+    const reaches = (name: string) => servers.filter((server) => meet(name, server)).sort();
+    expect(reaches("gateway")).toEqual(["console", "redpanda"]);
+    expect(reaches("processor")).toEqual(["console", "redpanda"]);
+    expect(reaches("requests-service")).toEqual(["console", "redpanda", "requests-db"]);
+    expect(reaches("results-listener")).toEqual(["console", "redpanda", "results-db"]);
+    expect(reaches("results-service")).toEqual(["results-db"]);
+  });
+
+  test("leads outside from nothing but what it publishes", () => {
+    const open = Object.keys(compose.networks).filter((network) => !compose.networks[network]?.internal);
+    const outside = names.filter((name) => networksOf(name).some((network) => open.includes(network)));
+    expect(outside.sort()).toEqual(["console", "gateway"]);
+  });
+
+  test("lets everyone reach what it is told the address of, and depends only on what it reaches", () => {
+    for (const name of own) {
+      const { environment, depends_on } = compose.services[name];
+      const told = Object.values(environment).flatMap((value) =>
+        names.filter((other) => new RegExp(`(^|//|@)${other}:\\d`).test(`${value}`)),
+      );
+      expect(told.length).toBeGreaterThan(0);
+      for (const other of [...told, ...depends_on])
+        expect([name, other, meet(name, other)]).toEqual([name, other, true]);
+      expect([...depends_on].sort()).toEqual([...new Set(told)].sort());
+    }
+  });
+
+  test("runs a broker that makes no topic by accident and skips no fsync", () => {
+    const command: string[] = compose.services.redpanda.command;
+    expect(command).toContain("--unsafe-bypass-fsync=false");
+    expect(command.join(" ")).not.toMatch(/--mode/);
+    for (const setting of [
+      "redpanda.developer_mode=false",
+      "redpanda.write_caching_default=false",
+      "redpanda.auto_create_topics_enabled=false",
+    ]) {
+      expect(command[command.indexOf(setting) - 1]).toBe("--set");
+    }
+  });
+});
+
+describe("the users of the databases", () => {
+  type User = { user: string; pwd: string; roles: { role: string; db: string }[] };
+  /** Runs users.js with the environment that compose.yaml gives to the database, the passwords named after their variables. */
+  const usersOf = (database: string): User[] => {
+    const environment: Record<string, string> = {};
+    for (const [name, value] of Object.entries(compose.services[database].environment)) {
+      environment[name] = `${value}`.replace(/\$\{([A-Z_]+):\?[^}]*\}/g, "<$1>");
+    }
+    const users: User[] = [];
+    const db = {
+      getName: () => environment.MONGO_INITDB_DATABASE,
+      createUser: (user: User) => void users.push(user),
+    };
+    const script = readFileSync(join(root, "cluster/mongo/users.js"), "utf8");
+    new Function("db", "process", script)(db, { env: environment });
+    return users;
+  };
+  const rolesOf = (users: User[]) =>
+    Object.fromEntries(users.map(({ user, roles }) => [user, roles.map(({ role, db }) => `${role}@${db}`)]));
+
+  test("are one for each service, and results-service can only read", () => {
+    expect(rolesOf(usersOf("requests-db"))).toEqual({ "requests-service": ["readWrite@requests"] });
+    expect(rolesOf(usersOf("results-db"))).toEqual({
+      "results-listener": ["readWrite@results"],
+      "results-service": ["read@results"],
+    });
+  });
+
+  test("are those with which the services connect, to their database, each with a password of its own", () => {
+    const users = [...usersOf("requests-db"), ...usersOf("results-db")];
+    const passwords = users.map(({ pwd }) => pwd);
+    expect(new Set(passwords).size).toBe(users.length);
+    for (const { user, pwd, roles } of users) {
+      const { environment } = compose.services[user];
+      const url = `${environment.REQUESTS_MONGO_URL ?? environment.RESULTS_MONGO_URL}`;
+      const named = url.replace(/\$\{([A-Z_]+):\?[^}]*\}/g, "<$1>");
+      const database = roles[0]?.db;
+      expect(named).toBe(`mongodb://${user}:${pwd}@${database}-db:27017/${database}`);
+    }
+  });
+});
+
+describe("the images of the services", () => {
+  const folder = mkdtempSync(join(tmpdir(), "sate-images-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test.each(own)(
+    "%s starts from its image's files alone",
+    async (name) => {
+      const { dockerfile } = compose.services[name].build;
+      expect(dockerfile).toBe(`${name}/Dockerfile`);
+      const text = readFileSync(join(root, dockerfile), "utf8");
+      const ignored = readFileSync(join(root, `${dockerfile}.dockerignore`), "utf8");
+      const image = build(text, root, allowList(ignored), join(folder, name));
+      expect(image.command).toEqual(compose.services[name].command);
+      expect(existsSync(join(image.folder, "test"))).toBe(false);
+      // Without configuration it ends with the exit code for that, which it can only when all its modules are there.
+      const run = Bun.spawnSync([process.execPath, ...image.command.slice(1)], {
+        cwd: image.folder,
+        env: {},
+        timeout: 20_000,
+      });
+      expect([run.exitCode, `${run.stdout}${run.stderr}`]).toEqual([
+        78,
+        expect.stringContaining("SERVICE_TOKEN"),
+      ]);
+    },
+    120_000,
+  );
+
+  test.each(own)("%s is pinned, and does not run as root", (name) => {
+    const instructions = instructionsOf(readFileSync(join(root, `${name}/Dockerfile`), "utf8"));
+    const restOf = (word: string) =>
+      instructions.filter((each) => each.word === word).map(({ rest }) => rest);
+    for (const image of restOf("FROM")) expect(image).toStartWith(`oven/bun:${Bun.version}-alpine`);
+    expect(restOf("RUN")).toEqual(["bun install --frozen-lockfile --production"]);
+    expect(restOf("USER")).toEqual(["bun"]);
+  });
+});

@@ -1,0 +1,48 @@
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { composeFile } from "../src/compose.ts";
+import { completed, secretsOf } from "../src/env-file.ts";
+
+const template = readFileSync(join(dirname(composeFile), ".env.example"), "utf8");
+const folder = mkdtempSync(join(tmpdir(), "sate-env-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test("the template names exactly the variables that compose.yaml requires, without a value", () => {
+  const required = [...readFileSync(composeFile, "utf8").matchAll(/\$\{([A-Z_]+):\?/g)].map(
+    ([, name]) => name,
+  );
+  expect(secretsOf(template).sort()).toEqual([...new Set(required)].sort() as string[]);
+});
+
+test("the template's settings have the defaults of compose.yaml", () => {
+  const defaults = [...readFileSync(composeFile, "utf8").matchAll(/\$\{([A-Z_]+):-([^}]+)\}/g)];
+  const settings = new Map(
+    [...template.matchAll(/^#([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
+  );
+  expect(settings).toEqual(new Map(defaults.map(([, name, value]) => [name, value])));
+});
+
+test("the command writes a file for its owner only, with secrets that differ, and leaves it alone after that", () => {
+  const target = join(folder, ".env");
+  const run = () => Bun.spawnSync([process.execPath, join(import.meta.dir, "../src/make-env.ts"), target]);
+  expect(run().exitCode).toBe(0);
+  const text = readFileSync(target, "utf8");
+  const secrets = secretsOf(template).map(
+    (name) => new RegExp(`^${name}=([0-9a-f]{64})$`, "m").exec(text)?.[1],
+  );
+  expect(secrets).not.toContain(undefined);
+  expect(new Set(secrets).size).toBe(secrets.length);
+  expect(statSync(target).mode & 0o777).toBe(0o600);
+  expect(run().exitCode).toBe(0);
+  expect(readFileSync(target, "utf8")).toBe(text);
+});
+
+test("a file that lacks something keeps what it has", () => {
+  const before = "SERVICE_TOKEN=mine\nREQUESTS_DB_ROOT_PASSWORD=\n";
+  const after = completed(template, before, () => "new");
+  expect(after).toStartWith(before);
+  expect(after).toContain("\nRESULTS_SERVICE_DB_PASSWORD=new\n");
+  expect(after?.match(/SERVICE_TOKEN/g)).toHaveLength(1);
+});
