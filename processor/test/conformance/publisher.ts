@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type IncomingRecord, limits, type OutgoingRecord, type Topic } from "@sate/contracts";
-import type { Publisher } from "../../src/ports.ts";
-import { recordOn, textOf } from "./consumer.ts";
+import { type IncomingRecord, limits, type OutgoingRecord, type Topic, topics } from "@sate/contracts";
+import { type Publisher, Unavailable } from "../../src/ports.ts";
 
 /** A log, and how to get at it. */
 export type PublisherUnderTest = {
@@ -13,6 +12,8 @@ export type PublisherUnderTest = {
   /** What was counted so far of writes to the log: produce requests, commits. */
   writes(): number;
   close(): Promise<void>;
+  /** A publisher whose broker cannot be reached; left out where that cannot be. */
+  unreachable?(deadlineMs: number): Publisher;
 };
 
 const longMs = 60_000;
@@ -35,12 +36,20 @@ export function publisherConformance(name: string, make: () => Promise<Publisher
     const testing = (what: string, body: (topic: Topic) => Promise<void>) =>
       test(what, async () => body(await log.newTopic()), longMs);
 
-    testing("an open may be repeated, and a ping is answered", async () => {
+    testing("an open may be repeated, here and by others, and a ping is answered", async () => {
       await publisher.open();
+      const other = log.publisher();
+      await other.open();
+      await other.close();
       await publisher.ping();
     });
 
-    testing("a batch of 1,000 arrives, each once, in few writes", async (topic) => {
+    testing("what is published stands there when it resolves", async (topic) => {
+      await publisher.publish([recordOn(topic, "durable")]);
+      expect((await log.read(topic, 1)).map(textOf)).toEqual(["durable"]);
+    });
+
+    testing("a batch of 1,000 arrives, in few writes", async (topic) => {
       const texts = Array.from({ length: 1_000 }, (_, index) => `record ${index}`);
       const before = log.writes();
       await publisher.publish(texts.map((text) => recordOn(topic, text)));
@@ -59,9 +68,9 @@ export function publisherConformance(name: string, make: () => Promise<Publisher
     });
 
     testing("binary keys, values and headers arrive as they are; nulls are nulls", async (topic) => {
-      const bytes = Uint8Array.from([0, 255, 254, 10, 13]);
+      const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte);
       const records: OutgoingRecord[] = [
-        { topic, key: bytes, value: bytes, headers: { a: "1", ü: "2" } },
+        { topic, key: bytes, value: bytes, headers: { a: "", ü: "Größe 🎉" } },
         { topic, key: null, value: null, headers: {} },
       ];
       await publisher.publish(records);
@@ -69,7 +78,8 @@ export function publisherConformance(name: string, make: () => Promise<Publisher
       const full = read.find(({ value }) => value !== null);
       expect(full && [...(full.key ?? [])]).toEqual([...bytes]);
       expect(full && [...(full.value ?? [])]).toEqual([...bytes]);
-      expect(full && Buffer.from(full.headers.ü ?? []).toString()).toBe("2");
+      expect(full && Buffer.from(full.headers.ü ?? []).toString()).toBe("Größe 🎉");
+      expect(full?.headers.a?.length).toBe(0);
       expect(read.find(({ value }) => value === null)?.key).toBeNull();
     });
 
@@ -86,15 +96,42 @@ export function publisherConformance(name: string, make: () => Promise<Publisher
       expect(read.every(({ value }) => value?.length === large.length)).toBe(true);
     });
 
+    testing("a dead letter may be larger than any other record", async () => {
+      await publisher.publish([recordOn(topics.deadLetters, "x".repeat(limits.recordBytesMax + 1_000))]);
+    });
+
     testing("nothing to publish is no trouble", async () => {
       await publisher.publish([]);
     });
 
     testing("a close is safe before the open and twice, and nothing is taken after it", async (topic) => {
-      const other = log.publisher();
-      await other.close();
-      await Promise.all([other.close(), other.close()]);
-      await expect(other.publish([recordOn(topic, "late")])).rejects.toThrow();
+      const opened = log.publisher();
+      await opened.open();
+      for (const other of [log.publisher(), opened]) {
+        await other.close();
+        await Promise.all([other.close(), other.close()]);
+        await expect(other.publish([recordOn(topic, "late")])).rejects.toThrow();
+      }
+    });
+
+    testing("a broker that cannot be reached is told within the deadline, and close ends", async (topic) => {
+      const away = log.unreachable?.(500);
+      if (!away) return;
+      const startedAt = performance.now();
+      const calls = [away.open(), away.ping(), away.publish([recordOn(topic, "nowhere")])];
+      for (const settled of await Promise.allSettled(calls)) {
+        expect(settled.status === "rejected" && settled.reason).toBeInstanceOf(Unavailable);
+      }
+      expect(performance.now() - startedAt).toBeLessThan(3_000);
+      await away.close();
     });
   });
+}
+
+function recordOn(topic: Topic, text: string): OutgoingRecord {
+  return { topic, key: Bun.randomUUIDv7(), value: text, headers: { "schema-version": "1" } };
+}
+
+function textOf({ value }: IncomingRecord): string {
+  return Buffer.from(value ?? []).toString();
 }
