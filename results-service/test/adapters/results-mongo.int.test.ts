@@ -1,0 +1,124 @@
+import { describe, expect, test } from "bun:test";
+import { type ResultDocument, type ResultRecord, resultDocument, resultsCollections } from "@sate/contracts";
+import { MongoClient } from "mongodb";
+import { mongoResultsReader } from "../../src/adapters/results-mongo.ts";
+import { createCounters } from "../../src/counters.ts";
+import { Unavailable } from "../../src/ports.ts";
+import { rejection, resultsReaderConformance } from "../conformance/results-reader.ts";
+import { proxyTo } from "../proxy.ts";
+import { attemptsOf, resultOf } from "../results.ts";
+import { testServers } from "../servers.ts";
+import { until } from "../until.ts";
+
+const servers = await testServers();
+const page = (requestId: string) => ({ requestId, afterAttempt: 0, limit: 100, bytesMax: 1_000_000 });
+
+/** A database of its own. */
+function databaseOn(resultsMongoUrl: string) {
+  const url = new URL(resultsMongoUrl);
+  url.pathname = `/reader-${Bun.randomUUIDv7()}`;
+  const client = new MongoClient(url.href);
+  const db = client.db();
+  return {
+    url,
+    db,
+    async add(results: ResultRecord[]) {
+      const documents = results.map(resultDocument);
+      await db.collection<ResultDocument>(resultsCollections.results).insertMany(documents);
+    },
+    async close() {
+      await db.dropDatabase();
+      await client.close();
+    },
+  };
+}
+
+if (servers.kind === "running") {
+  const { resultsMongoUrl } = servers;
+
+  resultsReaderConformance("mongoResultsReader", async () => {
+    const { url, add, close } = databaseOn(resultsMongoUrl);
+    return { reader: () => mongoResultsReader({ url: url.href, counters: createCounters() }), add, close };
+  });
+
+  describe("mongoResultsReader", () => {
+    test("makes nothing in a database that is empty: it need not be allowed to", async () => {
+      const { url, db, close } = databaseOn(resultsMongoUrl);
+      const reader = mongoResultsReader({ url: url.href, counters: createCounters() });
+      await reader.open();
+      await reader.ping();
+      expect(await reader.ofRequest(page(Bun.randomUUIDv7()))).toEqual({ results: [], more: false });
+      expect(await db.listCollections().toArray()).toEqual([]);
+      await reader.close();
+      await close();
+    });
+
+    test("reads a page with one command", async () => {
+      const { url, add, close } = databaseOn(resultsMongoUrl);
+      const counters = createCounters();
+      const reader = mongoResultsReader({ url: url.href, counters });
+      await reader.open();
+      const requestId = Bun.randomUUIDv7();
+      await add(attemptsOf(requestId, [1, 2, 3]));
+      const before = counters.read().mongo_commands ?? 0;
+      expect((await reader.ofRequest(page(requestId))).results).toHaveLength(3);
+      expect((counters.read().mongo_commands ?? 0) - before).toBe(1);
+      await reader.close();
+      await close();
+    });
+
+    test("gets over a database that is not there at first, goes away, and falls silent", async () => {
+      const { url, add, close } = databaseOn(resultsMongoUrl);
+      const proxy = await proxyTo({ host: url.hostname, port: Number(url.port) });
+      url.host = `127.0.0.1:${proxy.port}`;
+      url.searchParams.set("directConnection", "true");
+      const reader = mongoResultsReader({ url: url.href, counters: createCounters(), deadlineMs: 1_000 });
+      const result = resultOf();
+      await add([result]);
+      const read = () => reader.ofRequest(page(result.request_id));
+      const answers = () => succeeds(reader.ping());
+
+      proxy.refuse();
+      expect(await rejection(reader.open())).toBeInstanceOf(Unavailable);
+      await proxy.accept();
+      await until("it opens", () => succeeds(reader.open()));
+      expect((await read()).results).toEqual([result]);
+
+      proxy.refuse();
+      expect(await rejection(read())).toBeInstanceOf(Unavailable);
+      await proxy.accept();
+      await until("it answers", answers, 15_000);
+
+      proxy.swallow(true);
+      const startAt = performance.now();
+      expect(await rejection(read())).toBeInstanceOf(Unavailable);
+      expect(performance.now() - startAt).toBeLessThan(3_000);
+      proxy.swallow(false);
+      await until("it answers", answers, 15_000);
+      expect((await read()).results).toEqual([result]);
+      await reader.close();
+      proxy.close();
+      await close();
+    }, 60_000);
+  });
+} else {
+  describe.skip(`mongoResultsReader is not tested: ${servers.reason}`, () => test("a database", () => {}));
+}
+
+test("a database that is not there is unavailable, and its address is not in the message", async () => {
+  const url = "mongodb://user:hidden@127.0.0.1:1/results";
+  const reader = mongoResultsReader({ url, counters: createCounters(), deadlineMs: 300 });
+  for (const call of [reader.open, reader.ping, () => reader.ofRequest(page(Bun.randomUUIDv7()))]) {
+    const error = await rejection(call());
+    expect(error).toBeInstanceOf(Unavailable);
+    expect(String(error)).not.toMatch(/hidden|127/);
+  }
+  await reader.close();
+});
+
+function succeeds(promise: Promise<unknown>): Promise<boolean> {
+  return promise.then(
+    () => true,
+    () => false,
+  );
+}

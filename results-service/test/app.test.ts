@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { limits, problemContentType, resultsApi } from "@sate/contracts";
+import { Value } from "@sinclair/typebox/value";
+import { attemptsOf, failureOf } from "./results.ts";
+import { resultsFile } from "./results-file.ts";
+import { serviceOn, serviceToken } from "./service.ts";
+
+const file = resultsFile();
+const requestId = Bun.randomUUIDv7();
+const results = [...attemptsOf(requestId, [1, 2]), failureOf({ request_id: requestId, attempt: 3 })];
+const executionId = results[2]?.execution_id as string;
+file.add(results);
+
+const it = serviceOn(file.path);
+beforeAll(() => it.service.start());
+afterAll(async () => {
+  await it.service.stop();
+  file[Symbol.dispose]();
+});
+beforeEach(() => {
+  it.database.isAway = false;
+});
+
+const authorization = `Bearer ${serviceToken}`;
+const ask = (path: string, init: RequestInit = {}) =>
+  it.service.app.handle(new Request(`http://localhost${path}`, init));
+const post = (path: string, body: string, headers: Record<string, string> = { authorization }) =>
+  ask(path, { method: "POST", body, headers: { "content-type": "application/json", ...headers } });
+
+async function problemOf(answer: Response) {
+  expect(answer.headers.get("content-type")).toBe(problemContentType);
+  const { type, status } = (await answer.json()) as { type: string; status: number };
+  expect(status).toBe(answer.status);
+  return `${status} ${type.slice("urn:sate:problem:".length)}`;
+}
+
+/** For every operation: a body that is right, what it answers, and bodies that are wrong. */
+const examples: Record<keyof typeof resultsApi, { body: object; answer: object; wrong: object[] }> = {
+  resultsOfRequest: {
+    body: { request_id: requestId, limit: 2, after_attempt: 1, of_a_later_version: true },
+    answer: { results: results.slice(1), more: false },
+    wrong: [
+      { limit: 2 },
+      { request_id: requestId },
+      { request_id: "x", limit: 2 },
+      { request_id: requestId.toUpperCase(), limit: 2 },
+      { request_id: { $ne: "" }, limit: 2 },
+      { request_id: requestId, limit: 0 },
+      { request_id: requestId, limit: limits.pageMax + 1 },
+      { request_id: requestId, limit: "2" },
+      { request_id: requestId, limit: 2, after_attempt: -1 },
+      { request_id: requestId, limit: 2, after_attempt: 1.5 },
+    ],
+  },
+  resultsOfExecution: {
+    body: { request_id: requestId, execution_id: executionId },
+    answer: { results: results.slice(2) },
+    wrong: [
+      { request_id: requestId },
+      { execution_id: executionId },
+      { request_id: requestId, execution_id: `${executionId} ` },
+      { request_id: requestId, execution_id: null },
+      [],
+    ],
+  },
+};
+
+for (const [name, { path, answer: schema }] of Object.entries(resultsApi)) {
+  const { body, answer, wrong } = examples[name as keyof typeof resultsApi];
+
+  describe(`POST ${path}`, () => {
+    test("answers as the contract says", async () => {
+      const response = await post(path, JSON.stringify(body));
+      const got: unknown = await response.json();
+      expect([response.status, got]).toEqual([200, answer]);
+      expect(Value.Check(schema, got)).toBe(true);
+    });
+
+    test("wants the service token before anything else", async () => {
+      for (const headers of [
+        {},
+        { authorization: "Bearer wrong" },
+        { authorization: serviceToken },
+        { authorization: `${authorization}x` },
+      ]) {
+        expect(await problemOf(await post(path, "{", headers as Record<string, string>))).toBe(
+          "401 unauthorized",
+        );
+      }
+    });
+
+    test("refuses bodies of another shape, and does not repeat them", async () => {
+      for (const one of [...wrong, {}, null, 1, "text"]) {
+        const response = await post(path, JSON.stringify(one));
+        expect(await problemOf(response.clone() as Response)).toBe("422 invalid-body");
+        expect(await response.text()).not.toContain(requestId);
+      }
+    });
+
+    test("refuses what is not JSON, or not said to be", async () => {
+      for (const text of ['{"request_id":', "NaN", "{'a':1}"]) {
+        expect(await problemOf(await post(path, text))).toBe("400 malformed-json");
+      }
+      const plain = await post(path, JSON.stringify(body), { authorization, "content-type": "text/plain" });
+      expect(await problemOf(plain)).toBe("422 invalid-body");
+    });
+
+    test("answers 503 while the database is away, and says no more than that", async () => {
+      it.database.isAway = true;
+      const response = await post(path, JSON.stringify(body));
+      expect(await problemOf(response)).toBe("503 unavailable");
+    });
+
+    test("is there for POST alone", async () => {
+      for (const method of ["GET", "PUT", "DELETE"]) {
+        expect(await problemOf(await ask(path, { method, headers: { authorization } }))).toBe(
+          "404 not-found",
+        );
+      }
+    });
+  });
+}
+
+describe("the rest of the door", () => {
+  test("anybody may ask whether it is alive and ready", async () => {
+    expect(await (await ask("/live")).json()).toEqual({ live: true });
+    const ready = await ask("/ready");
+    expect([ready.status, await ready.json()]).toEqual([200, { ready: true, reasons: [] }]);
+  });
+
+  test("counters are for those who have the token", async () => {
+    expect(await problemOf(await ask("/metrics"))).toBe("401 unauthorized");
+    const metrics = await ask("/metrics", { headers: { authorization } });
+    expect(await metrics.text()).toContain("sate_sqlite_reads_total ");
+  });
+
+  test("there is nothing else, and nothing of it is told to strangers", async () => {
+    for (const path of ["/", "/internal/results", "/internal/requests/get", "/live/x"]) {
+      expect(await problemOf(await ask(path, { headers: { authorization } }))).toBe("404 not-found");
+      expect(await problemOf(await ask(path))).toBe("401 unauthorized");
+    }
+  });
+
+  test("a fault of ours is 500, and neither its message nor a stack leaves", async () => {
+    const broken = serviceOn(file.path, {
+      ofRequest: async () => {
+        throw new TypeError("mongodb://user:hidden@host");
+      },
+    });
+    const { path } = resultsApi.resultsOfRequest;
+    const request = new Request(`http://localhost${path}`, {
+      method: "POST",
+      body: JSON.stringify(examples.resultsOfRequest.body),
+      headers: { authorization, "content-type": "application/json" },
+    });
+    const response = await broken.service.app.handle(request);
+    expect([response.status, await response.text()].join()).not.toContain("hidden");
+    expect(response.status).toBe(500);
+    expect(broken.lines.join()).toContain("TypeError");
+    expect(broken.lines.join()).not.toContain("hidden");
+  });
+});

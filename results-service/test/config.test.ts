@@ -1,0 +1,32 @@
+import { expect, test } from "bun:test";
+import { Settings } from "../src/config.ts";
+import { loadEnvironment } from "../src/environment.ts";
+
+const env = {
+  SERVICE_TOKEN: "0123456789abcdef",
+  RESULTS_MONGO_URL: "mongodb://user:hidden@results-db:27017/results",
+};
+
+test("what must be given is enough", () => {
+  expect(loadEnvironment(Settings, env)).toEqual({
+    kind: "loaded",
+    settings: { ...env, HOST: "127.0.0.1", PORT: 5002, SHUTDOWN_SECONDS: 10, LOG_LEVEL: "info" },
+  });
+});
+
+test("all mistakes are named at once, and no value is repeated", () => {
+  const wrong = {
+    PORT: "70000",
+    SERVICE_TOKEN: "tiny-token",
+    RESULTS_MONGO_URL: "http://hidden",
+    SHUTDOWN_SECONDS: "soon",
+    LOG_LEVEL: "loud",
+  };
+  const loaded = loadEnvironment(Settings, wrong);
+  if (loaded.kind !== "wrong") throw new Error("it was loaded");
+  expect(loaded.problems).toHaveLength(5);
+  for (const name of Object.keys(wrong)) {
+    expect(loaded.problems.some((problem) => problem.startsWith(`${name} `))).toBe(true);
+  }
+  expect(loaded.problems.join()).not.toMatch(/hidden|tiny|loud|soon|70000/);
+});

@@ -1,0 +1,193 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { ResultRecord } from "@sate/contracts";
+import { type Page, type ResultsReader, Unavailable } from "../../src/ports.ts";
+import { attemptsOf, failureOf, resultOf } from "../results.ts";
+
+/** A Results DB, as the listener has made it. */
+export type ResultsDbUnderTest = {
+  /** A reader of its own on this database. Not opened. */
+  reader(): ResultsReader;
+  /** Stores results as the listener does; they are durable when it resolves. */
+  add(results: ResultRecord[]): Promise<void>;
+  close(): Promise<void>;
+};
+
+const hookMs = 120_000;
+const bounds = { limit: 100, bytesMax: 8 * 1024 * 1024 };
+
+/** What every `ResultsReader` must do. */
+export function resultsReaderConformance(name: string, make: () => Promise<ResultsDbUnderTest>): void {
+  describe(`${name} is a reader of results`, () => {
+    let db: ResultsDbUnderTest;
+    let reader: ResultsReader;
+    beforeAll(async () => {
+      db = await make();
+      reader = db.reader();
+      await reader.open();
+    }, hookMs);
+    afterAll(async () => {
+      await reader?.close();
+      await db?.close();
+    }, hookMs);
+
+    const ofRequest = (
+      requestId: string,
+      parts: { afterAttempt?: number; limit?: number; bytesMax?: number } = {},
+    ) => reader.ofRequest({ requestId, afterAttempt: 0, ...bounds, ...parts });
+    const attemptsIn = ({ results, more }: Page) => ({
+      attempts: results.map(({ attempt }) => attempt),
+      more,
+    });
+
+    test("what nobody knows is empty", async () => {
+      const nothing = { results: [], more: false };
+      expect(await ofRequest(Bun.randomUUIDv7())).toEqual(nothing);
+      const unknown = { requestId: Bun.randomUUIDv7(), executionId: Bun.randomUUIDv7() };
+      expect(await reader.ofExecution({ ...unknown, ...bounds })).toEqual(nothing);
+    });
+
+    test("results are what they were, byte for byte", async () => {
+      const texts = [
+        "1e400",
+        "9007199254740993",
+        "-0",
+        '"\\ud800 a\\u0000b"',
+        '{"__proto__":{"admin":true},"$where":"1","a.b":2,"_bsontype":"ObjectId","":{"":0}}',
+        '{"2":1,"1":2,"b":3,"b":4}',
+        '" \u2028 é 😀"',
+        `"${"x".repeat(500_000)}"`,
+      ];
+      const requestId = Bun.randomUUIDv7();
+      const results = texts.map((text, index) =>
+        resultOf({ request_id: requestId, attempt: index + 1, payload_json: text, outputs_json: text }),
+      );
+      const error = { code: "x", message: "\ud800\u0000", cause: { $set: 1, "a.b": [null] } };
+      results.push(failureOf({ request_id: requestId, attempt: 9, error, processing_total_seconds: 0 }));
+      await db.add(results);
+      expect(await ofRequest(requestId)).toEqual({ results, more: false });
+    });
+
+    test("results of a request come by attempt, whatever their order was, and without those of others", async () => {
+      const requestId = Bun.randomUUIDv7();
+      const neighbours = ["0", "f"]
+        .map((end) => `${requestId.slice(0, -1)}${end}`)
+        .filter((id) => id !== requestId);
+      for (const id of neighbours) await db.add(attemptsOf(id, [1, 2, 1_000]));
+      for (const attempt of [10, 2, 1_000, 9]) await db.add(attemptsOf(requestId, [attempt]));
+      expect(attemptsIn(await ofRequest(requestId))).toEqual({ attempts: [2, 9, 10, 1_000], more: false });
+      expect(attemptsIn(await ofRequest(requestId, { afterAttempt: 2 })).attempts).toEqual([9, 10, 1_000]);
+      for (const afterAttempt of [1_000, 10_000_000, Number.MAX_SAFE_INTEGER]) {
+        expect(await ofRequest(requestId, { afterAttempt })).toEqual({ results: [], more: false });
+      }
+    });
+
+    test("a page ends at its limit, and says whether there are more", async () => {
+      const requestId = Bun.randomUUIDv7();
+      await db.add(attemptsOf(requestId, [1, 2, 3, 4, 5]));
+      expect(attemptsIn(await ofRequest(requestId, { limit: 2 }))).toEqual({ attempts: [1, 2], more: true });
+      expect(attemptsIn(await ofRequest(requestId, { limit: 4 })).more).toBe(true);
+      expect(attemptsIn(await ofRequest(requestId, { limit: 5 }))).toEqual({
+        attempts: [1, 2, 3, 4, 5],
+        more: false,
+      });
+      expect(attemptsIn(await ofRequest(requestId, { limit: 2, afterAttempt: 3 }))).toEqual({
+        attempts: [4, 5],
+        more: false,
+      });
+    });
+
+    test("a page ends at its bytes, counted in UTF-8, and has one result at least", async () => {
+      const requestId = Bun.randomUUIDv7();
+      // 1,000 bytes each, of 400 characters.
+      const texts = { payload_json: `"${"€".repeat(166)}"`, outputs_json: `"${"é".repeat(249)}"` };
+      await db.add(attemptsOf(requestId, [1, 2, 3], texts));
+      expect(attemptsIn(await ofRequest(requestId, { bytesMax: 3_000 }))).toEqual({
+        attempts: [1, 2, 3],
+        more: false,
+      });
+      expect(attemptsIn(await ofRequest(requestId, { bytesMax: 2_999 }))).toEqual({
+        attempts: [1, 2],
+        more: true,
+      });
+      expect(attemptsIn(await ofRequest(requestId, { bytesMax: 1 }))).toEqual({ attempts: [1], more: true });
+      const last = await ofRequest(requestId, { bytesMax: 1, afterAttempt: 2 });
+      expect(attemptsIn(last)).toEqual({ attempts: [3], more: false });
+    });
+
+    test("pages that are read while results arrive repeat none, and miss none that was there", async () => {
+      const requestId = Bun.randomUUIDv7();
+      await db.add(attemptsOf(requestId, [2, 4, 6, 8, 10]));
+      const seen: number[] = [];
+      for (let more = true, arriving = 1; more; arriving += 2) {
+        const page = await ofRequest(requestId, { limit: 2, afterAttempt: seen.at(-1) ?? 0 });
+        seen.push(...attemptsIn(page).attempts);
+        more = page.more;
+        if (arriving < 13) await db.add(attemptsOf(requestId, [arriving]));
+      }
+      expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+      expect(new Set(seen).size).toBe(seen.length);
+      expect(seen).toEqual(expect.arrayContaining([2, 4, 6, 8, 10]));
+    });
+
+    test("the result of an execution is found by its own request alone", async () => {
+      const requestId = Bun.randomUUIDv7();
+      const [first, second] = attemptsOf(requestId, [1, 2]) as [ResultRecord, ResultRecord];
+      await db.add([first, second]);
+      const found = await reader.ofExecution({ requestId, executionId: second.execution_id, ...bounds });
+      expect(found).toEqual({ results: [second], more: false });
+      const stranger = { requestId: Bun.randomUUIDv7(), executionId: second.execution_id };
+      expect((await reader.ofExecution({ ...stranger, ...bounds })).results).toEqual([]);
+      // There is never a second one; if there were, nobody would be kept from seeing it.
+      const twin = resultOf({ request_id: requestId, attempt: 3, execution_id: second.execution_id });
+      await db.add([twin]);
+      const both = await reader.ofExecution({ requestId, executionId: second.execution_id, ...bounds });
+      expect(both.results).toEqual([second, twin]);
+    });
+
+    test("what was acknowledged before a read is seen by it", async () => {
+      const requestId = Bun.randomUUIDv7();
+      for (let attempt = 1; attempt <= 50; attempt++) {
+        await db.add(attemptsOf(requestId, [attempt]));
+        expect((await ofRequest(requestId)).results.at(-1)?.attempt).toBe(attempt);
+      }
+    });
+
+    test("reads at the same time do not meet", async () => {
+      const requestIds = Array.from({ length: 50 }, () => Bun.randomUUIDv7());
+      await db.add(requestIds.flatMap((id) => attemptsOf(id, [1, 2, 3])));
+      const pages = await Promise.all(requestIds.map((id) => ofRequest(id, { limit: 2 })));
+      for (const [index, page] of pages.entries()) {
+        expect(attemptsIn(page)).toEqual({ attempts: [1, 2], more: true });
+        expect(new Set(page.results.map(({ request_id }) => request_id))).toEqual(
+          new Set([requestIds[index] as string]),
+        );
+      }
+    });
+
+    test("closing is safe before opening and twice, and later calls reject", async () => {
+      await db.reader().close();
+      const closed = db.reader();
+      await closed.open();
+      await closed.open();
+      await closed.ping();
+      await Promise.all([closed.close(), closed.close()]);
+      await closed.close();
+      const ids = { requestId: Bun.randomUUIDv7(), executionId: Bun.randomUUIDv7() };
+      const calls = [
+        () => closed.ofRequest({ ...ids, afterAttempt: 0, ...bounds }),
+        () => closed.ofExecution({ ...ids, ...bounds }),
+        () => closed.ping(),
+        () => closed.open(),
+      ];
+      for (const call of calls) expect(await rejection(call())).toBeInstanceOf(Unavailable);
+    });
+  });
+}
+
+/** What a promise rejects with. */
+export function rejection(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => "it did not reject",
+    (error) => error,
+  );
+}

@@ -1,0 +1,82 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { limits } from "@sate/contracts";
+import { attemptsOf } from "./results.ts";
+import { resultsFile } from "./results-file.ts";
+import { serviceOn } from "./service.ts";
+import { until } from "./until.ts";
+
+let file: ReturnType<typeof resultsFile>;
+beforeEach(() => {
+  file = resultsFile();
+});
+afterEach(() => file[Symbol.dispose]());
+
+describe("reading results", () => {
+  test("a request is read page by page, within the bytes that one answer may have", async () => {
+    const { service } = serviceOn(file.path);
+    file.make();
+    await service.start();
+    const requestId = Bun.randomUUIDv7();
+    const megabyte = `"${"x".repeat(1024 * 1024 - 2)}"`;
+    file.add(
+      attemptsOf(requestId, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], { payload_json: megabyte, outputs_json: "" }),
+    );
+    const first = await service.commands.resultsOfRequest({ request_id: requestId, limit: limits.pageMax });
+    expect([first.results.length, first.more]).toEqual([limits.batchBytesMax / 1024 / 1024, true]);
+    const after_attempt = first.results.at(-1)?.attempt as number;
+    const rest = await service.commands.resultsOfRequest({
+      request_id: requestId,
+      limit: 100,
+      after_attempt,
+    });
+    expect([rest.results.map(({ attempt }) => attempt), rest.more]).toEqual([[9, 10], false]);
+    await service.stop();
+  });
+});
+
+describe("starting and stopping", () => {
+  test("it waits for the database, and is ready when it is there", async () => {
+    const { service, fatal } = serviceOn(file.path);
+    const start = service.start();
+    const missing = "The Results DB does not answer.";
+    await until("the database is missed", () => service.complaints().includes(missing));
+    expect(service.complaints()).toEqual(["It is starting.", missing]);
+    file.make();
+    await start;
+    expect(service.complaints()).toEqual([]);
+    await service.stop();
+    expect(fatal).toEqual([]);
+  });
+
+  test("it notices by itself when the database goes and comes back", async () => {
+    file.make();
+    const { service, database } = serviceOn(file.path);
+    await service.start();
+    database.isAway = true;
+    await until("it is missed", () => service.complaints().length === 1);
+    database.isAway = false;
+    await until("it is back", () => service.complaints().length === 0);
+    await service.stop();
+  }, 15_000);
+
+  test("stopping is safe before starting, in the middle of it, twice and at once", async () => {
+    const idle = serviceOn(file.path).service;
+    await Promise.all([idle.stop(), idle.stop()]);
+    await idle.start();
+    expect(idle.complaints()).toEqual(["It is stopping."]);
+
+    const waiting = serviceOn(file.path).service;
+    const start = waiting.start();
+    await until("it waits", () => waiting.complaints().length === 2);
+    await waiting.stop();
+    await start;
+    expect(waiting.complaints()).toEqual(["It is stopping."]);
+
+    file.make();
+    const running = serviceOn(file.path).service;
+    await running.start();
+    await Promise.all([running.stop(), running.stop()]);
+    const read = running.commands.resultsOfRequest({ request_id: Bun.randomUUIDv7(), limit: 1 });
+    await expect(read).rejects.toThrow("The Results DB cannot be read.");
+  });
+});

@@ -1,0 +1,38 @@
+import { sqliteResultsReader } from "../src/adapters/results-sqlite.ts";
+import { createCounters } from "../src/counters.ts";
+import { createResultsService } from "../src/index.ts";
+import { createLog } from "../src/log.ts";
+import { type ResultsReader, Unavailable } from "../src/ports.ts";
+
+export const serviceToken = "0123456789abcdef";
+
+/** A service on a real file, whose answers can be kept away. */
+export function serviceOn(path: string, parts: Partial<ResultsReader> = {}) {
+  const counters = createCounters();
+  const lines: string[] = [];
+  const fatal: string[] = [];
+  const database = { isAway: false };
+  const real = { ...sqliteResultsReader({ path, counters }), ...parts };
+  const fragile = <A extends unknown[], T>(call: (...args: A) => Promise<T>) => {
+    return async (...args: A): Promise<T> => {
+      if (database.isAway) throw new Unavailable("The Results DB is away.");
+      return call(...args);
+    };
+  };
+  const service = createResultsService(
+    {
+      reader: {
+        ofRequest: fragile(real.ofRequest),
+        ofExecution: fragile(real.ofExecution),
+        open: fragile(real.open),
+        ping: fragile(real.ping),
+        close: real.close,
+      },
+      log: createLog("results-service", "debug", (line) => lines.push(line)),
+      counters,
+      fatal: (what) => fatal.push(what),
+    },
+    { serviceToken },
+  );
+  return { service, database, counters, lines, fatal };
+}
