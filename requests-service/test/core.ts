@@ -11,13 +11,14 @@ import { sweepWorkers } from "../src/sweep.ts";
 import { createWorkerWatch } from "../src/worker-watch.ts";
 import { fakeLog } from "./fakes/log.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
-import { newId } from "./made.ts";
+import { newId as madeId } from "./made.ts";
 
 export const sweepsMax = 3;
 export const lostMax = 3;
 
 /** One process of the service without its loops and its door: the tests say when what is done. */
-export function createCore(options: { store?: Store; random?: () => number } = {}) {
+export function createCore(options: { store?: Store; random?: () => number; newId?: () => string } = {}) {
+  const { newId = madeId } = options;
   const counters = createCounters();
   const store = options.store ?? sqliteStore({ path: ":memory:", counters });
   const publisher = fakePublisher();
@@ -74,5 +75,5 @@ export function createCore(options: { store?: Store; random?: () => number } = {
 export type Core = ReturnType<typeof createCore>;
 
 export function wanted(requestId: string, parts: Partial<NewExecution> = {}): NewExecution {
-  return { id: newId(), request_id: requestId, force_error: false, max_failures: 3, ...parts };
+  return { id: madeId(), request_id: requestId, force_error: false, max_failures: 3, ...parts };
 }

@@ -342,7 +342,8 @@ async function insertFree<D extends { _id: string }>(
   } catch (error) {
     if (!(error instanceof MongoBulkWriteError)) throw error;
     const failures = [error.writeErrors].flat();
-    if (failures.some(({ code }) => code !== duplicateKey)) throw error;
+    // The driver throws this also for a broken connection, without failures: then nothing is known.
+    if (failures.length === 0 || failures.some(({ code }) => code !== duplicateKey)) throw error;
     if (error.result.getWriteConcernError()) throw error;
     return new Set(failures.map(({ index }) => index));
   }

@@ -1,10 +1,13 @@
-import { describe, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { mongoStore } from "../../src/adapters/store-mongo.ts";
 import { createCounters } from "../../src/counters.ts";
-import type { Store } from "../../src/ports.ts";
+import { type Store, Unavailable } from "../../src/ports.ts";
 import { storeConformance } from "../conformance/store.ts";
-import { newId } from "../made.ts";
+import { createCore, wanted } from "../core.ts";
+import { madeExecution, madeOutcome, madeRequest, newId, refOf, runOf } from "../made.ts";
 import { testServers } from "../servers.ts";
+import { until } from "../until.ts";
+import { type TcpProxy, tcpProxy } from "./tcp-proxy.ts";
 
 const servers = await testServers();
 
@@ -23,6 +26,145 @@ if (servers.kind === "running") {
       },
       end: async () => {},
     };
+  });
+
+  describe("mongoStore", () => {
+    const counters = createCounters();
+    const url = withDatabase(servers.requestsMongoUrl, `requests-${newId()}`);
+    const store = mongoStore({ url, counters });
+    const core = createCore({ store });
+    beforeAll(() => store.open(), 60_000);
+    afterAll(() => store.close(), 60_000);
+
+    async function commandsOf(work: () => Promise<unknown>): Promise<number> {
+      const before = counters.read().mongo_commands ?? 0;
+      await work();
+      return (counters.read().mongo_commands ?? 0) - before;
+    }
+
+    test("what 64 executions cost it, from their creation to the end, in commands", async () => {
+      const requests = Array.from({ length: 64 }, () => ({ id: newId(), payload_json: "1" }));
+      const executions = requests.map(({ id }) => wanted(id));
+      const { commands, outbox } = core;
+      expect(await commandsOf(() => commands.createRequests({ requests }))).toBe(1);
+      const twice = [...executions, ...requests.map(({ id }) => wanted(id))];
+      expect(await commandsOf(() => commands.createExecutions({ executions: twice }))).toBe(3);
+      expect(await commandsOf(outbox.flush)).toBeLessThanOrEqual(1);
+
+      const claim = {
+        ...{ worker_id: await core.worker(), claim_id: newId() },
+        executions: executions.map(({ id, request_id }) => ({ request_id, attempt: 1, execution_id: id })),
+      };
+      let { runs } = await commands.claim({ ...claim, executions: [] });
+      expect(await commandsOf(async () => ({ runs } = await commands.claim(claim)))).toBe(3);
+      expect(runs).toHaveLength(64);
+      const again = { ...claim, claim_id: newId() };
+      expect(await commandsOf(() => commands.claim(again))).toBe(2);
+
+      const finished = runs.map((run) => ({ ...run, outcome: madeOutcome() }));
+      expect(await commandsOf(() => commands.finish({ runs: finished }))).toBe(1);
+      const published = runs.map(({ request_id, attempt }) => ({ request_id, attempt, mark: "outcome" }));
+      expect(await commandsOf(() => commands.markPublished({ published }))).toBe(1);
+      expect(await store.outbox.marked({ limit: 1_000 })).toEqual([]);
+    });
+
+    test("what an idle processor and a heartbeat cost it", async () => {
+      const worker_id = await core.worker();
+      const idle = { worker_id, claim_id: newId(), limit: 4 };
+      expect(await commandsOf(() => core.commands.claimAny(idle))).toBe(2);
+      expect(await commandsOf(() => core.commands.heartbeat({ worker_id }))).toBe(2);
+    });
+  });
+
+  describe("mongoStore behind a bad connection", () => {
+    const { requestsMongoUrl } = servers;
+    const server = new URL(requestsMongoUrl);
+    const made: { store: Store; proxy: TcpProxy }[] = [];
+    afterEach(async () => {
+      for (const { store, proxy } of made.splice(0)) {
+        await store.close();
+        await proxy.close();
+      }
+    });
+    async function behindProxy() {
+      const proxy = await tcpProxy({ host: server.hostname, port: Number(server.port) });
+      const url = new URL(withDatabase(requestsMongoUrl, `requests-${newId()}`));
+      url.port = String(proxy.port);
+      const store = mongoStore({ url: url.href, counters: createCounters(), deadlineMs: 500 });
+      made.push({ store, proxy });
+      return { store, proxy };
+    }
+    const failure = (call: Promise<unknown>) =>
+      call.then(
+        () => "it was answered",
+        (error: unknown) => error,
+      );
+
+    for (const mood of ["no replies", "cut replies"] as const) {
+      test(`${mood}: what may or may not be stored is never acknowledged, and a repetition tells`, async () => {
+        const { store, proxy } = await behindProxy();
+        await store.open();
+        const request = madeRequest();
+        const execution = madeExecution({ requestId: request.id });
+        const claim = { workerId: newId(), claimId: newId() };
+        const outcome = madeOutcome();
+        const steps: [() => Promise<unknown>, unknown][] = [
+          [() => store.requests.insert([request]), [request]],
+          [() => store.executions.insert([execution]), [false]],
+          [
+            () => store.runs.claim(claim, [refOf(execution)]),
+            { refused: 0, held: [expect.objectContaining(claim)] },
+          ],
+          [() => store.runs.finish([{ ...runOf(execution, 1), outcome }]), ["stored"]],
+        ];
+        for (const [call, answer] of steps) {
+          await until("the connection is good", () =>
+            store.ping().then(
+              () => true,
+              () => false,
+            ),
+          );
+          proxy.mood = mood;
+          expect(await failure(call())).toBeInstanceOf(Unavailable);
+          proxy.mood = "through";
+          await until("the connection is good", () =>
+            store.ping().then(
+              () => true,
+              () => false,
+            ),
+          );
+          expect(await call()).toEqual(answer);
+        }
+        const [stored] = await store.executions.get([execution]);
+        expect(stored).toMatchObject({ id: execution.id, status: "succeeded", epoch: 1 });
+      }, 30_000);
+    }
+
+    test("a server that comes late, goes and comes back is found again, with nobody's help", async () => {
+      const { store, proxy } = await behindProxy();
+      await proxy.away();
+      for (let round = 0; round < 2; round++) expect(await failure(store.open())).toBeInstanceOf(Unavailable);
+      expect(await failure(store.requests.insert([madeRequest()]))).toBeInstanceOf(Unavailable);
+      await proxy.back();
+      await until("it opens", () =>
+        store.open().then(
+          () => true,
+          () => false,
+        ),
+      );
+      await store.requests.insert([madeRequest()]);
+      await proxy.away();
+      expect(await failure(store.requests.insert([madeRequest()]))).toBeInstanceOf(Unavailable);
+      expect(await failure(store.ping())).toBeInstanceOf(Unavailable);
+      await proxy.back();
+      await until("it is found", () =>
+        store.ping().then(
+          () => true,
+          () => false,
+        ),
+      );
+      expect(await store.requests.list({ limit: 10 })).toHaveLength(1);
+    }, 30_000);
   });
 } else {
   describe.skip(`mongoStore is not tested: ${servers.reason}`, () => test("a database", () => {}));

@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { limits, partitionsDefault, topics } from "@sate/contracts";
+import { type Admin, ConfigResourceTypes } from "kafkajs";
+import { kafkaClient } from "../../src/adapters/kafka-client.ts";
+import { kafkaPublisher } from "../../src/adapters/publisher-kafka.ts";
+import { createCounters } from "../../src/counters.ts";
+import { fakeLog } from "../fakes/log.ts";
+import { testServers } from "../servers.ts";
+import { until } from "../until.ts";
+
+const servers = await testServers();
+
+if (servers.kind === "running") {
+  describe("kafkaPublisher makes the topics", () => {
+    const log = fakeLog();
+    const kafka = kafkaClient({ brokers: servers.kafkaBrokers, clientId: "tests", log });
+    const publisher = kafkaPublisher(kafka, { counters: createCounters(), log });
+    const admin: Admin = kafka.admin();
+    beforeAll(async () => {
+      await publisher.open();
+      await admin.connect();
+    }, 60_000);
+    afterAll(async () => {
+      await publisher.close();
+      await admin.disconnect();
+    }, 60_000);
+
+    test("with their partitions and the room that the largest records need", async () => {
+      const names = Object.values(topics);
+      const { topics: found } = await admin.fetchTopicMetadata({ topics: names });
+      expect(found.map(({ partitions }) => partitions.length)).toEqual(names.map(() => partitionsDefault));
+      const { resources } = await admin.describeConfigs({
+        includeSynonyms: false,
+        resources: names.map((name) => ({
+          type: ConfigResourceTypes.TOPIC,
+          name,
+          configNames: ["max.message.bytes"],
+        })),
+      });
+      const limitOf = Object.fromEntries(
+        resources.map(({ resourceName, configEntries }) => [resourceName, configEntries[0]?.configValue]),
+      );
+      expect(limitOf).toEqual({
+        [topics.executions]: String(limits.recordBytesMax),
+        [topics.successful]: String(limits.recordBytesMax),
+        [topics.failed]: String(limits.recordBytesMax),
+        [topics.deadLetters]: String(limits.deadLetterBytesMax),
+      });
+    });
+
+    test("and one that is missing when others are there", async () => {
+      await admin.deleteTopics({ topics: [topics.failed] });
+      const again = kafkaPublisher(kafka, { counters: createCounters(), log });
+      await again.open();
+      await again.close();
+      await until("it is there", async () => (await admin.listTopics()).includes(topics.failed));
+    }, 30_000);
+
+    test("many characters of three bytes each fit into the produce requests that carry them", async () => {
+      const value = JSON.stringify("\u20ac".repeat(500_000));
+      const records = Array.from({ length: 16 }, () => {
+        return { topic: topics.executions, key: "same", value, headers: {} };
+      });
+      await publisher.publish(records);
+    }, 30_000);
+  });
+} else {
+  describe.skip(`the topics are not tested: ${servers.reason}`, () => test("a broker", () => {}));
+}
