@@ -80,19 +80,22 @@ describe("recording", () => {
 
   test("what the database will never take is a dead letter, and the others are recorded", async () => {
     await using it = await started({
-      record: async (results) => results.map(({ is_success }) => (is_success ? "refused" : "stored")),
+      record: async (results) =>
+        results.map(({ error }) => (error?.code === "forced_error" ? "stored" : "refused")),
     });
     const bad = received(outcomeOf("succeeded"));
-    const unexpected = received(outcomeOf("unexpected_error"));
-    await it.consumer.deliver([bad, received(outcomeOf("failed")), unexpected]);
+    // It is a dead letter already, and is kept as one; published again it would come again for ever.
+    const badLetter = received(outcomeOf("unexpected_error"));
+    await it.consumer.deliver([bad, received(outcomeOf("failed")), badLetter]);
     expect(it.publisher.published).toHaveLength(1);
     expect(it.publisher.published[0]).toMatchObject({
       value: bad.value,
       headers: { detail: "The Results DB refuses it." },
     });
+    expect(file.letters().map(({ reason }) => reason)).toEqual(["unexpected_error"]);
     expect(it.counters.read()).toMatchObject({
-      results_recorded: 2,
-      results_refused: 1,
+      results_recorded: 1,
+      results_refused: 2,
       dead_letters_kept: 1,
     });
   });

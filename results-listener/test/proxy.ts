@@ -7,6 +7,8 @@ export type Proxy = {
   refuse(): void;
   /** Connections are accepted and kept, and nothing comes back any more; `false` ends that for new ones. */
   swallow(is: boolean): void;
+  /** Answers come, a byte at a time, ten in a second; `false` ends that for later answers. */
+  drip(is: boolean): void;
   /** From now on the server gets what is asked, and its answers are lost with the connections. */
   loseAnswers(is: boolean): void;
   /** Listens again, on the same port. */
@@ -19,6 +21,7 @@ export async function proxyTo(target: { host: string; port: number }): Promise<P
   let port = 0;
   let isSwallowing = false;
   let isLosing = false;
+  let isDripping = false;
 
   const listener = createServer((client) => {
     const server = connect(target.port, target.host);
@@ -33,6 +36,7 @@ export async function proxyTo(target: { host: string; port: number }): Promise<P
     client.on("data", (data) => isSwallowing || server.write(data));
     server.on("data", (data) => {
       if (isLosing) end();
+      else if (isDripping) drip(client, data);
       else if (!isSwallowing) client.write(data);
     });
   });
@@ -61,10 +65,22 @@ export async function proxyTo(target: { host: string; port: number }): Promise<P
     swallow(is) {
       isSwallowing = is;
     },
+    drip(is) {
+      isDripping = is;
+    },
     loseAnswers(is) {
       isLosing = is;
     },
     accept,
     close: refuse,
   };
+}
+
+function drip(to: Socket, answer: Buffer | string): void {
+  const data = Buffer.from(answer as Buffer);
+  let at = 0;
+  const timer = setInterval(() => {
+    if (to.destroyed || at >= data.length) clearInterval(timer);
+    else to.write(data.subarray(at, ++at));
+  }, 100);
 }

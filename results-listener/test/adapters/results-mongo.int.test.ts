@@ -99,6 +99,15 @@ if (servers.kind === "running") {
       expect(await it.stored(result)).toBe(1);
     }, 30_000);
 
+    test("a server whose answer takes for ever, byte by byte, is unavailable within the deadline", async () => {
+      await using it = await behindProxy();
+      await it.writer.open();
+      it.proxy.drip(true);
+      const startAt = performance.now();
+      expect(await rejection(it.writer.record([resultOf("succeeded")]))).toBeInstanceOf(Unavailable);
+      expect(performance.now() - startAt).toBeLessThan(3_000);
+    }, 30_000);
+
     test("a server that falls silent is unavailable within the deadline, and well again after it", async () => {
       await using it = await behindProxy();
       await it.writer.open();
