@@ -130,8 +130,9 @@ describe("the rest of the door", () => {
 
   test("counters are for those who have the token", async () => {
     expect(await problemOf(await ask("/metrics"))).toBe("401 unauthorized");
+    it.counters.add("looks", 2);
     const metrics = await ask("/metrics", { headers: { authorization } });
-    expect(await metrics.text()).toContain("sate_sqlite_reads_total ");
+    expect(await metrics.text()).toContain("sate_looks_total 2\n");
   });
 
   test("there is nothing else, and nothing of it is told to strangers", async () => {
