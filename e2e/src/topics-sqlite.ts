@@ -6,7 +6,7 @@ type Row = { key: Uint8Array | null; value: Uint8Array | null; headers: string }
 
 /** Topics of a running standalone: the same file, opened beside it. */
 export function sqliteTopics(dataDir: string): Topics {
-  const db = new Database(join(dataDir, "log.db"));
+  const db = new Database(join(dataDir, "sate.db"));
   db.run("PRAGMA busy_timeout = 10000");
   const bytes = (value: Uint8Array | null) => (value === null ? null : Buffer.from(value));
   return {

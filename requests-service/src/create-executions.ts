@@ -16,8 +16,8 @@ import { executionOnWire, requestOnWire } from "./wire.ts";
 const roundsMax = 20;
 
 /**
- * Look, decide, write; those that lose the write against another process look again. The write is refused
- * exactly when what was seen is no longer so. Of several for one request in the same batch only the first is
+ * Decide, write; those that lose the write look and decide again. The write is refused exactly when what was
+ * seen is no longer so. Of several for one request in the same batch only the first is
  * written; the others are decided by what that write did, without another look.
  */
 export function createExecutionsCommand(parts: {
@@ -39,7 +39,11 @@ export function createExecutionsCommand(parts: {
 
     for (let round = 0; open.length > 0; round++) {
       if (round === roundsMax) throw new Unavailable("Too many callers want the same executions at once.");
-      const seen = await store.executions.ofRequests([...new Set(open.map(({ request }) => request.id))]);
+      // Most requests have no execution yet, and a first attempt that is taken says so: nobody need look before.
+      const seen: Map<string, Execution[]> =
+        round === 0
+          ? new Map()
+          : await store.executions.ofRequests([...new Set(open.map(({ request }) => request.id))]);
       const firsts = new Map<string, { execution: Execution; request: StoredRequest }>();
       const decide = ({ index, item, request }: (typeof open)[number]): void => {
         const wish = { executionId: item.id, maxFailures: item.max_failures };

@@ -7,6 +7,7 @@ import type { Counters } from "./counters.ts";
 import { createGate } from "./gate.ts";
 import { createHealth } from "./health.ts";
 import { inTime } from "./in-time.ts";
+import { knownRequests } from "./known-requests.ts";
 import { errorFields, type Log } from "./log.ts";
 import { createLoop } from "./loop.ts";
 import { createOutbox } from "./outbox.ts";
@@ -46,6 +47,9 @@ const pingMs = 2_000;
 /** Of a stop: four steps, so that the whole takes less than SHUTDOWN_SECONDS's default. */
 const stopStepMs = 2_000;
 
+/** Payloads of the latest requests are kept in memory: most are asked for within seconds of their creation. */
+const knownCharsMax = 32 * 1024 * 1024;
+
 const storeAway = "The Requests DB does not answer.";
 const brokerAway = "The broker does not answer.";
 
@@ -56,18 +60,19 @@ const brokerAway = "The broker does not answer.";
  */
 export function createRequestsService(ports: Ports, config: Config) {
   const { store, publisher, clock, newId, random = Math.random, log, counters, fatal } = ports;
+  const known = { ...store, requests: knownRequests(store.requests, { charsMax: knownCharsMax }) };
   let state: "new" | "starting" | "running" | "stopped" = "new";
   let stopped: Promise<void> | null = null;
   const stopping = new AbortController();
   const health = createHealth(log);
 
-  const outbox = createOutbox({ store, publisher, counters, log });
-  const putBack = createPutBack({ store, outbox, counters, clock, newId, lostMax: config.lostMax });
+  const outbox = createOutbox({ store: known, publisher, counters, log });
+  const putBack = createPutBack({ store: known, outbox, counters, clock, newId, lostMax: config.lostMax });
   const watch = createWorkerWatch(sweepsPerLease);
   const gate = createGate<RequestsApi>({
-    ...requestCommands(store, clock),
-    ...executionCommands({ store, outbox, clock, newId }),
-    ...runCommands({ store, putBack, random, counters }),
+    ...requestCommands(known, clock),
+    ...executionCommands({ store: known, outbox, clock, newId }),
+    ...runCommands({ store: known, putBack, random, counters }),
   });
   const { commands } = gate;
 

@@ -12,7 +12,7 @@ export function serviceOn(path: string, parts: Partial<ResultsReader> = {}) {
   const lines: string[] = [];
   const fatal: string[] = [];
   const database = { isAway: false };
-  const real = { ...sqliteResultsReader({ path, counters }), ...parts };
+  const real = { ...sqliteResultsReader({ path }), ...parts };
   const fragile = <A extends unknown[], T>(call: (...args: A) => Promise<T>) => {
     return async (...args: A): Promise<T> => {
       if (database.isAway) throw new Unavailable("The Results DB is away.");

@@ -10,6 +10,7 @@ import { sqliteResultsWriter } from "@sate/results-listener/sqlite";
 import { createResultsService } from "@sate/results-service";
 import { sqliteResultsReader } from "@sate/results-service/sqlite";
 import { sqliteConsumer } from "./adapters/consumer-sqlite.ts";
+import { closeSqliteFile, openSqliteFile } from "./adapters/group-commit.ts";
 import { sqlitePublisher } from "./adapters/publisher-sqlite.ts";
 import type { Counters } from "./counters.ts";
 import type { Log } from "./log.ts";
@@ -34,7 +35,7 @@ export type Ports = {
 };
 
 /**
- * The five services in one process: the same services as in the distributed system, on SQLite files in
+ * The five services in one process: the same services as in the distributed system, on one SQLite file in
  * `dataDir`, which must be locked. They call each other as functions. What ran when the last process ended
  * is put back at the start.
  */
@@ -46,33 +47,34 @@ export function createStandalone({ handlers, log, counters, fatal }: Ports, conf
   const shared = { log, counters, fatal, clock, newId };
   // The services' own doors are never opened here, so nobody can know their token.
   const serviceToken = newId();
-  const file = openLogFile({ path: join(dataDir, "log.db"), counters, clock });
+  // One file, so that the writes of all services share their commits: an fsync serves whatever is under way.
+  const file = openSqliteFile(join(dataDir, "sate.db"), () => counters.add("sqlite_commits"));
+  const topicLog = openLogFile({ file, clock });
 
   const requests = createRequestsService(
     {
       ...shared,
-      store: sqliteStore({ path: join(dataDir, "requests.db"), counters }),
-      publisher: sqlitePublisher(file),
+      store: sqliteStore({ file }),
+      publisher: sqlitePublisher(topicLog),
     },
     { serviceToken, leaseMs, lostMax: config.lostMax, exclusive: true },
   );
-  const results = { path: join(dataDir, "results.db"), counters };
   const listener = createResultsListener(
     {
       ...shared,
-      writer: sqliteResultsWriter(results),
-      publisher: sqlitePublisher(file),
-      consumer: sqliteConsumer(file, { groupId: groups.resultsListener, topics: outcomeTopics, log }),
+      writer: sqliteResultsWriter({ file }),
+      publisher: sqlitePublisher(topicLog),
+      consumer: sqliteConsumer(topicLog, { groupId: groups.resultsListener, topics: outcomeTopics, log }),
     },
     { serviceToken },
   );
-  const reader = createResultsService({ ...shared, reader: sqliteResultsReader(results) }, { serviceToken });
+  const reader = createResultsService({ ...shared, reader: sqliteResultsReader({ file }) }, { serviceToken });
   const processor = createProcessor(
     {
       ...shared,
       requests: requests.commands,
-      publisher: sqlitePublisher(file),
-      consumer: sqliteConsumer(file, { groupId: groups.processor, topics: [topics.executions], log }),
+      publisher: sqlitePublisher(topicLog),
+      consumer: sqliteConsumer(topicLog, { groupId: groups.processor, topics: [topics.executions], log }),
       handlers,
       time: systemTime,
       random: Math.random,
@@ -87,7 +89,12 @@ export function createStandalone({ handlers, log, counters, fatal }: Ports, conf
     },
   );
   const gateway = createGateway(
-    { ...shared, requests: requests.commands, results: reader.commands, publisher: sqlitePublisher(file) },
+    {
+      ...shared,
+      requests: requests.commands,
+      results: reader.commands,
+      publisher: sqlitePublisher(topicLog),
+    },
     { maxFailures: config.maxFailures, bodyBytesMax: config.bodyBytesMax },
   );
   const inOrder = [requests, listener, reader, processor, gateway];
@@ -102,7 +109,8 @@ export function createStandalone({ handlers, log, counters, fatal }: Ports, conf
     /** Safe at any time, and twice: what may still be asked of a service ends before it. */
     async stop(): Promise<void> {
       for (const service of [...inOrder].reverse()) await service.stop();
-      file.close();
+      topicLog.close();
+      closeSqliteFile(file);
     },
   };
 }

@@ -1,10 +1,8 @@
-import { Database } from "bun:sqlite";
 import type { IncomingRecord, OutgoingRecord } from "@sate/contracts";
-import { type GroupCommit, groupCommit } from "./adapters/group-commit.ts";
-import type { Counters } from "./counters.ts";
+import type { SqliteFile } from "./adapters/group-commit.ts";
 
 /**
- * The log of standalone: what Kafka is to the distributed system, in one SQLite file. Topics of one
+ * The log of standalone: what Kafka is to the distributed system, in two tables of its SQLite file. Topics of one
  * partition, consumer groups with a committed offset each. A record is durable when `append` resolves.
  *
  * Records that every group has committed are of use only for a replay; the newest of each topic are kept for
@@ -25,7 +23,7 @@ export type LogFile = {
   subscribe(listener: () => void): () => void;
   /** The members of a group in the order in which they came: the first is at work, the others stand by. */
   members(group: string): Set<() => void>;
-  /** Commits what waits, then refuses. Safe twice. */
+  /** Hands what waits to the file, then refuses. Does not close the file. Safe twice. */
   close(): void;
 };
 
@@ -61,19 +59,14 @@ const offsetPauseMs = 200;
 const pruneEvery = 1_000;
 
 export function openLogFile(options: {
-  path: string;
-  counters: Counters;
+  file: SqliteFile;
   clock: () => number;
   /** Committed records of a topic that are kept. */
   keptMax?: number;
 }): LogFile {
-  const { path, counters, clock, keptMax = 10_000 } = options;
-  const db = new Database(path, { create: true, strict: true });
-  db.run("PRAGMA journal_mode = WAL");
-  db.run("PRAGMA synchronous = FULL");
-  db.run("PRAGMA busy_timeout = 5000");
+  const { file, clock, keptMax = 10_000 } = options;
+  const { db, writer } = file;
   db.run(schema);
-  const writer: GroupCommit = groupCommit(db, () => counters.add("sqlite_commits"));
   const listeners = new Set<() => void>();
   const groups = new Map<string, Set<() => void>>();
   const offsets = new Map<string, { group: string; topic: string; offset: number }>();
@@ -110,6 +103,7 @@ export function openLogFile(options: {
 
   return {
     async append(records) {
+      if (isClosed) throw new Error("the log is closed");
       if (records.length === 0) return;
       await writer.write(() => {
         const now = Math.floor(clock());
@@ -166,9 +160,8 @@ export function openLogFile(options: {
     close() {
       if (isClosed) return;
       isClosed = true;
+      if (offsetTimer !== null) clearTimeout(offsetTimer);
       if (offsets.size > 0) void writer.write(writeOffsets).catch(() => {});
-      writer.close();
-      db.close();
     },
   };
 }

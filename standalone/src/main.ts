@@ -15,7 +15,9 @@ mkdirSync(dataDir, { recursive: true });
 const lock = lockFolder(dataDir);
 if (lock.kind === "taken") {
   const by = lock.pid === null ? "Another process" : `Process ${lock.pid}`;
-  console.error(`${by} works on ${dataDir} already. Stop it, or give this one a folder of its own: DATA_DIR=…`);
+  console.error(
+    `${by} works on ${dataDir} already. Stop it, or give this one a folder of its own: DATA_DIR=…`,
+  );
   process.exit(73); // EX_CANTCREAT of sysexits.h
 }
 

@@ -3,13 +3,20 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type OutgoingRecord, topics } from "@sate/contracts";
+import { closeSqliteFile, openSqliteFile, type SqliteFile } from "../src/adapters/group-commit.ts";
 import { createCounters } from "../src/counters.ts";
 import { type LogFile, openLogFile } from "../src/log-file.ts";
 
 const folders: string[] = [];
-const open: LogFile[] = [];
+const open: { log: LogFile; file: SqliteFile }[] = [];
+function closeAll(): void {
+  for (const { log, file } of open.splice(0)) {
+    log.close();
+    closeSqliteFile(file);
+  }
+}
 afterEach(() => {
-  for (const log of open.splice(0)) log.close();
+  closeAll();
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
@@ -20,8 +27,9 @@ function folder(): string {
 }
 
 function openLog(path: string, counters = createCounters(), keptMax?: number): LogFile {
-  const log = openLogFile({ path, counters, clock: () => 1_000, ...(keptMax !== undefined && { keptMax }) });
-  open.push(log);
+  const file = openSqliteFile(path, () => counters.add("sqlite_commits"));
+  const log = openLogFile({ file, clock: () => 1_000, ...(keptMax !== undefined && { keptMax }) });
+  open.push({ log, file });
   return log;
 }
 
@@ -38,7 +46,7 @@ describe("the log file", () => {
     const first = openLog(path);
     await first.append([record("a"), record("b")]);
     await first.append([record("c")]);
-    first.close();
+    closeAll();
     const second = openLog(path);
     await second.append([record("d")]);
     expect(values(second)).toEqual(["a", "b", "c", "d"]);
@@ -60,11 +68,11 @@ describe("the log file", () => {
     await first.append([record("a")]);
     first.commit("g", topics.executions, 1);
     expect(first.committed("g", topics.executions)).toBe(1);
-    first.close();
+    closeAll();
     const second = openLog(path);
     expect(second.committed("g", topics.executions)).toBe(1);
     second.commit("g", topics.executions, 0);
-    second.close();
+    closeAll();
     expect(openLog(path).committed("g", topics.executions)).toBe(1);
   });
 

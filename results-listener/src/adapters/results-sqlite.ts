@@ -1,4 +1,4 @@
-import { Database, SQLiteError, type Statement } from "bun:sqlite";
+import { SQLiteError, type Statement } from "bun:sqlite";
 import {
   type DeadLetterDocument,
   type ResultRow,
@@ -8,33 +8,34 @@ import {
 } from "@sate/contracts";
 import type { Counters } from "../counters.ts";
 import { type ResultsWriter, Unavailable } from "../ports.ts";
-import { type GroupCommit, groupCommit } from "./group-commit.ts";
+import { closeSqliteFile, openSqliteFile, type SqliteFile } from "./group-commit.ts";
 
-export type SqliteResultsWriterOptions = { path: string; counters: Counters };
+/** A file of its own, or one that its owner has opened for several stores, which then share commits, and closes. */
+export type SqliteResultsWriterOptions = { path: string; counters: Counters } | { file: SqliteFile };
 
 /**
  * A `ResultsWriter` on SQLite, for one process that is alone on the file. Write-ahead log, an fsync at every
  * commit, and one commit for all writes of a turn of the event loop.
  */
-export function sqliteResultsWriter({ path, counters }: SqliteResultsWriterOptions): ResultsWriter {
-  let opened: { db: Database; writer: GroupCommit } | null = null;
+export function sqliteResultsWriter(options: SqliteResultsWriterOptions): ResultsWriter {
+  let opened: SqliteFile | null = null;
   let isClosed = false;
 
-  function open(): { db: Database; writer: GroupCommit } {
+  function open(): SqliteFile {
     if (isClosed) throw new Error("the writer is closed");
     if (opened) return opened;
-    const db = new Database(path, { create: true, strict: true });
+    const file =
+      "file" in options
+        ? options.file
+        : openSqliteFile(options.path, () => options.counters.add("sqlite_commits"));
     try {
-      db.run("PRAGMA journal_mode = WAL");
-      db.run("PRAGMA synchronous = FULL");
-      db.run("PRAGMA busy_timeout = 5000");
-      db.run(resultsSchema);
+      file.db.run(resultsSchema);
     } catch (error) {
-      db.close();
+      if (!("file" in options)) closeSqliteFile(file);
       throw error;
     }
-    opened = { db, writer: groupCommit(db, () => counters.add("sqlite_commits")) };
-    return opened;
+    opened = file;
+    return file;
   }
 
   /** Every failure is `Unavailable`: the disk is full, the file is gone, another process holds it. */
@@ -80,8 +81,7 @@ export function sqliteResultsWriter({ path, counters }: SqliteResultsWriterOptio
     ping: guarded(async () => void open().db.query("SELECT 1").get()),
     async close() {
       isClosed = true;
-      opened?.writer.close();
-      opened?.db.close();
+      if (opened && !("file" in options)) closeSqliteFile(opened);
       opened = null;
     },
   };

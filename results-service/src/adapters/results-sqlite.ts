@@ -1,29 +1,30 @@
 import { Database } from "bun:sqlite";
 import { type ResultRow, resultKeysAfter, resultOf } from "@sate/contracts";
-import type { Counters } from "../counters.ts";
 import { openPage } from "../page.ts";
 import { type Bounds, type Page, type ResultsReader, Unavailable } from "../ports.ts";
 
-export type SqliteResultsReaderOptions = { path: string; counters: Counters };
+/** A file of its own, or one that its owner has opened, and closes. */
+export type SqliteResultsReaderOptions = { path: string } | { file: { db: Database } };
 
 /**
- * A `ResultsReader` on the SQLite file that results-listener writes. It opens the file to read only, and
- * never makes it: as long as the listener has not, `open` rejects.
+ * A `ResultsReader` on the SQLite file that results-listener writes. It never makes the file nor its tables,
+ * and opens a file of its own to read only: as long as the listener has not made them, `open` rejects.
  */
-export function sqliteResultsReader({ path, counters }: SqliteResultsReaderOptions): ResultsReader {
+export function sqliteResultsReader(options: SqliteResultsReaderOptions): ResultsReader {
   let opened: Database | null = null;
   let isClosed = false;
 
   function open(): Database {
     if (isClosed) throw new Error("the reader is closed");
     if (opened) return opened;
-    const db = new Database(path, { readonly: true, strict: true });
+    const db =
+      "file" in options ? options.file.db : new Database(options.path, { readonly: true, strict: true });
     try {
       db.run("PRAGMA busy_timeout = 5000");
       // The file is there a moment before its tables are.
       db.query("SELECT 1 FROM results LIMIT 1").get();
     } catch (error) {
-      db.close();
+      if (!("file" in options)) db.close();
       throw error;
     }
     opened = db;
@@ -34,7 +35,6 @@ export function sqliteResultsReader({ path, counters }: SqliteResultsReaderOptio
   function read<A extends unknown[], T>(query: (db: Database, ...args: A) => T): (...args: A) => Promise<T> {
     return async (...args) => {
       try {
-        counters.add("sqlite_reads");
         return query(open(), ...args);
       } catch (cause) {
         throw new Unavailable("The Results DB cannot be read.", { cause });
@@ -60,7 +60,7 @@ export function sqliteResultsReader({ path, counters }: SqliteResultsReaderOptio
     ping: read((db) => void db.query("SELECT 1 FROM results LIMIT 1").get()),
     async close() {
       isClosed = true;
-      opened?.close();
+      if (!("file" in options)) opened?.close();
       opened = null;
     },
   };

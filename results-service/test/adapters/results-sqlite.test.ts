@@ -7,13 +7,11 @@ import { rejection, resultsReaderConformance } from "../conformance/results-read
 import { attemptsOf, resultOf } from "../results.ts";
 import { resultsFile } from "../results-file.ts";
 
-const counters = createCounters();
-
 resultsReaderConformance("sqliteResultsReader", async () => {
   const file = resultsFile();
   file.make();
   return {
-    reader: () => sqliteResultsReader({ path: file.path, counters }),
+    reader: () => sqliteResultsReader({ path: file.path }),
     add: async (results) => file.add(results),
     close: async () => file[Symbol.dispose](),
   };
@@ -21,7 +19,7 @@ resultsReaderConformance("sqliteResultsReader", async () => {
 
 test("it waits for the file, and then for its tables, and makes neither", async () => {
   using file = resultsFile();
-  const reader = sqliteResultsReader({ path: file.path, counters });
+  const reader = sqliteResultsReader({ path: file.path });
   expect(await rejection(reader.open())).toBeInstanceOf(Unavailable);
   expect(readdirSync(file.dir)).toEqual([]);
   file.make({ tables: false });
@@ -40,7 +38,7 @@ test("it waits for the file, and then for its tables, and makes neither", async 
 test("a page that is not read to its end keeps nothing of the writer's log", async () => {
   using file = resultsFile();
   const db = file.make();
-  const reader = sqliteResultsReader({ path: file.path, counters });
+  const reader = sqliteResultsReader({ path: file.path });
   const requestId = Bun.randomUUIDv7();
   file.add(attemptsOf(requestId, [1, 2, 3, 4, 5]));
   await reader.ofRequest({ requestId, afterAttempt: 0, limit: 2, bytesMax: 1_000_000 });
@@ -56,7 +54,7 @@ test("a page that is not read to its end keeps nothing of the writer's log", asy
 test("while a commit of the writer is under way it reads what was there before", async () => {
   using file = resultsFile();
   const db = file.make();
-  const reader = sqliteResultsReader({ path: file.path, counters });
+  const reader = sqliteResultsReader({ path: file.path });
   const requestId = Bun.randomUUIDv7();
   file.add(attemptsOf(requestId, [1]));
   db.run("BEGIN IMMEDIATE");

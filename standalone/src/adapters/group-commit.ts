@@ -1,4 +1,4 @@
-import type { Database } from "bun:sqlite";
+import { Database } from "bun:sqlite";
 
 /** Thrown to every writer whose shared commit failed: nothing of it is stored. */
 export class CommitFailed extends Error {
@@ -15,6 +15,25 @@ export type GroupCommit = {
   /** Commits what is waiting, then refuses. Safe twice. */
   close(): void;
 };
+
+/** An open file: whoever reads uses `db`, whoever writes `writer`. */
+export type SqliteFile = { db: Database; writer: GroupCommit };
+
+/** Write-ahead log, and an fsync at every commit. */
+export function openSqliteFile(path: string, onCommit: () => void): SqliteFile {
+  const db = new Database(path, { create: true, strict: true });
+  // First, so that the others wait for a lock instead of failing.
+  db.run("PRAGMA busy_timeout = 5000");
+  db.run("PRAGMA journal_mode = WAL");
+  db.run("PRAGMA synchronous = FULL");
+  return { db, writer: groupCommit(db, onCommit) };
+}
+
+/** Commits what is waiting and closes the file. Safe twice. */
+export function closeSqliteFile({ db, writer }: SqliteFile): void {
+  writer.close();
+  db.close();
+}
 
 type Waiting = { work: () => unknown; resolve: (value: never) => void; reject: (error: unknown) => void };
 
@@ -36,7 +55,7 @@ export function groupCommit(db: Database, onCommit: () => void): GroupCommit {
       for (const member of group) settle.push(runAlone(db, member));
       db.run("COMMIT");
     } catch (cause) {
-      if (db.inTransaction) db.run("ROLLBACK");
+      rollBack(db);
       const error = new CommitFailed("The database could not commit.", { cause });
       for (const { reject } of group) reject(error);
       return;
@@ -57,6 +76,13 @@ export function groupCommit(db: Database, onCommit: () => void): GroupCommit {
       isClosed = true;
     },
   };
+}
+
+/** If even this fails then the next BEGIN does too, and says so to its writers. */
+function rollBack(db: Database): void {
+  try {
+    if (db.inTransaction) db.run("ROLLBACK");
+  } catch {}
 }
 
 /** A savepoint for each member, so that one bad row fails alone. Answers how to tell the member. */
