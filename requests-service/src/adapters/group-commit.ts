@@ -22,10 +22,15 @@ export type SqliteFile = { db: Database; writer: GroupCommit };
 /** Write-ahead log, and an fsync at every commit. */
 export function openSqliteFile(path: string, onCommit: () => void): SqliteFile {
   const db = new Database(path, { create: true, strict: true });
-  // First, so that the others wait for a lock instead of failing.
-  db.run("PRAGMA busy_timeout = 5000");
-  db.run("PRAGMA journal_mode = WAL");
-  db.run("PRAGMA synchronous = FULL");
+  try {
+    // First, so that the others wait for a lock instead of failing.
+    db.run("PRAGMA busy_timeout = 5000");
+    db.run("PRAGMA journal_mode = WAL");
+    db.run("PRAGMA synchronous = FULL");
+  } catch (error) {
+    db.close(); // whoever tries again opens it again
+    throw error;
+  }
   return { db, writer: groupCommit(db, onCommit) };
 }
 

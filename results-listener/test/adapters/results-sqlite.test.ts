@@ -3,39 +3,67 @@ import { expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type DeadLetterDocument, type ResultRow, resultOf as resultOfRow } from "@sate/contracts";
+import {
+  type DeadLetterDocument,
+  type ResultRecord,
+  type ResultRow,
+  resultOf as resultOfRow,
+} from "@sate/contracts";
+import { closeSqliteFile, openSqliteFile } from "../../src/adapters/group-commit.ts";
 import { sqliteResultsWriter } from "../../src/adapters/results-sqlite.ts";
-import { createCounters } from "../../src/counters.ts";
-import { Unavailable } from "../../src/ports.ts";
+import { type Counters, createCounters } from "../../src/counters.ts";
+import { type ResultsWriter, Unavailable } from "../../src/ports.ts";
 import { rejection, resultsWriterConformance } from "../conformance/results-writer.ts";
 import { resultOf } from "../records.ts";
 
 const folder = () => mkdtempSync(join(tmpdir(), "sate-results-writer-"));
 
-resultsWriterConformance("sqliteResultsWriter", async () => {
-  const dir = folder();
-  const path = join(dir, "results.db");
-  const counters = createCounters();
-  const reader = () => new Database(path, { readonly: true, strict: true });
-  return {
-    writer: () => sqliteResultsWriter({ path, counters }),
-    async results(requestId) {
-      using db = reader();
-      const rows = db.query<ResultRow, [string]>("SELECT * FROM results WHERE request_id = ? ORDER BY _id");
-      return rows.all(requestId).map(resultOfRow);
-    },
-    async letter(id) {
-      using db = reader();
-      return db.query<DeadLetterDocument, [string]>("SELECT * FROM dead_letters WHERE _id = ?").get(id);
-    },
-    // Every column must have a value.
-    spoilt: (result) => ({ ...result, payload_json: null as unknown as string }),
-    writes: () => counters.read().sqlite_commits ?? 0,
-    async close() {
-      rmSync(dir, { recursive: true });
-    },
+type Make = (parts: { path: string; counters: Counters }) => {
+  writer: () => ResultsWriter;
+  close: () => void;
+};
+
+function databaseWith(make: Make) {
+  return async () => {
+    const dir = folder();
+    const path = join(dir, "results.db");
+    const counters = createCounters();
+    const { writer, close } = make({ path, counters });
+    const reader = () => new Database(path, { readonly: true, strict: true });
+    return {
+      writer,
+      async results(requestId: string) {
+        using db = reader();
+        const rows = db.query<ResultRow, [string]>("SELECT * FROM results WHERE request_id = ? ORDER BY _id");
+        return rows.all(requestId).map(resultOfRow);
+      },
+      async letter(id: string) {
+        using db = reader();
+        return db.query<DeadLetterDocument, [string]>("SELECT * FROM dead_letters WHERE _id = ?").get(id);
+      },
+      // Every column must have a value.
+      spoilt: (result: ResultRecord) => ({ ...result, payload_json: null as unknown as string }),
+      writes: () => counters.read().sqlite_commits ?? 0,
+      async close() {
+        close();
+        rmSync(dir, { recursive: true });
+      },
+    };
   };
-});
+}
+
+resultsWriterConformance(
+  "sqliteResultsWriter",
+  databaseWith((options) => ({ writer: () => sqliteResultsWriter(options), close: () => {} })),
+);
+
+resultsWriterConformance(
+  "sqliteResultsWriter on a file that it shares",
+  databaseWith(({ path, counters }) => {
+    const file = openSqliteFile(path, () => counters.add("sqlite_commits"));
+    return { writer: () => sqliteResultsWriter({ file }), close: () => closeSqliteFile(file) };
+  }),
+);
 
 test("results and letters of one turn share a commit, and are on the disk when it is acknowledged", async () => {
   const dir = folder();

@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { sqliteResultsReader } from "../../src/adapters/results-sqlite.ts";
-import { createCounters } from "../../src/counters.ts";
 import { Unavailable } from "../../src/ports.ts";
 import { rejection, resultsReaderConformance } from "../conformance/results-reader.ts";
 import { attemptsOf, resultOf } from "../results.ts";
@@ -12,6 +11,16 @@ resultsReaderConformance("sqliteResultsReader", async () => {
   file.make();
   return {
     reader: () => sqliteResultsReader({ path: file.path }),
+    add: async (results) => file.add(results),
+    close: async () => file[Symbol.dispose](),
+  };
+});
+
+resultsReaderConformance("sqliteResultsReader on the file of its writer", async () => {
+  const file = resultsFile();
+  const db = file.make();
+  return {
+    reader: () => sqliteResultsReader({ file: { db } }),
     add: async (results) => file.add(results),
     close: async () => file[Symbol.dispose](),
   };
