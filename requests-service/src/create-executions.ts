@@ -17,8 +17,8 @@ const roundsMax = 20;
 
 /**
  * Decide, write; those that lose the write look and decide again. The write is refused exactly when what was
- * seen is no longer so. Of several for one request in the same batch only the first is
- * written; the others are decided by what that write did, without another look.
+ * seen is no longer so. Of several for one request in the same batch only the first is written; the others are
+ * decided by what that write did, without another look.
  */
 export function createExecutionsCommand(parts: {
   store: Pick<Store, "requests" | "executions">;

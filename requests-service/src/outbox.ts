@@ -37,7 +37,7 @@ const marksPerSweep = 20_000;
 const completeAtOnce = 32;
 /** Calls of the publisher that may fail in one sweep: then the broker is taken to be away. */
 const failuresPerSweep = 3;
-const clearPauseMs = 100;
+const clearPauseMs = 500;
 
 export function createOutbox(parts: {
   store: Pick<Store, "outbox" | "requests">;

@@ -39,7 +39,6 @@ function service(random?: () => number) {
   }
   return { core, api, create, created, ended };
 }
-const refOf = ({ id, request_id, attempt }: ExecutionRecord) => ({ request_id, attempt, execution_id: id });
 const idsOf = ({ runs }: { runs: Run[] }) => runs.map(({ execution_id }) => execution_id);
 
 describe("requests", () => {

@@ -32,6 +32,9 @@ export type ExecutionDocument = {
   mark?: string;
 };
 
+/** Outputs are large and seldom of use. */
+export const withoutOutputs = { outputs: 0 };
+
 export type WorkerDocument = { _id: string; beats: number; given_up: boolean };
 
 export function requestDocument(request: StoredRequest): RequestDocument {

@@ -1,10 +1,9 @@
-import type { Database } from "bun:sqlite";
-import { executionMark, outcomeMark } from "@sate/contracts";
+import { outcomeMark } from "@sate/contracts";
 import type { Counters } from "../counters.ts";
 import type { Execution } from "../execution.ts";
-import { type Store, Unavailable, type Worker } from "../ports.ts";
-import { claimedOf } from "./claimed-of.ts";
+import { type Marked, type Store, Unavailable, type Worker } from "../ports.ts";
 import { closeSqliteFile, openSqliteFile, type SqliteFile } from "./group-commit.ts";
+import { type SqliteAccess, sqliteRuns } from "./runs-sqlite.ts";
 import {
   type ExecutionRow,
   executionColumns,
@@ -44,22 +43,19 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     return file;
   }
 
-  /** A read on the spot: what was acknowledged before is committed, so it is seen. */
-  function read<A extends unknown[], T>(query: (db: Database, ...args: A) => T): (...args: A) => Promise<T> {
-    return async (...args) => {
+  const read: SqliteAccess["read"] =
+    (query) =>
+    async (...args) => {
       try {
         return query(open().db, ...args);
       } catch (cause) {
         throw new Unavailable("The Requests DB cannot be read.", { cause });
       }
     };
-  }
 
-  /** A write in the next shared commit. */
-  function write<A extends unknown[], T>(
-    change: (db: Database, ...args: A) => T,
-  ): (...args: A) => Promise<T> {
-    return async (...args) => {
+  const write: SqliteAccess["write"] =
+    (change) =>
+    async (...args) => {
       try {
         const { db, writer } = open();
         return await writer.write(() => change(db, ...args));
@@ -67,11 +63,26 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
         throw new Unavailable("The Requests DB cannot be written.", { cause });
       }
     };
-  }
+
+  const writeAll: SqliteAccess["writeAll"] = (change) => {
+    const writeSome = write(change);
+    return async (items, ...args) => (items.length === 0 ? [] : writeSome(items, ...args));
+  };
+
+  const forgetAll = writeAll((db, ids: string[]) => {
+    const remove = db.query("DELETE FROM workers WHERE id = ? AND given_up = 1");
+    return ids.map((id) => remove.run(id));
+  });
+  const clearAll = writeAll((db, published: Marked[]) => {
+    const update = db.query(
+      "UPDATE executions SET mark = NULL WHERE request_id = ? AND attempt = ? AND mark = ?",
+    );
+    return published.map(({ requestId, attempt, mark }) => update.run(requestId, attempt, mark));
+  });
 
   return {
     requests: {
-      insert: write((db, wanted) => {
+      insert: writeAll((db, wanted) => {
         const insert = db.query(
           "INSERT INTO requests (id, payload, processor, creation_date) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
         );
@@ -102,7 +113,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
         );
         return new Map(requestIds.map((id) => [id, select.all(id).map(executionOf)]));
       }),
-      insert: write((db, wanted) => {
+      insert: writeAll((db, wanted) => {
         const insert = db.query(
           `INSERT INTO executions (request_id, attempt, id, force_error, creation_date, traceparent, status, epoch, lost, cancel_requested, mark)
            VALUES ($requestId, $attempt, $id, $forceError, $creationDate, $traceparent, $status, $epoch, $lost, $cancelRequested, $mark)
@@ -143,89 +154,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
       }),
     },
 
-    runs: {
-      claim: write((db, { workerId, claimId }, refs) => {
-        const update = db.query(
-          `UPDATE executions
-           SET status = 'running', epoch = epoch + 1, worker_id = ?, claim_id = ?, cancel_requested = 0, mark = NULL
-           WHERE request_id = ? AND attempt = ? AND id = ? AND status = 'queued'`,
-        );
-        const select = db.query<ExecutionRow, [string, number, string]>(
-          `SELECT ${executionColumns} FROM executions WHERE request_id = ? AND attempt = ? AND id = ?`,
-        );
-        const found = new Map<string, Execution>();
-        for (const { request_id, attempt, execution_id } of refs) {
-          update.run(workerId, claimId, request_id, attempt, execution_id);
-          const row = select.get(request_id, attempt, execution_id);
-          if (row) found.set(row.id, executionOf(row));
-        }
-        return claimedOf({ workerId, claimId }, [...found.values()]);
-      }),
-      queued: read((db, limit) => {
-        const rows = db
-          .query<{ request_id: string; attempt: number; id: string }, [number]>(
-            "SELECT request_id, attempt, id FROM executions WHERE status = 'queued' ORDER BY request_id, attempt LIMIT ?",
-          )
-          .all(limit);
-        return rows.map(({ request_id, attempt, id }) => ({ request_id, attempt, execution_id: id }));
-      }),
-      finish: write((db, decided) => {
-        const update = db.query(
-          `UPDATE executions
-           SET status = ?, result_id = ?, outcome = ?, outputs = ?, mark = ?, lost = coalesce(?, lost), worker_id = NULL, claim_id = NULL
-           WHERE request_id = ? AND attempt = ? AND id = ? AND status = 'running' AND epoch = ?`,
-        );
-        const select = db.query<{ result_id: string | null }, [string, number, string]>(
-          "SELECT result_id FROM executions WHERE request_id = ? AND attempt = ? AND id = ?",
-        );
-        return decided.map(({ request_id, attempt, execution_id, epoch, outcome, lost }) => {
-          const { text, outputs } = splitOutcome(outcome);
-          const { status, result_id } = outcome;
-          const key = [request_id, attempt, execution_id] as const;
-          const { changes } = update.run(
-            status,
-            result_id,
-            text,
-            outputs,
-            outcomeMark,
-            lost ?? null,
-            ...key,
-            epoch,
-          );
-          if (changes === 1) return "stored";
-          const row = select.get(...key);
-          if (!row) return "unknown";
-          return row.result_id === result_id ? "stored" : "refused";
-        });
-      }),
-      requeue: write((db, runs, isLost) => {
-        const update = db.query(
-          `UPDATE executions SET status = 'queued', mark = ?, lost = lost + ?, worker_id = NULL, claim_id = NULL
-           WHERE request_id = ? AND attempt = ? AND id = ? AND status = 'running' AND epoch = ? AND cancel_requested = 0`,
-        );
-        const select = db.query<{ status: string; epoch: number }, [string, number, string]>(
-          "SELECT status, epoch FROM executions WHERE request_id = ? AND attempt = ? AND id = ?",
-        );
-        return runs.map(({ request_id, attempt, execution_id, epoch }) => {
-          const key = [request_id, attempt, execution_id] as const;
-          const { changes } = update.run(executionMark(epoch), isLost ? 1 : 0, ...key, epoch);
-          if (changes === 1) return true;
-          const row = select.get(...key);
-          return row?.status === "queued" && row.epoch === epoch;
-        });
-      }),
-      running: read((db, { workerId, claimId, after, limit }) => {
-        const rows = db
-          .query<ExecutionRow, [string, number, string | null, string | null, number]>(
-            `SELECT ${executionColumns} FROM executions
-             WHERE status = 'running' AND (request_id, attempt) > (?1, ?2)
-               AND (?3 IS NULL OR worker_id = ?3) AND (?4 IS NULL OR claim_id = ?4)
-             ORDER BY request_id, attempt LIMIT ?5`,
-          )
-          .all(after?.requestId ?? "", after?.attempt ?? 0, workerId ?? null, claimId ?? null, limit);
-        return rows.map(executionOf);
-      }),
-    },
+    runs: sqliteRuns({ read, write, writeAll }),
 
     workers: {
       register: write((db, workerId) => {
@@ -255,10 +184,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
         const row = db.query<WorkerRow, [string]>("SELECT * FROM workers WHERE id = ?").get(workerId);
         return row === null || row.given_up === 1;
       }),
-      forget: write((db, ids) => {
-        const remove = db.query("DELETE FROM workers WHERE id = ? AND given_up = 1");
-        for (const id of ids) remove.run(id);
-      }),
+      forget: async (ids) => void (await forgetAll(ids)),
     },
 
     outbox: {
@@ -285,12 +211,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
           return row ? [executionOf(row)] : [];
         });
       }),
-      clear: write((db, published) => {
-        const update = db.query(
-          "UPDATE executions SET mark = NULL WHERE request_id = ? AND attempt = ? AND mark = ?",
-        );
-        for (const { requestId, attempt, mark } of published) update.run(requestId, attempt, mark);
-      }),
+      clear: async (published) => void (await clearAll(published)),
     },
 
     async open() {

@@ -20,9 +20,15 @@ export async function kafkaLog(brokers: string): Promise<PublisherUnderTest> {
       const topic = `topic-${Bun.randomUUIDv7()}`;
       const configEntries = [{ name: "max.message.bytes", value: String(limits.recordBytesMax) }];
       await admin.createTopics({
-        waitForLeaders: true,
+        waitForLeaders: false,
         topics: [{ topic, numPartitions: 3, configEntries }],
       });
+      // A busy broker takes a while to know its new topic everywhere, and longer to lead its partitions;
+      // waitForLeaders takes its first denial for final. Only a leader answers for offsets.
+      const isKnown = () => admin.listTopics().then((names) => names.includes(topic));
+      await until("the topic is there", () => isKnown().catch(() => false));
+      const isLed = () => admin.fetchTopicOffsets(topic).then(() => true);
+      await until("its partitions have leaders", () => isLed().catch(() => false));
       return topic as Topic;
     },
     publisher: () => kafkaPublisher(kafka, { counters, log }),

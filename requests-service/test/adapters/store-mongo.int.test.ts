@@ -14,17 +14,15 @@ const servers = await testServers();
 if (servers.kind === "running") {
   storeConformance("mongoStore", async () => {
     const names = new WeakMap<Store, string>();
+    const counters = createCounters();
     return {
       async make(sameAs) {
         const name = (sameAs && names.get(sameAs)) ?? `requests-${newId()}`;
-        const store = mongoStore({
-          url: withDatabase(servers.requestsMongoUrl, name),
-          counters: createCounters(),
-        });
+        const store = mongoStore({ url: withDatabase(servers.requestsMongoUrl, name), counters });
         names.set(store, name);
         return store;
       },
-      end: async () => {},
+      operations: () => counters.read().mongo_commands ?? 0,
     };
   });
 

@@ -14,14 +14,15 @@ const folder = temporaryFolder();
 
 storeConformance("sqliteStore", async () => {
   const paths = new WeakMap<Store, string>();
+  const counters = createCounters();
   return {
     async make(sameAs) {
       const path = (sameAs && paths.get(sameAs)) ?? join(folder, `${newId()}.db`);
-      const store = sqliteStore({ path, counters: createCounters() });
+      const store = sqliteStore({ path, counters });
       paths.set(store, path);
       return store;
     },
-    end: async () => {},
+    operations: () => counters.read().sqlite_commits ?? 0,
   };
 });
 

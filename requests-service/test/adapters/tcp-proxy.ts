@@ -21,7 +21,7 @@ export async function tcpProxy(to: { host: string; port: number }): Promise<TcpP
 
   const listen = (port: number) =>
     new Promise<void>((resolve, reject) => {
-      server = createServer((near) => {
+      const opened = createServer((near) => {
         const far = connect(to.port, to.host);
         for (const socket of [near, far]) {
           sockets.add(socket);
@@ -38,9 +38,10 @@ export async function tcpProxy(to: { host: string; port: number }): Promise<TcpP
           if (proxy.mood === "cut replies") near.destroy();
         });
       });
-      server.once("error", reject);
-      server.listen(port, "127.0.0.1", () => {
-        proxy.port = (server?.address() as { port: number }).port;
+      server = opened;
+      opened.once("error", reject);
+      opened.listen(port, "127.0.0.1", () => {
+        proxy.port = (opened.address() as { port: number }).port;
         resolve();
       });
     });

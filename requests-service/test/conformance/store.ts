@@ -7,8 +7,8 @@ import { madeExecution, madeOutcome, madeRequest, newId, refOf, runOf } from "..
 export type StoreUnderTest = {
   /** A store on a database of its own, or on that of a store made before. Not opened. */
   make(sameAs?: Store): Promise<Store>;
-  /** Ends what was made. */
-  end(): Promise<void>;
+  /** How often one of them has asked the database to do something: commands, commits. */
+  operations(): number;
 };
 
 /** What every `Store` must do. */
@@ -27,7 +27,6 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
     afterAll(async () => {
       await store?.close();
       await other?.close();
-      await database?.end();
     }, 60_000);
 
     /** Stores new executions of requests of their own. */
@@ -482,7 +481,8 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
       });
     });
 
-    test("empty batches are nothing", async () => {
+    test("empty batches are nothing, and ask nobody", async () => {
+      const before = database.operations();
       expect(await store.requests.insert([])).toEqual([]);
       expect((await store.requests.get([])).size).toBe(0);
       expect(await store.executions.insert([])).toEqual([]);
@@ -495,6 +495,7 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
       await store.workers.forget([]);
       expect(await store.outbox.standing([])).toEqual([]);
       await store.outbox.clear([]);
+      expect(database.operations()).toBe(before);
     });
 
     test("an open may be repeated, and a ping is answered", async () => {

@@ -1,9 +1,11 @@
 import { type Store, Unavailable } from "../../src/ports.ts";
 import type { SeededRandom } from "./random.ts";
 
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
 /**
  * The same store behind a bad connection: a call may be lost on the way there, and then nothing happened, or
- * on the way back, and then it happened all the same.
+ * on the way back, and then it happened all the same. Every call takes its time, so that others come between.
  */
 export function chaosStore(store: Store, random: SeededRandom, odds: { lost: number }): Store {
   const disturb = <Port extends object>(port: Port): Port =>
@@ -12,7 +14,9 @@ export function chaosStore(store: Store, random: SeededRandom, odds: { lost: num
         name,
         async (...args: unknown[]) => {
           if (random.chance(odds.lost)) throw new Unavailable("lost on the way there");
+          for (let turns = random.below(3); turns > 0; turns--) await turn();
           const answer = await call(...args);
+          for (let turns = random.below(2); turns > 0; turns--) await turn();
           if (random.chance(odds.lost)) throw new Unavailable("lost on the way back");
           return answer;
         },

@@ -1,4 +1,5 @@
 import { expect } from "bun:test";
+import type { RunRef } from "@sate/contracts";
 import type { Execution } from "../../src/execution.ts";
 import type { Store } from "../../src/ports.ts";
 import { lostMax } from "../core.ts";
@@ -13,7 +14,32 @@ export function createInvariants(store: Store, requestIds: string[]) {
   const acknowledged = new Map<string, string>();
   const outcomes = new Map<string, string>();
 
+  const holders = new Map<string, { workerId: string; epoch: number; isReleased: boolean }>();
+
   return {
+    /** A worker was told that it runs this. Whoever ran it before must be gone, or have let go of it. */
+    async granted(workerId: string, { execution_id, epoch }: RunRef): Promise<void> {
+      const last = holders.get(execution_id);
+      if (last && epoch < last.epoch) return; // a late answer
+      if (last?.epoch === epoch && last.workerId === workerId) return; // a repeated one
+      holders.set(execution_id, { workerId, epoch, isReleased: false });
+      if (!last || last.workerId === workerId) return;
+      expect(epoch, "the epoch of another worker's run").toBeGreaterThan(last.epoch);
+      const [worker] = await store.workers.get([last.workerId]);
+      const isAlive = worker !== undefined && !worker.givenUp;
+      expect(isAlive && !last.isReleased, "it is taken from a living worker").toBe(false);
+    },
+    /** A worker said, or tried to say, that it runs this no more. */
+    released({ execution_id, epoch }: RunRef): void {
+      const holder = holders.get(execution_id);
+      if (holder?.epoch === epoch) holder.isReleased = true;
+    },
+    async exhausted(requestId: string): Promise<void> {
+      const executions = (await store.executions.ofRequests([requestId])).get(requestId) ?? [];
+      expect(executions.filter(isFailure).length, "failures of one that has failed too often").toBe(
+        maxFailures,
+      );
+    },
     /** An execution that somebody was told was created, or an outcome that somebody was told is stored. */
     created: (executionId: string, requestId: string) => void acknowledged.set(executionId, requestId),
     finished: (executionId: string, resultId: string) => void outcomes.set(executionId, resultId),
@@ -55,6 +81,7 @@ export function createInvariants(store: Store, requestIds: string[]) {
       if (!last) return;
       expect(epoch, "the epoch").toBeGreaterThanOrEqual(last.epoch);
       expect(lost, "losses").toBeGreaterThanOrEqual(last.lost);
+      if (last.cancelRequested) expect(epoch, "the epoch of one that is to be cancelled").toBe(last.epoch);
       if (!isActive(last)) {
         expect([status, outcome?.result_id, epoch], "a final execution").toEqual([
           last.status,

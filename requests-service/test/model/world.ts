@@ -2,6 +2,7 @@ import { expect } from "bun:test";
 import type { Run } from "@sate/contracts";
 import { sqliteStore } from "../../src/adapters/store-sqlite.ts";
 import { createCounters } from "../../src/counters.ts";
+import { knownRequests } from "../../src/known-requests.ts";
 import { Unavailable } from "../../src/ports.ts";
 import { type Core, createCore, sweepsMax, wanted } from "../core.ts";
 import { madeOutcome } from "../made.ts";
@@ -24,8 +25,11 @@ export async function createWorld(seed: number) {
   const odds = { lost: random.of([0, 0.02, 0.1]) ?? 0 };
   const store = sqliteStore({ path: ":memory:", counters: createCounters() });
   await store.open();
-  const newCore = () =>
-    createCore({ store: chaosStore(store, random, odds), random: random.next, newId: random.id });
+  const newCore = () => {
+    const chaos = chaosStore(store, random, odds);
+    const known = { ...chaos, requests: knownRequests(chaos.requests, { charsMax: 1_000 }) };
+    return createCore({ store: known, random: random.next, newId: random.id });
+  };
   const requestIds = Array.from({ length: 3 }, random.id);
   await store.requests.insert(requestIds.map((id) => ({ id, payloadJson: "1", creationDate: "" })));
   const invariants = createInvariants(store, requestIds);
@@ -51,6 +55,7 @@ export async function createWorld(seed: number) {
     const executions = random.chance(0.2) ? [execution, execution] : [execution];
     for (const answer of (await core().commands.createExecutions({ executions })).answers) {
       if (answer.kind === "created") invariants.created(answer.execution.id, requestId);
+      if (answer.kind === "exhausted") await invariants.exhausted(requestId);
     }
   }
 
@@ -64,7 +69,7 @@ export async function createWorld(seed: number) {
     const ids = { worker_id: worker.id, claim_id: random.id() };
     if (random.chance(0.3)) {
       const { runs } = await core().commands.claimAny({ ...ids, limit: 1 + random.below(2) });
-      worker.held.push(...runs);
+      for (const run of runs) await hold(worker, run);
       return;
     }
     const refs = Array.from({ length: 1 + random.below(3) }, heard).flatMap((ref) => ref ?? []);
@@ -72,12 +77,15 @@ export async function createWorld(seed: number) {
     const asked: Worker["lastClaim"] = isRepeated ? worker.lastClaim : { ...ids, executions: refs };
     worker.lastClaim = asked;
     if (!asked) return;
-    for (const run of (await core().commands.claim(asked)).runs) {
-      const isKnown = worker.held.some(
-        ({ execution_id, epoch }) => execution_id === run.execution_id && epoch === run.epoch,
-      );
-      if (!isKnown) worker.held.push(run);
-    }
+    for (const run of (await core().commands.claim(asked)).runs) await hold(worker, run);
+  }
+
+  async function hold(worker: Worker, run: Run): Promise<void> {
+    await invariants.granted(worker.id, run);
+    const isKnown = worker.held.some(
+      ({ execution_id, epoch }) => execution_id === run.execution_id && epoch === run.epoch,
+    );
+    if (!isKnown) worker.held.push(run);
   }
 
   async function finish(worker: Worker): Promise<void> {
@@ -109,8 +117,10 @@ export async function createWorld(seed: number) {
   }
 
   async function handBack(worker: Worker): Promise<void> {
-    const run = random.of(worker.held);
+    const isLate = random.chance(0.3);
+    const run = isLate ? random.of(old) : random.of(worker.held);
     if (!run) return;
+    invariants.released(run);
     forget(worker, run);
     await core().commands.handBack({ runs: [run] });
   }
@@ -151,11 +161,11 @@ export async function createWorld(seed: number) {
     if (choice < 0.2 || !worker) return register();
     if (choice < 0.45) return claim(worker);
     if (choice < 0.65) return finish(worker);
-    if (choice < 0.72) return beat(worker);
+    if (choice < 0.71) return beat(worker);
     if (choice < 0.75) return handBack(worker);
-    if (choice < 0.77) return cancel();
-    if (choice < 0.78) return void drop(worker); // it dies
-    if (choice < 0.79) {
+    if (choice < 0.79) return cancel();
+    if (choice < 0.8) return void drop(worker); // it dies
+    if (choice < 0.81) {
       drop(worker);
       await core().commands.endWorker({ worker_id: worker.id });
       return;
