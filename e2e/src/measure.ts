@@ -1,6 +1,5 @@
 import { createClient } from "./client.ts";
 import type { System } from "./system.ts";
-import { until } from "./until.ts";
 
 export type Measurement = {
   executions: number;
@@ -28,22 +27,29 @@ export async function measure(
   const recorded = async () => sumOf((await counters()).results_recorded) - sumOf(before.results_recorded);
   const start = performance.now();
   let submitted = 0;
+  let answered = 0;
   let ended = 0;
+  let lastEndAt = start;
+  let failure: unknown;
+  const submit = async () => {
+    const requestId = await client.createRequest({ message: "ping" });
+    const { status } = await client.execute(requestId);
+    if (status !== 201) throw new Error(`an execution was refused with ${status}`);
+    answered++;
+  };
   while (ended < executions) {
-    const room = Math.min(inFlight - (submitted - ended), executions - submitted);
-    const batch = Array.from({ length: room }, async () => {
-      const requestId = await client.createRequest({ message: "ping" });
-      const { status } = await client.execute(requestId);
-      if (status !== 201) throw new Error(`an execution was refused with ${status}`);
-    });
-    submitted += room;
-    const from = ended;
-    await Promise.all(batch);
-    await until("something ends", 60_000, async () => {
-      ended = await recorded();
-      return ended > from;
-    });
+    for (; submitted < executions && submitted - ended < inFlight; submitted++) {
+      submit().catch((error) => {
+        failure ??= error;
+      });
+    }
+    if (failure) throw failure;
+    const now = await recorded();
+    if (now > ended) lastEndAt = performance.now();
+    else if (performance.now() - lastEndAt > 60_000) throw new Error("nothing ends any more");
+    ended = now;
   }
+  if (answered !== executions) throw new Error("more has ended than was acknowledged");
   const seconds = (performance.now() - start) / 1_000;
   const after = await counters();
   const perExecution = counted.map((name) => [name, (sumOf(after[name]) - sumOf(before[name])) / executions]);

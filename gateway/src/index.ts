@@ -9,6 +9,8 @@ import { createLoop } from "./loop.ts";
 import type { Clock, Publisher, Requests, Results } from "./ports.ts";
 import { createStartExecution } from "./start-execution.ts";
 
+export { Unavailable } from "./ports.ts";
+
 export type Config = {
   /** So many failed executions of a request, and no further one is admitted. */
   maxFailures: number;

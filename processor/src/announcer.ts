@@ -27,7 +27,7 @@ const waitingBytesMax = 64 * 1024 * 1024;
 const publishedAtOnce = 256;
 /** Marks of one call; the contract allows 4,096. */
 const marksAtOnce = 1_024;
-const clearPauseMs = 100;
+const clearPauseMs = 500;
 
 export function createAnnouncer(parts: {
   requests: Pick<Requests, "markPublished">;

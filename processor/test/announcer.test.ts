@@ -48,7 +48,7 @@ test("one publish at a time, with what has gathered; marks are cleared a little 
   await turns();
   expect(batches).toEqual([1, 5]);
   expect(marks).toEqual([]);
-  await time.advance(100);
+  await time.advance(500);
   expect(marks).toEqual([6]);
 });
 

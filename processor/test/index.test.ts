@@ -44,7 +44,7 @@ describe("from a record to an outcome", () => {
       processing_total_seconds: 0.2505,
     });
     expect(publisher.published[0]).toMatchObject({ topic: topics.successful, key: ref.request_id });
-    await time.advance(100);
+    await time.advance(500);
     await eventually(() => !requests.get(ref).isMarked, "its mark is cleared");
   });
 

@@ -16,6 +16,8 @@ import { createPutBack } from "./put-back.ts";
 import { recoverAll, sweepWorkers } from "./sweep.ts";
 import { createWorkerWatch } from "./worker-watch.ts";
 
+export { Unavailable } from "./ports.ts";
+
 export type Config = {
   serviceToken: string;
   /** How long a silent processor keeps its executions. */

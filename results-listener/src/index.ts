@@ -6,7 +6,7 @@ import { createLoop } from "./loop.ts";
 import { type Consumer, type Publisher, type ResultsWriter, Unavailable } from "./ports.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
 
-export type { Consumer, Publisher, Recorded, ResultsWriter } from "./ports.ts";
+export { type Consumer, type Publisher, type Recorded, type ResultsWriter, Unavailable } from "./ports.ts";
 
 export type Config = {
   serviceToken: string;

@@ -33,6 +33,7 @@ export type Runnable = {
       port: number;
       maxRequestBodySize: number;
       idleTimeout: number;
+      reusePort: boolean;
     }): unknown;
     server: { port?: number | undefined; stop(closeConnections?: boolean): Promise<void> } | null;
   };
@@ -69,7 +70,18 @@ export async function runService(
   for (const event of ["unhandledRejection", "uncaughtException"] as const) {
     process.on(event, (error) => fatalExit(log)(event, error));
   }
-  service.app.listen({ hostname: host, port, maxRequestBodySize: bodyBytesMax, idleTimeout: 10 });
+  try {
+    // Without reusePort: two processes on one port would share its connections, and nobody would know.
+    const server = { hostname: host, port, maxRequestBodySize: bodyBytesMax, idleTimeout: 10 };
+    service.app.listen({ ...server, reusePort: false });
+  } catch (error) {
+    log.error("cannot listen there: set HOST and PORT to a free address", {
+      host,
+      port,
+      ...errorFields(error),
+    });
+    process.exit(1);
+  }
   log.info("listening", { host, port: service.app.server?.port });
   await service.start();
   if (!isStopping) log.info("ready");

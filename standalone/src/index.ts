@@ -1,20 +1,21 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { groups, outcomeTopics, topics } from "@sate/contracts";
-import { createGateway } from "@sate/gateway";
-import { createProcessor, type Handlers, systemTime } from "@sate/processor";
-import { createRequestsService } from "@sate/requests-service";
+import * as gatewayService from "@sate/gateway";
+import * as processorService from "@sate/processor";
+import * as requestsService from "@sate/requests-service";
 import { sqliteStore } from "@sate/requests-service/sqlite";
-import { createResultsListener } from "@sate/results-listener";
+import * as resultsListener from "@sate/results-listener";
 import { sqliteResultsWriter } from "@sate/results-listener/sqlite";
-import { createResultsService } from "@sate/results-service";
+import * as resultsService from "@sate/results-service";
 import { sqliteResultsReader } from "@sate/results-service/sqlite";
 import { sqliteConsumer } from "./adapters/consumer-sqlite.ts";
-import { closeSqliteFile, openSqliteFile } from "./adapters/group-commit.ts";
+import { direct } from "./adapters/direct.ts";
+import { closeSqliteFile, openSqliteFile, type SqliteFile } from "./adapters/group-commit.ts";
 import { sqlitePublisher } from "./adapters/publisher-sqlite.ts";
 import type { Counters } from "./counters.ts";
 import type { Log } from "./log.ts";
-import { openLogFile } from "./log-file.ts";
+import { type LogFile, openLogFile } from "./log-file.ts";
 
 export type Config = {
   dataDir: string;
@@ -28,7 +29,7 @@ export type Config = {
 };
 
 export type Ports = {
-  handlers: Handlers;
+  handlers: processorService.Handlers;
   log: Log;
   counters: Counters;
   fatal: (what: string, error: unknown) => void;
@@ -39,65 +40,13 @@ export type Ports = {
  * `dataDir`, which must be locked. They call each other as functions. What ran when the last process ended
  * is put back at the start.
  */
-export function createStandalone({ handlers, log, counters, fatal }: Ports, config: Config) {
-  const { dataDir, leaseMs, shutdownMs } = config;
-  mkdirSync(dataDir, { recursive: true });
-  const clock = Date.now;
-  const newId = () => Bun.randomUUIDv7();
-  const shared = { log, counters, fatal, clock, newId };
-  // The services' own doors are never opened here, so nobody can know their token.
-  const serviceToken = newId();
+export function createStandalone(ports: Ports, config: Config) {
+  mkdirSync(config.dataDir, { recursive: true });
+  const { counters } = ports;
   // One file, so that the writes of all services share their commits: an fsync serves whatever is under way.
-  const file = openSqliteFile(join(dataDir, "sate.db"), () => counters.add("sqlite_commits"));
-  const topicLog = openLogFile({ file, clock });
-
-  const requests = createRequestsService(
-    {
-      ...shared,
-      store: sqliteStore({ file }),
-      publisher: sqlitePublisher(topicLog),
-    },
-    { serviceToken, leaseMs, lostMax: config.lostMax, exclusive: true },
-  );
-  const listener = createResultsListener(
-    {
-      ...shared,
-      writer: sqliteResultsWriter({ file }),
-      publisher: sqlitePublisher(topicLog),
-      consumer: sqliteConsumer(topicLog, { groupId: groups.resultsListener, topics: outcomeTopics, log }),
-    },
-    { serviceToken },
-  );
-  const reader = createResultsService({ ...shared, reader: sqliteResultsReader({ file }) }, { serviceToken });
-  const processor = createProcessor(
-    {
-      ...shared,
-      requests: requests.commands,
-      publisher: sqlitePublisher(topicLog),
-      consumer: sqliteConsumer(topicLog, { groupId: groups.processor, topics: [topics.executions], log }),
-      handlers,
-      time: systemTime,
-      random: Math.random,
-    },
-    {
-      serviceToken,
-      leaseMs,
-      concurrency: config.concurrency,
-      executionMs: config.executionMs,
-      // The others want the rest of the time.
-      shutdownMs: shutdownMs * 0.7,
-    },
-  );
-  const gateway = createGateway(
-    {
-      ...shared,
-      requests: requests.commands,
-      results: reader.commands,
-      publisher: sqlitePublisher(topicLog),
-    },
-    { maxFailures: config.maxFailures, bodyBytesMax: config.bodyBytesMax },
-  );
-  const inOrder = [requests, listener, reader, processor, gateway];
+  const file = openSqliteFile(join(config.dataDir, "sate.db"), () => counters.add("sqlite_commits"));
+  const topicLog = openLogFile({ file, clock: Date.now });
+  const { gateway, inOrder } = createServices({ ...ports, file, topicLog }, config);
 
   return {
     app: gateway.app,
@@ -108,9 +57,66 @@ export function createStandalone({ handlers, log, counters, fatal }: Ports, conf
     },
     /** Safe at any time, and twice: what may still be asked of a service ends before it. */
     async stop(): Promise<void> {
-      for (const service of [...inOrder].reverse()) await service.stop();
+      for (const service of inOrder.toReversed()) await service.stop();
       topicLog.close();
       closeSqliteFile(file);
     },
   };
 }
+
+function createServices(parts: Ports & { file: SqliteFile; topicLog: LogFile }, config: Config) {
+  const { handlers, file, topicLog, ...rest } = parts;
+  const { log } = parts;
+  const newId = () => Bun.randomUUIDv7();
+  const shared = { ...rest, clock: Date.now, newId };
+  // The services' own doors are never opened here, so nobody needs to know their token.
+  const serviceToken = newId();
+  const { leaseMs, lostMax, concurrency, executionMs, maxFailures, bodyBytesMax } = config;
+
+  const requests = requestsService.createRequestsService(
+    {
+      ...shared,
+      store: sqliteStore({ file }),
+      publisher: sqlitePublisher(topicLog, requestsService.Unavailable),
+    },
+    { serviceToken, leaseMs, lostMax, exclusive: true },
+  );
+  const listener = resultsListener.createResultsListener(
+    {
+      ...shared,
+      writer: sqliteResultsWriter({ file }),
+      publisher: sqlitePublisher(topicLog, resultsListener.Unavailable),
+      consumer: sqliteConsumer(topicLog, { groupId: groups.resultsListener, topics: outcomeTopics, log }),
+    },
+    { serviceToken },
+  );
+  const results = resultsService.createResultsService(
+    { ...shared, reader: sqliteResultsReader({ file }) },
+    { serviceToken },
+  );
+  const processor = processorService.createProcessor(
+    {
+      ...shared,
+      requests: direct(requests.commands, processorService.Unavailable),
+      publisher: sqlitePublisher(topicLog, processorService.Unavailable),
+      consumer: sqliteConsumer(topicLog, { groupId: groups.processor, topics: [topics.executions], log }),
+      handlers,
+      time: processorService.systemTime,
+      random: Math.random,
+    },
+    { serviceToken, leaseMs, concurrency, executionMs, shutdownMs: config.shutdownMs * shareOfStop },
+  );
+  const gateway = gatewayService.createGateway(
+    {
+      ...shared,
+      requests: direct(requests.commands, gatewayService.Unavailable),
+      results: direct(results.commands, gatewayService.Unavailable),
+      publisher: sqlitePublisher(topicLog, gatewayService.Unavailable),
+    },
+    { maxFailures, bodyBytesMax },
+  );
+  return { gateway, inOrder: [requests, listener, results, processor, gateway] };
+}
+
+/** Of the time for a stop the handlers get the most; the others need the rest. */
+const shareOfStop = 0.7;
