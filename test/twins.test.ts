@@ -21,11 +21,13 @@ const twins = [
   "src/log.ts",
   "src/loop.ts",
   "src/process.ts",
+  "src/refused.ts",
   "src/routes/health.ts",
   "test/conformance/publisher.ts",
   "test/conformance/consumer.ts",
   "test/servers.ts",
   "bunfig.toml",
+  "patches/kafkajs@2.2.4.patch",
   "tsconfig.json",
 ];
 
