@@ -78,8 +78,22 @@ export function kafkaConsumer(kafka: Kafka, options: KafkaConsumerOptions): Cons
   consumer.on(consumer.events.REBALANCING, () => counters.add("rebalances"));
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     log.warn("the consumer crashed", { restarts: payload.restart, ...errorFields(payload.error) });
-    if (!payload.restart && !isStopped) fatal("the consumer", payload.error);
+    if (payload.restart || isStopped) return;
+    if (payload.error.name === "KafkaJSGroupCoordinatorNotFound") running = runAgain();
+    else fatal("the consumer", payload.error);
   });
+
+  /** A new broker has no coordinator for its first seconds; kafkajs takes that for final, and has disconnected. */
+  async function runAgain(): Promise<void> {
+    while (!isStopped) {
+      await Bun.sleep(retryPauseMs * (0.5 + Math.random()));
+      const isConnected = await inTime(consumer.connect(), connectMs).then(
+        () => true,
+        () => false,
+      );
+      if (isConnected && !isStopped) return run();
+    }
+  }
 
   async function leave(): Promise<void> {
     const end = async () => {
@@ -149,8 +163,8 @@ export function kafkaConsumer(kafka: Kafka, options: KafkaConsumerOptions): Cons
 
   /**
    * One try, while the heart beats, after the one before: that may still be under way when the group was
-   * rebalanced meanwhile, or when records come from several brokers. A handler that takes longer than a beat is not waited for at a stop: its
-   * records come again elsewhere. Rejects only with what kafkajs itself threw.
+   * rebalanced meanwhile, or when records come from several brokers. A handler that takes longer than a beat
+   * is not waited for at a stop: its records come again elsewhere. Rejects only with what kafkajs itself threw.
    */
   async function isHandled(records: IncomingRecord[], heartbeat: () => Promise<void>): Promise<boolean> {
     const work = lastWork
