@@ -5,31 +5,37 @@ import { jsonAnswer } from "../views.ts";
 import { welcomePage } from "../welcome-page.ts";
 
 export const sentence =
-  "Sate stores processing requests, executes each at most once at a time, and keeps the results.";
-export const tryIt = `curl -s http://127.0.0.1:5003/requests -H 'Content-Type: application/json' -d '{"payload": {"message": "ping"}}'`;
+  "Sate stores processing requests, executes them, never one twice at a time, and keeps the results.";
+const tryIt = (port: number) =>
+  `curl -s http://127.0.0.1:${port}/requests -H 'Content-Type: application/json' -d '{"payload": {"message": "ping"}}'`;
 
 /** `GET /`: what this is and where to go, as JSON, or as a page for browsers. */
 export function welcomeRoutes() {
   return new Elysia({ strictPath: true }).get(
     "/",
-    ({ request }) => {
+    ({ request, server }) => {
+      const example = tryIt(server?.port ?? portDefault);
       const accept = request.headers.get("accept") ?? "";
-      if (!prefersHtml(accept)) return jsonAnswer(200, welcome, { vary: "accept" });
-      return new Response(welcomePage({ sentence, tryIt }), { headers: pageHeaders });
+      if (!prefersHtml(accept)) return jsonAnswer(200, welcome(example), { vary: "accept" });
+      return new Response(welcomePage({ sentence, tryIt: example }), { headers: pageHeaders });
     },
     { detail: operations.welcome },
   );
 }
 
-const welcome = jsonObject({
-  name: toJson("Sate"),
-  description: toJson(sentence),
-  requests_uri: toJson("/requests"),
-  documentation_uri: toJson("/swagger"),
-  openapi_uri: toJson("/swagger/json"),
-  ready_uri: toJson("/ready"),
-  try: toJson(tryIt),
-});
+/** Where it listens when nobody says otherwise, and as the world sees it from outside a container. */
+const portDefault = 5003;
+
+const welcome = (example: string) =>
+  jsonObject({
+    name: toJson("Sate"),
+    description: toJson(sentence),
+    requests_uri: toJson("/requests"),
+    documentation_uri: toJson("/swagger"),
+    openapi_uri: toJson("/swagger/json"),
+    ready_uri: toJson("/ready"),
+    try: toJson(example),
+  });
 
 /** The page has no script, and nothing of it comes from elsewhere. */
 const pageHeaders = {
