@@ -66,6 +66,7 @@ export function createProcessor(ports: Ports, config: Config) {
   let stopped: Promise<void> | null = null;
   const stopping = new AbortController();
   const health = createHealth(log);
+  let app: ReturnType<typeof createApp> | null = null;
 
   const isCurrent = (workerId: string) => worker.id() === workerId;
   const announcer = createAnnouncer({ requests, publisher, time, counters, log });
@@ -112,7 +113,11 @@ export function createProcessor(ports: Ports, config: Config) {
   ].map((loop) => createLoop({ ...loop, fatal }));
 
   return {
-    app: createApp({ serviceToken, complaints, counters, log }),
+    /** Made when it is asked for: in standalone nobody opens this door. */
+    get app() {
+      app ??= createApp({ serviceToken, complaints, counters, log });
+      return app;
+    },
 
     complaints,
 

@@ -77,6 +77,7 @@ export function createRequestsService(ports: Ports, config: Config) {
     ...runCommands({ store: known, putBack, random, counters }),
   });
   const { commands } = gate;
+  let app: ReturnType<typeof createApp> | null = null;
 
   const sweepWorkersTurn = async () => {
     const work = () => sweepWorkers({ store, watch, putBack, counters, log });
@@ -100,7 +101,11 @@ export function createRequestsService(ports: Ports, config: Config) {
   return {
     commands,
 
-    app: createApp(commands, { serviceToken: config.serviceToken, complaints, counters, log }),
+    /** Made when it is asked for: whoever calls the commands as functions needs no HTTP. */
+    get app() {
+      app ??= createApp(commands, { serviceToken: config.serviceToken, complaints, counters, log });
+      return app;
+    },
 
     complaints,
 

@@ -36,6 +36,7 @@ export function createResultsListener(ports: Ports, { serviceToken }: Config) {
   let stopped: Promise<void> | null = null;
   const stopping = new AbortController();
   const health = createHealth(log);
+  let app: ReturnType<typeof createApp> | null = null;
 
   const recorder = createRecorder({ writer, publisher, counters, log });
   /** As long as nothing can be recorded the service is not ready, though all that it needs may answer. */
@@ -56,7 +57,11 @@ export function createResultsListener(ports: Ports, { serviceToken }: Config) {
   });
 
   return {
-    app: createApp({ serviceToken, complaints, counters, log }),
+    /** Made when it is asked for: in standalone nobody opens this door. */
+    get app() {
+      app ??= createApp({ serviceToken, complaints, counters, log });
+      return app;
+    },
 
     complaints,
 

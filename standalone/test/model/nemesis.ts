@@ -1,0 +1,50 @@
+import { topics } from "@sate/contracts";
+import type { Clients } from "./clients.ts";
+import type { Fleet } from "./fleet.ts";
+import type { Action } from "./plan.ts";
+import { leaseMs, type Process, type World } from "./processes.ts";
+
+const requestsMost = 6;
+
+/** What each action of a plan does, to whom the step's own randomness says. */
+export function createNemesis(world: World, fleet: Fleet, clients: Clients): Record<Action, () => void> {
+  const { weather, simulation, broker, history, count } = world;
+  const anyone = () => weather.random.of(fleet.all()) as Process;
+  const between = (least: number, most: number) => weather.random.between(least, most);
+
+  return {
+    submit() {
+      if (clients.requestIds.length < requestsMost) clients.submit(fleet.route());
+    },
+    execute() {
+      const { random } = weather;
+      const requestId = random.of(clients.requestIds);
+      if (requestId === undefined) return;
+      for (let callers = random.chance(0.3) ? 3 : 1; callers > 0; callers--) {
+        clients.execute(requestId, fleet.route(), random.chance(0.05));
+      }
+    },
+    cancel() {
+      const row = weather.random.of(history.rows());
+      if (row) clients.cancel(row.request_id, row.id, fleet.route());
+    },
+    kill: () => fleet.kill(anyone().owner.name, between(5, 800)),
+    "kill-processor": () => fleet.kill(`processor-${weather.random.below(3)}`, between(5, 800)),
+    stop: () => fleet.stop(anyone(), between(5, 300)),
+    freeze() {
+      const isLong = weather.random.chance(0.5);
+      fleet.freeze(anyone(), isLong ? between(leaseMs, leaseMs * 2) : between(50, leaseMs / 2));
+    },
+    cut() {
+      count("cut");
+      weather.cutUntil.set(anyone().owner.name, simulation.now() + between(100, leaseMs * 1.5));
+    },
+    rebalance: broker.rebalanceAll,
+    rewind: broker.rewind,
+    garbage() {
+      const topic = weather.random.of(Object.values(topics)) ?? topics.executions;
+      broker.append({ topic, key: null, value: "garbage", headers: {} });
+    },
+    wait() {},
+  };
+}

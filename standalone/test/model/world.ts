@@ -1,0 +1,132 @@
+import { createBroker } from "./broker.ts";
+import type { Bug } from "./bugs.ts";
+import { createClients, createHandler } from "./clients.ts";
+import type { Databases } from "./databases.ts";
+import { createFleet } from "./fleet.ts";
+import { createHistory } from "./history.ts";
+import { createNemesis } from "./nemesis.ts";
+import { calm, type Odds, type Weather } from "./network.ts";
+import type { Step } from "./plan.ts";
+import type { World } from "./processes.ts";
+import { createRandom, seedOf } from "./random.ts";
+import { createSimulation, inSimulatedTime } from "./simulation.ts";
+
+/** Simulated time after the last fault within which everything must have ended: FAULTS, invariant 16. */
+const restWithinMs = 120_000;
+const lostMax = 4;
+
+const weathers: Record<Step["weather"], Odds> = {
+  calm,
+  flaky: { failed: 0.03, lost: 0.03, doubled: 0.05, slow: 0.05, dropped: 0.1 },
+  bad: { failed: 0.15, lost: 0.15, doubled: 0.2, slow: 0.2, dropped: 0.5 },
+};
+
+export type Outcome = { broken: string[]; counts: Record<string, number>; events: number; restMs: number };
+
+/**
+ * One history: two requests-services, two or three processors and two listeners, as `steps` treat them; then
+ * peace, until all is at rest; then every record once more. Ends as soon as something is broken.
+ */
+export function live(seed: number, steps: Step[], databases: Databases, bug: Bug = {}): Outcome {
+  const simulation = createSimulation();
+  const weather: Weather = { random: createRandom(seedOf(seed, -1)), odds: calm, cutUntil: new Map() };
+  return inSimulatedTime(
+    simulation,
+    () => weather.random.next(),
+    () => liveIn({ seed, databases, bug, simulation, weather }, steps),
+  );
+}
+
+type Setting = Pick<World, "simulation" | "weather" | "databases" | "bug"> & { seed: number };
+
+function liveIn(setting: Setting, steps: Step[]): Outcome {
+  const { seed, databases, simulation, weather } = setting;
+  databases.clear();
+  const { world, counts, behaviour, maxFailures } = createWorld(setting);
+  const { history, broker, touched } = world;
+  const fleet = createFleet(world, { processors: 2 + (seed % 2) });
+  const clients = createClients(world, maxFailures);
+  const nemesis = createNemesis(world, fleet, clients);
+  world.handler = createHandler(world, behaviour, (name) => fleet.kill(name, 0));
+
+  let events = 0;
+  const run = (ms: number) =>
+    simulation.runUntil(simulation.now() + ms, () => {
+      events++;
+      if (touched.requests) history.check();
+      if (touched.results) history.checkResults();
+      touched.requests = false;
+      touched.results = false;
+    });
+  const isBroken = () => history.broken.length > 0;
+  const end = (restMs: number): Outcome => {
+    fleet.counts();
+    world.count("overlaps_excused", history.excusedOverlaps());
+    return { broken: [...new Set(history.broken)], counts, events, restMs };
+  };
+
+  for (const step of steps) {
+    weather.random = createRandom(step.seed);
+    weather.odds = weathers[step.weather];
+    nemesis[step.action]();
+    run(step.ms);
+    if (isBroken()) return end(0);
+  }
+
+  weather.random = createRandom(seedOf(seed, -2));
+  weather.odds = calm;
+  weather.cutUntil.clear();
+  Object.assign(behaviour, { chanceOfDeath: 0, isGood: true });
+  const healedAt = simulation.now();
+  while (!isBroken() && !isAtRest(world) && simulation.now() - healedAt < restWithinMs) run(250);
+  const restMs = simulation.now() - healedAt;
+  if (!isBroken()) history.checkEnd(broker);
+  if (!isBroken()) replay(world, run);
+  return end(restMs);
+}
+
+function createWorld({ seed, bug, databases, simulation, weather }: Setting) {
+  const counts: Record<string, number> = {};
+  const count = (name: string, by = 1) => {
+    counts[name] = (counts[name] ?? 0) + by;
+  };
+  const maxFailures = 2 + (seed & 1);
+  const history = createHistory({ databases, maxFailures, lostMax });
+  const broker = createBroker({
+    simulation,
+    weather,
+    count,
+    onCommit: (group, records) => history.committed(group, records, () => broker),
+  });
+  let ids = 0;
+  const prefix = (seed >>> 0).toString(16).padStart(8, "0");
+  const world: World = {
+    simulation,
+    weather,
+    databases,
+    broker,
+    history,
+    bug,
+    lostMax,
+    count,
+    newId: () => `${prefix}-0000-7000-8000-${(++ids).toString(16).padStart(12, "0")}`,
+    touched: { requests: false, results: false },
+    handler: () => Promise.reject(new Error("no handler is set yet")),
+  };
+  return { world, counts, maxFailures, behaviour: { chanceOfDeath: 0.02, isGood: false } };
+}
+
+function isAtRest({ broker, history }: World): boolean {
+  if (broker.hasLag()) return false;
+  return history.rows().every(({ mark, result_id }) => mark === null && result_id !== null);
+}
+
+/** Invariant 14: every record once more changes nothing and runs nothing. */
+function replay({ broker, history }: World, run: (ms: number) => void): void {
+  const seen = () => JSON.stringify([history.rows(), history.results(), history.runs.length]);
+  const before = seen();
+  broker.rewind();
+  for (let turns = 0; turns < 20 && broker.hasLag(); turns++) run(100);
+  if (broker.hasLag()) history.broken.push("14: a replay does not come to an end");
+  if (seen() !== before) history.broken.push("14: a replay changed something, or started a run");
+}
