@@ -84,7 +84,14 @@ export function createWorker(parts: {
   async function register(): Promise<void> {
     const life = current;
     const sentAt = time.monotonic();
-    await inTime(requests.registerWorker({ worker_id: life.id }), answerMs);
+    try {
+      await inTime(requests.registerWorker({ worker_id: life.id }), answerMs);
+    } catch (error) {
+      // It may have been carried out: then the sweepers count this id's silence from now on, and to begin
+      // work under it later would be to begin with a lease that has almost run out.
+      if (life === current) current = born();
+      throw error;
+    }
     if (life !== current || isEnded) return;
     life.isRegistered = true;
     life.beatenAt = sentAt;

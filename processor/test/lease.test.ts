@@ -32,6 +32,20 @@ async function beaten(times = 2): Promise<void> {
   await turns();
 }
 
+describe("a worker begins", () => {
+  test("under a new id when its registration was not answered: that one may have been silent for long", async () => {
+    among = processorAmongFakes({ config: { leaseMs } });
+    among.requests.loseAnswers("registerWorker", 1);
+    await among.processor.start();
+    await eventually(() => among.requests.workers().size === 2, "it has registered again");
+    const [first] = among.requests.workers().keys();
+    const ref = among.requests.queue();
+    await among.consumer.deliver([wakeUp(ref)]);
+    await eventually(() => among.requests.get(ref).status === "running", "it is claimed");
+    expect(among.requests.get(ref).workerId).not.toBe(first as string);
+  });
+});
+
 describe("a worker is given up", () => {
   test("by requests-service: its runs are aborted, no outcome is sent, a new one begins", async () => {
     const { requests, held, count, ref } = await running();
