@@ -113,6 +113,7 @@ export function createHandler(world: World, behaviour: Behaviour, die: (name: st
       startedAt: simulation.now(),
       endedAt: null as number | null,
     };
+
     history.runStarts(seen, run.payloadJson);
     return new Promise((resolve, reject) => {
       const ends = (ms: number, tell: () => void) =>

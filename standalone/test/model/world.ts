@@ -14,6 +14,8 @@ import { createSimulation, inSimulatedTime } from "./simulation.ts";
 /** Simulated time after the last fault within which everything must have ended: FAULTS, invariant 16. */
 const restWithinMs = 120_000;
 const lostMax = 4;
+/** Longer than any call may be on its way. */
+const underWayMsMost = 1_000;
 
 const weathers: Record<Step["weather"], Odds> = {
   calm,
@@ -78,6 +80,8 @@ function liveIn(setting: Setting, steps: Step[]): Outcome {
   weather.cutUntil.clear();
   Object.assign(behaviour, { chanceOfDeath: 0, isGood: true });
   const healedAt = simulation.now();
+  // What was under way or frozen at that moment still arrives, and is no fault of a replay.
+  run(Math.max(0, ...fleet.all().map(({ owner }) => owner.frozenUntil - healedAt)) + underWayMsMost);
   while (!isBroken() && !isAtRest(world) && simulation.now() - healedAt < restWithinMs) run(250);
   const restMs = simulation.now() - healedAt;
   if (!isBroken()) history.checkEnd(broker);
