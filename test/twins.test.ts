@@ -15,6 +15,7 @@ const twins = [
   "src/adapters/publisher-kafka.ts",
   "src/counters.ts",
   "src/environment.ts",
+  "src/failpoint.ts",
   "src/gather.ts",
   "src/health.ts",
   "src/in-time.ts",

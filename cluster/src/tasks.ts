@@ -16,6 +16,8 @@ const serverHealth: HealthRules = {
 };
 /** Of our own environment, what a process needs to find its way; all else comes from compose.yaml. */
 const passedOn = ["PATH", "HOME", "TMPDIR", "TZ"];
+/** And what arms the failpoints of a test build, of which compose.yaml must know nothing. */
+const testBuild = ["SATE_TEST_BUILD", "SATE_FAILPOINT", "SATE_FAILPOINT_LOG"];
 
 /** Kafka and the databases as two processes, each always on the same ports and data. */
 export async function serverTasks(
@@ -43,7 +45,7 @@ export async function serverTasks(
 }
 
 export function serviceTask(plan: ProcessPlan, output: Output): Task {
-  const own = Object.fromEntries(passedOn.map((name) => [name, process.env[name]]));
+  const own = Object.fromEntries([...passedOn, ...testBuild].map((name) => [name, process.env[name]]));
   const env = { ...own, ...plan.env };
   return {
     ...plan,

@@ -1,8 +1,9 @@
 import { beforeAll, expect, test } from "bun:test";
 import { type Client, createClient } from "../src/client.ts";
-import { type Settled, settle, startLoad } from "../src/load.ts";
+import { settle, startLoad } from "../src/load.ts";
 import { startsOf } from "../src/run-log.ts";
 import { sharedSystem } from "../src/shared-system.ts";
+import { expectNoDoubleRun } from "../src/single-runs.ts";
 import type { System } from "../src/system.ts";
 import { until } from "../src/until.ts";
 
@@ -34,19 +35,6 @@ async function killInTurn(prefix: string, kills: number, progress: () => number)
   }
 }
 
-/** Once for each run that the database knows of, and more than one run only where one was lost or given back. */
-function expectNoDoubleRun(settled: Settled[], mayBeLost: boolean): void {
-  const starts = startsOf(system.runLog);
-  for (const { executionId, runs, lost } of settled) {
-    const own = starts.get(executionId) ?? [];
-    expect(new Set(own.map(({ epoch }) => epoch)).size).toBe(own.length);
-    expect(own.length).toBeGreaterThanOrEqual(1);
-    expect(own.length).toBeLessThanOrEqual(runs);
-    if (mayBeLost) expect(own.length - 1).toBeLessThanOrEqual(lost);
-    else expect(own.length).toBe(1);
-  }
-}
-
 for (const victim of victims) {
   test(`kill -9 of ${victim} at random moments under load: nothing acknowledged is lost, each ends once`, async () => {
     const load = startLoad(client, { clients: 8, name: `kill ${victim}` });
@@ -55,7 +43,7 @@ for (const victim of victims) {
     await system.ready();
     const settled = await settle(client, load.acknowledged, 60_000);
     expect(settled.length).toBeGreaterThan(15);
-    expectNoDoubleRun(settled, victim === "processor" || victim === "standalone");
+    expectNoDoubleRun(system, settled, victim === "processor" || victim === "standalone");
   }, 240_000);
 }
 
@@ -98,7 +86,7 @@ const brokerScenario = () =>
     await load.stop();
     expect(load.acknowledged.unanswered).toBe(0);
     await system.ready();
-    expectNoDoubleRun(await settle(client, load.acknowledged, 90_000), false);
+    expectNoDoubleRun(system, await settle(client, load.acknowledged, 90_000), false);
   }, 300_000);
 
 const restartScenario = () =>

@@ -2,6 +2,7 @@ import { type Admission, formatTimestamp, type JsonText, refusedExecutionRecord 
 import type { Batches } from "./batches.ts";
 import type { Counters } from "./counters.ts";
 import { readNewExecution } from "./envelope.ts";
+import { failpoint } from "./failpoint.ts";
 import { executionUri } from "./links.ts";
 import { noSuchRequest } from "./path-ids.ts";
 import type { Clock, Publisher } from "./ports.ts";
@@ -50,6 +51,7 @@ export function createStartExecution(parts: {
     const admission = await createExecution({ ...attempt, max_failures: maxFailures });
     switch (admission.kind) {
       case "created": {
+        failpoint("gateway.accepted");
         const { execution, request } = admission;
         counters.add("executions_created");
         const location = executionUri(request_id, execution.id);
@@ -63,6 +65,7 @@ export function createStartExecution(parts: {
         throw hasSucceeded(request_id);
       case "exhausted":
         await publishRefused(attempt, admission);
+        failpoint("gateway.dead-lettered");
         throw hasFailedTooOften(request_id, admission);
     }
   };

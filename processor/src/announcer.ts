@@ -1,5 +1,6 @@
 import { type Outcome, type OutgoingRecord, outcomeMark, outcomeRecord, type Run } from "@sate/contracts";
 import type { Counters } from "./counters.ts";
+import { failpoint } from "./failpoint.ts";
 import { errorFields, type Log } from "./log.ts";
 import type { Publisher, Requests } from "./ports.ts";
 import type { Time } from "./time.ts";
@@ -49,6 +50,7 @@ export function createAnnouncer(parts: {
       const batch = waiting.splice(0, publishedAtOnce);
       try {
         await publisher.publish(batch.map(({ record }) => record));
+        failpoint("processor.published");
         counters.add("outcomes_published", batch.length);
         published.push(...batch);
         cancelClear ??= time.after(clearPauseMs, clear);

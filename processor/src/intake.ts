@@ -1,6 +1,7 @@
 import type { ExecutionRef, Run } from "@sate/contracts";
 import { backoffMs } from "./backoff.ts";
 import type { Counters } from "./counters.ts";
+import { failpoint } from "./failpoint.ts";
 import { answered, createHints, type Hint } from "./hints.ts";
 import { errorFields, type Log } from "./log.ts";
 import { type NextClaim, nextClaim } from "./next-claim.ts";
@@ -85,7 +86,10 @@ export function createIntake(parts: {
     try {
       const runs = next.kind === "hints" ? await claimHints(taken, ids) : await claimAny(next.limit, ids);
       failures = 0;
-      if (runs.length > 0) gainedAt = time.monotonic();
+      if (runs.length > 0) {
+        failpoint("processor.claimed");
+        gainedAt = time.monotonic();
+      }
       // A worker that was given up meanwhile, or whose lease ran out, must not start anything.
       if (isClosed || workerId() !== ids.workerId) counters.add("runs_not_started", runs.length);
       else for (const run of runs) start(run, ids.workerId);

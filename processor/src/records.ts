@@ -1,5 +1,6 @@
 import { type ExecutionRef, type IncomingRecord, readExecution, unreadableRecord } from "@sate/contracts";
 import type { Counters } from "./counters.ts";
+import { failpoint } from "./failpoint.ts";
 import type { Log } from "./log.ts";
 import type { Publisher } from "./ports.ts";
 
@@ -41,5 +42,6 @@ export function createRecords(parts: {
       else unreadable.push({ record, detail: reading.detail });
     }
     await Promise.all([hear(refs), bury(unreadable)]);
+    failpoint("processor.heard");
   };
 }

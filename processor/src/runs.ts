@@ -1,5 +1,6 @@
 import { limits, type Outcome, type Run, type RunRef } from "@sate/contracts";
 import type { Counters } from "./counters.ts";
+import { failpoint } from "./failpoint.ts";
 import type { Finished } from "./finisher.ts";
 import type { Log } from "./log.ts";
 import { type Performance, type PerformParts, perform } from "./perform.ts";
@@ -83,7 +84,9 @@ export function createRuns(
 
   async function tell(run: Run, workerId: string, outcome: Outcome): Promise<void> {
     counters.add(`runs_ended_${outcome.status}`);
+    failpoint("processor.ended");
     const answer = await finish({ run, workerId, outcome });
+    if (answer === "stored") failpoint("processor.finished");
     log.debug("a run ended", {
       execution_id: run.execution_id,
       request_id: run.request_id,

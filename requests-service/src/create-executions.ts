@@ -8,6 +8,7 @@ import {
 } from "@sate/contracts";
 import { type Admission, admit } from "./admission.ts";
 import type { Execution, StoredRequest } from "./execution.ts";
+import { failpoint } from "./failpoint.ts";
 import type { Outbox } from "./outbox.ts";
 import { type Clock, type Store, Unavailable } from "./ports.ts";
 import { executionOnWire, requestOnWire } from "./wire.ts";
@@ -57,6 +58,7 @@ export function createExecutionsCommand(parts: {
       open.forEach(decide);
       const contenders = [...firsts.values()];
       const wins = await store.executions.insert(contenders.map(({ execution }) => execution));
+      if (wins.includes(true)) failpoint("requests-service.stored");
       for (const [index, { execution, request }] of contenders.entries()) {
         if (!wins[index]) continue;
         seen.set(request.id, [...(seen.get(request.id) ?? []), execution]);

@@ -1,5 +1,6 @@
 import type { Counters } from "./counters.ts";
 import type { Execution, StoredRequest } from "./execution.ts";
+import { failpoint } from "./failpoint.ts";
 import { errorFields, type Log } from "./log.ts";
 import { type Marked, type Publisher, type Store, Unavailable } from "./ports.ts";
 import { markedRecord } from "./wire.ts";
@@ -75,6 +76,7 @@ export function createOutbox(parts: {
 
   async function publish(batch: Wake[]): Promise<void> {
     await publisher.publish(batch.map(({ execution, request }) => markedRecord(execution, request)));
+    failpoint("requests-service.published");
     for (const { execution } of batch) {
       const { requestId, attempt, mark } = execution;
       if (mark !== undefined) published.push({ requestId, attempt, mark });

@@ -2,6 +2,7 @@ import { executionMark, outcomeMark } from "@sate/contracts";
 import type { Counters } from "./counters.ts";
 import { decideReturn, outcomeWithoutRun } from "./ending.ts";
 import type { Decided, Execution } from "./execution.ts";
+import { failpoint } from "./failpoint.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Clock, Store } from "./ports.ts";
 import { runRefOf } from "./wire.ts";
@@ -56,6 +57,7 @@ export function createPutBack(parts: {
       ended.push({ execution, decided: { ...runRefOf(execution), outcome, lost } });
     }
     const wereRequeued = await store.runs.requeue(requeued.map(runRefOf), isLost);
+    failpoint("requests-service.requeued");
     const wereEnded = await store.runs.finish(ended.map(({ decided }) => decided));
     const woken: Execution[] = [];
     requeued.forEach((execution, index) => {

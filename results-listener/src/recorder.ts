@@ -1,5 +1,6 @@
 import { topics, unreadableRecord } from "@sate/contracts";
 import type { Counters } from "./counters.ts";
+import { failpoint } from "./failpoint.ts";
 import type { Log } from "./log.ts";
 import type { Publisher, ResultsWriter } from "./ports.ts";
 import { type ReadResult, sortRecords, type Unreadable } from "./sorting.ts";
@@ -79,6 +80,7 @@ export function createRecorder(parts: {
     // All end before one of them rejects: a repetition must not meet what it repeats.
     const ends = await Promise.allSettled([record(results), keep(letters), bury(unreadable)]);
     for (const end of ends) if (end.status === "rejected") throw end.reason;
+    failpoint("results-listener.recorded");
   };
 }
 

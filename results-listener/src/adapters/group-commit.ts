@@ -1,4 +1,5 @@
 import { Database } from "bun:sqlite";
+import { failpoint } from "../failpoint.ts";
 
 /** Thrown to every writer whose shared commit failed: nothing of it is stored. */
 export class CommitFailed extends Error {
@@ -70,6 +71,7 @@ export function groupCommit(db: Database, onCommit: () => void): GroupCommit {
       return;
     }
     onCommit();
+    failpoint("sqlite.committed");
     for (const tell of settle) tell();
   }
 

@@ -1,0 +1,111 @@
+import { expect, test } from "bun:test";
+import { type Client, createClient } from "../src/client.ts";
+import { armed, failpoints } from "../src/failpoints.ts";
+import { settle, startLoad } from "../src/load.ts";
+import { startsOf } from "../src/run-log.ts";
+import { expectNoDoubleRun } from "../src/single-runs.ts";
+import { type System, startSystem } from "../src/system.ts";
+import { until } from "../src/until.ts";
+
+/**
+ * `kill -9` in every gap between two writes. Each failpoint fires once, the process is started again, and then
+ * everything that was acknowledged must have ended as promised, exactly once.
+ */
+const settings = {
+  LEASE_SECONDS: "3",
+  MAX_FAILURES: "2",
+  MAX_LOST: "100",
+  PROCESSING_SECONDS: "0.05",
+  LOG_LEVEL: "error",
+  SERVICE_TOKEN: "e2e-token-of-the-services",
+  SCALE: "requests-service=2 processor=2 results-listener=2",
+};
+const firedMs = 90_000;
+
+/** Whoever gets no answer asks again: the door may just have been killed. */
+async function answered<T extends { status: number }>(ask: () => Promise<T>): Promise<T> {
+  return until("an answer", 60_000, async () => {
+    const answer = await ask();
+    return answer.status < 500 && answer;
+  });
+}
+
+async function newRequest(client: Client): Promise<string> {
+  return (await answered(() => client.post("/requests", { payload: 1 }))).json.id;
+}
+
+/** Fails a request as often as may be, asks for one more, and sees that the refusal and its dead letter are there. */
+async function exhaust(client: Client, system: System): Promise<void> {
+  const requestId = await newRequest(client);
+  const problem = "urn:sate:problem:failures-exhausted";
+  await until("it has failed too often", 60_000, async () => {
+    const { status, json } = await client.execute(requestId, { force_error: true });
+    return status === 409 && json.type === problem;
+  });
+  const { json } = await answered(() => client.get(`/requests/${requestId}/executions`));
+  expect(json.executions.map(({ status }) => status)).toEqual(["failed", "failed"]);
+  const topics = system.topics();
+  const letters = (await topics.read("dead_letter_queue")).filter(
+    ({ key, headers }) => String(key) === requestId && headers.reason === "max_failures",
+  );
+  expect(letters.length).toBeGreaterThanOrEqual(1);
+}
+
+/** Kills whoever runs something, again and again until a run of it was put back. */
+async function loseRuns(system: System, isOver: () => boolean): Promise<void> {
+  const prefix = system.kind === "standalone" ? "standalone" : "processor";
+  await until("a run was put back", firedMs, async () => {
+    const before = startsOf(system.runLog).size;
+    await until("something runs", 30_000, () => startsOf(system.runLog).size > before || isOver());
+    if (isOver()) return true;
+    const victim = system.processes(prefix)[0];
+    if (victim) process.kill(victim.pid, "SIGKILL");
+    await until("it is started again", 60_000, () =>
+      system.processes(prefix).some(({ name, pid }) => name === victim?.name && pid !== victim.pid),
+    );
+    await system.ready();
+    return isOver();
+  });
+}
+
+async function killAt(kind: System["kind"], names: string[]): Promise<void> {
+  const arms = armed(names);
+  const system = await startSystem(kind, { ...settings, ...arms.settings });
+  try {
+    const client = createClient(system.url);
+    const ways = new Set(names.map((name) => failpoints[name]));
+    const load = startLoad(client, { clients: 4, name: "failpoints" });
+    if (ways.has("exhausted")) await exhaust(client, system);
+    if (ways.has("lost")) await loseRuns(system, () => arms.fired().includes("requests-service.requeued"));
+    await until(`each of ${names.join(", ")} has fired`, firedMs, () => arms.fired().length === names.length);
+    const count = load.acknowledged.executions.length;
+    await until("the load goes on", 60_000, () => load.acknowledged.executions.length > count + 8);
+    await load.stop();
+    await system.ready();
+    expectNoDoubleRun(system, await settle(client, load.acknowledged, 60_000), true);
+    expect(arms.fired()).toEqual(names.toSorted());
+  } finally {
+    await system.stop();
+    arms.remove();
+  }
+}
+
+const all = Object.keys(failpoints);
+
+if (Bun.env.SYSTEM === "cluster") {
+  // A cluster takes long to start, so one is killed in every gap in turn.
+  test("kill -9 in every gap between two writes of every process", async () => {
+    await killAt(
+      "cluster",
+      all.filter((name) => !name.startsWith("sqlite.")),
+    );
+  }, 400_000);
+} else {
+  for (const name of all) {
+    test(
+      `kill -9 at ${name}: everything ends as promised, once`,
+      () => killAt("standalone", [name]),
+      200_000,
+    );
+  }
+}
