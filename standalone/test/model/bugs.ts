@@ -1,8 +1,11 @@
 import type { Store } from "../../../requests-service/src/ports.ts";
 import type { Databases, SchemaBugs } from "./databases.ts";
+import type { Action } from "./plan.ts";
 
 /** A bug that is planted by wrapping a port, to see that the model catches it. */
 export type Bug = {
+  /** What must happen more often than usual, so that the bug shows within seconds. */
+  more?: Partial<Record<Action, number>>;
   schema?: SchemaBugs;
   store?: (store: Store, databases: Databases) => Store;
   /** Wraps how a consumer of this group hands records on. */
@@ -18,6 +21,7 @@ export const bugs: Record<string, Bug> = {
   "no unique key on the attempt": { schema: { noUniqueAttempt: true } },
   "a listener that inserts without dedupe": { schema: { noUniqueResult: true } },
   "a finish without its epoch": {
+    more: { freeze: 15 },
     store: (store, { db }) => ({
       ...store,
       runs: {
@@ -38,6 +42,7 @@ export const bugs: Record<string, Bug> = {
     store: (store) => ({ ...store, outbox: { ...store.outbox, marked: async () => [] } }),
   },
   "a sweeper without its predicate": {
+    more: { freeze: 15 },
     store: (store, { db }) => ({
       ...store,
       workers: { ...store.workers, giveUp: (workerId) => store.workers.giveUp(workerId) },

@@ -20,10 +20,12 @@ const weights = {
   wait: 33,
 } as const;
 
-/** What a seed does, as data: a step can be left out, or its weather made calm, and the others stay as they are. */
-export function planOf(seed: number, steps: number): Step[] {
+/** What a seed does, as data: a step can be left out, or its weather made calm, and the others stay as they are. `more`: weights to be added. */
+export function planOf(seed: number, steps: number, more: Partial<Record<Action, number>> = {}): Step[] {
   const random = createRandom(seedOf(seed, 0));
-  const entries = Object.entries(weights) as [Action, number][];
+  const entries = (Object.entries(weights) as [Action, number][]).map(
+    ([action, weight]): [Action, number] => [action, weight + (more[action] ?? 0)],
+  );
   const total = entries.reduce((sum, [, weight]) => sum + weight, 0);
   const kinds = random.of([["calm"], ["calm", "flaky"], ["calm", "flaky", "bad"], ["bad"]] as const) ?? [
     "calm",

@@ -26,7 +26,7 @@ export function search({ seeds, steps, budgetMs, databases, bug = {}, isShrunk =
   let failure: string | undefined;
   for (const seed of seeds) {
     if (now() - start > budgetMs) break;
-    const plan = planOf(seed, steps);
+    const plan = planOf(seed, steps, bug.more);
     const outcome = live(seed, plan, databases, bug);
     lived++;
     events += outcome.events;
