@@ -15,8 +15,15 @@ const { values } = parseArgs({
 });
 const bug = values.bug === undefined ? {} : bugs[values.bug];
 if (!bug) throw new Error(`--bug must be one of: ${Object.keys(bugs).join(", ")}`);
+function* seeds(from: number, count: number) {
+  for (let index = 0; index < count; index++) {
+    if (index > 0 && index % 500 === 0) console.error(`${index} of ${count} seeds`);
+    yield from + index;
+  }
+}
+
 const found = search({
-  seeds: Array.from({ length: Number(values.seeds) }, (_, index) => Number(values.from) + index),
+  seeds: seeds(Number(values.from), Number(values.seeds)),
   steps: Number(values.steps),
   budgetMs: Number(values.seconds) * 1_000,
   databases: openDatabases(bug.schema),

@@ -5,7 +5,7 @@ import { shrink } from "./shrink.ts";
 import { live } from "./world.ts";
 
 export type Search = {
-  seeds: number[];
+  seeds: Iterable<number>;
   steps: number;
   /** Real time, after which no further seed is begun. */
   budgetMs: number;
