@@ -40,6 +40,7 @@ export function createApp(parts: AppParts) {
       set.headers["x-request-id"] = ownOrNew(request.headers.get("x-request-id"), newId);
       set.headers["x-content-type-options"] = "nosniff";
       set.headers["cache-control"] = "no-store";
+      checkHost(request);
     })
     .use(swagger({ documentation, scalarVersion }))
     .use(healthRoutes({ complaints, counters }))
@@ -58,4 +59,13 @@ export function createApp(parts: AppParts) {
   }
 
   return app;
+}
+
+/**
+ * Where Host is missing or no host, Bun's address of the request cannot be parsed, and the router would take it
+ * for another one. HTTP asks for 400: https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+ */
+function checkHost({ url }: Request): void {
+  if (URL.canParse(url)) return;
+  throw new Refusal("malformed-host", "Send the header Host with the name or address of this server.");
 }

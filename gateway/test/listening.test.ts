@@ -193,3 +193,22 @@ async function steadily(): Promise<number> {
   });
   return (await fetch(`${url}/requests`, { method: "POST", headers: json, body })).status;
 }
+
+const noHosts: [name: string, text: string][] = [
+  ["missing", "GET /requests HTTP/1.0\r\n\r\n"],
+  ["empty", "GET /requests HTTP/1.1\r\nHost: \r\n\r\n"],
+  ["with a space", "GET /requests HTTP/1.1\r\nHost: a b\r\n\r\n"],
+  ["a bracket", "GET /requests HTTP/1.1\r\nHost: [\r\n\r\n"],
+  ["with a path", "GET /requests HTTP/1.1\r\nHost: a/b?c#d\r\n\r\n"],
+  ["a port beyond ports", "GET /requests HTTP/1.1\r\nHost: a:99999\r\n\r\n"],
+  // Without a host before it, the router would take only what stands after eleven characters for the address.
+  ["empty, before another address", "GET /0123456789/requests HTTP/1.1\r\nHost: \r\n\r\n"],
+];
+for (const [name, text] of noHosts) {
+  test(`a Host that is none is refused, whatever is asked: ${name}`, async () => {
+    const calls = { ...gateway.requests.calls };
+    const answer = await raw(text);
+    expect([answer.status, problemIn(answer)]).toEqual([400, "malformed-host"]);
+    expect(gateway.requests.calls).toEqual(calls);
+  });
+}
