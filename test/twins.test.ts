@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { read, root, services, standalone } from "./folders.ts";
+import { contracts, read, root, services, standalone } from "./folders.ts";
 
 /**
  * Services share no code but contracts, so a little is repeated in each. What is repeated is the same to the
@@ -21,11 +21,14 @@ const twins = [
   "src/in-time.ts",
   "src/log.ts",
   "src/loop.ts",
+  "src/open-address.ts",
   "src/process.ts",
   "src/refused.ts",
   "src/routes/health.ts",
+  "test/any-json.ts",
   "test/conformance/publisher.ts",
   "test/conformance/consumer.ts",
+  "test/open-address.test.ts",
   "test/servers.ts",
   "bunfig.toml",
   "patches/kafkajs@2.2.4.patch",
@@ -34,7 +37,9 @@ const twins = [
 
 for (const path of twins) {
   test(`${path} is the same in every service that has it`, () => {
-    const copies = [...services, standalone].filter((folder) => existsSync(join(root, folder, path)));
+    const copies = [contracts, ...services, standalone].filter((folder) =>
+      existsSync(join(root, folder, path)),
+    );
     expect(copies.length).toBeGreaterThan(0);
     const texts = new Set(copies.map((folder) => read(`${folder}/${path}`)));
     expect(texts.size).toBe(1);

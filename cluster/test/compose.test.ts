@@ -171,7 +171,7 @@ describe("the users of the databases", () => {
 
 describe("the images of the services", () => {
   const folder = mkdtempSync(join(tmpdir(), "sate-images-"));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }), 60_000);
 
   test.each(own)(
     "%s starts from its image's files alone",

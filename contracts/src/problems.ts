@@ -5,6 +5,7 @@ import { type Static, Type } from "@sinclair/typebox";
  * `detail` says what happened and what to do next, and never repeats what the client sent.
  */
 export const problems = {
+  "malformed-host": { status: 400, title: "The Host header is not a host" },
   "malformed-json": { status: 400, title: "The body is not valid JSON" },
   "malformed-encoding": { status: 400, title: "The body is not valid UTF-8" },
   "nested-too-deep": { status: 400, title: "The body is nested too deep" },

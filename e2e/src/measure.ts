@@ -63,8 +63,8 @@ export async function measure(
 
 const sumOf = (value: number | undefined) => value ?? 0;
 
-/** The counters of all processes, added up. */
-async function readCounters(system: System, token: string): Promise<Record<string, number>> {
+/** The counters of all processes, added up; `token` is that of the services. */
+export async function readCounters(system: System, token: string): Promise<Record<string, number>> {
   const asked = system.processes().filter(({ name }) => name !== "kafka" && !name.startsWith("mongo"));
   const texts = await Promise.all(
     asked.map(async ({ port }) => {

@@ -7,6 +7,9 @@ import { type System, startSystem } from "./system.ts";
  */
 let system: Promise<System> | null = null;
 
+/** What its services know each other by. */
+export const sharedToken = "e2e-token-of-the-services";
+
 export function sharedSystem(): Promise<System> {
   system ??= startSystem(kind(), {
     LEASE_SECONDS: "3",
@@ -15,7 +18,7 @@ export function sharedSystem(): Promise<System> {
     MAX_LOST: "100",
     PROCESSING_SECONDS: "0.05",
     LOG_LEVEL: "error",
-    SERVICE_TOKEN: "e2e-token-of-the-services",
+    SERVICE_TOKEN: sharedToken,
     SCALE: "requests-service=2 processor=3 results-listener=2",
   });
   return system;

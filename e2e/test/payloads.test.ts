@@ -25,7 +25,11 @@ const payloads: Record<string, string> = {
   "emoji and line separators": '"\u{1f600}\u2028\u2029é"',
   "escapes as sent": '"\\/\\u0041\\n"',
   deep: `${"[".repeat(63)}${"]".repeat(63)}`,
-  "almost the limit": `"${"x".repeat(512 * 1024 - 20)}"`,
+  "numbers in other notations": "[1.0,1E5,1e+5,0.10,-0.0]",
+  "emoji and line separators as keys": '{"\u{1f600}":{"\u2028":1}}',
+  "brackets and quotes in strings": '{"a":"}]\\"{[","b\\\\":"\\\\"}',
+  // The body around it, quotes included, has 14 bytes.
+  "exactly the limit": `"${"x".repeat(512 * 1024 - 14)}"`,
 };
 
 for (const [name, payload] of Object.entries(payloads)) {

@@ -1,8 +1,10 @@
 import { beforeAll, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
 import { type Topic, topics } from "@sate/contracts";
 import { type Client, createClient } from "../src/client.ts";
+import { readCounters } from "../src/measure.ts";
 import { startsOf } from "../src/run-log.ts";
-import { sharedSystem } from "../src/shared-system.ts";
+import { sharedSystem, sharedToken } from "../src/shared-system.ts";
 import type { System, TopicRecord } from "../src/system.ts";
 import { until } from "../src/until.ts";
 
@@ -51,9 +53,9 @@ test("a record that cannot be read lands in the dead letter queue with its bytes
   const garbage: Record<string, TopicRecord> = {
     "no JSON": { key: text("k"), value: text(`garbage ${mark}`), headers: { own: "header" } },
     "no value": { key: text(mark), value: null, headers: {} },
-    bytes: {
-      key: null,
-      value: Buffer.concat([crypto.getRandomValues(Buffer.alloc(1_000)), text(mark)]),
+    "1 MiB of random bytes, and a random key": {
+      key: randomBytes(1_000),
+      value: Buffer.concat([text(mark), randomBytes(1024 * 1024)]),
       headers: {},
     },
     "wrong shape": { key: null, value: text(`{"id":1,"mark":"${mark}"}`), headers: {} },
@@ -66,6 +68,7 @@ test("a record that cannot be read lands in the dead letter queue with its bytes
       headers: {},
     },
   };
+  const unknownBefore = (await readCounters(system, sharedToken)).claims_unknown ?? 0;
   const wanted: { topic: Topic; name: string; record: TopicRecord }[] = [];
   for (const topic of Object.values(topics)) {
     await topicLog.publish(topic, Object.values(garbage));
@@ -94,4 +97,7 @@ test("a record that cannot be read lands in the dead letter queue with its bytes
     expect(headers["origin-offset"]).toMatch(/^\d+$/);
     expect(headers.detail?.length).toBeGreaterThan(5);
   }
+  await until("the execution that nobody knows is counted", 30_000, async () => {
+    return ((await readCounters(system, sharedToken)).claims_unknown ?? 0) > unknownBefore;
+  });
 }, 180_000);

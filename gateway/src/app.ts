@@ -40,6 +40,7 @@ export function createApp(parts: AppParts) {
       set.headers["x-request-id"] = ownOrNew(request.headers.get("x-request-id"), newId);
       set.headers["x-content-type-options"] = "nosniff";
       set.headers["cache-control"] = "no-store";
+      checkHost(request);
     })
     .use(swagger({ documentation, scalarVersion }))
     .use(healthRoutes({ complaints, counters }))
@@ -58,4 +59,21 @@ export function createApp(parts: AppParts) {
   }
 
   return app;
+}
+
+/** In front of a path: the router looks for one behind the eleventh character. */
+const originCharsMin = "http://".length + 4;
+
+/**
+ * Where Host is missing or no host, Bun's address of the request cannot be parsed, and where it is shorter than
+ * four characters, the router takes what stands in the middle of the path, or in the query, for the address:
+ * it would not be the one that anybody before it has looked at. HTTP asks for 400 where Host is not valid:
+ * https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+ */
+function checkHost({ url }: Request): void {
+  if (URL.canParse(url) && url.indexOf("/", "http://".length) >= originCharsMin) return;
+  throw new Refusal(
+    "malformed-host",
+    "Send the header Host with the name or address of this server; a name of fewer than four characters needs its port.",
+  );
 }

@@ -54,6 +54,7 @@ const bodyProblems = [
 ] as const satisfies ProblemName[];
 /** Any route can be refused with these. */
 const anyProblems = [
+  "malformed-host",
   "invalid-parameter",
   "internal",
   "unavailable",

@@ -193,3 +193,31 @@ async function steadily(): Promise<number> {
   });
   return (await fetch(`${url}/requests`, { method: "POST", headers: json, body })).status;
 }
+
+function shortly(target: string): string {
+  const body = '{"payload":1}';
+  return `POST ${target} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+const noHosts: [name: string, text: string][] = [
+  ["missing", "GET /requests HTTP/1.0\r\n\r\n"],
+  ["empty", "GET /requests HTTP/1.1\r\nHost: \r\n\r\n"],
+  ["with a space", "GET /requests HTTP/1.1\r\nHost: a b\r\n\r\n"],
+  ["a bracket", "GET /requests HTTP/1.1\r\nHost: [\r\n\r\n"],
+  ["with a path", "GET /requests HTTP/1.1\r\nHost: a/b?c#d\r\n\r\n"],
+  ["a port beyond ports", "GET /requests HTTP/1.1\r\nHost: a:99999\r\n\r\n"],
+  // What the router would take for POST /requests.
+  ["short, before another address", shortly("/nowhere/requests")],
+  ["short, with another address in the query", shortly("/live?/requests")],
+  ["short, with another address in the fragment", shortly("/live#/requests")],
+  // Without a host before it, the router would take only what stands after eleven characters for the address.
+  ["empty, before another address", "GET /0123456789/requests HTTP/1.1\r\nHost: \r\n\r\n"],
+];
+for (const [name, text] of noHosts) {
+  test(`a Host that is none is refused, whatever is asked: ${name}`, async () => {
+    const calls = { ...gateway.requests.calls };
+    const answer = await raw(text);
+    expect([answer.status, problemIn(answer)]).toEqual([400, "malformed-host"]);
+    expect(gateway.requests.calls).toEqual(calls);
+  });
+}

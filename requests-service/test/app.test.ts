@@ -150,6 +150,21 @@ describe("other routes", () => {
     expect(await metrics.text()).toContain("sate_tests_total 1");
   });
 
+  test("no route can be reached as if it were an open one", async () => {
+    for (const open of ["/live", "/ready"]) {
+      for (const { path } of Object.values(requestsApi)) {
+        for (const between of ["?", "#", "?x=", "/..", "//"]) {
+          // The router looks for a path behind the eleventh character, which is behind that of a short host.
+          for (const host of ["a", "ab", "abc", "localhost"]) {
+            const address = `http://${host}${open}${between}${path}`;
+            const response = await app.handle(new Request(address, { method: "POST", body: "{}" }));
+            expect([address, response.status]).toEqual([address, 401]);
+          }
+        }
+      }
+    }
+  });
+
   test("an unknown route: 401 without the token, so that nobody can look around, else 404", async () => {
     for (const path of ["/", "/internal/requests", "/live/x", "/%00", "/..%2f..%2fetc%2fpasswd"]) {
       expect((await get(path)).status).toBe(401);

@@ -3,6 +3,7 @@ import { type ProblemName, problem, problemContentType, problems } from "@sate/c
 import { Elysia } from "elysia";
 import type { Counters } from "./counters.ts";
 import { errorFields, type Log } from "./log.ts";
+import { isOpenAddress } from "./open-address.ts";
 import { healthRoutes } from "./routes/health.ts";
 
 export type AppParts = {
@@ -23,8 +24,7 @@ export function createApp({ serviceToken, complaints, counters, log }: AppParts)
       return refusal("internal", "An unexpected error; the log of the service says more.");
     })
     .onRequest(({ request }) => {
-      const { pathname } = new URL(request.url);
-      if (pathname === "/live" || pathname === "/ready") return; // what orchestrators ask
+      if (isOpenAddress(request.url)) return;
       if (isAuthorized(request.headers.get("authorization"), serviceToken)) return;
       return refusal("unauthorized", "Send the service token: Authorization: Bearer <SERVICE_TOKEN>.");
     })

@@ -3,6 +3,7 @@ import { type ProblemName, problem, problemContentType, problems, type ResultsAp
 import { Elysia } from "elysia";
 import type { Counters } from "./counters.ts";
 import { errorFields, type Log } from "./log.ts";
+import { isOpenAddress } from "./open-address.ts";
 import { Unavailable } from "./ports.ts";
 import { commandRoutes } from "./routes/commands.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -33,8 +34,7 @@ export function createApp(commands: ResultsApi, { serviceToken, complaints, coun
       }
     })
     .onRequest(({ request }) => {
-      const { pathname } = new URL(request.url);
-      if (pathname === "/live" || pathname === "/ready") return; // what orchestrators ask
+      if (isOpenAddress(request.url)) return;
       if (isAuthorized(request.headers.get("authorization"), serviceToken)) return;
       return refusal("unauthorized", "Send the service token: Authorization: Bearer <SERVICE_TOKEN>.");
     })

@@ -135,6 +135,16 @@ describe("the rest of the door", () => {
     expect(await metrics.text()).toContain("sate_looks_total 2\n");
   });
 
+  test("no route can be reached as if it were an open one", async () => {
+    for (const { path } of Object.values(resultsApi)) {
+      // The router looks for a path behind the eleventh character, which is behind that of a short host.
+      for (const host of ["a", "ab", "abc", "localhost"]) {
+        const disguised = new Request(`http://${host}/live?${path}`, { method: "POST", body: "{}" });
+        expect(await problemOf(await it.service.app.handle(disguised))).toBe("401 unauthorized");
+      }
+    }
+  });
+
   test("there is nothing else, and nothing of it is told to strangers", async () => {
     for (const path of ["/", "/internal/results", "/internal/requests/get", "/live/x"]) {
       expect(await problemOf(await ask(path, { headers: { authorization } }))).toBe("404 not-found");

@@ -5,21 +5,23 @@ import type { Results } from "../../src/ports.ts";
 export function fakeResults() {
   const records: ResultRecord[] = [];
   const calls: Record<string, number> = {};
-  const control: { before: () => Promise<void> | void } = { before: () => {} };
-  const count = async (name: string) => {
+  const control: { before: (body: never) => Promise<void> | void } = { before: () => {} };
+  const count = async (name: string, body: unknown) => {
     calls[name] = (calls[name] ?? 0) + 1;
-    await control.before();
+    await control.before(body as never);
   };
   const api: Results = {
-    async resultsOfRequest({ request_id, limit, after_attempt = 0 }) {
-      await count("resultsOfRequest");
+    async resultsOfRequest(body) {
+      const { request_id, limit, after_attempt = 0 } = body;
+      await count("resultsOfRequest", body);
       const rest = records
         .filter((one) => one.request_id === request_id && one.attempt > after_attempt)
         .sort((a, b) => a.attempt - b.attempt);
       return { results: rest.slice(0, limit), more: rest.length > limit };
     },
-    async resultsOfExecution({ request_id, execution_id }) {
-      await count("resultsOfExecution");
+    async resultsOfExecution(body) {
+      const { request_id, execution_id } = body;
+      await count("resultsOfExecution", body);
       const results = records.filter(
         (one) => one.request_id === request_id && one.execution_id === execution_id,
       );

@@ -9,7 +9,11 @@ export type StoreUnderTest = {
   make(sameAs?: Store): Promise<Store>;
   /** How often one of them has asked the database to do something: commands, commits. */
   operations(): number;
+  /** The execution, made such that this database will never take it. */
+  spoilt(execution: Execution): Execution;
 };
+
+const contestMs = 120_000;
 
 /** What every `Store` must do. */
 export function storeConformance(name: string, under: () => Promise<StoreUnderTest>): void {
@@ -105,27 +109,81 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
         expect(next.map(({ id }) => id)).toEqual(ids.slice(2));
       });
 
+      test("pages that are read while newer ones arrive repeat none and miss none", async () => {
+        const ids: string[] = [];
+        for (let index = 0; index < 7; index++) ids.unshift(newId());
+        await store.requests.insert(ids.map((id) => madeRequest({ id })));
+        const seen: string[] = [];
+        while (seen.length < ids.length) {
+          const page = await other.requests.list({ limit: 2, before: seen.at(-1) });
+          seen.push(...page.map(({ id }) => id));
+          await store.requests.insert([madeRequest()]);
+        }
+        expect(seen.slice(0, ids.length)).toEqual(ids);
+      });
+
       test("those that are unknown are not there", async () => {
         expect((await store.requests.get([newId()])).size).toBe(0);
       });
     });
 
     describe("executions", () => {
-      test("50 contenders for one attempt, again and again: exactly one wins each", async () => {
+      test(
+        "50 contenders for one attempt, again and again: exactly one wins each",
+        async () => {
+          let requestId = newId();
+          let attempt = 0;
+          for (let round = 0; round < 200; round++) {
+            // Requests have few attempts, and some have many.
+            if (attempt === (round % 2 ? 3 : 20)) [requestId, attempt] = [newId(), 0];
+            attempt++;
+            const contenders = Array.from({ length: 50 }, () => madeExecution({ requestId, attempt }));
+            const answers = await Promise.all(
+              contenders.map((execution, index) =>
+                (index % 2 ? store : other).executions.insert([execution]),
+              ),
+            );
+            const winners = contenders.filter((_, index) => answers[index]?.[0]);
+            expect(winners).toHaveLength(1);
+            const stored = (await store.executions.ofRequests([requestId])).get(requestId);
+            expect(stored?.map(({ attempt }) => attempt)).toEqual(
+              Array.from({ length: attempt }, (_, index) => index + 1),
+            );
+            expect(stored?.at(-1)?.id).toBe(winners[0]?.id as string);
+          }
+        },
+        contestMs,
+      );
+
+      test("a row that is never taken: its batch is not acknowledged, and the others go without it, once", async () => {
+        const good = [madeExecution(), madeExecution()] as const;
+        const bad = database.spoilt(madeExecution());
+        const error = await store.executions
+          .insert([good[0], bad, good[1]])
+          .catch((reason: unknown) => reason);
+        expect(error).toBeInstanceOf(Unavailable);
+        // Whether they were stored with it or not: a repetition finds out.
+        for (const execution of good) await other.executions.insert([execution]);
+        expect((await store.executions.get([...good])).map(({ id }) => id).toSorted()).toEqual(
+          good.map(({ id }) => id).toSorted(),
+        );
+        expect(await store.executions.get([bad])).toEqual([]);
+      });
+
+      test("pages that are read while attempts are added repeat none and miss none", async () => {
         const requestId = newId();
-        for (let attempt = 1; attempt <= 6; attempt++) {
-          const contenders = Array.from({ length: 50 }, () => madeExecution({ requestId, attempt }));
-          const answers = await Promise.all(
-            contenders.map((execution, index) => (index % 2 ? store : other).executions.insert([execution])),
-          );
-          const winners = contenders.filter((_, index) => answers[index]?.[0]);
-          expect(winners).toHaveLength(1);
-          const stored = (await store.executions.ofRequests([requestId])).get(requestId);
-          expect(stored?.map(({ attempt }) => attempt)).toEqual(
-            Array.from({ length: attempt }, (_, index) => index + 1),
-          );
-          expect(stored?.at(-1)?.id).toBe(winners[0]?.id as string);
+        let last = 0;
+        const add = async () =>
+          void (await store.executions.insert([madeExecution({ requestId, attempt: ++last })]));
+        for (let count = 0; count < 5; count++) await add();
+        const seen: number[] = [];
+        for (;;) {
+          const page = await other.executions.list({ requestId, afterAttempt: seen.at(-1) ?? 0, limit: 2 });
+          seen.push(...page.map(({ attempt }) => attempt));
+          if (page.length < 2) break;
+          if (last < 8) await add();
         }
+        expect(seen).toEqual(Array.from({ length: last }, (_, index) => index + 1));
       });
 
       test("50 contenders in one batch: exactly one wins, others of the batch are none the worse", async () => {
@@ -286,6 +344,42 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
           const stored = outcomes.filter((_, index) => answers[index]?.[0] === "stored");
           expect(stored).toHaveLength(1);
           expect((await now(run)).outcome).toEqual(stored[0]);
+        }
+      });
+
+      test("of any epoch but the last nothing is taken, however often the run was lost", async () => {
+        let run = await running();
+        for (let epoch = 1; epoch <= 6; epoch++) {
+          for (const other of [0, 1, 2, 3, 4, 5, 6, 7].filter((one) => one !== epoch)) {
+            const stale = runOf(run, other);
+            expect(await store.runs.finish([{ ...stale, outcome: madeOutcome() }])).toEqual(["refused"]);
+            expect(await store.runs.requeue([stale], true)).toEqual([false]);
+          }
+          expect(await now(run)).toMatchObject({ status: "running", epoch, lost: epoch - 1 });
+          if (epoch === 6) break;
+          expect(await store.runs.requeue([runOf(run)], true)).toEqual([true]);
+          // Of one that waits nothing is taken either: its last run has gone.
+          const gone = { ...runOf(run), outcome: madeOutcome() };
+          expect(await store.runs.finish([gone])).toEqual(["refused"]);
+          run = (await store.runs.claim(claimFor(), [refOf(run)])).held[0] as Execution;
+        }
+      });
+
+      test("a late worker and the one after it at the same instant: only the last run is stored", async () => {
+        for (let round = 0; round < 20; round++) {
+          const late = await running();
+          await store.runs.requeue([runOf(late)], true);
+          const { held } = await store.runs.claim(claimFor(), [refOf(late)]);
+          const [failed, succeeded] = [madeOutcome("failed"), madeOutcome("succeeded")];
+          const calls = [
+            store.runs.finish([{ ...runOf(late), outcome: failed }]),
+            other.runs.finish([{ ...runOf(held[0] as Execution), outcome: succeeded }]),
+            store.runs.requeue([runOf(late)], true),
+          ];
+          expect(await Promise.all(calls)).toEqual([["refused"], ["stored"], [false]]);
+          const ended = await now(late);
+          expect(ended).toMatchObject({ status: "succeeded", epoch: 2, lost: 1 });
+          expect(ended.outcome?.result_id).toBe(succeeded.result_id);
         }
       });
 
@@ -450,6 +544,23 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
         expect(page.map(({ requestId, attempt }) => ({ requestId, attempt }))).toEqual(
           [...done, ...waiting].map(key),
         );
+      });
+
+      test("pages that are read while marks are cleared and set miss none that stands, and repeat none", async () => {
+        const executions = await queued(9);
+        const own = new Set(executions.map(({ requestId }) => requestId));
+        const seen: string[] = [];
+        let after: Parameters<Store["outbox"]["marked"]>[0]["after"];
+        for (;;) {
+          const page = await other.outbox.marked({ after, limit: 2 });
+          seen.push(...page.flatMap(({ requestId }) => (own.has(requestId) ? [requestId] : [])));
+          if (page.length < 2) break;
+          after = page.at(-1);
+          // What was seen is published and gone, and others come, before and behind.
+          await store.outbox.clear(page.filter(({ requestId }) => own.has(requestId)));
+          if (seen.length < 6) await queued(1);
+        }
+        expect(seen).toEqual(executions.map(({ requestId }) => requestId));
       });
 
       test("exactly these marks are cleared: a newer one on the same execution stays", async () => {

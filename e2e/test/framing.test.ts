@@ -1,0 +1,241 @@
+import { beforeAll, describe, expect, test } from "bun:test";
+import { connect, type Socket } from "node:net";
+import { type Client, createClient } from "../src/client.ts";
+import { canary } from "../src/hostile-rows.ts";
+import { type RawAnswer, rawly, requestBytes } from "../src/raw-http.ts";
+import { sharedSystem } from "../src/shared-system.ts";
+import { until } from "../src/until.ts";
+
+/**
+ * What breaks HTTP itself, and clients that are slow. The server below the routes answers with a status and
+ * closes, or cuts: that is what HOSTILE calls (c). Nothing is stored, and the next client is served.
+ */
+let url: string;
+let client: Client;
+let known: string;
+beforeAll(async () => {
+  ({ url } = await sharedSystem());
+  client = createClient(url);
+  known = await client.createRequest({ known: true });
+}, 200_000);
+
+const host = "Host: sate.example\r\n";
+const posting = `POST /requests HTTP/1.1\r\n${host}Content-Type: application/json\r\n`;
+const getting = `GET /live HTTP/1.1\r\n${host}`;
+const body = `{"payload":"${canary}"}`;
+const chunk = `${body.length.toString(16)}\r\n${body}\r\n`;
+const inChunks = (chunks: string) => `${posting}Transfer-Encoding: chunked\r\n\r\n${chunks}`;
+
+const broken: Record<string, [name: string, text: string][]> = {
+  400: [
+    [
+      "a length and chunks",
+      `${posting}Content-Length: ${body.length}\r\nTransfer-Encoding: chunked\r\n\r\n${body}`,
+    ],
+    [
+      "chunks and a length",
+      `${posting}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n${chunk}0\r\n\r\n`,
+    ],
+    [
+      "a second request behind a length and chunks",
+      `${posting}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${posting}Content-Length: ${body.length}\r\n\r\n${body}`,
+    ],
+    ["two lengths", `${posting}Content-Length: ${body.length}\r\nContent-Length: 5\r\n\r\n${body}`],
+    ["a list of lengths", `${posting}Content-Length: ${body.length}, 5\r\n\r\n${body}`],
+    ...["-1", "+5", "0x5", "5 5", "", "99999999999999999999999"].map((length): [string, string] => [
+      `the length "${length}"`,
+      `${posting}Content-Length: ${length}\r\n\r\n${body}`,
+    ]),
+    ["two encodings", `${posting}Transfer-Encoding: gzip, chunked\r\n\r\n${chunk}0\r\n\r\n`],
+    [
+      "the same encoding twice",
+      `${posting}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}0\r\n\r\n`,
+    ],
+    ["an encoding that is none", `${posting}Transfer-Encoding: xchunked\r\n\r\n${chunk}0\r\n\r\n`],
+    ["a bad last chunk", inChunks(`${chunk}zz\r\n\r\n`)],
+    [
+      "a chunk that does not end where it should",
+      inChunks(`${body.length.toString(16)}\r\n${body}XX0\r\n\r\n`),
+    ],
+    ["a chunk of negative size", inChunks(`-1\r\n${body}\r\n0\r\n\r\n`)],
+    ["a chunk beyond all sizes", inChunks(`ffffffffffffffffff\r\n${body}\r\n0\r\n\r\n`)],
+    ["a control character in X-Request-Id", `${getting}X-Request-Id: ${canary}\u0001\r\n\r\n`],
+    ["an escape sequence in X-Request-Id", `${getting}X-Request-Id: \u001b[31m${canary}\r\n\r\n`],
+    ["a NUL in X-Request-Id", `${getting}X-Request-Id: ${canary}\0\r\n\r\n`],
+    ["a header behind a bare line feed", `${getting}X-Request-Id: a\nX-Injected: ${canary}\r\n\r\n`],
+    ["a header that goes on in the next line", `${getting}X-A: a\r\n ${canary}\r\n\r\n`],
+    ["a space before the colon", `${getting}X-A : ${canary}\r\n\r\n`],
+    ["a header without a name", `${getting}: ${canary}\r\n\r\n`],
+    ["no Host", "GET /live HTTP/1.1\r\n\r\n"],
+    ["an address that is none", `GET ${canary} HTTP/1.1\r\n${host}\r\n`],
+    ["no HTTP", `\u0000\u0001${canary}\r\n\r\n`],
+  ],
+  431: [
+    ["64 KB of headers", `${getting}X-A: ${canary.padEnd(65_536, "x")}\r\n\r\n`],
+    ["500 headers", `${getting}${`X-A: ${canary}\r\n`.repeat(500)}\r\n`],
+    ["an address of 64 KB", `GET /${canary.padEnd(65_536, "x")} HTTP/1.1\r\n${host}\r\n`],
+  ],
+  505: [
+    ["HTTP/2.0", `GET /live HTTP/2.0\r\n${host}\r\n`],
+    ["HTTP/0.9", "GET /live\r\n\r\n"],
+  ],
+};
+
+const isHealthy = async () => (await client.get("/live")).status === 200;
+
+for (const [status, ofStatus] of Object.entries(broken)) {
+  describe(`answered with ${status} and closed`, () => {
+    for (const [name, text] of ofStatus) {
+      test(name, async () => {
+        const answer = await rawly(url, text, { untilClosed: true });
+        expect([answer.status, answer.isClosed]).toEqual([Number(status), true]);
+        expect(answer.text).not.toContain(canary);
+        expect(answer.ms).toBeLessThan(2_000);
+        expect(await isHealthy()).toBe(true);
+        expect((await client.get("/requests?limit=1")).json.requests[0]?.id).toBe(known);
+      });
+    }
+  });
+}
+
+test("a method that nobody knows is not served, and harms nobody", async () => {
+  for (const method of ["FOO", "get", "A".repeat(5_000)]) {
+    const answer = await rawly(url, requestBytes(method, "/requests"), { untilClosed: true });
+    // Bun closes without an answer, below our routes.
+    expect([answer.isClosed, answer.text]).toEqual([true, ""]);
+    expect(await isHealthy()).toBe(true);
+  }
+});
+
+describe("harmless, and treated so", () => {
+  test("HEAD is answered as GET is, without a body", async () => {
+    for (const path of [
+      "/requests",
+      `/requests/${known}`,
+      `/requests/${known}/executions`,
+      `/requests/${known}/results`,
+    ]) {
+      const bytes = requestBytes("HEAD", path, { Connection: "close" });
+      const head = await rawly(url, bytes, { untilClosed: true, isHead: true });
+      expect([path, head.status, head.body]).toEqual([path, 200, ""]);
+      const got = await client.get(path);
+      expect(head.headers.get("content-length")).toBe(String(Buffer.byteLength(got.text)));
+    }
+  });
+
+  test("another method in a header is ignored", async () => {
+    for (const name of ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"]) {
+      const answer = await rawly(
+        url,
+        requestBytes("GET", `/requests/${known}/executions`, { [name]: "POST" }),
+      );
+      expect([answer.status, JSON.parse(answer.body)]).toEqual([200, { executions: [] }]);
+    }
+  });
+
+  test("forwarded addresses are not trusted, and hosts do not come back", async () => {
+    const headers = {
+      Host: `${canary}.example`,
+      "X-Forwarded-For": canary,
+      "X-Forwarded-Host": canary,
+      "X-Forwarded-Proto": canary,
+      Forwarded: `host=${canary}`,
+      Origin: `http://${canary}`,
+      Referer: `http://${canary}`,
+    };
+    for (const target of [
+      "/",
+      "/requests?limit=1",
+      `/requests/${known}`,
+      `http://${canary}/requests?limit=1`,
+    ]) {
+      const answer = await rawly(url, requestBytes("GET", target, headers));
+      expect([target, answer.status]).toEqual([target, 200]);
+      expect(answer.text).not.toContain(canary);
+    }
+  });
+
+  test("a long or odd X-Request-Id is replaced by one of ours", async () => {
+    for (const id of [
+      canary.padEnd(10_240, "x"),
+      `${canary} x`,
+      `${canary}\tx`,
+      `<${canary}>`,
+      `${canary}ü`,
+    ]) {
+      const answer = await rawly(url, requestBytes("GET", `/requests/${known}`, { "X-Request-Id": id }));
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
+      expect(answer.text).not.toContain(canary);
+    }
+  });
+
+  test("requests in a row on one connection are answered each for itself", async () => {
+    const bad = requestBytes("POST", "/requests", { "Content-Type": "application/json" }, "{nope");
+    const good = requestBytes("GET", `/requests/${known}`, { Connection: "close" });
+    const answer = await rawly(url, Buffer.concat([bad, good]), { untilClosed: true });
+    expect(answer.status).toBe(400);
+    expect(answer.body).toContain(`{"id":"${known}"`);
+  });
+});
+
+/** HOSTILE: within 15 s. The rest is for a busy machine. */
+const cutMs = 25_000;
+
+test("slow clients are cut, and healthy ones are served meanwhile", async () => {
+  const long = `${posting}Content-Length: 40000\r\n\r\n`;
+  const terms = { untilClosed: true, deadlineMs: cutMs };
+  const drip = { text: "a", everyMs: 500 };
+  const slow: Record<string, Promise<RawAnswer>> = {
+    "dripping headers": rawly(url, `${getting}X-Slow: `, { ...terms, drip }),
+    "a body that stalls after 3 bytes": rawly(url, `${long}{"p`, terms),
+    "a dripping body": rawly(url, `${long}{"p`, { ...terms, drip }),
+    "chunks that stall": rawly(url, inChunks("5\r\nab"), terms),
+    "an answer without a next request": rawly(url, `${getting}\r\n`, terms),
+    "half of a request line": rawly(url, "GET /li", terms),
+  };
+  let served = 0;
+  let isOver = false;
+  const healthy = (async () => {
+    for (; !isOver; served++) {
+      const id = await client.createRequest({ healthy: served });
+      expect((await client.get(`/requests/${id}`)).status).toBe(200);
+    }
+  })();
+  const cuts = await Promise.all(
+    Object.entries(slow).map(async ([name, answer]) => ({ name, ...(await answer) })),
+  );
+  isOver = true;
+  await healthy;
+  expect(cuts.filter(({ isClosed }) => !isClosed).map(({ name }) => name)).toEqual([]);
+  expect(served).toBeGreaterThan(10);
+}, 60_000);
+
+/** Files that this process may open, and so may the gateway, which it started; both need some for other things. */
+const idleMax = () => {
+  const text = Bun.spawnSync(["sh", "-c", "ulimit -n"]).stdout.toString().trim();
+  return Math.min(5_000, Math.floor((text === "unlimited" ? 1e6 : Number(text)) / 2) - 100);
+};
+
+test("thousands of idle connections keep nobody out, and are cut", async () => {
+  const count = idleMax();
+  const sockets: Socket[] = [];
+  let open = 0;
+  let closed = 0;
+  for (let number = 0; number < count; number++) {
+    const socket = connect(Number(new URL(url).port), "127.0.0.1");
+    socket.on("connect", () => void open++);
+    socket.on("close", () => void closed++);
+    socket.on("error", () => {});
+    sockets.push(socket);
+    // A few hundred at a time: the queue of connections that nobody has accepted yet is a limit of the machine.
+    if (number % 200 === 199) await until("they are open", 30_000, () => open + closed > number);
+  }
+  expect(open).toBe(count);
+  for (let number = 0; number < 20; number++) {
+    const id = await client.createRequest({ among: "idle ones" });
+    expect((await client.get(`/requests/${id}`)).status).toBe(200);
+  }
+  await until("all of them are cut", cutMs, () => closed === count);
+  for (const socket of sockets) socket.destroy();
+}, 120_000);

@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { connect, type Socket } from "node:net";
+import { serverBodyBytesMax } from "../src/index.ts";
+import { testGateway } from "./gateway.ts";
+import { until } from "./until.ts";
+
+/** A service that does not answer, and more clients than may wait for it, through a server that listens. */
+const gateway = testGateway();
+const gate = Promise.withResolvers<void>();
+let port: number;
+beforeAll(() => {
+  gateway.requests.control.before = () => gate.promise;
+  const options = { hostname: "127.0.0.1", port: 0, maxRequestBodySize: serverBodyBytesMax, idleTimeout: 10 };
+  gateway.app.listen(options);
+  port = gateway.app.server?.port as number;
+});
+afterAll(async () => {
+  await gateway.app.server?.stop(true);
+});
+
+/** As many reads of one service as are under way, and as many as may wait: src/bounded-reads.ts. */
+const roomMax = 64 + 2_000;
+const beyond = 500;
+
+test("when the line of reads is full, whoever comes is told at once to come again, and those in it are served", async () => {
+  const bytes = "GET /requests?limit=1 HTTP/1.1\r\nHost: gateway.example\r\n\r\n";
+  const answers: string[] = [];
+  const sockets: Socket[] = [];
+  const count = (status: number) => answers.filter((text) => text?.startsWith(`HTTP/1.1 ${status}`)).length;
+  const rssBefore = process.memoryUsage.rss();
+  let open = 0;
+  for (let number = 0; number < roomMax + beyond; number++) {
+    const socket = connect(port, "127.0.0.1");
+    socket.on("connect", () => {
+      open++;
+      socket.write(bytes);
+    });
+    socket.on("data", (data) => {
+      answers[number] = `${answers[number] ?? ""}${data}`;
+    });
+    socket.on("error", () => {});
+    sockets.push(socket);
+    if (number % 200 === 199) await until("they are open", () => open > number);
+  }
+  await until("those beyond the room are refused", () => count(503) === beyond);
+  expect(gateway.requests.calls.listRequests).toBe(64);
+  for (const text of answers.filter(Boolean)) {
+    expect(text).toContain("urn:sate:problem:overloaded");
+    expect(text).toMatch(/^retry-after: \d+\r$/im);
+  }
+  expect((await fetch(`http://127.0.0.1:${port}/live`)).status).toBe(200);
+  expect(process.memoryUsage.rss() - rssBefore).toBeLessThan(300 * 1024 * 1024);
+
+  gate.resolve();
+  // Whoever has waited longer than clients do is refused instead; nobody goes without an answer.
+  await until("everybody has an answer", () => count(200) + count(503) === roomMax + beyond);
+  expect(count(200)).toBeGreaterThanOrEqual(64);
+  for (const socket of sockets) socket.destroy();
+}, 60_000);
