@@ -75,10 +75,12 @@ describe("compose.yaml", () => {
   test("has no password of its own, and none in a command", () => {
     const secrets = [...text.matchAll(/\$\{([A-Z_]*(?:PASSWORD|TOKEN|SECRET)[A-Z_]*)([^}]*)\}/g)];
     expect(secrets.length).toBeGreaterThan(5);
-    for (const [, , rest] of secrets) expect(rest).toStartWith(":?");
+    // Those of a broker of one's own may be missing: without them nobody says who he is, as compose's broker has it.
+    const wanted = (rest: string) => rest === ":-" || rest.startsWith(":?");
+    for (const [, , rest = ""] of secrets) expect(wanted(rest)).toBe(true);
     for (const name of names) {
       for (const [variable, value] of Object.entries(compose.services[name].environment ?? {})) {
-        if (/PASSWORD|TOKEN/.test(variable)) expect(value).toMatch(/^\$\{[A-Z_]+:\?/);
+        if (/PASSWORD|TOKEN/.test(variable)) expect(value).toMatch(/^\$\{[A-Z_]+:(\?.*|-)\}$/);
       }
       const said = JSON.stringify([compose.services[name].command, compose.services[name].healthcheck]);
       // The names of variables may stand there, to be read inside the container; a value would be shown by `ps`.
@@ -182,7 +184,8 @@ describe("the users of the databases", () => {
 
 describe("the images of the services", () => {
   const folder = mkdtempSync(join(tmpdir(), "sate-images-"));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  // Thousands of files: on a busy machine that takes more than the usual five seconds.
+  afterAll(() => rmSync(folder, { recursive: true, force: true }), 60_000);
 
   test.each(own)(
     "%s starts from its image's files alone",

@@ -1,6 +1,7 @@
 import { limits } from "@sate/contracts";
 import { Type } from "@sinclair/typebox";
 import { accessSettings } from "./access-settings.ts";
+import { kafkaSettings } from "./adapters/kafka-security.ts";
 import { logLevels } from "./log.ts";
 
 const serviceUrls = "^https?://[^,\\s/]+(,https?://[^,\\s/]+)*$";
@@ -26,6 +27,7 @@ export const Settings = Type.Object({
     pattern: "^[^,\\s]+:\\d+(,[^,\\s]+:\\d+)*$",
     description: "a list host:port,host:port of brokers",
   }),
+  ...kafkaSettings,
   MAX_FAILURES: Type.Integer({
     default: 3,
     minimum: 1,

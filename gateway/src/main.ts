@@ -2,6 +2,7 @@ import { requestsApi, resultsApi } from "@sate/contracts";
 import { accessProblems, loadAccess } from "./access-settings.ts";
 import { httpClient } from "./adapters/client-http.ts";
 import { kafkaClient } from "./adapters/kafka-client.ts";
+import { kafkaSecurity, kafkaSecurityProblems } from "./adapters/kafka-security.ts";
 import { kafkaPublisher } from "./adapters/publisher-kafka.ts";
 import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
@@ -13,11 +14,17 @@ const name = "gateway";
 /** With the wait for a batch, and a dead letter, this must end before a client is told that nobody answers. */
 const callDeadlineMs = 6_000;
 
-const settings = settingsOrExit(name, Settings, accessProblems);
+const settings = settingsOrExit(name, Settings, accessProblems, kafkaSecurityProblems);
 const access = loadAccess(settings);
 if (access.kind === "wrong") exitForSettings(name, access.problems);
 const log = createLog(name, settings.LOG_LEVEL, console.log);
 const counters = createCounters();
+const kafka = kafkaClient({
+  brokers: settings.KAFKA_BROKERS,
+  clientId: name,
+  log,
+  security: kafkaSecurity(settings),
+});
 const client = { serviceToken: settings.SERVICE_TOKEN, counters, deadlineMs: callDeadlineMs };
 
 const gateway = createGateway(
@@ -32,7 +39,7 @@ const gateway = createGateway(
       urls: settings.RESULTS_SERVICE_URL,
       service: "results-service",
     }),
-    publisher: kafkaPublisher(kafkaClient({ brokers: settings.KAFKA_BROKERS, clientId: name, log }), {
+    publisher: kafkaPublisher(kafka, {
       counters,
       log,
       deadlineMs: callDeadlineMs,

@@ -1,6 +1,7 @@
 import { groups, limits, outcomeTopics } from "@sate/contracts";
 import { kafkaConsumer } from "./adapters/consumer-kafka.ts";
 import { kafkaClient } from "./adapters/kafka-client.ts";
+import { kafkaSecurity, kafkaSecurityProblems } from "./adapters/kafka-security.ts";
 import { kafkaPublisher } from "./adapters/publisher-kafka.ts";
 import { mongoResultsWriter } from "./adapters/results-mongo.ts";
 import { Settings } from "./config.ts";
@@ -10,11 +11,16 @@ import { createLog } from "./log.ts";
 import { fatalExit, runService, settingsOrExit } from "./process.ts";
 
 const name = "results-listener";
-const settings = settingsOrExit(name, Settings);
+const settings = settingsOrExit(name, Settings, kafkaSecurityProblems);
 const log = createLog(name, settings.LOG_LEVEL, console.log);
 const counters = createCounters();
 const fatal = fatalExit(log);
-const kafka = kafkaClient({ brokers: settings.KAFKA_BROKERS, clientId: name, log });
+const kafka = kafkaClient({
+  brokers: settings.KAFKA_BROKERS,
+  clientId: name,
+  log,
+  security: kafkaSecurity(settings),
+});
 
 const service = createResultsListener(
   {
