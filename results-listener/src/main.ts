@@ -8,7 +8,7 @@ import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { createResultsListener } from "./index.ts";
 import { createLog } from "./log.ts";
-import { fatalExit, runService, settingsOrExit } from "./process.ts";
+import { exitForSettings, fatalExit, runService, settingsOrExit } from "./process.ts";
 
 const name = "results-listener";
 const settings = settingsOrExit(name, Settings, kafkaSecurityProblems);
@@ -24,7 +24,7 @@ const kafka = kafkaClient({
 
 const service = createResultsListener(
   {
-    writer: mongoResultsWriter({ url: settings.RESULTS_MONGO_URL, counters }),
+    writer: writerOrExit(),
     consumer: kafkaConsumer(kafka, {
       groupId: groups.resultsListener,
       topics: outcomeTopics,
@@ -47,3 +47,13 @@ await runService(service, {
   shutdownMs: settings.SHUTDOWN_SECONDS * 1_000,
   bodyBytesMax: limits.bodyBytesDefault,
 });
+
+/** The driver reads the address at once, and what it says of a wrong one may repeat the password. */
+function writerOrExit() {
+  try {
+    return mongoResultsWriter({ url: settings.RESULTS_MONGO_URL, counters });
+  } catch {
+    const { description } = Settings.properties.RESULTS_MONGO_URL;
+    return exitForSettings(name, [`RESULTS_MONGO_URL must be ${description}.`]);
+  }
+}
