@@ -64,6 +64,46 @@ describe("compose.yaml", () => {
     },
   );
 
+  test.each(["requests-db", "results-db"])(
+    "%s asks who one is, is not root, and writes to its data alone",
+    (name) => {
+      const { command, user, read_only, volumes, ports } = compose.services[name];
+      expect(command).toContain("--auth");
+      expect([user, read_only, ports]).toEqual(["999:999", true, undefined]);
+      expect(volumes).toEqual([
+        `${name}:/data/db`,
+        `${name}-config:/data/configdb`,
+        "./cluster/mongo/users.js:/docker-entrypoint-initdb.d/users.js:ro",
+      ]);
+    },
+  );
+
+  test("gives nothing of the machine away: no socket of Docker, no folder but that of one script", () => {
+    const mounts = names.flatMap((name) => compose.services[name].volumes ?? []);
+    const ofTheMachine = mounts.filter((mount: string) => /^[./~]/.test(mount));
+    expect(new Set(ofTheMachine)).toEqual(
+      new Set(["./cluster/mongo/users.js:/docker-entrypoint-initdb.d/users.js:ro"]),
+    );
+    expect(compose.services.console.read_only).toBe(true);
+    for (const name of names) {
+      for (const rule of ["privileged", "cap_add", "pid", "ipc", "devices", "userns_mode", "extra_hosts"]) {
+        expect([name, compose.services[name][rule]]).toEqual([name, undefined]);
+      }
+    }
+  });
+
+  test("gives each service a user of its own, whose password no other has", () => {
+    const passwordsOf = (name: string) =>
+      JSON.stringify(compose.services[name].environment ?? {}).match(/[A-Z_]+_DB_PASSWORD/g) ?? [];
+    const given = own.flatMap((name) => [...new Set(passwordsOf(name))]);
+    expect(given.sort()).toEqual([
+      "REQUESTS_SERVICE_DB_PASSWORD",
+      "RESULTS_LISTENER_DB_PASSWORD",
+      "RESULTS_SERVICE_DB_PASSWORD",
+    ]);
+    for (const name of own) expect(JSON.stringify(compose.services[name])).not.toContain("ROOT_PASSWORD");
+  });
+
   test("gives every service the time for its own clean stop", () => {
     for (const name of own) {
       const [, seconds] = /^(\d+)s$/.exec(compose.services[name].stop_grace_period) ?? [];

@@ -25,6 +25,8 @@ const wrongPassword = "canary-that-is-wrong";
 const token = "0123456789abcdef";
 const ends: (() => unknown)[] = [];
 const said: string[] = [];
+/** What the services alone have said. */
+const lines: string[] = [];
 let kafka: SecureKafka;
 let right: Record<string, string>;
 let mutual: Record<string, string>;
@@ -121,7 +123,9 @@ async function becomesReady(service: string, env: Record<string, string>): Promi
   };
   await until(isDecided, 30_000, 200);
   child.kill("SIGKILL");
-  said.push(...(await output));
+  const printed = await output;
+  said.push(...printed);
+  for (const text of printed) lines.push(...text.split("\n"));
   expect(isReady || complaints > 0).toBe(true);
   return isReady;
 }
@@ -234,7 +238,11 @@ test.skipIf(missing !== undefined)(
       await cluster.remove();
     }
     const logs = join(dataDir, "cluster/logs");
-    for (const file of readdirSync(logs)) said.push(readFileSync(join(logs, file), "utf8"));
+    for (const file of readdirSync(logs)) {
+      const text = readFileSync(join(logs, file), "utf8");
+      said.push(text);
+      lines.push(...text.split("\n"));
+    }
     expect(said.join("\n")).not.toContain(secret as string);
   },
   180_000,
@@ -243,4 +251,9 @@ test.skipIf(missing !== undefined)(
 test.skipIf(missing !== undefined)("no secret stands in anything that any of them has said", () => {
   expect(said.join("\n").length).toBeGreaterThan(1_000);
   expect(said.join("\n")).not.toContain("canary");
+});
+
+test.skipIf(missing !== undefined)("every line of their logs is one JSON object", () => {
+  const isEntry = (line: string) => /^\{"time":".*\}$/.test(line) && JSON.parse(line).message !== "";
+  expect(lines.filter((line) => line !== "" && !isEntry(line))).toEqual([]);
 });
