@@ -253,6 +253,12 @@ test.skipIf(missing !== undefined)("no secret stands in anything that any of the
   expect(said.join("\n")).not.toContain("canary");
 });
 
+test.skipIf(missing !== undefined)("why a broker was not spoken to stands in the log", () => {
+  const whys = lines.filter((line) => line.includes('"kafka client"')).join("\n");
+  expect(whys).toMatch(/certificate/i);
+  expect(whys).toMatch(/authentication/i);
+});
+
 test.skipIf(missing !== undefined)("every line of their logs is one JSON object", () => {
   const isEntry = (line: string) => /^\{"time":".*\}$/.test(line) && JSON.parse(line).message !== "";
   expect(lines.filter((line) => line !== "" && !isEntry(line))).toEqual([]);

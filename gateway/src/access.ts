@@ -15,9 +15,11 @@ export type Access = (request: Request, requestId: string) => void;
 
 /**
  * What an address asks of a key: nothing of /live, any key of /ready. It follows from method and address
- * alone, before any route is looked for, so a route that is new, or that there is not, is never open.
+ * alone, before any route is looked for, so a route that is new, or that there is not, is never open. Where the
+ * router may go another way than the address says (""), it could be to anything.
  */
 export function scopeWanted(method: string, pathname: string): Scope | "any" | "none" {
+  if (pathname === "") return "admin";
   if (pathname === "/live") return "none";
   if (pathname === "/ready") return "any";
   if (pathname === "/metrics") return "admin";
@@ -27,7 +29,7 @@ export function scopeWanted(method: string, pathname: string): Scope | "any" | "
 export function createAccess({ keys, serviceToken, log }: AccessOptions): Access {
   if (keys.length === 0) return () => {};
   return (request, requestId) => {
-    const { pathname } = new URL(request.url);
+    const pathname = routedPath(request.url);
     const wanted = scopeWanted(request.method, pathname);
     if (wanted === "none") return;
     const given = bearerOf(request.headers.get("authorization"));
@@ -44,6 +46,18 @@ export function createAccess({ keys, serviceToken, log }: AccessOptions): Access
     if (wanted === "submit") log.info("a key acted", acted);
     else log.debug("a key acted", acted);
   };
+}
+
+/** The router looks for the path behind the eleventh character, whatever stands before it. */
+const originCharsMin = "http://".length + 4;
+
+/**
+ * The path that the router will go by. "" where the client has given itself so short a Host that the router takes
+ * a part of the path or of the query for it: `/live?/metrics` with `Host: x` leads to /metrics.
+ */
+function routedPath(url: string): string {
+  const at = url.indexOf("/", url.indexOf("://") + 3);
+  return at < originCharsMin ? "" : (/^[^?#]*/.exec(url.slice(at))?.[0] ?? "");
 }
 
 /** Characters of an address in the log; ours have less. */

@@ -118,6 +118,27 @@ test("what there is not is 401 as well, so that nobody can look around; with a k
   }
 });
 
+test("a Host that leads the router astray opens nothing: neither what is open, nor what a key may do", async () => {
+  const gateway = withKeys();
+  const ask = async (url: string, headers: Record<string, string> = {}) =>
+    (await gateway.app.handle(new Request(url, { headers }))).status;
+  for (const host of ["x", "xy", "xyz", "x:1"]) {
+    for (const path of [
+      "/live?/metrics",
+      "/live?/requests",
+      "/live?x=/metrics",
+      "/ready?/metrics",
+      "/live#/metrics",
+    ]) {
+      expect([host, path, await ask(`http://${host}${path}`)]).toEqual([host, path, 401]);
+      const status = await ask(`http://${host}${path}`, bearer(keyWith("read")));
+      expect([host, path, status]).toEqual([host, path, 403]);
+    }
+  }
+  expect(await ask("http://xyzw/live?/metrics")).toBe(200);
+  expect(await ask("http://xyzw/metrics?/live")).toBe(401);
+});
+
 test("HEAD wants what GET wants", async () => {
   const gateway = withKeys();
   expect((await gateway.ask("HEAD", "/requests")).status).toBe(401);
