@@ -12,6 +12,7 @@ const twins = [
   "src/adapters/consumer-kafka.ts",
   "src/adapters/group-commit.ts",
   "src/adapters/kafka-client.ts",
+  "src/adapters/kafka-security.ts",
   "src/adapters/publisher-kafka.ts",
   "src/counters.ts",
   "src/environment.ts",

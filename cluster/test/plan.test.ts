@@ -50,6 +50,13 @@ describe("the processes of the cluster, from compose.yaml", () => {
       SERVICE_TOKEN: "a-token-of-the-services",
       REQUESTS_MONGO_URL: "mongodb://127.0.0.1:2/requests",
       KAFKA_BROKERS: "127.0.0.1:1",
+      KAFKA_SSL: "0",
+      KAFKA_SSL_CA: "",
+      KAFKA_SSL_CERT: "",
+      KAFKA_SSL_KEY: "",
+      KAFKA_SASL_MECHANISM: "",
+      KAFKA_SASL_USERNAME: "",
+      KAFKA_SASL_PASSWORD: "",
       LEASE_SECONDS: "30",
       MAX_LOST: "3",
     });

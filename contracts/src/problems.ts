@@ -12,6 +12,7 @@ export const problems = {
   "duplicate-key": { status: 400, title: "A field is given twice" },
   "invalid-parameter": { status: 400, title: "A parameter is not valid" },
   unauthorized: { status: 401, title: "Credentials are missing or wrong" },
+  forbidden: { status: 403, title: "These credentials do not allow that" },
   "not-found": { status: 404, title: "There is nothing at this address" },
   "request-not-found": { status: 404, title: "No such processing request" },
   "execution-not-found": { status: 404, title: "No such execution" },

@@ -1,5 +1,6 @@
 import { swagger } from "@elysiajs/swagger";
 import { Elysia } from "elysia";
+import { type AccessOptions, createAccess } from "./access.ts";
 import { allowedMethods } from "./allowed-methods.ts";
 import type { Counters } from "./counters.ts";
 import type { Log } from "./log.ts";
@@ -17,6 +18,9 @@ export type AppParts = RequestRoutesParts &
   ResultRoutesParts & {
     /** What is not well, a sentence each; the service is ready when there is nothing. */
     complaints: () => string[];
+    /** Who may come in. */
+    keys: AccessOptions["keys"];
+    serviceToken?: string | undefined;
     counters: Counters;
     log: Log;
   };
@@ -30,6 +34,7 @@ const scalarVersion = "1.72.1";
  */
 export function createApp(parts: AppParts) {
   const { complaints, counters, log, newId } = parts;
+  const admit = createAccess(parts);
   const app = new Elysia({ normalize: false, strictPath: true, nativeStaticResponse: false })
     .onError({ as: "global" }, ({ code, error, request, set }) => {
       const requestId = String(set.headers["x-request-id"]);
@@ -37,10 +42,12 @@ export function createApp(parts: AppParts) {
       return refusalAnswer(trouble, { method: request.method, requestId, log, counters });
     })
     .onRequest(({ request, set }) => {
-      set.headers["x-request-id"] = ownOrNew(request.headers.get("x-request-id"), newId);
+      const requestId = ownOrNew(request.headers.get("x-request-id"), newId);
+      set.headers["x-request-id"] = requestId;
       set.headers["x-content-type-options"] = "nosniff";
       set.headers["cache-control"] = "no-store";
       checkHost(request);
+      admit(request, requestId);
     })
     .use(swagger({ documentation, scalarVersion }))
     .use(healthRoutes({ complaints, counters }))

@@ -1,5 +1,7 @@
 import { limits } from "@sate/contracts";
 import { Type } from "@sinclair/typebox";
+import { accessSettings } from "./access-settings.ts";
+import { kafkaSettings } from "./adapters/kafka-security.ts";
 import { logLevels } from "./log.ts";
 
 const serviceUrls = "^https?://[^,\\s/]+(,https?://[^,\\s/]+)*$";
@@ -8,6 +10,7 @@ const serviceUrls = "^https?://[^,\\s/]+(,https?://[^,\\s/]+)*$";
 export const Settings = Type.Object({
   HOST: Type.String({ default: "127.0.0.1", minLength: 1, description: "the address to listen on" }),
   PORT: Type.Integer({ default: 5003, minimum: 0, maximum: 65_535, description: "a port from 0 to 65535" }),
+  ...accessSettings,
   SERVICE_TOKEN: Type.String({
     minLength: 16,
     description: "a secret of at least 16 characters, the same for all services",
@@ -24,6 +27,7 @@ export const Settings = Type.Object({
     pattern: "^[^,\\s]+:\\d+(,[^,\\s]+:\\d+)*$",
     description: "a list host:port,host:port of brokers",
   }),
+  ...kafkaSettings,
   MAX_FAILURES: Type.Integer({
     default: 3,
     minimum: 1,

@@ -1,3 +1,4 @@
+import type { ApiKey } from "./api-keys.ts";
 import { createApp } from "./app.ts";
 import { createBatches } from "./batches.ts";
 import { boundedReads } from "./bounded-reads.ts";
@@ -9,6 +10,8 @@ import { createLoop } from "./loop.ts";
 import type { Clock, Publisher, Requests, Results } from "./ports.ts";
 import { createStartExecution } from "./start-execution.ts";
 
+export { accessProblems, accessSettings, loadAccess } from "./access-settings.ts";
+export type { ApiKey } from "./api-keys.ts";
 export { Unavailable } from "./ports.ts";
 
 export type Config = {
@@ -16,6 +19,10 @@ export type Config = {
   maxFailures: number;
   /** Bytes of the largest body that is accepted. */
   bodyBytesMax: number;
+  /** Whose keys let in whom; without any, whoever reaches the gateway may do everything. */
+  apiKeys?: readonly ApiKey[];
+  /** With keys, this too may ask /ready. */
+  serviceToken?: string;
 };
 
 export type Ports = {
@@ -94,6 +101,8 @@ export function createGateway(ports: Ports, config: Config) {
       startExecution,
       newId,
       complaints,
+      keys: config.apiKeys ?? [],
+      serviceToken: config.serviceToken,
       counters,
       log,
     }),

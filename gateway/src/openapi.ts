@@ -14,6 +14,7 @@ import {
   Uuid,
 } from "@sate/contracts";
 import { Type } from "@sinclair/typebox";
+import type { scopeWanted } from "./access.ts";
 import { examples } from "./openapi-examples.ts";
 import {
   answer,
@@ -61,17 +62,37 @@ const anyProblems = [
   "overloaded",
 ] as const satisfies ProblemName[];
 
+const keySentences = {
+  none: "Never asks for a key.",
+  any: "With API keys: any key, or the token of the services.",
+  read: "With API keys: scope read.",
+  submit: "With API keys: scope submit.",
+  admin: "With API keys: scope admin.",
+};
+const scoped = ["unauthorized", "forbidden"] as const satisfies ProblemName[];
+const keyProblems = {
+  none: [],
+  any: ["unauthorized"],
+  read: scoped,
+  submit: scoped,
+  admin: scoped,
+} as const satisfies Record<string, readonly ProblemName[]>;
+
 function operation(parts: {
   id: string;
   tag: string;
   summary: string;
+  /** What it asks of a key, where there are keys. */
+  wants: ReturnType<typeof scopeWanted>;
   description?: string;
   parameters?: Json[];
   body?: { schema: string; required: boolean; examples: Record<string, Json> };
   answers: Record<string, Json>;
   problems: readonly ProblemName[];
 }) {
-  const { id, tag, summary, description, parameters, body, answers, problems } = parts;
+  const { id, tag, summary, wants, parameters, body, answers } = parts;
+  const description = [parts.description, keySentences[wants]].filter(Boolean).join(" ");
+  const problems = [...parts.problems, ...keyProblems[wants]];
   const requestBody = body && {
     required: body.required,
     content: {
@@ -86,7 +107,8 @@ function operation(parts: {
     operationId: id,
     tags: [tag],
     summary,
-    ...(description !== undefined && { description }),
+    description,
+    ...(wants === "none" && { security: [] }),
     ...(parameters && { parameters }),
     ...(requestBody && { requestBody }),
     responses: { ...answers, ...refusals(problems) },
@@ -96,6 +118,7 @@ function operation(parts: {
 export const operations = {
   welcome: operation({
     id: "welcome",
+    wants: "read",
     tag: "system",
     summary: "What this is and where to go",
     description: "JSON, or a page for whoever prefers text/html.",
@@ -104,6 +127,7 @@ export const operations = {
   }),
   createRequest: operation({
     id: "createRequest",
+    wants: "submit",
     tag: "requests",
     summary: "Store a processing request",
     description: "The payload may be any JSON value, and comes back byte for byte.",
@@ -118,6 +142,7 @@ export const operations = {
   }),
   listRequests: operation({
     id: "listRequests",
+    wants: "read",
     tag: "requests",
     summary: "Processing requests, newest first",
     parameters: page(limits.pageDefault),
@@ -126,6 +151,7 @@ export const operations = {
   }),
   getRequest: operation({
     id: "getRequest",
+    wants: "read",
     tag: "requests",
     summary: "A processing request",
     parameters: [requestId],
@@ -134,6 +160,7 @@ export const operations = {
   }),
   createExecution: operation({
     id: "createExecution",
+    wants: "submit",
     tag: "executions",
     summary: "Execute a processing request",
     description:
@@ -163,6 +190,7 @@ export const operations = {
   }),
   listExecutions: operation({
     id: "listExecutions",
+    wants: "read",
     tag: "executions",
     summary: "Executions of a request, oldest first",
     parameters: [requestId, ...page(limits.pageDefault)],
@@ -171,6 +199,7 @@ export const operations = {
   }),
   getExecution: operation({
     id: "getExecution",
+    wants: "read",
     tag: "executions",
     summary: "An execution, and how far it is",
     description: "A final status never changes. The result can be read a moment after it.",
@@ -180,6 +209,7 @@ export const operations = {
   }),
   cancelExecution: operation({
     id: "cancelExecution",
+    wants: "submit",
     tag: "executions",
     summary: "Cancel an execution",
     description:
@@ -199,6 +229,7 @@ export const operations = {
   }),
   resultsOfRequest: operation({
     id: "resultsOfRequest",
+    wants: "read",
     tag: "results",
     summary: "Results of a request, oldest first",
     parameters: [requestId, ...page(limits.pageMax)],
@@ -211,6 +242,7 @@ export const operations = {
   }),
   resultsOfExecution: operation({
     id: "resultsOfExecution",
+    wants: "read",
     tag: "results",
     summary: "The result of an execution",
     parameters: [requestId, executionId],
@@ -223,8 +255,13 @@ export const operations = {
   }),
 };
 
-const health = (id: string, summary: string, answers: Record<string, Json>) => ({
-  get: operation({ id, tag: "system", summary, answers, problems: ["internal"] }),
+const health = (
+  id: string,
+  wants: ReturnType<typeof scopeWanted>,
+  summary: string,
+  answers: Record<string, Json>,
+) => ({
+  get: operation({ id, wants, tag: "system", summary, answers, problems: ["internal"] }),
 });
 const text = (description: string): Json => ({
   description,
@@ -259,20 +296,25 @@ export const documentation = {
     version: "0.1.0",
     description:
       "A distributed processing server: store a processing request, execute it, read the results. Every refusal " +
-      "is an RFC 9457 problem. Every answer has an X-Request-Id; HEAD is answered wherever GET is.",
+      "is an RFC 9457 problem. Every answer has an X-Request-Id; HEAD is answered wherever GET is. Where the " +
+      "gateway has API keys, every route but /live wants one: Authorization: Bearer <key>.",
   },
   tags: ["requests", "executions", "results", "system"].map((name) => ({ name })),
   paths: {
-    "/live": health("live", "The process answers", { 200: answer("It does", "Live") }),
-    "/ready": health("ready", "It has no complaint", {
+    "/live": health("live", "none", "The process answers", { 200: answer("It does", "Live") }),
+    "/ready": health("ready", "any", "It has no complaint", {
       200: answer("Ready", "Ready"),
       503: answer("Not ready, and why", "Ready"),
     }),
-    "/metrics": health("metrics", "Its counters, for Prometheus", {
+    "/metrics": health("metrics", "admin", "Its counters, for Prometheus", {
       200: text("Text exposition format 0.0.4"),
     }),
   },
+  security: [{ apiKey: [] }],
   components: {
+    securitySchemes: {
+      apiKey: { type: "http", scheme: "bearer", description: "An API key, where the gateway has keys." },
+    } as never,
     schemas: Object.fromEntries(
       Object.entries(schemas).map(([name, schema]) => [name, openApiSchema(schema)]),
     ) as never,

@@ -21,6 +21,17 @@ test("what has a default may be left out", () => {
   });
 });
 
+test("what says who may come in has no default but loopback", () => {
+  const loaded = loadEnvironment(Settings, env);
+  expect(loaded.kind === "loaded" && loaded.settings).toMatchObject({
+    HOST: "127.0.0.1",
+    API_KEYS: "",
+    API_KEYS_FILE: "",
+    ALLOW_ANONYMOUS: "0",
+  });
+  expect(loadEnvironment(Settings, { ...env, ALLOW_ANONYMOUS: "yes" }).kind).toBe("wrong");
+});
+
 test("all mistakes are named at once, without their values", () => {
   const loaded = loadEnvironment(Settings, {
     ...env,

@@ -35,6 +35,27 @@ test("wrong settings end it with 78, all of them named", async () => {
   expect(text).toContain("SERVICE_TOKEN is missing");
 });
 
+test("it refuses to be reached by anybody without a word, and says what to do", async () => {
+  const { child } = start({ ...nowhere, HOST: "0.0.0.0", MAX_FAILURES: "none", API_KEYS_FILE: "" });
+  expect(await child.exited).toBe(78);
+  const text = await new Response(child.stderr).text();
+  expect(text).toContain("MAX_FAILURES must be");
+  expect(text).toContain("set API_KEYS (`bun run key NAME read+submit` makes one), or ALLOW_ANONYMOUS=1");
+});
+
+for (const who of [{ ALLOW_ANONYMOUS: "1" }, { API_KEYS: `a:read:${"0".repeat(64)}` }]) {
+  test(`it listens everywhere with ${Object.keys(who)}`, async () => {
+    const { lines } = start({ ...nowhere, HOST: "0.0.0.0", ...who });
+    const listening = () => lines().find(({ message }) => message === "listening");
+    await until("it listens", () => listening() !== undefined);
+    const at = `http://127.0.0.1:${listening().port}`;
+    expect((await fetch(`${at}/live`)).status).toBe(200);
+    expect((await fetch(`${at}/requests`)).status).toBe("API_KEYS" in who ? 401 : 503);
+    const authorization = `Bearer ${nowhere.SERVICE_TOKEN}`;
+    expect((await fetch(`${at}/ready`, { headers: { authorization } })).status).toBe(503);
+  });
+}
+
 test("it answers while nobody else is there, and SIGTERM ends it with 0, idle connections or not", async () => {
   const { child, read, lines } = start(nowhere);
   const listening = () => lines().find(({ message }) => message === "listening");

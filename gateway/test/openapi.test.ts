@@ -1,10 +1,13 @@
 import { expect, test } from "bun:test";
 import { problems } from "@sate/contracts";
 import { Validator } from "@seriousme/openapi-schema-validator";
+import { scopeWanted } from "../src/access.ts";
 import { testGateway } from "./gateway.ts";
 
 type Operation = {
   operationId: string;
+  description?: string;
+  security?: object[];
   parameters?: { name: string; in: string }[];
   responses: Record<string, { content?: Record<string, { examples?: Record<string, unknown> }> }>;
 };
@@ -52,9 +55,29 @@ test("every problem that the door can answer is documented somewhere", async () 
       for (const name of Object.keys(content?.["application/problem+json"]?.examples ?? {})) seen.add(name);
     }
   }
-  // These belong to addresses and methods that there are not, and to the internal doors.
-  const elsewhere = ["not-found", "method-not-allowed", "unauthorized"];
+  // These belong to addresses and methods that there are not.
+  const elsewhere = ["not-found", "method-not-allowed"];
   expect([...seen, ...elsewhere].sort()).toEqual(Object.keys(problems).sort());
+});
+
+test("the document says what asks for a key, and what for", async () => {
+  const gateway = testGateway();
+  const document = await documentOf(gateway);
+  expect(document).toMatchObject({
+    security: [{ apiKey: [] }],
+    components: { securitySchemes: { apiKey: { type: "http", scheme: "bearer" } } },
+  });
+  for (const { method, path } of gateway.app.routes.filter(({ path }) => !path.startsWith("/swagger"))) {
+    const operation = document.paths[path.replaceAll(/:(\w+)/g, "{$1}")]?.[method.toLowerCase()];
+    const wanted = scopeWanted(method, path);
+    const statuses = Object.keys(operation?.responses ?? {}).filter((status) => /^40[13]$/.test(status));
+    if (wanted === "none") expect([path, operation?.security, statuses]).toEqual([path, [], []]);
+    else if (wanted === "any") expect([path, statuses]).toEqual([path, ["401"]]);
+    else {
+      expect([path, statuses]).toEqual([path, ["401", "403"]]);
+      expect(operation?.description).toContain(`scope ${wanted}.`);
+    }
+  }
 });
 
 test("the page names a pinned script and the document", async () => {

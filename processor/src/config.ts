@@ -1,5 +1,6 @@
 import { limits } from "@sate/contracts";
 import { Type } from "@sinclair/typebox";
+import { kafkaSettings } from "./adapters/kafka-security.ts";
 import { logLevels } from "./log.ts";
 
 /** The environment of this service. `description` completes the sentence "<NAME> must be …". */
@@ -18,6 +19,7 @@ export const Settings = Type.Object({
     pattern: "^[^,\\s]+:\\d+(,[^,\\s]+:\\d+)*$",
     description: "a list host:port,host:port of brokers",
   }),
+  ...kafkaSettings,
   LEASE_SECONDS: Type.Number({
     default: 30,
     minimum: 1,

@@ -2,6 +2,7 @@ import { groups, requestsApi, topics } from "@sate/contracts";
 import { httpClient } from "./adapters/client-http.ts";
 import { kafkaConsumer } from "./adapters/consumer-kafka.ts";
 import { kafkaClient } from "./adapters/kafka-client.ts";
+import { kafkaSecurity, kafkaSecurityProblems } from "./adapters/kafka-security.ts";
 import { kafkaPublisher } from "./adapters/publisher-kafka.ts";
 import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
@@ -13,13 +14,18 @@ import { fatalExit, runService, settingsOrExit } from "./process.ts";
 import { systemTime as time } from "./time.ts";
 
 const name = "processor";
-const settings = settingsOrExit(name, Settings);
+const settings = settingsOrExit(name, Settings, kafkaSecurityProblems);
 const log = createLog(name, settings.LOG_LEVEL, console.log);
 const counters = createCounters();
 const fatal = fatalExit(log);
 const shutdownMs = settings.SHUTDOWN_SECONDS * 1_000;
 const handlers = { default: simulation({ processingMs: settings.PROCESSING_SECONDS * 1_000, time }) };
-const kafka = kafkaClient({ brokers: settings.KAFKA_BROKERS, clientId: name, log });
+const kafka = kafkaClient({
+  brokers: settings.KAFKA_BROKERS,
+  clientId: name,
+  log,
+  security: kafkaSecurity(settings),
+});
 
 const service = createProcessor(
   {

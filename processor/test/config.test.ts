@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { type KafkaSettings, kafkaSettings } from "../src/adapters/kafka-security.ts";
 import { Settings } from "../src/config.ts";
 import { loadEnvironment } from "../src/environment.ts";
 
@@ -8,11 +9,16 @@ const least = {
   KAFKA_BROKERS: "127.0.0.1:9092",
 };
 
+const plainKafka = Object.fromEntries(
+  Object.entries(kafkaSettings).map(([name, setting]) => [name, setting.default]),
+) as KafkaSettings;
+
 test("what has no default is enough", () => {
   expect(loadEnvironment(Settings, least)).toEqual({
     kind: "loaded",
     settings: {
       ...least,
+      ...plainKafka,
       HOST: "127.0.0.1",
       PORT: 5004,
       LEASE_SECONDS: 30,

@@ -340,3 +340,29 @@ test("its face says what it lacks, and its counters only to those with the token
   expect((await get("/metrics", "a-token-for-tests")).status).toBe(200);
   expect((await get("/nothing", "a-token-for-tests")).status).toBe(404);
 });
+
+test("every route wants the token, but the two that orchestrators ask", async () => {
+  const { processor } = await started();
+  const serviceToken = "a-token-for-tests";
+  const open = ["GET /live", "GET /ready"];
+  const statusOf = async (route: string, token?: string) => {
+    const [method = "", path = ""] = route.split(" ");
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    return (await processor.app.handle(new Request(`http://localhost${path}`, { method, headers }))).status;
+  };
+  const routes = processor.app.routes.map(({ method, path }) => `${method} ${path}`);
+  expect(routes.length).toBeGreaterThanOrEqual(3);
+  for (const route of routes) {
+    const isOpen = open.includes(route);
+    for (const token of [
+      undefined,
+      "",
+      `${serviceToken}x`,
+      serviceToken.slice(1),
+      serviceToken.toUpperCase(),
+    ]) {
+      expect([route, token, (await statusOf(route, token)) === 401]).toEqual([route, token, !isOpen]);
+    }
+    expect(await statusOf(route, serviceToken)).not.toBe(401);
+  }
+});

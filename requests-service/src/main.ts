@@ -1,5 +1,6 @@
 import { limits } from "@sate/contracts";
 import { kafkaClient } from "./adapters/kafka-client.ts";
+import { kafkaSecurity, kafkaSecurityProblems } from "./adapters/kafka-security.ts";
 import { kafkaPublisher } from "./adapters/publisher-kafka.ts";
 import { mongoStore } from "./adapters/store-mongo.ts";
 import { Settings } from "./config.ts";
@@ -9,14 +10,20 @@ import { createLog } from "./log.ts";
 import { exitForSettings, fatalExit, runService, settingsOrExit } from "./process.ts";
 
 const name = "requests-service";
-const settings = settingsOrExit(name, Settings);
+const settings = settingsOrExit(name, Settings, kafkaSecurityProblems);
 const log = createLog(name, settings.LOG_LEVEL, console.log);
 const counters = createCounters();
+const kafka = kafkaClient({
+  brokers: settings.KAFKA_BROKERS,
+  clientId: name,
+  log,
+  security: kafkaSecurity(settings),
+});
 
 const service = createRequestsService(
   {
     store: storeOrExit(),
-    publisher: kafkaPublisher(kafkaClient({ brokers: settings.KAFKA_BROKERS, clientId: name, log }), {
+    publisher: kafkaPublisher(kafka, {
       counters,
       log,
     }),

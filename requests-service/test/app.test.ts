@@ -205,3 +205,27 @@ describe("a command that fails", () => {
     }
   });
 });
+
+test("every route wants the token, but the two that orchestrators ask", async () => {
+  const open = ["GET /live", "GET /ready"];
+  const statusOf = async (route: string, token?: string) => {
+    const [method = "", path = ""] = route.split(" ");
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    return (await app.handle(new Request(`http://localhost${path}`, { method, headers }))).status;
+  };
+  const routes = app.routes.map(({ method, path }) => `${method} ${path}`);
+  expect(routes.length).toBeGreaterThanOrEqual(3);
+  for (const route of routes) {
+    const isOpen = open.includes(route);
+    for (const token of [
+      undefined,
+      "",
+      `${serviceToken}x`,
+      serviceToken.slice(1),
+      serviceToken.toUpperCase(),
+    ]) {
+      expect([route, token, (await statusOf(route, token)) === 401]).toEqual([route, token, !isOpen]);
+    }
+    expect(await statusOf(route, serviceToken)).not.toBe(401);
+  }
+});

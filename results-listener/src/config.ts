@@ -1,4 +1,5 @@
 import { Type } from "@sinclair/typebox";
+import { kafkaSettings } from "./adapters/kafka-security.ts";
 import { logLevels } from "./log.ts";
 
 /** The environment of this service. `description` completes the sentence "<NAME> must be …". */
@@ -17,6 +18,7 @@ export const Settings = Type.Object({
     pattern: "^[^,\\s]+:\\d+(,[^,\\s]+:\\d+)*$",
     description: "a list host:port,host:port of brokers",
   }),
+  ...kafkaSettings,
   SHUTDOWN_SECONDS: Type.Number({
     default: 10,
     minimum: 0,

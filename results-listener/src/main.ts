@@ -1,24 +1,30 @@
 import { groups, limits, outcomeTopics } from "@sate/contracts";
 import { kafkaConsumer } from "./adapters/consumer-kafka.ts";
 import { kafkaClient } from "./adapters/kafka-client.ts";
+import { kafkaSecurity, kafkaSecurityProblems } from "./adapters/kafka-security.ts";
 import { kafkaPublisher } from "./adapters/publisher-kafka.ts";
 import { mongoResultsWriter } from "./adapters/results-mongo.ts";
 import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { createResultsListener } from "./index.ts";
 import { createLog } from "./log.ts";
-import { fatalExit, runService, settingsOrExit } from "./process.ts";
+import { exitForSettings, fatalExit, runService, settingsOrExit } from "./process.ts";
 
 const name = "results-listener";
-const settings = settingsOrExit(name, Settings);
+const settings = settingsOrExit(name, Settings, kafkaSecurityProblems);
 const log = createLog(name, settings.LOG_LEVEL, console.log);
 const counters = createCounters();
 const fatal = fatalExit(log);
-const kafka = kafkaClient({ brokers: settings.KAFKA_BROKERS, clientId: name, log });
+const kafka = kafkaClient({
+  brokers: settings.KAFKA_BROKERS,
+  clientId: name,
+  log,
+  security: kafkaSecurity(settings),
+});
 
 const service = createResultsListener(
   {
-    writer: mongoResultsWriter({ url: settings.RESULTS_MONGO_URL, counters }),
+    writer: writerOrExit(),
     consumer: kafkaConsumer(kafka, {
       groupId: groups.resultsListener,
       topics: outcomeTopics,
@@ -41,3 +47,13 @@ await runService(service, {
   shutdownMs: settings.SHUTDOWN_SECONDS * 1_000,
   bodyBytesMax: limits.bodyBytesDefault,
 });
+
+/** The driver reads the address at once, and what it says of a wrong one may repeat the password. */
+function writerOrExit() {
+  try {
+    return mongoResultsWriter({ url: settings.RESULTS_MONGO_URL, counters });
+  } catch {
+    const { description } = Settings.properties.RESULTS_MONGO_URL;
+    return exitForSettings(name, [`RESULTS_MONGO_URL must be ${description}.`]);
+  }
+}

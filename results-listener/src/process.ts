@@ -3,10 +3,15 @@ import { loadEnvironment } from "./environment.ts";
 import { inTime } from "./in-time.ts";
 import { createLog, errorFields, type Log } from "./log.ts";
 
+/** What is wrong with settings that are right one by one, a sentence each. */
+export type Check = (env: Record<string, string | undefined>) => string[];
+
 /** Reads the settings, or names all mistakes and ends the process with EX_CONFIG of sysexits.h. */
-export function settingsOrExit<S extends TObject>(service: string, schema: S): Static<S> {
+export function settingsOrExit<S extends TObject>(service: string, schema: S, ...checks: Check[]): Static<S> {
   const loaded = loadEnvironment(schema, Bun.env);
-  return loaded.kind === "loaded" ? loaded.settings : exitForSettings(service, loaded.problems);
+  const together = checks.flatMap((check) => check(Bun.env));
+  if (loaded.kind === "loaded" && together.length === 0) return loaded.settings;
+  return exitForSettings(service, [...(loaded.kind === "wrong" ? loaded.problems : []), ...together]);
 }
 
 /** Ends the process because its settings are wrong: trying again would not help. */

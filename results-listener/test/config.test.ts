@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { type KafkaSettings, kafkaSettings } from "../src/adapters/kafka-security.ts";
 import { Settings } from "../src/config.ts";
 import { loadEnvironment } from "../src/environment.ts";
 
@@ -8,10 +9,21 @@ const env = {
   KAFKA_BROKERS: "redpanda:9092",
 };
 
+const plainKafka = Object.fromEntries(
+  Object.entries(kafkaSettings).map(([name, setting]) => [name, setting.default]),
+) as KafkaSettings;
+
 test("what must be given is enough", () => {
   expect(loadEnvironment(Settings, env)).toEqual({
     kind: "loaded",
-    settings: { ...env, HOST: "127.0.0.1", PORT: 5005, SHUTDOWN_SECONDS: 10, LOG_LEVEL: "info" },
+    settings: {
+      ...env,
+      ...plainKafka,
+      HOST: "127.0.0.1",
+      PORT: 5005,
+      SHUTDOWN_SECONDS: 10,
+      LOG_LEVEL: "info",
+    },
   });
 });
 

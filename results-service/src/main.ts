@@ -4,7 +4,7 @@ import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { createResultsService } from "./index.ts";
 import { createLog } from "./log.ts";
-import { fatalExit, runService, settingsOrExit } from "./process.ts";
+import { exitForSettings, fatalExit, runService, settingsOrExit } from "./process.ts";
 
 const name = "results-service";
 const settings = settingsOrExit(name, Settings);
@@ -13,7 +13,7 @@ const counters = createCounters();
 
 const service = createResultsService(
   {
-    reader: mongoResultsReader({ url: settings.RESULTS_MONGO_URL, counters }),
+    reader: readerOrExit(),
     log,
     counters,
     fatal: fatalExit(log),
@@ -29,3 +29,13 @@ await runService(service, {
   // All that is asked for is a few ids.
   bodyBytesMax: limits.bodyBytesDefault,
 });
+
+/** The driver reads the address at once, and what it says of a wrong one may repeat the password. */
+function readerOrExit() {
+  try {
+    return mongoResultsReader({ url: settings.RESULTS_MONGO_URL, counters });
+  } catch {
+    const { description } = Settings.properties.RESULTS_MONGO_URL;
+    return exitForSettings(name, [`RESULTS_MONGO_URL must be ${description}.`]);
+  }
+}

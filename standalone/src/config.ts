@@ -1,4 +1,5 @@
 import { limits } from "@sate/contracts";
+import { accessSettings } from "@sate/gateway";
 import { Type } from "@sinclair/typebox";
 import { logLevels } from "./log.ts";
 
@@ -11,6 +12,7 @@ const count = (most: number, extra: { default: number; description: string }) =>
 export const Settings = Type.Object({
   HOST: Type.String({ default: "127.0.0.1", minLength: 1, description: "the address to listen on" }),
   PORT: Type.Integer({ default: 5003, minimum: 0, maximum: 65_535, description: "a port from 0 to 65535" }),
+  ...accessSettings,
   DATA_DIR: Type.String({ default: "./data", minLength: 1, description: "a folder for the data" }),
   MAX_FAILURES: count(1_000, {
     default: 3,

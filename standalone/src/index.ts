@@ -25,6 +25,8 @@ export type Config = {
   concurrency: number;
   executionMs: number;
   bodyBytesMax: number;
+  /** Whose keys let in whom; without any, whoever reaches the door may do everything. */
+  apiKeys?: readonly gatewayService.ApiKey[];
   shutdownMs: number;
 };
 
@@ -113,7 +115,7 @@ function createServices(parts: Ports & { file: SqliteFile; topicLog: LogFile }, 
       results: direct(results.commands, gatewayService.Unavailable),
       publisher: sqlitePublisher(topicLog, gatewayService.Unavailable),
     },
-    { maxFailures, bodyBytesMax },
+    { maxFailures, bodyBytesMax, apiKeys: config.apiKeys ?? [] },
   );
   return { gateway, inOrder: [requests, listener, results, processor, gateway] };
 }

@@ -1,15 +1,18 @@
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
+import { accessProblems, loadAccess } from "@sate/gateway";
 import { simulation, systemTime, withRunLog } from "@sate/processor";
 import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { createStandalone } from "./index.ts";
 import { lockFolder } from "./lock.ts";
 import { createLog } from "./log.ts";
-import { fatalExit, runService, settingsOrExit } from "./process.ts";
+import { exitForSettings, fatalExit, runService, settingsOrExit } from "./process.ts";
 import { welcome } from "./welcome.ts";
 
-const settings = settingsOrExit("standalone", Settings);
+const settings = settingsOrExit("standalone", Settings, accessProblems);
+const access = loadAccess(settings);
+if (access.kind === "wrong") exitForSettings("standalone", access.problems);
 const dataDir = resolve(settings.DATA_DIR);
 mkdirSync(dataDir, { recursive: true });
 const lock = lockFolder(dataDir);
@@ -40,6 +43,7 @@ const standalone = createStandalone(
     concurrency: settings.CONCURRENCY,
     executionMs: settings.EXECUTION_SECONDS * 1_000,
     bodyBytesMax: settings.BODY_BYTES_MAX,
+    apiKeys: access.keys,
     shutdownMs,
   },
 );

@@ -1,11 +1,15 @@
 import { Kafka, type logCreator, logLevel } from "kafkajs";
 import type { Log } from "../log.ts";
+import type { KafkaSecurity } from "./kafka-security.ts";
+
+export type KafkaClientOptions = { brokers: string; clientId: string; log: Log; security?: KafkaSecurity };
 
 /** The one place where a connection to Kafka is set up. `brokers` is `host:port,host:port`. */
-export function kafkaClient(options: { brokers: string; clientId: string; log: Log }): Kafka {
+export function kafkaClient(options: KafkaClientOptions): Kafka {
   return new Kafka({
     brokers: options.brokers.split(","),
     clientId: options.clientId,
+    ...options.security,
     connectionTimeout: 3_000,
     requestTimeout: 5_000,
     retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 2 },
