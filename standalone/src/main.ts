@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
-import { simulation, systemTime, withRunLog } from "@sate/processor";
+import { simulation, systemTime, trialHandlers, withRunLog } from "@sate/processor";
 import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { createStandalone } from "./index.ts";
@@ -23,7 +23,11 @@ if (lock.kind === "taken") {
 
 const log = createLog("standalone", settings.LOG_LEVEL, console.log);
 const processingMs = settings.PROCESSING_SECONDS * 1_000;
-const handlers = { default: simulation({ processingMs, time: systemTime }) };
+const leaseMs = settings.LEASE_SECONDS * 1_000;
+const handlers = {
+  default: simulation({ processingMs, time: systemTime }),
+  ...(settings.TEST_HANDLERS === 1 && trialHandlers({ leaseMs, time: systemTime })),
+};
 const shutdownMs = settings.SHUTDOWN_SECONDS * 1_000;
 const standalone = createStandalone(
   {
@@ -36,7 +40,7 @@ const standalone = createStandalone(
     dataDir,
     maxFailures: settings.MAX_FAILURES,
     lostMax: settings.MAX_LOST,
-    leaseMs: settings.LEASE_SECONDS * 1_000,
+    leaseMs,
     concurrency: settings.CONCURRENCY,
     executionMs: settings.EXECUTION_SECONDS * 1_000,
     bodyBytesMax: settings.BODY_BYTES_MAX,
