@@ -67,7 +67,8 @@ export async function startSystem(kind: System["kind"], dataDir: string): Promis
       .map(([name, count]) => `${name}=${count}`)
       .join(" "),
   };
-  const started = kind === "standalone" ? keepStandalone(env, port, join(dataDir, "standalone.log")) : runCluster(env);
+  const started =
+    kind === "standalone" ? keepStandalone(env, port, join(dataDir, "standalone.log")) : runCluster(env);
   const portOf = (name: string) => (layout.ports as Record<string, number>)[name];
   const system: System = {
     kind,
