@@ -24,6 +24,8 @@ const livesMax = 300;
 const attemptsMax = 4;
 const followMs = 40_000;
 const followedOf10 = 4;
+const rivalsOf10 = 2;
+const rivalsMax = 3;
 
 export type Load = { history: History; stop(): Promise<void> };
 
@@ -88,19 +90,26 @@ export function startLoad(url: string, options: { seed: number; rate: number; hi
     const requestId = submitted.json.id as string;
     history.requests.set(requestId, { payload, token, processor });
     for (let attempt = 1; attempt <= attemptsMax && !isStopped; attempt++) {
-      const executed = await ask("POST", `/requests/${requestId}/executions`, "{}");
-      if (executed?.status === 409) {
-        if (String(executed.json.type).endsWith(":failures-exhausted")) history.exhausted.push({ requestId });
-        return;
-      }
-      if (executed?.status === 404)
-        history.unread.push(`request ${requestId} was acknowledged, then not found`);
-      if (executed?.status !== 201) return;
-      const executionId = executed.json.id as string;
-      history.executions.push({ requestId, executionId });
-      if (own.between(1, 10) > followedOf10) return;
+      // Some ask several times at once: only one of them may be given an execution.
+      const rivals = own.between(1, 10) > rivalsOf10 ? 1 : rivalsMax;
+      const all = await Promise.all(Array.from({ length: rivals }, () => execute(requestId)));
+      const executionId = all.find((id) => id !== null);
+      if (!executionId || own.between(1, 10) > followedOf10) return;
       if ((await follow(requestId, executionId)) === null) return;
     }
+  }
+
+  /** The id of a new execution, or null where there is none. */
+  async function execute(requestId: string): Promise<string | null> {
+    const executed = await ask("POST", `/requests/${requestId}/executions`, "{}");
+    if (executed?.status === 404)
+      history.unread.push(`request ${requestId} was acknowledged, then not found`);
+    if (executed?.status === 409 && String(executed.json.type).endsWith(":failures-exhausted")) {
+      history.exhausted.push({ requestId });
+    }
+    if (executed?.status !== 201) return null;
+    history.executions.push({ requestId, executionId: executed.json.id });
+    return executed.json.id;
   }
 
   /** Looks on until it has ended. */

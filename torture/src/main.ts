@@ -1,17 +1,20 @@
 /** `bun run torture`: one run with its report; exits with 1 if anything failed, 2 if the words are wrong. */
 import { join, resolve } from "node:path";
+import { bugs, isFound } from "./bugs.ts";
 import { readOptions } from "./options.ts";
 import { commandOf } from "./report.ts";
 import { torture } from "./torture.ts";
 
-const read = readOptions(Bun.argv.slice(2), Math.floor(Math.random() * 1_000_000));
+const words = Bun.argv.slice(2);
+if (words[0] === "--bugs") await findBugs(Number(words[1] ?? 0));
+const read = readOptions(words, Math.floor(Math.random() * 1_000_000));
 if (read.kind === "wrong") {
   for (const problem of read.problems) console.error(problem);
   process.exit(2);
 }
 const { options } = read;
 const stamp = new Date().toISOString().replaceAll(/[:.]/g, "-");
-const base = Bun.env.DATA_DIR ? resolve(Bun.env.DATA_DIR) : join(import.meta.dir, "../../data");
+const base = baseDir();
 const dataDir = join(base, "torture", `${stamp}-${options.seed}`);
 const started = performance.now();
 const say = (text: string) =>
@@ -27,3 +30,19 @@ for (const { what, count } of report.sometimes)
   console.log(`${count > 0 ? "✓" : "·"} sometimes: ${what}: ${count}`);
 console.log(`${report.isGood ? "passed" : "FAILED"}: ${page}`);
 process.exit(report.isGood ? 0 : 1);
+
+function baseDir(): string {
+  return Bun.env.DATA_DIR ? resolve(Bun.env.DATA_DIR) : join(import.meta.dir, "../../data");
+}
+
+/** `--bugs`, or `--bugs 3` for the third alone: each must be found, or the tester is no good. */
+async function findBugs(only: number): Promise<never> {
+  let missed = 0;
+  for (const [index, bug] of bugs.entries()) {
+    if (only > 0 && only !== index + 1) continue;
+    const { found, how } = await isFound(bug, baseDir());
+    if (!found) missed++;
+    console.log(`${found ? "✓ found" : "✗ missed"}: ${index + 1}. ${bug.name}: ${how}`);
+  }
+  process.exit(missed > 0 ? 1 : 0);
+}
