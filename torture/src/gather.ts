@@ -5,20 +5,22 @@ import type { Dump, Evidence, RunEvent } from "./evidence.ts";
 import type { Nemesis } from "./faults/fault.ts";
 import { resetGroup } from "./faults/records.ts";
 import { restMsMax } from "./invariants/rest.ts";
-import { concurrency, maxFailures, type System, services, serviceToken } from "./system.ts";
+import { concurrency, maxFailures, type System, serviceToken, whoIsNotReady } from "./system.ts";
 import { until } from "./until.ts";
 
 const pollMs = 1_000;
 /** Beyond the time that it may take, so that a late rest is told from none. */
 const waitMs = restMsMax + 60_000;
 
-/** Waits until all is at rest. Answers how long that took, or why it never was. */
-export async function drain({ store }: Nemesis): Promise<{ restMs: number | null; why: string | null }> {
-  const started = performance.now();
+/** Waits until all is at rest. Answers how long after `healedAt` that was, or why it never came to it. */
+export async function drain(
+  { store }: Nemesis,
+  healedAt: number,
+): Promise<{ restMs: number | null; why: string | null }> {
   let why: string | null = "nobody looked";
-  while (performance.now() - started < waitMs) {
+  while (performance.now() - healedAt < waitMs) {
     why = await store.restless().catch((error: Error) => `it could not be read: ${error.message}`);
-    if (why === null) return { restMs: performance.now() - started, why };
+    if (why === null) return { restMs: performance.now() - healedAt, why };
     await Bun.sleep(pollMs);
   }
   return { restMs: null, why };
@@ -67,17 +69,19 @@ export async function gather(
   more: {
     twoActive: string[];
     snapshots: number;
+    /** By `performance.now()`. */
+    healedAt: number;
     counters: () => Promise<Record<string, number>>;
     say: (text: string) => void;
   },
 ): Promise<Evidence> {
   const { system, store, history, malformed, stalls } = nemesis;
-  const isReady = await system.ready(60_000);
-  const notReady = isReady ? [] : await whoIsNotReady(system);
-  const { restMs, why } = await drain(nemesis);
+  const { restMs, why } = await drain(nemesis, more.healedAt);
   more.say(
     why === null ? `at rest ${((restMs ?? 0) / 1_000).toFixed(1)} s after the heal` : `never at rest: ${why}`,
   );
+  // Handlers that kill their host go on after the heal, until all is at rest.
+  const notReady = (await system.ready(60_000)) ? [] : await whoIsNotReady(system);
   const dump = await store.dump();
   const runs = readRuns(system.runLog);
   const lag = await store.lag();
@@ -101,16 +105,6 @@ export async function gather(
     maxFailures,
     concurrency,
   };
-}
-
-async function whoIsNotReady(system: System): Promise<string[]> {
-  const asked = services(system).map(async ({ name, port }) => {
-    const answer = await fetch(`http://127.0.0.1:${port}/ready`, {
-      signal: AbortSignal.timeout(2_000),
-    }).catch(() => null);
-    return answer?.ok ? [] : [`${name}: ${(await answer?.text().catch(() => "")) || "no answer"}`];
-  });
-  return (await Promise.all(asked)).flat();
 }
 
 /** Of our own processes; what Kafka and the databases write is theirs. */

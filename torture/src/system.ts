@@ -56,7 +56,7 @@ export async function startSystem(kind: System["kind"], dataDir: string): Promis
     TEST_HANDLERS: "1",
     LEASE_SECONDS: String(leaseMs / 1_000),
     MAX_FAILURES: String(maxFailures),
-    MAX_LOST: "10",
+    MAX_LOST: "5",
     CONCURRENCY: String(concurrency),
     EXECUTION_SECONDS: "8",
     PROCESSING_SECONDS: "0.05",
@@ -105,6 +105,17 @@ export async function startSystem(kind: System["kind"], dataDir: string): Promis
 /** The processes that speak HTTP: all but the servers. */
 export function services(system: System): Announced[] {
   return system.processes().filter(({ name }) => name !== "kafka" && name !== "mongo");
+}
+
+/** Each with its own reasons. */
+export async function whoIsNotReady(system: System): Promise<string[]> {
+  const asked = services(system).map(async ({ name, port }) => {
+    const answer = await fetch(`http://127.0.0.1:${port}/ready`, {
+      signal: AbortSignal.timeout(2_000),
+    }).catch(() => null);
+    return answer?.ok ? [] : [`${name}: ${(await answer?.text().catch(() => "")) || "no answer"}`];
+  });
+  return (await Promise.all(asked)).flat();
 }
 
 async function isReady(port: number): Promise<boolean> {

@@ -44,10 +44,11 @@ export async function torture(
         say(`${id} ${name}: ${targets.slice(0, 3).join(", ")}: ${outcome}`),
     });
     await heal(nemesis);
+    const healedAt = performance.now();
     say("healed; waiting until all is at rest");
     await load.stop();
     const active = await snapshots.stop();
-    const evidence = await gather(nemesis, { ...active, counters: metrics.stop, say });
+    const evidence = await gather(nemesis, { ...active, healedAt, counters: metrics.stop, say });
 
     const checks = invariants.map((invariant) => invariant(evidence));
     const seen = sometimes(system.kind, evidence.counters);

@@ -1,4 +1,4 @@
-import { leaseMs } from "../system.ts";
+import { leaseMs, whoIsNotReady } from "../system.ts";
 import { until } from "../until.ts";
 import { type Fault, freeze, type Nemesis, signal, victim } from "./fault.ts";
 
@@ -125,7 +125,12 @@ export const processFaults: Fault[] = [
         await Bun.sleep(25_000);
         signal(target.pid, "SIGCONT");
         const isUp = await system.ready(15_000);
-        return { targets: [server], outcome: isUp ? "all ready within 15 s" : "not all ready after 15 s" };
+        return {
+          targets: [server],
+          outcome: isUp
+            ? "all ready within 15 s"
+            : `not ready after 15 s: ${(await whoIsNotReady(system)).join("; ")}`,
+        };
       },
     },
     {
@@ -136,7 +141,12 @@ export const processFaults: Fault[] = [
         if (!target) return { targets: [], outcome: "not ours" };
         signal(target.pid, "SIGKILL");
         const isUp = await system.ready(30_000);
-        return { targets: [server], outcome: isUp ? "all ready within 30 s" : "not all ready after 30 s" };
+        return {
+          targets: [server],
+          outcome: isUp
+            ? "all ready within 30 s"
+            : `not ready after 30 s: ${(await whoIsNotReady(system)).join("; ")}`,
+        };
       },
     },
   ]),

@@ -1,5 +1,6 @@
 import { groups, topics } from "@sate/contracts";
 import { kafkaLog, type Outgoing } from "../kafka.ts";
+import type { Announced } from "../system.ts";
 import { until } from "../until.ts";
 import { type Fault, type Nemesis, signal } from "./fault.ts";
 
@@ -25,18 +26,30 @@ export function malformedRecords(mark: string): Outgoing[] {
 
 const consumed = [topics.executions, topics.successful, topics.failed];
 
-/** Members leave their group on SIGTERM; in the moment before they are back its offsets can be set. */
+/**
+ * Offsets of a group can be set only while it has no members: they leave it on SIGTERM, their successors are frozen as
+ * they come, before they can join, and those that were killed before are forgotten when their session is over.
+ */
 export async function resetGroup({ system }: Nemesis, group: string, earliest: boolean): Promise<boolean> {
   const log = kafkaLog(system.kafka);
-  for (let tries = 0; tries < 4; tries++) {
-    for (const { pid } of system.processes(group)) signal(pid, "SIGTERM");
-    const isDone = await until(8_000, async () => {
+  const before = system.processes(group);
+  const isNew = ({ name, pid }: Announced) => before.some((one) => one.name === name && one.pid !== pid);
+  for (const { pid } of before) signal(pid, "SIGTERM");
+  const frozen = new Set<number>();
+  const freezer = setInterval(() => {
+    for (const { pid } of system.processes(group).filter(isNew)) {
+      if (!frozen.has(pid) && signal(pid, "SIGSTOP")) frozen.add(pid);
+    }
+  }, 5);
+  try {
+    return await until(60_000, async () => {
       await log.reset(group, earliest);
       return true;
     });
-    if (isDone) return true;
+  } finally {
+    clearInterval(freezer);
+    for (const pid of frozen) signal(pid, "SIGCONT");
   }
-  return false;
 }
 
 export const recordFaults: Fault[] = [
