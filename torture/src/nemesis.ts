@@ -15,7 +15,7 @@ export type Done = {
   outcome: string;
 };
 
-const pauseMs = { least: 200, most: 2_000 };
+const restBetweenMs = { least: 200, most: 2_000 };
 /** None takes longer by itself; one that does is stuck, and so would be the whole run. */
 const faultMs = 120_000;
 
@@ -31,9 +31,14 @@ export function faultsFor({ system, only }: Pick<Options, "system" | "only">): F
  */
 export async function rage(
   nemesis: Nemesis,
-  options: { faults: Fault[]; ms: number; say: (done: Done) => void },
+  options: {
+    faults: Fault[];
+    ms: number;
+    say: (done: Done) => void;
+    pauseMs?: { least: number; most: number };
+  },
 ): Promise<Done[]> {
-  const { faults, ms, say } = options;
+  const { faults, ms, say, pauseMs = restBetweenMs } = options;
   const started = performance.now();
   const done: Done[] = [];
   let deck: Fault[] = [];

@@ -3,7 +3,11 @@ import type { System } from "./system.ts";
 /** What must have happened in a run that is to mean something. `counters` are alternatives. */
 const wanted: { what: string; counters: string[]; systems: System["kind"][] }[] = [
   { what: "a redelivery was refused", counters: ["claims_refused"], systems: ["cluster", "standalone"] },
-  { what: "a stale finish was fenced", counters: ["finishes_refused"], systems: ["cluster"] },
+  {
+    what: "a stale run or its finish was fenced",
+    counters: ["finishes_refused", "finishes_dropped", "runs_taken"],
+    systems: ["cluster"],
+  },
   { what: "the sweeper published", counters: ["outbox_swept"], systems: ["cluster"] },
   { what: "a worker was given up", counters: ["workers_given_up"], systems: ["cluster"] },
   { what: "a dead letter was written", counters: ["dead_letters_kept"], systems: ["cluster", "standalone"] },
