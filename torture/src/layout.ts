@@ -56,18 +56,25 @@ export async function makeLayout(): Promise<{ layout: Layout; links: Link[] }> {
   return { layout: { ports, detours }, links };
 }
 
-/** Ports that nobody listens on, all different. */
+/** Below the range from which systems take the ports of outgoing connections, which could have ours while it restarts. */
+const portsFrom = { least: 12_000, most: 32_000 };
+const triesMax = 5_000;
+
+/** Ports that nobody listens on, all different. Throws if there are not enough. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve) => {
-          const server = createServer().listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const found = new Set<number>();
+  for (let tries = 0; tries < triesMax && found.size < count; tries++) {
+    const port = portsFrom.least + Math.floor(Math.random() * (portsFrom.most - portsFrom.least));
+    if (await isFree(port)) found.add(port);
+  }
+  if (found.size < count) throw new Error("there are not enough free ports");
+  return [...found];
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+      .once("error", () => resolve(false))
+      .listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
 }
