@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { freePort } from "./free-port.ts";
+import type { Listener } from "./layout.ts";
 
 export type Installed = { java: string; classpath: string };
 export type Ports = { kafka: number; controller: number; requestsDb: number; resultsDb: number };
@@ -22,11 +23,12 @@ export async function kafkaCommand(
   { java, classpath }: Installed,
   dataDir: string,
   ports: Ports,
+  listeners: Listener[] = [],
 ): Promise<string[]> {
   const folder = join(dataDir, "kafka");
   await mkdir(folder, { recursive: true });
   const settings = join(folder, "server.properties");
-  await Bun.write(settings, brokerSettings(join(folder, "data"), ports));
+  await Bun.write(settings, brokerSettings(join(folder, "data"), ports, listeners));
   return [java, ...kafkaFlags, quiet, "-cp", classpath, "KafkaBroker", settings];
 }
 
@@ -56,15 +58,19 @@ export function addressesOf({ kafka, requestsDb, resultsDb }: Ports) {
 }
 
 /** One node that is broker and controller, with topics made on purpose only, as in compose.yaml. */
-function brokerSettings(dataDir: string, { kafka, controller }: Ports): string {
+function brokerSettings(dataDir: string, { kafka, controller }: Ports, more: Listener[]): string {
+  const listeners = more.map((listener, index) => ({ ...listener, name: `DETOUR${index}` }));
+  const eachOf = (write: (listener: Listener & { name: string }) => string) =>
+    listeners.map((listener) => `,${write(listener)}`).join("");
   const settings = {
     "process.roles": "broker,controller",
     "node.id": 1,
     "controller.quorum.voters": `1@127.0.0.1:${controller}`,
     "controller.listener.names": "CONTROLLER",
-    listeners: `PLAINTEXT://127.0.0.1:${kafka},CONTROLLER://127.0.0.1:${controller}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${kafka}`,
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    listeners: `PLAINTEXT://127.0.0.1:${kafka},CONTROLLER://127.0.0.1:${controller}${eachOf(({ name, port }) => `${name}://127.0.0.1:${port}`)}`,
+    "advertised.listeners": `PLAINTEXT://127.0.0.1:${kafka}${eachOf(({ name, advertised }) => `${name}://127.0.0.1:${advertised}`)}`,
+    "listener.security.protocol.map": `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${eachOf(({ name }) => `${name}:PLAINTEXT`)}`,
+    "inter.broker.listener.name": "PLAINTEXT",
     "log.dirs": dataDir,
     "auto.create.topics.enable": false,
     "offsets.topic.replication.factor": 1,

@@ -90,6 +90,9 @@ async function install(
   const mains = files.filter((file) => file.endsWith(".java")).map((file) => join(sources, file));
   const compiled = await run([
     javac,
+    // The sources are UTF-8, whatever the locale of whoever starts it.
+    "-encoding",
+    "UTF-8",
     "--release",
     "17",
     "-d",

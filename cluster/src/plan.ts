@@ -3,6 +3,7 @@ import type { Addresses } from "./addresses.ts";
 import type { Compose, ComposeService } from "./compose.ts";
 import type { HealthRules } from "./health.ts";
 import { durationMs, interpolate } from "./interpolate.ts";
+import { detoured, type Layout } from "./layout.ts";
 import { type RestartPolicy, restartPolicy } from "./restart.ts";
 
 /** One process of a service, as compose.yaml describes it. `stopRank`: those with a higher one are stopped before. */
@@ -27,6 +28,7 @@ export type Place = {
   hostOf: (service: string) => string;
   /** The path of the running Bun, which need not be on the PATH. */
   bun: string;
+  detours?: Layout["detours"];
 };
 
 /** The services of compose.yaml that are built from this repository: what the cluster runs as processes. */
@@ -47,23 +49,27 @@ export function planProcesses(compose: Compose, scale: Map<string, number>, plac
     }),
   );
   let turns = 0;
-  const urlsOf = (service: string): string => {
+  const urlsOf = (service: string, detours: Record<string, number>): string => {
     const own = instances.filter((instance) => instance.service === service);
     const first = turns++ % (own.length || 1);
     const inTurn = [...own.slice(first), ...own.slice(0, first)];
     // With none of them running, the caller meets a refused connection, as it would in Docker.
-    return inTurn.map(({ port }) => `http://127.0.0.1:${port}`).join(",") || "http://127.0.0.1:1";
+    return (
+      inTurn.map(({ name, port }) => `http://127.0.0.1:${detours[name] ?? port}`).join(",") ||
+      "http://127.0.0.1:1"
+    );
   };
   return instances.map(({ name, service, port }) => {
     const described = compose.services[service] as ComposeService;
-    const replaced = { ...place.addresses, HOST: place.hostOf(service), PORT: `${port}` };
+    const detours = place.detours?.[name] ?? {};
+    const replaced = { ...detoured(place.addresses, detours), HOST: place.hostOf(service), PORT: `${port}` };
     return {
       name,
       service,
       port,
       command: runnable(described.command ?? [], place),
       cwd: folderOf(described, place.root),
-      env: environmentOf(described, replaced, urlsOf, place),
+      env: environmentOf(described, replaced, (called) => urlsOf(called, detours), place),
       restart: restartPolicy(described.restart),
       health: healthOf(service, described, place),
       stopRank: rankOf(compose, service),

@@ -12,6 +12,7 @@ import { freePort, isFree } from "./free-port.ts";
 import { installPackages } from "./install.ts";
 import { installJava } from "./java.ts";
 import { addressesOf, freePorts } from "./java-servers.ts";
+import { type Layout, listenersOf, readLayout, serverPorts } from "./layout.ts";
 import { fileOutput, type Output, prefixedOutput } from "./output.ts";
 import { folderOf, ownServices, type ProcessPlan, planProcesses } from "./plan.ts";
 import { parseScale } from "./scale.ts";
@@ -57,8 +58,9 @@ async function start(): Promise<void> {
     ]);
   }
 
-  const addresses = await startServers(settings);
-  const plans = await planned(compose, scale.of, { ...settings, port }, addresses);
+  const layout = readLayout(Bun.env.LAYOUT);
+  const addresses = await startServers(settings, layout);
+  const plans = await planned(compose, scale.of, { ...settings, port }, addresses, layout);
   await startServices(compose, plans, settings);
   const isReady = () => running.every(({ supervised }) => supervised.health() === "healthy");
   await until(() => isReady() || ending !== undefined, Number.POSITIVE_INFINITY, 200);
@@ -68,7 +70,7 @@ async function start(): Promise<void> {
 }
 
 /** Those that the environment names, or ours. Returns when they answer. */
-async function startServers(settings: Settings): Promise<Addresses> {
+async function startServers(settings: Settings, layout: Layout): Promise<Addresses> {
   const given = givenAddresses(Bun.env);
   if (given.kind === "wrong") return fail(configurationExit, [given.problem]);
   if (given.kind === "all") return given.addresses;
@@ -78,10 +80,10 @@ async function startServers(settings: Settings): Promise<Addresses> {
     return fail(unavailableExit, [`The cluster cannot start: ${java.reason}. ${others}`]);
   }
   print("Starting Kafka and the databases.");
-  const ports = await freePorts();
-  const tasks = await serverTasks(java, settings.dataDir, ports, { kind: "always" }, (name) =>
-    outputOf(name, settings),
-  );
+  const ports = serverPorts(await freePorts(), layout);
+  const outputs = (name: string) => outputOf(name, settings);
+  const listeners = listenersOf(layout);
+  const tasks = await serverTasks(java, settings.dataDir, ports, { kind: "always" }, outputs, listeners);
   for (const task of tasks) launch(task, 0, serverStopMs);
   const answer = () => running.every(({ supervised }) => supervised.health() === "healthy");
   if (!(await until(() => answer() || ending !== undefined, serversMs))) {
@@ -95,6 +97,7 @@ async function planned(
   scale: Map<string, number>,
   { host, port, composeFile }: Settings,
   addresses: Addresses,
+  layout: Layout,
 ): Promise<ProcessPlan[]> {
   const count = [...scale.values()].reduce((sum, each) => sum + each, 0);
   const ports = new Set<number>();
@@ -104,9 +107,10 @@ async function planned(
     root: dirname(composeFile),
     addresses,
     env: { SERVICE_TOKEN: crypto.randomUUID(), ...Bun.env },
-    portOf: (name) => (name === "gateway-1" ? port : (free.next().value as number)),
+    portOf: (name) => (name === "gateway-1" ? port : (layout.ports[name] ?? (free.next().value as number))),
     hostOf: (service) => (service === "gateway" ? host : "127.0.0.1"),
     bun: process.execPath,
+    detours: layout.detours,
   });
 }
 

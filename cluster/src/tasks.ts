@@ -1,6 +1,7 @@
 import { inTime } from "./deadline.ts";
 import type { HealthRules } from "./health.ts";
 import { type Installed, kafkaCommand, mongoCommand, type Ports } from "./java-servers.ts";
+import type { Listener } from "./layout.ts";
 import { listensOn } from "./listens-on.ts";
 import type { Output } from "./output.ts";
 import type { ProcessPlan } from "./plan.ts";
@@ -26,6 +27,7 @@ export async function serverTasks(
   ports: Ports,
   restart: RestartPolicy,
   outputOf: (name: string) => Output,
+  listeners: Listener[] = [],
 ): Promise<Task[]> {
   const server = (name: string, port: number, also: number[], command: string[]): Task => ({
     name,
@@ -39,7 +41,7 @@ export async function serverTasks(
     output: outputOf(name),
   });
   return [
-    server("kafka", ports.kafka, [], await kafkaCommand(java, dataDir, ports)),
+    server("kafka", ports.kafka, [], await kafkaCommand(java, dataDir, ports, listeners)),
     server("mongo", ports.requestsDb, [ports.resultsDb], await mongoCommand(java, dataDir, ports)),
   ];
 }

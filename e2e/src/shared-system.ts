@@ -12,7 +12,7 @@ export const sharedToken = "e2e-token-of-the-services";
 
 export function sharedSystem(): Promise<System> {
   system ??= startSystem(kind(), {
-    LEASE_SECONDS: "3",
+    LEASE_SECONDS: "5",
     MAX_FAILURES: "3",
     // The kills of the scenarios may well hit the same execution several times.
     MAX_LOST: "100",

@@ -82,7 +82,7 @@ async function killAt(kind: System["kind"], names: string[]): Promise<void> {
     await until("the load goes on", 60_000, () => load.acknowledged.executions.length > count + 8);
     await load.stop();
     await system.ready();
-    expectNoDoubleRun(system, await settle(client, load.acknowledged, 60_000), true);
+    expectNoDoubleRun(system, await settle(client, load.acknowledged, 60_000));
     expect(arms.fired()).toEqual(names.toSorted());
   } finally {
     await system.stop();

@@ -16,6 +16,7 @@ import { beatsPerLease, createWorker } from "./worker.ts";
 
 export { withRunLog } from "./handlers/run-log.ts";
 export { simulation } from "./handlers/simulation.ts";
+export { trialHandlers } from "./handlers/trial.ts";
 export type { Consumer, Handler, HandlerEnd, HandlerRun, Handlers, Publisher, Requests } from "./ports.ts";
 export { Unavailable } from "./ports.ts";
 export { systemTime, type Time } from "./time.ts";

@@ -8,6 +8,7 @@ import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { withRunLog } from "./handlers/run-log.ts";
 import { simulation } from "./handlers/simulation.ts";
+import { trialHandlers } from "./handlers/trial.ts";
 import { createProcessor } from "./index.ts";
 import { createLog } from "./log.ts";
 import { fatalExit, runService, settingsOrExit } from "./process.ts";
@@ -19,7 +20,11 @@ const log = createLog(name, settings.LOG_LEVEL, console.log);
 const counters = createCounters();
 const fatal = fatalExit(log);
 const shutdownMs = settings.SHUTDOWN_SECONDS * 1_000;
-const handlers = { default: simulation({ processingMs: settings.PROCESSING_SECONDS * 1_000, time }) };
+const leaseMs = settings.LEASE_SECONDS * 1_000;
+const handlers = {
+  default: simulation({ processingMs: settings.PROCESSING_SECONDS * 1_000, time }),
+  ...(settings.TEST_HANDLERS === 1 && trialHandlers({ leaseMs, time })),
+};
 const kafka = kafkaClient({
   brokers: settings.KAFKA_BROKERS,
   clientId: name,
@@ -53,7 +58,7 @@ const service = createProcessor(
   },
   {
     serviceToken: settings.SERVICE_TOKEN,
-    leaseMs: settings.LEASE_SECONDS * 1_000,
+    leaseMs,
     concurrency: settings.CONCURRENCY,
     executionMs: settings.EXECUTION_SECONDS * 1_000,
     shutdownMs,

@@ -27,6 +27,7 @@ test("what has no default is enough", () => {
       EXECUTION_SECONDS: 300,
       SHUTDOWN_SECONDS: 10,
       RUN_LOG: "",
+      TEST_HANDLERS: 0,
       LOG_LEVEL: "info",
     },
   });

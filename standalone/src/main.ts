@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { accessProblems, loadAccess } from "@sate/gateway";
-import { simulation, systemTime, withRunLog } from "@sate/processor";
+import { simulation, systemTime, trialHandlers, withRunLog } from "@sate/processor";
 import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { createStandalone } from "./index.ts";
@@ -26,7 +26,11 @@ if (lock.kind === "taken") {
 
 const log = createLog("standalone", settings.LOG_LEVEL, console.log);
 const processingMs = settings.PROCESSING_SECONDS * 1_000;
-const handlers = { default: simulation({ processingMs, time: systemTime }) };
+const leaseMs = settings.LEASE_SECONDS * 1_000;
+const handlers = {
+  default: simulation({ processingMs, time: systemTime }),
+  ...(settings.TEST_HANDLERS === 1 && trialHandlers({ leaseMs, time: systemTime })),
+};
 const shutdownMs = settings.SHUTDOWN_SECONDS * 1_000;
 const standalone = createStandalone(
   {
@@ -39,7 +43,7 @@ const standalone = createStandalone(
     dataDir,
     maxFailures: settings.MAX_FAILURES,
     lostMax: settings.MAX_LOST,
-    leaseMs: settings.LEASE_SECONDS * 1_000,
+    leaseMs,
     concurrency: settings.CONCURRENCY,
     executionMs: settings.EXECUTION_SECONDS * 1_000,
     bodyBytesMax: settings.BODY_BYTES_MAX,

@@ -1,0 +1,126 @@
+/** What clients did and were told: the only truth about what the system owes. */
+export type History = {
+  /** Acknowledged requests by id, with the payload as it was sent. */
+  requests: Map<string, { payload: string; token: string; processor: string }>;
+  /** Tokens of payloads whose submit had no answer, or was refused. */
+  unanswered: Set<string>;
+  refused: Set<string>;
+  executions: { requestId: string; executionId: string }[];
+  /** Refusals because the request has failed too often. */
+  exhausted: { requestId: string }[];
+  /** Status of an execution as a client read it, in order of time. */
+  seen: { executionId: string; status: string; atNs: bigint }[];
+  /** An acknowledged thing that a later read did not find. */
+  unread: string[];
+  answers: Record<string, number>;
+};
+
+export type StoredExecution = {
+  request_id: string;
+  attempt: number;
+  id: string;
+  status: string;
+  epoch: number;
+  lost: number;
+  mark?: string | null;
+  result_id?: string | null;
+  outputs?: string | null;
+};
+
+export type StoredResult = {
+  id: string;
+  request_id: string;
+  attempt: number;
+  execution_id: string;
+  is_success: boolean;
+  outputs: string;
+  payload: string;
+};
+
+export type StoredDeadLetter = {
+  _id: string;
+  reason: string | null;
+  origin_topic: string | null;
+  key: string | null;
+  /** Base64. */
+  value: string | null;
+  headers: string;
+};
+
+export type TopicRecord = {
+  topic: string;
+  partition: number;
+  offset: string;
+  key: string | null;
+  value: string | null;
+};
+
+export type RunEvent = {
+  event: "start" | "end";
+  execution_id: string;
+  request_id: string;
+  epoch: number;
+  worker_id: string;
+  pid: number;
+  monotonic_ns: string;
+};
+
+export type Dump = {
+  requests: { id: string; payload: string }[];
+  executions: StoredExecution[];
+  results: StoredResult[];
+  deadLetters: StoredDeadLetter[];
+  records: TopicRecord[];
+};
+
+/** A malformed record that the nemesis wrote. `excused`: its topic was deleted soon after. */
+export type Malformed = {
+  topic: string;
+  value: string | null;
+  headers: Record<string, string>;
+  excused: boolean;
+};
+
+/** A process that stood still: its runs may overlap with those of its successor. */
+export type Stall = { pid: number; fromNs: bigint; toNs: bigint };
+
+export type Evidence = {
+  history: History;
+  dump: Dump;
+  runs: RunEvent[];
+  malformed: Malformed[];
+  stalls: Stall[];
+  /** Requests that had two active executions at once when the database was looked at, and were looked at again. */
+  twoActive: string[];
+  snapshots: number;
+  counters: Record<string, number>;
+  /** After every group was reset to its first offset: what ran, and what had changed. */
+  replay: { wasDone: boolean; runs: number; changes: string[] };
+  /** From the end of the faults until everything was final and read, or null if it never was. */
+  restMs: number | null;
+  lag: number;
+  notReady: string[];
+  logs: { name: string; text: string }[];
+  secrets: string[];
+  maxFailures: number;
+  concurrency: number;
+};
+
+export type Check = {
+  number: number;
+  name: string;
+  /** What it looked at: a check that looked at nothing has shown nothing. */
+  checked: number;
+  violations: string[];
+  note?: string;
+};
+
+export type Invariant = (evidence: Evidence) => Check;
+
+export const isFinal = (status: string) => status !== "queued" && status !== "running";
+
+export function executionsByRequest({ dump }: Evidence): Map<string, StoredExecution[]> {
+  const by = Map.groupBy(dump.executions, ({ request_id }) => request_id);
+  for (const own of by.values()) own.sort((a, b) => a.attempt - b.attempt);
+  return by;
+}

@@ -1,0 +1,51 @@
+import { machineNs } from "../clock.ts";
+import type { History, Malformed, Stall } from "../evidence.ts";
+import type { Random } from "../random.ts";
+import type { Store } from "../store.ts";
+import type { Announced, System } from "../system.ts";
+
+export type Nemesis = {
+  system: System;
+  store: Store;
+  random: Random;
+  history: History;
+  malformed: Malformed[];
+  stalls: Stall[];
+};
+
+/** One kind of harm. It heals what it did before it resolves; its answer names whom it hit, and how. */
+export type Fault = {
+  id: string;
+  name: string;
+  run(nemesis: Nemesis): Promise<{ targets: string[]; outcome: string }>;
+};
+
+/** A process of these, chosen at random. */
+export function victim({ system, random }: Nemesis, ...prefixes: string[]): Announced {
+  return random.pick(prefixes.flatMap((prefix) => system.processes(prefix)));
+}
+
+/** Sends a signal. Answers whether the process was there. */
+export function signal(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch {
+    return false;
+  }
+}
+
+/** Stops a process for a while and notes that its runs stood still meanwhile. */
+export async function freeze({ stalls }: Nemesis, { pid }: Announced, ms: number): Promise<void> {
+  const stall: Stall = { pid, fromNs: machineNs(), toNs: machineNs() };
+  if (!signal(pid, "SIGSTOP")) return;
+  stalls.push(stall);
+  try {
+    await Bun.sleep(ms);
+  } finally {
+    signal(pid, "SIGCONT");
+    // It meets its first turn only now; a second more is its time to notice.
+    stall.toNs = machineNs() + 1_000_000_000n;
+  }
+}
+
+export const serviceOf = (name: string) => name.replace(/-\d+$/, "");

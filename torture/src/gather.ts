@@ -1,0 +1,116 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { groups } from "@sate/contracts";
+import type { Dump, Evidence, RunEvent } from "./evidence.ts";
+import type { Nemesis } from "./faults/fault.ts";
+import { resetGroup } from "./faults/records.ts";
+import { restMsMax } from "./invariants/rest.ts";
+import { concurrency, maxFailures, type System, serviceToken, whoIsNotReady } from "./system.ts";
+import { until } from "./until.ts";
+
+const pollMs = 1_000;
+/** Beyond the time that it may take, so that a late rest is told from none. */
+const waitMs = restMsMax + 60_000;
+
+/** Waits until all is at rest. Answers how long after `healedAt` that was, or why it never came to it. */
+export async function drain(
+  { store }: Nemesis,
+  healedAt: number,
+): Promise<{ restMs: number | null; why: string | null }> {
+  let why: string | null = "nobody looked";
+  while (performance.now() - healedAt < waitMs) {
+    why = await store.restless().catch((error: Error) => `it could not be read: ${error.message}`);
+    if (why === null) return { restMs: performance.now() - healedAt, why };
+    await Bun.sleep(pollMs);
+  }
+  return { restMs: null, why };
+}
+
+export function readRuns(path: string): RunEvent[] {
+  return readFileSync(path, "utf8")
+    .split("\n")
+    .filter(Boolean)
+    .flatMap((line) => {
+      try {
+        return [JSON.parse(line) as RunEvent];
+      } catch {
+        return []; // The process was killed while it wrote this line.
+      }
+    });
+}
+
+/** Resets both groups to their beginning and compares what is stored before and after. */
+async function replay(nemesis: Nemesis, before: Dump): Promise<Evidence["replay"]> {
+  const { system, store } = nemesis;
+  const runsBefore = readRuns(system.runLog).length;
+  for (const group of [groups.processor, groups.resultsListener]) {
+    if (!(await resetGroup(nemesis, group, true)))
+      return { wasDone: false, runs: 0, changes: ["the groups could not be reset"] };
+  }
+  await system.ready(60_000);
+  const isRead = await until(90_000, async () => (await store.lag()) === 0);
+  const after = await store.dump();
+  const changes = isRead ? [] : ["what was to be read again was not, within 90 s"];
+  const states = new Map(
+    before.executions.map((one) => [one.id, `${one.status} ${one.epoch} ${one.result_id}`]),
+  );
+  for (const { id, status, epoch, result_id } of after.executions) {
+    const now = `${status} ${epoch} ${result_id}`;
+    if (states.get(id) !== now) changes.push(`execution ${id} was ${states.get(id)}, and is ${now}`);
+  }
+  if (after.results.length !== before.results.length)
+    changes.push(`${before.results.length} results became ${after.results.length}`);
+  return { wasDone: true, runs: readRuns(system.runLog).length - runsBefore, changes };
+}
+
+/** After the heal: waits, dumps both databases, topics and logs, replays, and puts together what is checked. */
+export async function gather(
+  nemesis: Nemesis,
+  more: {
+    twoActive: string[];
+    snapshots: number;
+    /** By `performance.now()`. */
+    healedAt: number;
+    counters: () => Promise<Record<string, number>>;
+    say: (text: string) => void;
+  },
+): Promise<Evidence> {
+  const { system, store, history, malformed, stalls } = nemesis;
+  const { restMs, why } = await drain(nemesis, more.healedAt);
+  more.say(
+    why === null ? `at rest ${((restMs ?? 0) / 1_000).toFixed(1)} s after the heal` : `never at rest: ${why}`,
+  );
+  // Handlers that kill their host go on after the heal, until all is at rest.
+  const notReady = (await system.ready(60_000)) ? [] : await whoIsNotReady(system);
+  const dump = await store.dump();
+  const runs = readRuns(system.runLog);
+  const lag = await store.lag();
+  const counters = await more.counters();
+  const isReplayed = system.kind === "cluster" && restMs !== null;
+  return {
+    history,
+    dump,
+    runs,
+    malformed,
+    stalls,
+    twoActive: more.twoActive,
+    snapshots: more.snapshots,
+    counters,
+    replay: isReplayed ? await replay(nemesis, dump) : { wasDone: false, runs: 0, changes: [] },
+    restMs,
+    lag,
+    notReady,
+    logs: readLogs(system),
+    secrets: [serviceToken, '"big":12345678901234567890'],
+    maxFailures,
+    concurrency,
+  };
+}
+
+/** Of our own processes; what Kafka and the databases write is theirs. */
+function readLogs({ kind, dataDir }: System): { name: string; text: string }[] {
+  const folder = kind === "cluster" ? join(dataDir, "cluster", "logs") : dataDir;
+  return readdirSync(folder)
+    .filter((name) => name.includes(".log") && !/^(kafka|mongo|runs)/.test(name))
+    .map((name) => ({ name, text: readFileSync(join(folder, name), "utf8") }));
+}

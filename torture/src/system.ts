@@ -1,0 +1,198 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, openSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { freePorts, type Link, makeLayout, scale } from "./layout.ts";
+import { until } from "./until.ts";
+
+export type Announced = { name: string; pid: number; port: number };
+
+export const leaseMs = 3_000;
+export const maxFailures = 3;
+export const concurrency = 24;
+export const serviceToken = "torture-token-of-the-services";
+
+/** A running Sate, as its users start it, and all that a nemesis needs to know of it. */
+export type System = {
+  kind: "cluster" | "standalone";
+  url: string;
+  dataDir: string;
+  runLog: string;
+  links: Link[];
+  /** Addresses past the proxies, for whoever looks at the end. */
+  kafka: string;
+  requestsDb: string;
+  resultsDb: string;
+  /** The processes whose name begins so, as last announced. */
+  processes(prefix?: string): Announced[];
+  /** How often a process of this name was started. */
+  starts(): Record<string, number>;
+  /** Exit codes other than 0 after a SIGTERM would be faults; standalone tells, the cluster's are in its output. */
+  said(): string[];
+  ready(deadlineMs: number): Promise<boolean>;
+  stop(): Promise<void>;
+};
+
+const root = join(import.meta.dir, "../..");
+const startMs = 180_000;
+
+export async function startSystem(kind: System["kind"], dataDir: string): Promise<System> {
+  mkdirSync(dataDir, { recursive: true });
+  const runLog = join(dataDir, "runs.log");
+  writeFileSync(runLog, "");
+  const { layout, links } =
+    kind === "cluster" ? await makeLayout() : { layout: { ports: {}, detours: {} }, links: [] };
+  const layoutFile = join(dataDir, "layout.json");
+  writeFileSync(layoutFile, JSON.stringify(layout));
+  const [port] = (await freePorts(1)) as [number];
+  const env = {
+    PATH: process.env.PATH,
+    HOME: process.env.HOME,
+    HOST: "127.0.0.1",
+    PORT: String(port),
+    DATA_DIR: dataDir,
+    RUN_LOG: runLog,
+    LAYOUT: layoutFile,
+    TEST_HANDLERS: "1",
+    LEASE_SECONDS: String(leaseMs / 1_000),
+    MAX_FAILURES: String(maxFailures),
+    MAX_LOST: "5",
+    CONCURRENCY: String(concurrency),
+    EXECUTION_SECONDS: "8",
+    PROCESSING_SECONDS: "0.05",
+    SHUTDOWN_SECONDS: "5",
+    LOG_LEVEL: "warn",
+    SERVICE_TOKEN: serviceToken,
+    SCALE: Object.entries(scale)
+      .map(([name, count]) => `${name}=${count}`)
+      .join(" "),
+  };
+  const started =
+    kind === "standalone" ? keepStandalone(env, port, join(dataDir, "standalone.log")) : runCluster(env);
+  const portOf = (name: string) => (layout.ports as Record<string, number>)[name];
+  const system: System = {
+    kind,
+    url: `http://127.0.0.1:${port}`,
+    dataDir,
+    runLog,
+    links,
+    kafka: `127.0.0.1:${portOf("kafka")}`,
+    requestsDb: `mongodb://127.0.0.1:${portOf("requests-db")}/requests`,
+    resultsDb: `mongodb://127.0.0.1:${portOf("results-db")}/results`,
+    processes: (prefix = "") => [...started.announced.values()].filter(({ name }) => name.startsWith(prefix)),
+    starts: () => Object.fromEntries(started.starts),
+    said: () => started.said,
+    ready: (deadlineMs) =>
+      until(deadlineMs, async () => {
+        const asked = services(system);
+        if (asked.length === 0 || started.hasEnded()) return false;
+        return (await Promise.all(asked.map(({ port: at }) => isReady(at)))).every(Boolean);
+      }),
+    async stop() {
+      await started.stop();
+      for (const { proxy } of links) await proxy.close();
+    },
+  };
+  const expected = kind === "standalone" ? 1 : Object.values(scale).reduce((sum, count) => sum + count, 0);
+  const isUp = await until(startMs, () => services(system).length >= expected || started.hasEnded());
+  if (!isUp || !(await system.ready(startMs))) {
+    await system.stop();
+    throw new Error(`the system did not start: ${started.said.slice(-5).join(" / ")}`);
+  }
+  return system;
+}
+
+/** The processes that speak HTTP: all but the servers. */
+export function services(system: System): Announced[] {
+  return system.processes().filter(({ name }) => name !== "kafka" && name !== "mongo");
+}
+
+/** Each with its own reasons. */
+export async function whoIsNotReady(system: System): Promise<string[]> {
+  const asked = services(system).map(async ({ name, port }) => {
+    const answer = await fetch(`http://127.0.0.1:${port}/ready`, {
+      signal: AbortSignal.timeout(2_000),
+    }).catch(() => null);
+    return answer?.ok ? [] : [`${name}: ${(await answer?.text().catch(() => "")) || "no answer"}`];
+  });
+  return (await Promise.all(asked)).flat();
+}
+
+async function isReady(port: number): Promise<boolean> {
+  const answer = await fetch(`http://127.0.0.1:${port}/ready`, { signal: AbortSignal.timeout(2_000) }).catch(
+    () => null,
+  );
+  return answer?.ok ?? false;
+}
+
+type Started = {
+  announced: Map<string, Announced>;
+  starts: Map<string, number>;
+  said: string[];
+  hasEnded(): boolean;
+  stop(): Promise<void>;
+};
+
+/** Standalone under a supervisor, as on a server: started again, however it ended. */
+function keepStandalone(env: NodeJS.ProcessEnv, port: number, logFile: string): Started {
+  const announced = new Map<string, Announced>();
+  const starts = new Map<string, number>();
+  const said: string[] = [];
+  let isStopping = false;
+  let child: ChildProcess;
+  const log = openSync(logFile, "a");
+  const start = () => {
+    child = spawn(process.execPath, [join(root, "standalone/src/main.ts")], {
+      env,
+      cwd: root,
+      stdio: ["ignore", log, log],
+    });
+    announced.set("standalone", { name: "standalone", pid: child.pid as number, port });
+    starts.set("standalone", (starts.get("standalone") ?? 0) + 1);
+    child.once("exit", (code, signal) => {
+      said.push(`standalone ended with ${signal ?? code}`);
+      if (!isStopping) setTimeout(start, 50);
+    });
+  };
+  start();
+  return {
+    announced,
+    starts,
+    said,
+    hasEnded: () => false,
+    async stop() {
+      isStopping = true;
+      await end(child);
+    },
+  };
+}
+
+/** `name pid port` lines come whenever a process was started; the others are for people. */
+function runCluster(env: NodeJS.ProcessEnv): Started {
+  const announced = new Map<string, Announced>();
+  const starts = new Map<string, number>();
+  const said: string[] = [];
+  const child = spawn(process.execPath, [join(root, "cluster/src/main.ts")], {
+    env,
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream as NodeJS.ReadableStream }).on("line", (line) => {
+      const [, name, pid, port] = /^([a-z][a-z0-9-]*) (\d+) (\d+)$/.exec(line) ?? [];
+      if (!name) return void said.push(line);
+      announced.set(name, { name, pid: Number(pid), port: Number(port) });
+      starts.set(name, (starts.get(name) ?? 0) + 1);
+    });
+  }
+  return { announced, starts, said, hasEnded: () => child.exitCode !== null, stop: () => end(child) };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), 60_000);
+  await ended;
+  clearTimeout(timer);
+}

@@ -1,0 +1,62 @@
+import { expect, test } from "bun:test";
+import type { Fault, Nemesis } from "../src/faults/fault.ts";
+import { faultsFor, hits, rage } from "../src/nemesis.ts";
+import { seeded } from "../src/random.ts";
+
+const nemesis = (seed: number) => ({ random: seeded(seed), stalls: [], malformed: [] }) as unknown as Nemesis;
+
+test("every fault of the specification that a system can have is there", () => {
+  const ids = (system: "cluster" | "standalone") =>
+    [...new Set(faultsFor({ system, only: [] }).map(({ id }) => id))].sort();
+  const here = [
+    "F1",
+    "F2",
+    "F3",
+    "F4",
+    "F5",
+    "F6",
+    "F7",
+    "F8",
+    "F9",
+    "F10",
+    "F11",
+    "F13",
+    "F14",
+    "F15",
+    "F16",
+    "F19",
+    "F20",
+  ];
+  expect(ids("cluster")).toEqual(here.sort());
+  expect(ids("standalone")).toEqual(["F12", "F21", "F22", "F7"]);
+  expect(faultsFor({ system: "cluster", only: ["F9"] })).toHaveLength(1);
+});
+
+test("a fault that fails is noted, and each has its turn before one comes again", async () => {
+  const names = ["a", "b", "c"];
+  const faults = names.map(
+    (name): Fault => ({
+      id: "F1",
+      name,
+      async run() {
+        if (name === "b") throw new Error("it could not");
+        return { targets: ["processor-1"], outcome: "done" };
+      },
+    }),
+  );
+  const done = await rage(nemesis(1), { faults, ms: 50, pauseMs: { least: 1, most: 2 }, say() {} });
+  expect(
+    done
+      .slice(0, 3)
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual(names.slice(0, Math.min(3, done.length)));
+  for (const { name, outcome } of done) expect(outcome).toBe(name === "b" ? "failed: it could not" : "done");
+});
+
+test("hits are counted by component", () => {
+  const one = { id: "F11", name: "x", atSeconds: 0, seconds: 1, outcome: "healed" };
+  expect(hits([{ ...one, targets: ["processor-1→kafka", "processor-2→kafka"] }])).toEqual({
+    F11: { "processor→kafka": 2 },
+  });
+});
