@@ -17,8 +17,8 @@ const serverHealth: HealthRules = {
 };
 /** Of our own environment, what a process needs to find its way; all else comes from compose.yaml. */
 const passedOn = ["PATH", "HOME", "TMPDIR", "TZ"];
-/** And what arms the failpoints of a test build, of which compose.yaml must know nothing. */
-const testBuild = ["SATE_TEST_BUILD", "SATE_FAILPOINT", "SATE_FAILPOINT_LOG"];
+/** And what arms the failpoints and the trial handlers of a test, of which compose.yaml must know nothing. */
+const testBuild = ["SATE_TEST_BUILD", "SATE_FAILPOINT", "SATE_FAILPOINT_LOG", "TEST_HANDLERS"];
 
 /** Kafka and the databases as two processes, each always on the same ports and data. */
 export async function serverTasks(
