@@ -8,9 +8,15 @@ import type { Ports } from "./java-servers.ts";
  *
  * Names are those of processes, `processor-1`, and `kafka`, `controller`, `requests-db`, `results-db`. Clients of Kafka
  * go where the broker tells them, so each process with a detour to it has a listener there, `kafka:<process>`, that
- * tells it the detour.
+ * tells it the detour. `environment` has more variables for single processes. Those in `down` are not started, nor
+ * started again; the file is read for this each time, so that whoever wrote it can take a process away and bring it back.
  */
-export type Layout = { ports: Record<string, number>; detours: Record<string, Record<string, number>> };
+export type Layout = {
+  ports: Record<string, number>;
+  detours: Record<string, Record<string, number>>;
+  environment?: Record<string, Record<string, string>>;
+  down?: string[];
+};
 
 /** A listener of the broker beside its own; it sends its clients to `advertised`. */
 export type Listener = { port: number; advertised: number };
@@ -32,6 +38,10 @@ export function readLayout(path: string | undefined): Layout {
     );
   }
   return layout;
+}
+
+export function isDown(name: string, path: string | undefined): boolean {
+  return readLayout(path).down?.includes(name) ?? false;
 }
 
 /** The free ports, but for those that the layout chooses. */

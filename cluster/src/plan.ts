@@ -29,6 +29,8 @@ export type Place = {
   /** The path of the running Bun, which need not be on the PATH. */
   bun: string;
   detours?: Layout["detours"];
+  /** Variables of single processes beside those of compose.yaml, by the process's name. */
+  environment?: Layout["environment"];
 };
 
 /** The services of compose.yaml that are built from this repository: what the cluster runs as processes. */
@@ -69,7 +71,10 @@ export function planProcesses(compose: Compose, scale: Map<string, number>, plac
       port,
       command: runnable(described.command ?? [], place),
       cwd: folderOf(described, place.root),
-      env: environmentOf(described, replaced, (called) => urlsOf(called, detours), place),
+      env: {
+        ...environmentOf(described, replaced, (called) => urlsOf(called, detours), place),
+        ...place.environment?.[name],
+      },
       restart: restartPolicy(described.restart),
       health: healthOf(service, described, place),
       stopRank: rankOf(compose, service),

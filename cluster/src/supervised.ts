@@ -30,7 +30,11 @@ export type Supervised = {
 export type Reports = {
   started: (name: string, pid: number, port: number) => void;
   said: (sentence: string) => void;
+  /** Asked before each start, and again a little later while the answer is no. */
+  mayStart?: () => boolean;
 };
+
+const askAgainMs = 200;
 
 /** An exit code of sysexits.h: the configuration is wrong, which no second start can mend. */
 export const configurationExit = 78;
@@ -39,7 +43,7 @@ export const configurationExit = 78;
  * Runs a process and starts it again when it ends, as its policy says. It is *running*, or *pausing* before the next
  * start (longer after each one that did not become healthy), until it is stopped or left alone.
  */
-export function supervise(task: Task, { started, said }: Reports): Supervised {
+export function supervise(task: Task, { started, said, mayStart = () => true }: Reports): Supervised {
   const { name, output } = task;
   const stopping = Promise.withResolvers<void>();
   const leftAlone = Promise.withResolvers<number>();
@@ -49,6 +53,8 @@ export function supervise(task: Task, { started, said }: Reports): Supervised {
 
   async function run(): Promise<void> {
     for (let tries = 0; !isStopping; tries++) {
+      while (!mayStart() && !isStopping) await inTime(stopping.promise, askAgainMs);
+      if (isStopping) break;
       child = start();
       const startedAt = performance.now();
       health = atStart;

@@ -12,7 +12,7 @@ import { freePort, isFree } from "./free-port.ts";
 import { installPackages } from "./install.ts";
 import { installJava } from "./java.ts";
 import { addressesOf, freePorts } from "./java-servers.ts";
-import { type Layout, listenersOf, readLayout, serverPorts } from "./layout.ts";
+import { isDown, type Layout, listenersOf, readLayout, serverPorts } from "./layout.ts";
 import { fileOutput, type Output, prefixedOutput } from "./output.ts";
 import { folderOf, ownServices, type ProcessPlan, planProcesses } from "./plan.ts";
 import { parseScale } from "./scale.ts";
@@ -111,6 +111,7 @@ async function planned(
     hostOf: (service) => (service === "gateway" ? host : "127.0.0.1"),
     bun: process.execPath,
     detours: layout.detours,
+    environment: layout.environment,
   });
 }
 
@@ -134,6 +135,7 @@ function launch(task: Task, stopRank: number, stopMs: number): void {
   const supervised = supervise(task, {
     started: (name, pid, port) => print(`${name} ${pid} ${port}`),
     said: print,
+    mayStart: () => !isDown(task.name, Bun.env.LAYOUT),
   });
   running.push({ supervised, stopRank, stopMs });
   void supervised.leftAlone.then((exitCode) => {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inTime, until } from "../src/deadline.ts";
 import { allGone, type Cluster, isAlive, noServers, parentOf, startCluster } from "./start-cluster.ts";
@@ -58,6 +59,35 @@ describe("a running cluster", () => {
     await cluster.printed("again in 1 s");
     await cluster.printed("again in 2 s");
     expect(cluster.text()).not.toContain("Sate is ready.");
+  }, 60_000);
+
+  test("leaves away what the layout has down, gives each its own variables, and brings back what is not", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "layout-"));
+    const LAYOUT = join(folder, "layout.json");
+    const write = (down: string[]) =>
+      writeFileSync(
+        LAYOUT,
+        JSON.stringify({ ports: {}, detours: {}, environment: { "gateway-1": { COLOUR: "green" } }, down }),
+      );
+    write(["worker-1"]);
+    const cluster = start({ LAYOUT });
+    const gateway = () => cluster.processes().get("gateway-1");
+    const environment = async () => (await fetch(`http://127.0.0.1:${gateway()?.port}`)).json();
+    expect(
+      await until(
+        () =>
+          environment().then(
+            ({ COLOUR }) => COLOUR === "green",
+            () => false,
+          ),
+        20_000,
+      ),
+    ).toBe(true);
+    expect(cluster.processes().has("worker-1")).toBe(false);
+    write([]);
+    await cluster.printed("Sate is ready.");
+    expect(cluster.processes().has("worker-1")).toBe(true);
+    rmSync(folder, { recursive: true });
   }, 60_000);
 
   test("says when one is frozen, and ends it all the same", async () => {

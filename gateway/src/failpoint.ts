@@ -6,7 +6,8 @@ import { appendFileSync, existsSync, readFileSync } from "node:fs";
  *
  * `SATE_FAILPOINT=name:kill,other:delay` arms some of them. Each fires once and writes its name into
  * `SATE_FAILPOINT_LOG`, or on stderr; one whose name stands in that file is spent, so that a process that is
- * started again does not die of it again, and a test can tell that it did fire.
+ * started again does not die of it again, a test can tell that it did fire, and may take the name out to have it
+ * fire once more.
  *
  * - kill: SIGKILL, at once.
  * - delay: the whole process stands still for a second.
@@ -34,10 +35,11 @@ if (Bun.env.SATE_TEST_BUILD === "1" && Bun.env.NODE_ENV !== "production") {
 function hit(name: string): void {
   const mode = armed.get(name);
   if (mode === undefined) return;
-  armed.delete(name);
   const path = Bun.env.SATE_FAILPOINT_LOG;
-  if (path === undefined) console.error(`failpoint ${name} ${mode} ${process.pid}`);
-  else if (isSpent(path, name)) return;
+  if (path === undefined) {
+    armed.delete(name);
+    console.error(`failpoint ${name} ${mode} ${process.pid}`);
+  } else if (isSpent(path, name)) return;
   else appendFileSync(path, `${name} ${mode} ${process.pid}\n`);
   switch (mode) {
     case "kill":

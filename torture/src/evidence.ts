@@ -90,6 +90,19 @@ export type Evidence = {
   runs: RunEvent[];
   malformed: Malformed[];
   stalls: Stall[];
+  /** When a process that is gone was last seen alive, by its pid. */
+  lastAlive: Record<number, string>;
+  /** Committed records of which the databases did not know at that moment, and how many were looked at. */
+  committed: { looked: number; unknown: string[] };
+  /** What was promised about a fault, and not kept. */
+  broken: string[];
+  /** Processes that were not ready for too long after the heal, or after their start. */
+  stuck: string[];
+  usage: { name: string; pid: number; samples: { ageMs: number; bytes: number; handles: number }[] }[];
+  /** Processes that were still there when all had been stopped. */
+  orphans: string[];
+  /** How many times the wall clock of a process was set. */
+  clocksSet: number;
   /** Requests that had two active executions at once when the database was looked at, and were looked at again. */
   twoActive: string[];
   snapshots: number;
@@ -99,7 +112,6 @@ export type Evidence = {
   /** From the end of the faults until everything was final and read, or null if it never was. */
   restMs: number | null;
   lag: number;
-  notReady: string[];
   logs: { name: string; text: string }[];
   secrets: string[];
   maxFailures: number;

@@ -4,11 +4,12 @@ import { groups } from "@sate/contracts";
 import type { Dump, Evidence, RunEvent } from "./evidence.ts";
 import type { Nemesis } from "./faults/fault.ts";
 import { resetGroup } from "./faults/records.ts";
-import { restMsMax } from "./invariants/rest.ts";
+import { readyMsMax, restMsMax } from "./invariants/rest.ts";
 import { concurrency, maxFailures, type System, serviceToken, whoIsNotReady } from "./system.ts";
 import { until } from "./until.ts";
 
 const pollMs = 1_000;
+const replayMs = 5 * 60_000;
 /** Beyond the time that it may take, so that a late rest is told from none. */
 const waitMs = restMsMax + 60_000;
 
@@ -44,13 +45,13 @@ async function replay(nemesis: Nemesis, before: Dump): Promise<Evidence["replay"
   const { system, store } = nemesis;
   const runsBefore = readRuns(system.runLog).length;
   for (const group of [groups.processor, groups.resultsListener]) {
-    if (!(await resetGroup(nemesis, group, true)))
+    if (!(await resetGroup(nemesis, group, "to the beginning")))
       return { wasDone: false, runs: 0, changes: ["the groups could not be reset"] };
   }
   await system.ready(60_000);
-  const isRead = await until(90_000, async () => (await store.lag()) === 0);
+  const isRead = await until(replayMs, async () => (await store.lag()) === 0);
   const after = await store.dump();
-  const changes = isRead ? [] : ["what was to be read again was not, within 90 s"];
+  const changes = isRead ? [] : [`what was to be read again was not, within ${replayMs / 1_000} s`];
   const states = new Map(
     before.executions.map((one) => [one.id, `${one.status} ${one.epoch} ${one.result_id}`]),
   );
@@ -63,47 +64,97 @@ async function replay(nemesis: Nemesis, before: Dump): Promise<Evidence["replay"
   return { wasDone: true, runs: readRuns(system.runLog).length - runsBefore, changes };
 }
 
+/** What of the evidence is seen only while the system runs. */
+export type Seen = Omit<Evidence, "orphans" | "usage">;
+
 /** After the heal: waits, dumps both databases, topics and logs, replays, and puts together what is checked. */
 export async function gather(
   nemesis: Nemesis,
-  more: {
-    twoActive: string[];
-    snapshots: number;
+  more: Pick<Evidence, "twoActive" | "snapshots" | "committed" | "broken" | "clocksSet"> & {
     /** By `performance.now()`. */
     healedAt: number;
     counters: () => Promise<Record<string, number>>;
     say: (text: string) => void;
   },
-): Promise<Evidence> {
+): Promise<Seen> {
+  const { twoActive, snapshots, committed, broken, clocksSet, healedAt } = more;
   const { system, store, history, malformed, stalls } = nemesis;
-  const { restMs, why } = await drain(nemesis, more.healedAt);
+  const readiness = watchReadiness(system);
+  const { restMs, why } = await drain(nemesis, healedAt);
   more.say(
     why === null ? `at rest ${((restMs ?? 0) / 1_000).toFixed(1)} s after the heal` : `never at rest: ${why}`,
   );
-  // Handlers that kill their host go on after the heal, until all is at rest.
-  const notReady = (await system.ready(60_000)) ? [] : await whoIsNotReady(system);
+  const stuck = await readiness.stop();
   const dump = await store.dump();
   const runs = readRuns(system.runLog);
   const lag = await store.lag();
   const counters = await more.counters();
+  const pids = [...new Set(runs.map(({ pid }) => pid))];
+  const lastAlive = Object.fromEntries(
+    pids.flatMap((pid) => {
+      const at = system.watch.lastAlive(pid);
+      return at === undefined ? [] : [[pid, String(at)]];
+    }),
+  );
+  more.say("checking a replay of every record");
   const isReplayed = system.kind === "cluster" && restMs !== null;
   return {
     history,
     dump,
     runs,
+    lastAlive,
     malformed,
     stalls,
-    twoActive: more.twoActive,
-    snapshots: more.snapshots,
+    committed,
+    broken,
+    twoActive,
+    snapshots,
+    clocksSet,
     counters,
     replay: isReplayed ? await replay(nemesis, dump) : { wasDone: false, runs: 0, changes: [] },
     restMs,
     lag,
-    notReady,
+    stuck,
     logs: readLogs(system),
     secrets: [serviceToken, '"big":12345678901234567890'],
     maxFailures,
     concurrency,
+  };
+}
+
+/**
+ * Looks from now on for processes that are not ready for long, though all is healed. Handlers that end their process go
+ * on until all is at rest, so the time of each process counts from its own start.
+ */
+function watchReadiness(system: System): { stop(): Promise<string[]> } {
+  const since = new Map<string, number>();
+  const stuck = new Map<string, string>();
+  let isStopped = false;
+  async function look(): Promise<void> {
+    const notReady = await whoIsNotReady(system);
+    const those = new Set(notReady.map(({ name, pid }) => `${name} ${pid}`));
+    for (const one of since.keys()) if (!those.has(one)) since.delete(one);
+    for (const { name, pid, why } of notReady) {
+      const key = `${name} ${pid}`;
+      const from = since.get(key) ?? performance.now();
+      since.set(key, from);
+      if (performance.now() - from > readyMsMax)
+        stuck.set(key, `${key} was not ready for more than ${readyMsMax / 1_000} s: ${why}`);
+    }
+  }
+  const looking = (async () => {
+    while (!isStopped) {
+      await look();
+      await Bun.sleep(pollMs);
+    }
+  })();
+  return {
+    async stop() {
+      await until(readyMsMax * 2, () => since.size === 0 || stuck.size > 0);
+      isStopped = true;
+      await looking;
+      return [...stuck.values()];
+    },
   };
 }
 

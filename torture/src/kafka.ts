@@ -2,13 +2,15 @@ import { groups, outcomeTopics, partitionsDefault, topics } from "@sate/contract
 import { Kafka, logLevel } from "kafkajs";
 import type { TopicRecord } from "./evidence.ts";
 
-const readMs = 60_000;
+const readMs = 240_000;
 const readBy: [group: string, topics: readonly string[]][] = [
   [groups.processor, [topics.executions]],
   [groups.resultsListener, outcomeTopics],
 ];
 
 export type Outgoing = { key: string | null; value: Buffer | null; headers: Record<string, string> };
+
+export type ReadRecord = TopicRecord & { bytes: Buffer | null; headers: Record<string, string> };
 
 /** The broker, past all proxies. */
 export type Log = ReturnType<typeof kafkaLog>;
@@ -32,6 +34,55 @@ export function kafkaLog(broker: string) {
     }
   }
 
+  /** What stands at these offsets, `to` not included. */
+  async function readWindows(
+    topic: string,
+    windows: { partition: number; from: bigint; to: bigint }[],
+  ): Promise<ReadRecord[]> {
+    const open = new Map(windows.filter(({ from, to }) => to > from).map((one) => [one.partition, one]));
+    const records: ReadRecord[] = [];
+    if (open.size === 0) return records;
+    const consumer = kafka.consumer({ groupId: `torture-${crypto.randomUUID()}` });
+    await consumer.connect();
+    try {
+      await consumer.subscribe({ topic, fromBeginning: true });
+      await new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error(`${topic} could not be read in time`)), readMs);
+        consumer.on(consumer.events.GROUP_JOIN, () => {
+          for (const { partition, from } of open.values()) {
+            consumer.seek({ topic, partition, offset: String(from) });
+          }
+        });
+        void consumer.run({
+          autoCommit: false,
+          eachMessage: async ({ partition, message: { offset, key, value, headers = {} } }) => {
+            const window = open.get(partition);
+            if (window && BigInt(offset) >= window.from && BigInt(offset) < window.to) {
+              records.push({
+                topic,
+                partition,
+                offset,
+                key: key?.toString() ?? null,
+                value: value?.toString() ?? null,
+                bytes: value,
+                headers: Object.fromEntries(
+                  Object.entries(headers).map(([name, header]) => [name, String(header)]),
+                ),
+              });
+            }
+            if (window && BigInt(offset) + 1n >= window.to) open.delete(partition);
+            if (open.size > 0) return;
+            clearTimeout(timer);
+            resolve();
+          },
+        });
+      });
+    } finally {
+      await consumer.disconnect();
+    }
+    return records;
+  }
+
   return {
     async publish(topic: string, records: Outgoing[]): Promise<void> {
       const producer = kafka.producer();
@@ -45,51 +96,41 @@ export function kafkaLog(broker: string) {
       }
     },
 
-    /** All that the topic holds now. */
-    read: (
-      topic: string,
-    ): Promise<(TopicRecord & Outgoing & { value: string | null; bytes: Buffer | null })[]> =>
+    /** All that the topic holds now, or only the last `most` of each partition. */
+    read: async (topic: string, most = Number.MAX_SAFE_INTEGER): Promise<ReadRecord[]> =>
       withAdmin(async (admin) => {
-        const ends = new Map(
-          (await admin.fetchTopicOffsets(topic))
-            .filter(({ high, low }) => high !== low)
-            .map(({ partition, high }) => [partition, BigInt(high)]),
-        );
-        const records: (TopicRecord & Outgoing & { value: string | null; bytes: Buffer | null })[] = [];
-        if (ends.size === 0) return records as never;
-        const groupId = `torture-${crypto.randomUUID()}`;
-        const consumer = kafka.consumer({ groupId });
-        await consumer.connect();
-        await consumer.subscribe({ topic, fromBeginning: true });
-        await new Promise<void>((resolve, reject) => {
-          const timer = setTimeout(() => reject(new Error(`${topic} could not be read in time`)), readMs);
-          void consumer.run({
-            autoCommit: false,
-            eachMessage: async ({ partition, message }) => {
-              const headers = Object.entries(message.headers ?? {}).map(([name, value]) => [
-                name,
-                String(value),
-              ]);
-              const { offset, key, value } = message;
-              records.push({
-                topic,
-                partition,
-                offset,
-                key: key?.toString() ?? null,
-                value: value?.toString() ?? null,
-                bytes: value,
-                headers: Object.fromEntries(headers),
-              } as never);
-              const end = ends.get(partition);
-              if (end !== undefined && BigInt(offset) + 1n >= end) ends.delete(partition);
-              if (ends.size > 0) return;
-              clearTimeout(timer);
-              resolve();
-            },
-          });
+        const offsets = await admin.fetchTopicOffsets(topic);
+        const windows = offsets.map(({ partition, low, high }) => {
+          const from = Math.max(Number(low), Number(high) - most);
+          return { partition, from: BigInt(from), to: BigInt(high) };
         });
-        await consumer.disconnect();
-        return records as never;
+        return readWindows(topic, windows);
+      }),
+
+    /** The last records that each group has committed, at most `most` of each partition. */
+    committed: (most: number): Promise<ReadRecord[]> =>
+      withAdmin(async (admin) => {
+        const found: ReadRecord[] = [];
+        for (const [groupId, read] of readBy) {
+          for (const { topic, partitions } of await admin.fetchOffsets({ groupId, topics: [...read] })) {
+            const lows = new Map(
+              (await admin.fetchTopicOffsets(topic)).map(({ partition, low, high }) => [
+                partition,
+                { low: BigInt(low), high: BigInt(high) },
+              ]),
+            );
+            const windows = partitions.flatMap(({ partition, offset }) => {
+              const ends = lows.get(partition);
+              const to = BigInt(offset);
+              // Above the end stand only offsets of a topic that was deleted meanwhile.
+              if (!ends || to > ends.high) return [];
+              const from = to - BigInt(most) > ends.low ? to - BigInt(most) : ends.low;
+              return [{ partition, from, to }];
+            });
+            found.push(...(await readWindows(topic, windows)));
+          }
+        }
+        return found;
       }),
 
     /** Records that stand in the topics and were not committed by the group that reads them. */
@@ -113,6 +154,21 @@ export function kafkaLog(broker: string) {
       withAdmin(async (admin) => {
         const read = readBy.find(([name]) => name === groupId)?.[1] ?? [];
         for (const topic of read) await admin.resetOffsets({ groupId, topic, earliest });
+      }),
+
+    /** Takes away what the group has committed, as if it had never been. Rejects while it has members. */
+    forget: (groupId: string): Promise<void> =>
+      withAdmin(async (admin) => void (await admin.deleteGroups([groupId]))),
+
+    /** The offset after the last record of each partition of what the group reads. */
+    ends: (groupId: string): Promise<{ topic: string; partition: number; end: bigint }[]> =>
+      withAdmin(async (admin) => {
+        const found: { topic: string; partition: number; end: bigint }[] = [];
+        for (const topic of readBy.find(([name]) => name === groupId)?.[1] ?? []) {
+          for (const { partition, high } of await admin.fetchTopicOffsets(topic))
+            found.push({ topic, partition, end: BigInt(high) });
+        }
+        return found;
       }),
 
     makeAnew: (topic: string): Promise<void> =>

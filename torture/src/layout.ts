@@ -5,15 +5,23 @@ import { type TcpProxy, tcpProxy } from "./tcp-proxy.ts";
 export type Link = { from: string; to: string; proxy: TcpProxy };
 
 /** The file that `cluster` reads as LAYOUT, see cluster/src/layout.ts. */
-export type Layout = { ports: Record<string, number>; detours: Record<string, Record<string, number>> };
+export type Layout = {
+  ports: Record<string, number>;
+  detours: Record<string, Record<string, number>>;
+  environment?: Record<string, Record<string, string>>;
+  down?: string[];
+};
 
 export const scale = {
   gateway: 1,
   "requests-service": 2,
-  processor: 3,
+  processor: 4,
   "results-listener": 2,
   "results-service": 1,
 };
+
+/** Not there at first: the processor that comes when there are to be four. */
+export const spare = ["processor-4"];
 
 const calls: Record<keyof typeof scale, string[]> = {
   gateway: ["requests-service", "results-service", "kafka"],
@@ -23,14 +31,17 @@ const calls: Record<keyof typeof scale, string[]> = {
   "results-service": ["results-db"],
 };
 
-const instances = (service: string) =>
+const instancesOf = (service: string) =>
   Array.from({ length: scale[service as keyof typeof scale] ?? 0 }, (_, at) => `${service}-${at + 1}`);
+
+/** The names of all processes that speak HTTP. */
+export const instances = () => Object.keys(scale).flatMap(instancesOf);
 
 /** Every way that leaves a process of the cluster, by name. */
 export function ways(): { from: string; to: string }[] {
   return Object.entries(calls).flatMap(([service, called]) =>
-    instances(service).flatMap((from) =>
-      called.flatMap((to) => (to in scale ? instances(to) : [to])).map((to) => ({ from, to })),
+    instancesOf(service).flatMap((from) =>
+      called.flatMap((to) => (to in scale ? instancesOf(to) : [to])).map((to) => ({ from, to })),
     ),
   );
 }
@@ -39,9 +50,7 @@ export function ways(): { from: string; to: string }[] {
 export async function makeLayout(): Promise<{ layout: Layout; links: Link[] }> {
   const all = ways();
   const servers = ["kafka", "controller", "requests-db", "results-db"];
-  const processes = Object.keys(scale)
-    .flatMap(instances)
-    .filter((name) => name !== "gateway-1");
+  const processes = instances().filter((name) => name !== "gateway-1");
   const listeners = all.filter(({ to }) => to === "kafka").map(({ from }) => `kafka:${from}`);
   const names = [...servers, ...processes, ...listeners];
   const free = await freePorts(names.length);

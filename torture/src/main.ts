@@ -27,7 +27,9 @@ for (const { number, name, checked, violations } of report.checks) {
   for (const violation of violations.slice(0, 5)) console.log(`    ${violation}`);
 }
 for (const { what, count } of report.sometimes)
-  console.log(`${count > 0 ? "✓" : "·"} sometimes: ${what}: ${count}`);
+  console.log(`${count > 0 ? "✓" : report.mustSeeAll ? "✗" : "·"} sometimes: ${what}: ${count}`);
+if (report.missing.length > 0)
+  console.log(`${report.mustDoAll ? "✗" : "·"} not done: ${report.missing.length} (named in the report)`);
 console.log(`${report.isGood ? "passed" : "FAILED"}: ${page}`);
 process.exit(report.isGood ? 0 : 1);
 

@@ -1,28 +1,29 @@
-import { type Fault, type Nemesis, serviceOf } from "./faults/fault.ts";
-import { networkFaults } from "./faults/network.ts";
+import { backlog } from "./faults/backlog.ts";
+import { type Fault, type Harm, type Nemesis, serviceOf } from "./faults/fault.ts";
+import { kindOf, networkFaults } from "./faults/network.ts";
 import { processFaults } from "./faults/processes.ts";
 import { recordFaults } from "./faults/records.ts";
 import { standaloneFaults } from "./faults/standalone.ts";
+import { spare, ways } from "./layout.ts";
 import type { Options } from "./options.ts";
-import type { Random } from "./random.ts";
+import { modes } from "./tcp-proxy.ts";
 
-export type Done = {
-  id: string;
-  name: string;
-  atSeconds: number;
-  seconds: number;
-  targets: string[];
-  outcome: string;
-};
+export type Done = Harm & { id: string; name: string; atSeconds: number; seconds: number };
 
 const restBetweenMs = { least: 200, most: 2_000 };
 /** None takes longer by itself; one that does is stuck, and so would be the whole run. */
 const faultMs = 120_000;
 
-export function faultsFor({ system, only }: Pick<Options, "system" | "only">): Fault[] {
+export function faultsFor({ system, only, minutes }: Pick<Options, "system" | "only" | "minutes">): Fault[] {
   const all =
-    system === "standalone" ? standaloneFaults : [...processFaults, ...networkFaults, ...recordFaults];
-  return all.filter(({ id }) => only.length === 0 || only.includes(id));
+    system === "standalone"
+      ? standaloneFaults
+      : [...processFaults, ...networkFaults, ...recordFaults, backlog];
+  return all.filter(
+    ({ id, fromMinutes = 0 }) =>
+      // Asked for by name it comes in a short run, too.
+      (only.length === 0 && minutes >= fromMinutes) || only.includes(id),
+  );
 }
 
 /**
@@ -43,22 +44,27 @@ export async function rage(
   const done: Done[] = [];
   let deck: Fault[] = [];
   while (performance.now() - started < ms && faults.length > 0) {
-    if (deck.length === 0) deck = shuffled(faults, nemesis.random);
+    if (deck.length === 0) {
+      const hadOnce = new Set(done.filter(({ missed }) => !missed).map(({ name }) => name));
+      deck = nemesis.random.shuffled(
+        faults.filter(({ fromMinutes, name }) => fromMinutes === undefined || !hadOnce.has(name)),
+      );
+    }
     const fault = deck.pop() as Fault;
     const at = performance.now();
-    const { targets, outcome } = await Promise.race([
-      fault.run(nemesis),
-      Bun.sleep(faultMs).then(() => ({ targets: [], outcome: `not over after ${faultMs / 1_000} s` })),
-    ]).catch((error: Error) => ({ targets: [], outcome: `failed: ${error.message}` }));
+    const mostMs = fault.mostMs ?? faultMs;
+    const late = Promise.withResolvers<Harm>();
+    const timer = setTimeout(late.resolve, mostMs, {
+      targets: [],
+      outcome: `not over after ${mostMs / 1_000} s`,
+      missed: true,
+    });
+    const harm = await Promise.race([fault.run(nemesis), late.promise]).catch(
+      ({ message }: Error): Harm => ({ targets: [], outcome: `failed: ${message}`, missed: true }),
+    );
+    clearTimeout(timer);
     const seconds = (performance.now() - at) / 1_000;
-    const one = {
-      id: fault.id,
-      name: fault.name,
-      atSeconds: (at - started) / 1_000,
-      seconds,
-      targets,
-      outcome,
-    };
+    const one = { id: fault.id, name: fault.name, atSeconds: (at - started) / 1_000, seconds, ...harm };
     done.push(one);
     say(one);
     await Bun.sleep(nemesis.random.between(pauseMs.least, pauseMs.most));
@@ -66,8 +72,31 @@ export async function rage(
   return done;
 }
 
+/** What of these faults has not been done, and which modes no link of a kind has met. */
+export function notDone(faults: Fault[], done: Done[]): string[] {
+  const did = done.filter(({ missed }) => !missed);
+  const names = new Set(did.map(({ name }) => name));
+  const missing = faults.filter(({ name }) => !names.has(name)).map(({ id, name }) => `${id} ${name}`);
+  if (!faults.some(({ id }) => id === "F11")) return missing;
+  const met = new Set(
+    did
+      .filter(({ id }) => id === "F11")
+      .flatMap(({ name, targets }) => targets.map((link) => `${name} on ${kindOf(endsOf(link))}`)),
+  );
+  const wanted = modes
+    .filter((mode) => mode !== "pass")
+    .flatMap((mode) => ways().map((way) => `link: ${mode} on ${kindOf(way)}`));
+  return [...missing, ...new Set(wanted.filter((one) => !met.has(one)))];
+}
+
+function endsOf(link: string): { from: string; to: string } {
+  const [from = "", to = ""] = link.split("→");
+  return { from, to };
+}
+
 /** Ends all harm, whatever a fault has left. */
 export async function heal({ system }: Nemesis): Promise<void> {
+  system.holdBack(spare);
   for (const { proxy } of system.links) await proxy.set("pass");
   for (const { pid } of system.processes()) {
     try {
@@ -78,19 +107,11 @@ export async function heal({ system }: Nemesis): Promise<void> {
   }
 }
 
-function shuffled<T>(from: T[], random: Random): T[] {
-  const cards = [...from];
-  for (let at = cards.length - 1; at > 0; at--) {
-    const other = random.between(0, at);
-    [cards[at], cards[other]] = [cards[other] as T, cards[at] as T];
-  }
-  return cards;
-}
-
 /** How often each fault hit each component. */
 export function hits(done: Done[]): Record<string, Record<string, number>> {
   const counts: Record<string, Record<string, number>> = {};
-  for (const { id, targets } of done) {
+  for (const { id, targets, missed } of done) {
+    if (missed) continue;
     const own = counts[id] ?? {};
     counts[id] = own;
     for (const target of targets) {

@@ -5,6 +5,8 @@ export type Random = {
   /** An integer from `from` to `to`, both included. */
   between(from: number, to: number): number;
   pick<T>(from: readonly T[]): T;
+  /** The same things in another order. */
+  shuffled<T>(from: readonly T[]): T[];
 };
 
 export function seeded(seed: number): Random {
@@ -15,9 +17,18 @@ export function seeded(seed: number): Random {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+  const between = (from: number, to: number) => from + Math.floor(next() * (to - from + 1));
   return {
     next,
-    between: (from, to) => from + Math.floor(next() * (to - from + 1)),
+    between,
+    shuffled(from) {
+      const things = [...from];
+      for (let at = things.length - 1; at > 0; at--) {
+        const other = between(0, at);
+        [things[at], things[other]] = [things[other] as never, things[at] as never];
+      }
+      return things;
+    },
     pick: (from) => {
       if (from.length === 0) throw new Error("there is nothing to pick from");
       return from[Math.floor(next() * from.length)] as (typeof from)[number];

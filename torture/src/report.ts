@@ -15,6 +15,9 @@ export type Report = {
   answers: Record<string, number>;
   starts: Record<string, number>;
   faults: Done[];
+  /** Faults that were not done at all, or not to everybody; `mustDoAll`: that fails the run. */
+  missing: string[];
+  mustDoAll: boolean;
   checks: Check[];
   sometimes: Sometimes[];
   /** A short or narrowed run need not see everything; then what was not seen does not fail it. */
@@ -62,8 +65,6 @@ export function reportText(report: Report): string {
         note ?? "",
       ]),
     ),
-    "18, wall clocks of single processes, is not checked: it takes a library that is not here.",
-    "",
     ...failed.flatMap(({ number, name, violations }) => [
       `### ${number}. ${name}: ${violations.length} violations`,
       "",
@@ -85,6 +86,7 @@ export function reportText(report: Report): string {
         Object.entries(own).map(([who, count]) => [id, who, count]),
       ),
     ),
+    ...(report.missing.length > 0 ? [`Not done: ${report.missing.join("; ")}.`, ""] : []),
     "## One after another",
     "",
     ...table(
@@ -99,6 +101,7 @@ export function reportText(report: Report): string {
     ),
     "## Load, answers, starts of processes",
     "",
+    ...table(["counter of all processes", "sum"], Object.entries(report.counters)),
     ...table(["processor of requests", "count"], Object.entries(report.processors)),
     ...table(["answer", "count"], Object.entries(report.answers)),
     ...table(["process", "starts"], Object.entries(report.starts)),

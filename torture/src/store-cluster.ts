@@ -1,51 +1,106 @@
-import { resultsCollections, topics } from "@sate/contracts";
-import { type Document, MongoClient } from "mongodb";
+import { executionKey, resultsCollections, topics } from "@sate/contracts";
+import { type Db, type Document, MongoClient } from "mongodb";
 import type { Dump, StoredExecution } from "./evidence.ts";
 import { kafkaLog } from "./kafka.ts";
-import type { Store } from "./store.ts";
+import type { Ref, Store } from "./store.ts";
 import type { System } from "./system.ts";
 
 const active = { status: { $in: ["queued", "running"] } };
 const waitMs = { serverSelectionTimeoutMS: 5_000, socketTimeoutMS: 60_000, connectTimeoutMS: 5_000 };
+const pageSize = 5_000;
+const keyOf = ({ request_id, attempt }: Ref) => executionKey(request_id, attempt);
 
 /** Both databases and the log of a cluster, read past all proxies. */
 export function clusterStore(system: System): Store {
-  const requestsClient = new MongoClient(system.requestsDb, waitMs);
-  const resultsClient = new MongoClient(system.resultsDb, waitMs);
   const log = kafkaLog(system.kafka);
-  const executions = requestsClient.db().collection("executions");
-  const all = async (client: MongoClient, name: string, filter: Document = {}, projection: Document = {}) =>
-    (await client.db().collection(name).find(filter, { projection }).toArray()) as Document[];
+
+  /** A client for each look: one whose server was away while it connected stays closed for ever. */
+  async function on<T>(url: string, work: (db: Db) => Promise<T>): Promise<T> {
+    const client = new MongoClient(url, waitMs);
+    try {
+      await client.connect();
+      return await work(client.db());
+    } finally {
+      await client.close();
+    }
+  }
+
+  /** All documents, a page at a time: the server would build one answer of all of them in its memory. */
+  const all = (url: string, name: string): Promise<Document[]> =>
+    on(url, async (db) => {
+      const found: Document[] = [];
+      for (;;) {
+        const last = found.at(-1)?._id;
+        const page = await db
+          .collection(name)
+          .find(last === undefined ? {} : { _id: { $gt: last } })
+          .sort({ _id: 1 })
+          .limit(pageSize)
+          .toArray();
+        found.push(...page);
+        if (page.length < pageSize) return found;
+      }
+    });
 
   return {
     async restless() {
-      const open = (await executions.find(active, { projection: { _id: 1 } }).toArray()).length;
-      const marked = (
-        await executions.find({ mark: { $exists: true } }, { projection: { _id: 1 } }).toArray()
-      ).length;
+      const { open, marked, stored } = await on(system.requestsDb, async (db) => {
+        const executions = db.collection("executions");
+        const ids = { projection: { _id: 1 } } as const;
+        return {
+          open: (await executions.find(active, ids).toArray()).length,
+          marked: (await executions.find({ mark: { $gt: "" } }, ids).toArray()).length,
+          stored: await executions.estimatedDocumentCount(),
+        };
+      });
       if (open > 0 || marked > 0) return `${open} executions are not final, ${marked} marks stand`;
-      const ended = (await executions.find({}, { projection: { _id: 1 } }).toArray()).length;
-      const results = (await all(resultsClient, resultsCollections.results, {}, { _id: 1 })).length;
-      if (results < ended) return `${ended - results} results are missing`;
+      const results = await on(system.resultsDb, (db) =>
+        db.collection(resultsCollections.results).estimatedDocumentCount(),
+      );
+      if (results < stored) return `${stored - results} results are missing`;
       const lag = await log.lag();
       return lag > 0 ? `the groups lag by ${lag} records` : null;
     },
-    async twoActive() {
-      const found = await executions.find(active, { projection: { request_id: 1 } }).toArray();
-      const counts = Map.groupBy(found, ({ request_id }) => request_id as string);
-      const twice: string[] = [];
-      for (const [request_id, own] of counts) {
-        // The first look is no snapshot: one may have ended before the other began.
-        if (own.length > 1 && (await executions.find({ request_id, ...active }).toArray()).length > 1)
-          twice.push(request_id);
-      }
-      return twice;
+    active: () =>
+      on(system.requestsDb, async (db) => {
+        const found = await db
+          .collection("executions")
+          .find(active, { projection: { _id: 1 } })
+          .toArray();
+        return found.length;
+      }),
+    twoActive: () =>
+      on(system.requestsDb, async (db) => {
+        const executions = db.collection("executions");
+        const found = await executions.find(active, { projection: { request_id: 1 } }).toArray();
+        const counts = Map.groupBy(found, ({ request_id }) => request_id as string);
+        const twice: string[] = [];
+        for (const [request_id, own] of counts) {
+          // The first look is no snapshot: one may have ended before the other began.
+          if (own.length > 1 && (await executions.find({ request_id, ...active }).toArray()).length > 1)
+            twice.push(request_id);
+        }
+        return twice;
+      }),
+    unknown: async (kind, refs) => {
+      const [url, name] =
+        kind === "results"
+          ? [system.resultsDb, resultsCollections.results]
+          : [system.requestsDb, "executions"];
+      return on(url, async (db) => {
+        const found = await db
+          .collection<{ _id: string }>(name)
+          .find({ _id: { $in: refs.map(keyOf) } }, { projection: { _id: 1 } })
+          .toArray();
+        const known = new Set(found.map(({ _id }) => _id));
+        return refs.filter((ref) => !known.has(keyOf(ref)));
+      });
     },
     async dump(): Promise<Dump> {
-      const requests = await all(requestsClient, "requests");
-      const stored = await all(requestsClient, "executions");
-      const results = await all(resultsClient, resultsCollections.results);
-      const letters = await all(resultsClient, resultsCollections.deadLetters);
+      const requests = await all(system.requestsDb, "requests");
+      const stored = await all(system.requestsDb, "executions");
+      const results = await all(system.resultsDb, resultsCollections.results);
+      const letters = await all(system.resultsDb, resultsCollections.deadLetters);
       const records = [];
       for (const topic of Object.values(topics)) records.push(...(await log.read(topic)));
       return {
@@ -65,9 +120,6 @@ export function clusterStore(system: System): Store {
     },
     lag: () => log.lag(),
     publish: (topic, records) => log.publish(topic, records),
-    async close() {
-      await requestsClient.close();
-      await resultsClient.close();
-    },
+    close: async () => {},
   };
 }

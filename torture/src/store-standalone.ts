@@ -23,6 +23,7 @@ export function standaloneStore({ dataDir }: System): Store {
       const behind = lag();
       return behind > 0 ? `the groups lag by ${behind} records` : null;
     },
+    active: async () => count("SELECT count(*) AS n FROM executions WHERE status IN ('queued', 'running')"),
     async twoActive() {
       const sql =
         "SELECT request_id FROM executions WHERE status IN ('queued', 'running') GROUP BY request_id HAVING count(*) > 1";
@@ -30,6 +31,12 @@ export function standaloneStore({ dataDir }: System): Store {
         .query<{ request_id: string }, []>(sql)
         .all()
         .map(({ request_id }) => request_id);
+    },
+    async unknown(kind, refs) {
+      const query = db.query<{ n: number }, [string, number]>(
+        `SELECT count(*) AS n FROM ${kind} WHERE request_id = ?1 AND attempt = ?2`,
+      );
+      return refs.filter(({ request_id, attempt }) => query.get(request_id, attempt)?.n === 0);
     },
     async dump(): Promise<Dump> {
       const text = (bytes: Uint8Array | null) => (bytes ? Buffer.from(bytes).toString() : null);

@@ -1,15 +1,19 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, openSync, writeFileSync } from "node:fs";
+import { mkdirSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { freePorts, type Link, makeLayout, scale } from "./layout.ts";
+import { clockEnvironment } from "./clocks.ts";
+import { createFailpoints, type Failpoints } from "./failpoints.ts";
+import { freePorts, instances, type Layout, type Link, makeLayout, scale, spare } from "./layout.ts";
 import { until } from "./until.ts";
+import { type Watch, watchProcesses } from "./watch.ts";
 
 export type Announced = { name: string; pid: number; port: number };
 
 export const leaseMs = 3_000;
 export const maxFailures = 3;
 export const concurrency = 24;
+export const shutdownMs = 5_000;
 export const serviceToken = "torture-token-of-the-services";
 
 /** A running Sate, as its users start it, and all that a nemesis needs to know of it. */
@@ -23,12 +27,18 @@ export type System = {
   kafka: string;
   requestsDb: string;
   resultsDb: string;
-  /** The processes whose name begins so, as last announced. */
+  /** The processes whose name begins so, as last announced, without those that are held back. */
   processes(prefix?: string): Announced[];
+  /** All that were ever announced, as last announced. */
+  announced(): Announced[];
+  /** From now on these, and no others, are not started again when they end; a cluster only. */
+  holdBack(names: string[]): void;
+  failpoints: Failpoints;
+  watch: Watch;
   /** How often a process of this name was started. */
   starts(): Record<string, number>;
-  /** Exit codes other than 0 after a SIGTERM would be faults; standalone tells, the cluster's are in its output. */
-  said(): string[];
+  /** How processes of this name have ended so far: an exit code or the name of a signal, in order. */
+  ends(name: string): string[];
   ready(deadlineMs: number): Promise<boolean>;
   stop(): Promise<void>;
 };
@@ -41,9 +51,16 @@ export async function startSystem(kind: System["kind"], dataDir: string): Promis
   const runLog = join(dataDir, "runs.log");
   writeFileSync(runLog, "");
   const { layout, links } =
-    kind === "cluster" ? await makeLayout() : { layout: { ports: {}, detours: {} }, links: [] };
+    kind === "cluster" ? await makeLayout() : { layout: { ports: {}, detours: {} } as Layout, links: [] };
   const layoutFile = join(dataDir, "layout.json");
-  writeFileSync(layoutFile, JSON.stringify(layout));
+  layout.down = kind === "cluster" ? spare : [];
+  layout.environment = Object.fromEntries(instances().map((name) => [name, clockEnvironment(dataDir, name)]));
+  const writeLayout = () => {
+    writeFileSync(`${layoutFile}.new`, JSON.stringify(layout));
+    renameSync(`${layoutFile}.new`, layoutFile);
+  };
+  writeLayout();
+  const failpoints = createFailpoints(join(dataDir, "failpoints"));
   const [port] = (await freePorts(1)) as [number];
   const env = {
     PATH: process.env.PATH,
@@ -54,13 +71,15 @@ export async function startSystem(kind: System["kind"], dataDir: string): Promis
     RUN_LOG: runLog,
     LAYOUT: layoutFile,
     TEST_HANDLERS: "1",
+    ...failpoints.environment,
+    ...(kind === "standalone" && clockEnvironment(dataDir, "standalone")),
     LEASE_SECONDS: String(leaseMs / 1_000),
     MAX_FAILURES: String(maxFailures),
     MAX_LOST: "5",
     CONCURRENCY: String(concurrency),
     EXECUTION_SECONDS: "8",
     PROCESSING_SECONDS: "0.05",
-    SHUTDOWN_SECONDS: "5",
+    SHUTDOWN_SECONDS: String(shutdownMs / 1_000),
     LOG_LEVEL: "warn",
     SERVICE_TOKEN: serviceToken,
     SCALE: Object.entries(scale)
@@ -70,6 +89,11 @@ export async function startSystem(kind: System["kind"], dataDir: string): Promis
   const started =
     kind === "standalone" ? keepStandalone(env, port, join(dataDir, "standalone.log")) : runCluster(env);
   const portOf = (name: string) => (layout.ports as Record<string, number>)[name];
+  const running = (prefix = "") =>
+    [...started.announced.values()].filter(
+      ({ name }) => name.startsWith(prefix) && !layout.down?.includes(name),
+    );
+  const watch = watchProcesses(() => [...started.announced.values()]);
   const system: System = {
     kind,
     url: `http://127.0.0.1:${port}`,
@@ -79,21 +103,25 @@ export async function startSystem(kind: System["kind"], dataDir: string): Promis
     kafka: `127.0.0.1:${portOf("kafka")}`,
     requestsDb: `mongodb://127.0.0.1:${portOf("requests-db")}/requests`,
     resultsDb: `mongodb://127.0.0.1:${portOf("results-db")}/results`,
-    processes: (prefix = "") => [...started.announced.values()].filter(({ name }) => name.startsWith(prefix)),
+    processes: running,
+    announced: () => [...started.announced.values()],
+    holdBack(names) {
+      layout.down = names;
+      writeLayout();
+    },
+    failpoints,
+    watch,
     starts: () => Object.fromEntries(started.starts),
-    said: () => started.said,
+    ends: (name) => started.ends.filter((end) => end.name === name).map(({ how }) => how),
     ready: (deadlineMs) =>
-      until(deadlineMs, async () => {
-        const asked = services(system);
-        if (asked.length === 0 || started.hasEnded()) return false;
-        return (await Promise.all(asked.map(({ port: at }) => isReady(at)))).every(Boolean);
-      }),
+      until(deadlineMs, async () => !started.hasEnded() && (await whoIsNotReady(system)).length === 0),
     async stop() {
       await started.stop();
+      watch.stop();
       for (const { proxy } of links) await proxy.close();
     },
   };
-  const expected = kind === "standalone" ? 1 : Object.values(scale).reduce((sum, count) => sum + count, 0);
+  const expected = kind === "standalone" ? 1 : instances().length - spare.length;
   const isUp = await until(startMs, () => services(system).length >= expected || started.hasEnded());
   if (!isUp || !(await system.ready(startMs))) {
     await system.stop();
@@ -107,27 +135,24 @@ export function services(system: System): Announced[] {
   return system.processes().filter(({ name }) => name !== "kafka" && name !== "mongo");
 }
 
-/** Each with its own reasons. */
-export async function whoIsNotReady(system: System): Promise<string[]> {
-  const asked = services(system).map(async ({ name, port }) => {
-    const answer = await fetch(`http://127.0.0.1:${port}/ready`, {
+export type NotReady = Announced & { why: string };
+
+/** Each with its own reasons. A process that has just ended, and is not announced again yet, counts. */
+export async function whoIsNotReady(system: System): Promise<NotReady[]> {
+  const asked = services(system).map(async (one) => {
+    const answer = await fetch(`http://127.0.0.1:${one.port}/ready`, {
       signal: AbortSignal.timeout(2_000),
     }).catch(() => null);
-    return answer?.ok ? [] : [`${name}: ${(await answer?.text().catch(() => "")) || "no answer"}`];
+    if (answer?.ok) return [];
+    return [{ ...one, why: (await answer?.text().catch(() => "")) || "no answer" }];
   });
   return (await Promise.all(asked)).flat();
-}
-
-async function isReady(port: number): Promise<boolean> {
-  const answer = await fetch(`http://127.0.0.1:${port}/ready`, { signal: AbortSignal.timeout(2_000) }).catch(
-    () => null,
-  );
-  return answer?.ok ?? false;
 }
 
 type Started = {
   announced: Map<string, Announced>;
   starts: Map<string, number>;
+  ends: { name: string; how: string }[];
   said: string[];
   hasEnded(): boolean;
   stop(): Promise<void>;
@@ -137,7 +162,7 @@ type Started = {
 function keepStandalone(env: NodeJS.ProcessEnv, port: number, logFile: string): Started {
   const announced = new Map<string, Announced>();
   const starts = new Map<string, number>();
-  const said: string[] = [];
+  const ends: Started["ends"] = [];
   let isStopping = false;
   let child: ChildProcess;
   const log = openSync(logFile, "a");
@@ -150,7 +175,7 @@ function keepStandalone(env: NodeJS.ProcessEnv, port: number, logFile: string): 
     announced.set("standalone", { name: "standalone", pid: child.pid as number, port });
     starts.set("standalone", (starts.get("standalone") ?? 0) + 1);
     child.once("exit", (code, signal) => {
-      said.push(`standalone ended with ${signal ?? code}`);
+      ends.push({ name: "standalone", how: signal ?? String(code) });
       if (!isStopping) setTimeout(start, 50);
     });
   };
@@ -158,7 +183,8 @@ function keepStandalone(env: NodeJS.ProcessEnv, port: number, logFile: string): 
   return {
     announced,
     starts,
-    said,
+    ends,
+    said: [],
     hasEnded: () => false,
     async stop() {
       isStopping = true;
@@ -171,6 +197,7 @@ function keepStandalone(env: NodeJS.ProcessEnv, port: number, logFile: string): 
 function runCluster(env: NodeJS.ProcessEnv): Started {
   const announced = new Map<string, Announced>();
   const starts = new Map<string, number>();
+  const ends: Started["ends"] = [];
   const said: string[] = [];
   const child = spawn(process.execPath, [join(root, "cluster/src/main.ts")], {
     env,
@@ -179,13 +206,15 @@ function runCluster(env: NodeJS.ProcessEnv): Started {
   });
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream as NodeJS.ReadableStream }).on("line", (line) => {
+      const [, ended, how] = /^([a-z][a-z0-9-]*) (?:ended with|was ended by) (\w+)/.exec(line) ?? [];
+      if (ended && how) ends.push({ name: ended, how });
       const [, name, pid, port] = /^([a-z][a-z0-9-]*) (\d+) (\d+)$/.exec(line) ?? [];
       if (!name) return void said.push(line);
       announced.set(name, { name, pid: Number(pid), port: Number(port) });
       starts.set(name, (starts.get(name) ?? 0) + 1);
     });
   }
-  return { announced, starts, said, hasEnded: () => child.exitCode !== null, stop: () => end(child) };
+  return { announced, starts, ends, said, hasEnded: () => child.exitCode !== null, stop: () => end(child) };
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -10,6 +10,8 @@ import { connect, createServer, type Server, type Socket } from "node:net";
  * - delay: two seconds, each way.
  * - slow: 8 KB a second, each way.
  * - sliced: byte by byte.
+ * - late: what is sent is held back and arrives when the link is well again, even if its sender has hung up by then;
+ *   nothing comes back.
  * - drop-reply: what is sent arrives, and when the answer comes the connection is cut instead.
  */
 export const modes = [
@@ -21,6 +23,7 @@ export const modes = [
   "delay",
   "slow",
   "sliced",
+  "late",
   "drop-reply",
 ] as const;
 export type Mode = (typeof modes)[number];
@@ -38,6 +41,7 @@ export type TcpProxy = {
 const delayMs = 2_000;
 const slowBytesPerSecond = 8 * 1_024;
 const slicesMax = 512;
+const arriveMs = 100;
 
 /** Takes connections on `port`, 0 for any, and passes them on to `to` of this machine, in the way of its mode. */
 export async function tcpProxy(port: number, to: number): Promise<TcpProxy> {
@@ -45,27 +49,34 @@ export async function tcpProxy(port: number, to: number): Promise<TcpProxy> {
   let server: Server | null = null;
   let mode: Mode = "pass";
   let connections = 0;
+  /** Ends what holds back late bytes. */
+  let release = Promise.withResolvers<void>();
 
   function join(near: Socket): void {
     connections++;
     if (mode === "reset") return void near.resetAndDestroy();
     near.setNoDelay(true);
     const far = connect(to, "127.0.0.1").setNoDelay(true);
+    const there = pump(near, far, "there");
+    pump(far, near, "back");
     for (const socket of [near, far]) {
       sockets.add(socket);
       socket.on("error", () => {});
-      socket.on("close", () => {
+      socket.on("close", async () => {
         sockets.delete(socket);
         near.destroy();
+        // What is late arrives all the same.
+        if (socket === near && mode === "late") await there();
         far.destroy();
       });
     }
-    pump(near, far, "there");
-    pump(far, near, "back");
   }
 
-  /** Passes on what comes, one piece after another, as long as the mode takes for it. */
-  function pump(from: Socket, into: Socket, way: "there" | "back"): void {
+  /**
+   * Passes on what comes, one piece after another, as long as the mode takes for it. Answers a wait until all that has
+   * come so far is passed on.
+   */
+  function pump(from: Socket, into: Socket, way: "there" | "back"): () => Promise<void> {
     let turn = Promise.resolve();
     from.on("data", (bytes: Buffer) => {
       const arrived = performance.now();
@@ -74,6 +85,7 @@ export async function tcpProxy(port: number, to: number): Promise<TcpProxy> {
       if (mode === "delay") from.resume();
     });
     from.on("end", () => void turn.then(() => into.end()));
+    return () => turn;
   }
 
   async function pass(bytes: Buffer, arrived: number, into: Socket, way: "there" | "back"): Promise<void> {
@@ -82,6 +94,10 @@ export async function tcpProxy(port: number, to: number): Promise<TcpProxy> {
         return;
       case "one-way":
         if (way === "back") return;
+        break;
+      case "late":
+        if (way === "back") return;
+        await release.promise;
         break;
       case "drop-reply":
         if (way === "back") return void into.resetAndDestroy();
@@ -132,7 +148,13 @@ export async function tcpProxy(port: number, to: number): Promise<TcpProxy> {
     async set(next) {
       const before = mode;
       mode = next;
-      const isLossy = before === "blackhole" || before === "one-way";
+      if (before === "late" && next !== "late") {
+        release.resolve();
+        release = Promise.withResolvers();
+        // Time for what was held back to arrive, before its connections are cut.
+        await Bun.sleep(arriveMs);
+      }
+      const isLossy = before === "blackhole" || before === "one-way" || before === "late";
       if (next === "reset" || (next === "pass" && isLossy)) cut();
       if (next === "refuse") await leave();
       else if (server === null) await listen(proxy.port);

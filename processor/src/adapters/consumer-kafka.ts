@@ -35,7 +35,7 @@ const retryPauseMs = 500;
  * the process.
  */
 export function kafkaConsumer(kafka: Kafka, options: KafkaConsumerOptions): Consumer {
-  const { groupId, topics, counters, log, fatal, sessionMs = 20_000 } = options;
+  const { groupId, topics, counters, log, fatal, sessionMs = 10_000 } = options;
   const consumer = kafka.consumer({
     groupId,
     sessionTimeout: sessionMs,

@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import type { Handler, HandlerEnd, Handlers } from "../ports.ts";
 import { pause, type Time } from "../time.ts";
 
+/** Told from all with which a process ends by itself. */
+const exitCode = 41;
 /** Above the limit of outputs, so that the execution must fail. */
 const tooManyBytes = 600 * 1_024;
 /** Long enough to be still there when the outcome has been decided without it. */
@@ -35,7 +37,7 @@ export function trialHandlers({ leaseMs, time }: { leaseMs: number; time: Time }
     },
     "trial-large": async () => ({ kind: "succeeded", outputsJson: JSON.stringify("x".repeat(tooManyBytes)) }),
     // In its first run only: the next one ends well.
-    "trial-exit": async (run) => (run.epoch === 1 ? process.exit(1) : seen(run.payloadJson)),
+    "trial-exit": async (run) => (run.epoch === 1 ? process.exit(exitCode) : seen(run.payloadJson)),
     "trial-poison": async (run) => {
       process.kill(process.pid, "SIGKILL");
       await never(run.signal);

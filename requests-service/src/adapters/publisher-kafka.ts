@@ -121,6 +121,8 @@ async function makeTopics(admin: Admin, replicationFactor: number): Promise<void
           name: "max.message.bytes",
           value: String(topic === topics.deadLetters ? limits.deadLetterBytesMax : limits.recordBytesMax),
         },
+        // The broker's own time: one that a producer's clock tells could be refused, or make a record old at once.
+        { name: "message.timestamp.type", value: "LogAppendTime" },
       ],
     })),
   });

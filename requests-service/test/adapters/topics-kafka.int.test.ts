@@ -10,6 +10,9 @@ import { until } from "../until.ts";
 
 const servers = await testServers();
 
+const valueOf = (entries: { configName: string; configValue: string }[], name: string) =>
+  entries.find(({ configName }) => configName === name)?.configValue;
+
 if (servers.kind === "running") {
   describe("kafkaPublisher makes the topics", () => {
     const log = fakeLog();
@@ -34,12 +37,17 @@ if (servers.kind === "running") {
         resources: names.map((name) => ({
           type: ConfigResourceTypes.TOPIC,
           name,
-          configNames: ["max.message.bytes"],
+          configNames: ["max.message.bytes", "message.timestamp.type"],
         })),
       });
       const limitOf = Object.fromEntries(
-        resources.map(({ resourceName, configEntries }) => [resourceName, configEntries[0]?.configValue]),
+        resources.map(({ resourceName, configEntries }) => [
+          resourceName,
+          valueOf(configEntries, "max.message.bytes"),
+        ]),
       );
+      const clocks = resources.map(({ configEntries }) => valueOf(configEntries, "message.timestamp.type"));
+      expect(new Set(clocks)).toEqual(new Set(["LogAppendTime"]));
       expect(limitOf).toEqual({
         [topics.executions]: String(limits.recordBytesMax),
         [topics.successful]: String(limits.recordBytesMax),

@@ -3,6 +3,7 @@ import type { History, Malformed, Stall } from "../evidence.ts";
 import type { Random } from "../random.ts";
 import type { Store } from "../store.ts";
 import type { Announced, System } from "../system.ts";
+import { until } from "../until.ts";
 
 export type Nemesis = {
   system: System;
@@ -11,18 +12,31 @@ export type Nemesis = {
   history: History;
   malformed: Malformed[];
   stalls: Stall[];
+  /** Below these offsets a group has skipped what it had not read: `topic/partition`. */
+  skipped: Map<string, bigint>;
 };
+
+/** What a fault did. `missed`: it did not come to it, so it does not count. `broken`: a promise about it was not kept. */
+export type Harm = { targets: string[]; outcome: string; missed?: true; broken?: string };
 
 /** One kind of harm. It heals what it did before it resolves; its answer names whom it hit, and how. */
 export type Fault = {
   id: string;
   name: string;
-  run(nemesis: Nemesis): Promise<{ targets: string[]; outcome: string }>;
+  /** It may take longer than others. */
+  mostMs?: number;
+  /** Only in a run of at least so many minutes, and once. */
+  fromMinutes?: number;
+  run(nemesis: Nemesis): Promise<Harm>;
 };
 
 /** A process of these, chosen at random. */
 export function victim({ system, random }: Nemesis, ...prefixes: string[]): Announced {
   return random.pick(prefixes.flatMap((prefix) => system.processes(prefix)));
+}
+
+export async function restarted(nemesis: Nemesis, name: string, pid: number, ms: number): Promise<boolean> {
+  return until(ms, () => nemesis.system.processes(name).some((one) => one.name === name && one.pid !== pid));
 }
 
 /** Sends a signal. Answers whether the process was there. */

@@ -1,40 +1,61 @@
-import { modes } from "../tcp-proxy.ts";
-import type { Fault } from "./fault.ts";
+import type { Link } from "../layout.ts";
+import { leaseMs } from "../system.ts";
+import { type Mode, modes } from "../tcp-proxy.ts";
+import { type Fault, type Nemesis, serviceOf } from "./fault.ts";
 
-/** Each mode of the proxy, on links from one process or to one target, or on a single one. */
-export const networkFaults: Fault[] = [
-  ...modes
-    .filter((mode) => mode !== "pass")
-    .map(
-      (mode): Fault => ({
-        id: "F11",
-        name: `link: ${mode}`,
-        async run({ system, random }) {
-          const one = random.pick(system.links);
-          const how = random.between(1, 3);
-          const those = system.links.filter(
-            (link) =>
-              link === one || (how === 2 && link.from === one.from) || (how === 3 && link.to === one.to),
-          );
-          await Promise.all(those.map(({ proxy }) => proxy.set(mode)));
-          await Bun.sleep(random.between(3_000, 10_000));
-          await Promise.all(those.map(({ proxy }) => proxy.set("pass")));
-          return { targets: those.map(({ from, to }) => `${from}→${to}`), outcome: "healed" };
-        },
-      }),
-    ),
-  {
-    id: "F16",
-    name: "dead letters cannot be published",
-    async run({ system, random }) {
+/** What a link is, whichever processes stand at its ends. */
+export const kindOf = ({ from, to }: Pick<Link, "from" | "to">) => `${serviceOf(from)}→${serviceOf(to)}`;
+
+const linkMs = { least: 3_000, most: 8_000 };
+
+/** Disturbs one link, or all of one process, or all to one target, until it has; then all is well again. */
+async function disturb({ random }: Nemesis, mode: Mode, those: Link[]): Promise<void> {
+  await Promise.all(those.map(({ proxy }) => proxy.set(mode)));
+  // What comes late must come later than the lease of whoever sent it.
+  await Bun.sleep(mode === "late" ? leaseMs * 2.5 : random.between(linkMs.least, linkMs.most));
+  await Promise.all(those.map(({ proxy }) => proxy.set("pass")));
+}
+
+/** A mode of the proxy. Each time on a kind of link that it has not met yet, while there is one. */
+function link(mode: Mode): Fault {
+  const met = new Map<Nemesis, Set<string>>();
+  return {
+    id: "F11",
+    name: `link: ${mode}`,
+    async run(nemesis) {
+      const { system, random } = nemesis;
+      const seen = met.get(nemesis) ?? new Set();
+      met.set(nemesis, seen);
+      const fresh = system.links.filter((one) => !seen.has(kindOf(one)));
+      const chosen = random.pick(fresh.length > 0 ? fresh : system.links);
+      const how = random.between(1, 3);
       const those = system.links.filter(
-        ({ from, to }) => to === "kafka" && (from.startsWith("gateway") || from.startsWith("processor")),
+        (one) =>
+          one === chosen || (how === 2 && one.from === chosen.from) || (how === 3 && one.to === chosen.to),
       );
-      const mode = random.pick(["refuse", "blackhole"] as const);
-      await Promise.all(those.map(({ proxy }) => proxy.set(mode)));
-      await Bun.sleep(8_000);
-      await Promise.all(those.map(({ proxy }) => proxy.set("pass")));
-      return { targets: those.map(({ from, to }) => `${from}→${to}`), outcome: `healed (${mode})` };
+      await disturb(nemesis, mode, those);
+      for (const one of those) seen.add(kindOf(one));
+      return { targets: those.map(({ from, to }) => `${from}→${to}`), outcome: "healed" };
     },
+  };
+}
+
+const links = modes.filter((mode) => mode !== "pass").map(link);
+
+const noDeadLetters: Fault = {
+  id: "F16",
+  name: "dead letters cannot be published",
+  async run(nemesis) {
+    const those = nemesis.system.links.filter(
+      ({ from, to }) => to === "kafka" && (from.startsWith("gateway") || from.startsWith("processor")),
+    );
+    const mode = nemesis.random.pick(["refuse", "blackhole"] as const);
+    await Promise.all(those.map(({ proxy }) => proxy.set(mode)));
+    await Bun.sleep(8_000);
+    await Promise.all(those.map(({ proxy }) => proxy.set("pass")));
+    return { targets: those.map(({ from, to }) => `${from}→${to}`), outcome: `healed (${mode})` };
   },
-];
+};
+
+/** Each mode is twice in the deck: there are many kinds of links. */
+export const networkFaults: Fault[] = [...links, ...links, noDeadLetters];

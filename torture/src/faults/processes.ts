@@ -1,6 +1,18 @@
-import { leaseMs, whoIsNotReady } from "../system.ts";
+import { setClock } from "../clocks.ts";
+import { gaps } from "../failpoints.ts";
+import { spare } from "../layout.ts";
+import { leaseMs, shutdownMs, whoIsNotReady } from "../system.ts";
 import { until } from "../until.ts";
-import { type Fault, freeze, type Nemesis, signal, victim } from "./fault.ts";
+import { type Fault, freeze, type Harm, type Nemesis, restarted, signal, victim } from "./fault.ts";
+
+const fireMs = 20_000;
+/** Beyond the time that a service gives itself. */
+const endMs = shutdownMs + 3_000;
+const sessionMs = 10_000;
+const recoverMs = 15_000;
+const hourMs = 3_600_000;
+/** What the handlers that end their process make of it: that is no fault of a stop. */
+const handlersDoing = ["SIGKILL", "41"];
 
 const kill = (id: string, what: string, ...prefixes: string[]): Fault => ({
   id,
@@ -8,15 +20,59 @@ const kill = (id: string, what: string, ...prefixes: string[]): Fault => ({
   async run(nemesis) {
     const { name, pid } = victim(nemesis, ...prefixes);
     await Bun.sleep(nemesis.random.between(0, 300));
-    return { targets: [name], outcome: signal(pid, "SIGKILL") ? "killed" : "was gone already" };
+    if (!signal(pid, "SIGKILL")) return { targets: [name], outcome: "was gone already", missed: true };
+    return { targets: [name], outcome: "killed" };
+  },
+});
+
+/** Whoever comes first to this gap between two writes is killed in it. */
+export const killedAt = (id: string, gap: string): Fault => ({
+  id,
+  name: `kill -9 at ${gap}`,
+  async run({ system: { failpoints } }) {
+    failpoints.arm(gap);
+    const hasFired = await until(fireMs, () => failpoints.isSpent(gap));
+    if (!hasFired) failpoints.disarm(gap);
+    const targets = [gap.replace(/\..*/, "")];
+    return hasFired ? { targets, outcome: "killed" } : { targets, outcome: "nobody came by", missed: true };
   },
 });
 
 const anyService = ["gateway", "requests-service", "processor", "results-listener", "results-service"];
 
-async function restarted(nemesis: Nemesis, name: string, pid: number, ms: number): Promise<boolean> {
-  return until(ms, () => nemesis.system.processes(name).some((one) => one.name === name && one.pid !== pid));
+/** After SIGTERM a process ends in time, with 0. */
+export async function terminate(
+  nemesis: Nemesis,
+  { name, pid }: { name: string; pid: number },
+  again: boolean,
+): Promise<Harm> {
+  const { system, random } = nemesis;
+  const before = system.ends(name).length;
+  if (!signal(pid, "SIGTERM")) return { targets: [name], outcome: "was gone already", missed: true };
+  if (again) {
+    await Bun.sleep(random.between(10, 500));
+    signal(pid, "SIGTERM");
+  }
+  const hasEnded = await until(endMs, () => system.ends(name).length > before);
+  if (!hasEnded) return { targets: [name], outcome: "did not end in time", broken: "did not end in time" };
+  const how = system.ends(name).at(before) ?? "";
+  // A process that has only just been started may meet the signal before it listens to it.
+  const isWell = ["0", "SIGTERM", ...(name.startsWith("processor") ? handlersDoing : [])].includes(how);
+  return { targets: [name], outcome: `ended with ${how}`, ...(!isWell && { broken: `ended with ${how}` }) };
 }
+
+/** All ready, at last; `sinceMs` by `performance.now()`. */
+async function recovered({ system }: Nemesis, targets: string[], mostMs: number): Promise<Harm> {
+  const since = performance.now();
+  if (await system.ready(mostMs)) {
+    return { targets, outcome: `all ready after ${((performance.now() - since) / 1_000).toFixed(1)} s` };
+  }
+  const those = (await whoIsNotReady(system)).map(({ name, why }) => `${name}: ${why}`).join("; ");
+  const broken = `not ready after ${mostMs / 1_000} s: ${those}`;
+  return { targets, outcome: broken, ...(those !== "" && { broken }) };
+}
+
+const isServer = ({ name }: { name: string }) => name === "kafka" || name === "mongo";
 
 export const processFaults: Fault[] = [
   kill("F1", "the gateway", "gateway"),
@@ -25,28 +81,14 @@ export const processFaults: Fault[] = [
   kill("F4", "a processor in the middle of its runs", "processor"),
   kill("F5", "a processor about its finish", "processor"),
   kill("F6", "a results-listener", "results-listener"),
-  {
-    id: "F7",
-    name: "SIGTERM",
-    async run(nemesis) {
-      const { name, pid } = victim(nemesis, ...anyService);
-      signal(pid, "SIGTERM");
-      const hasEnded = await restarted(nemesis, name, pid, 12_000);
-      return { targets: [name], outcome: hasEnded ? "ended and started again" : "did not end in time" };
-    },
-  },
-  {
-    id: "F7",
-    name: "SIGTERM, and a second one",
-    async run(nemesis) {
-      const { name, pid } = victim(nemesis, ...anyService);
-      signal(pid, "SIGTERM");
-      await Bun.sleep(nemesis.random.between(10, 500));
-      signal(pid, "SIGTERM");
-      const hasEnded = await restarted(nemesis, name, pid, 12_000);
-      return { targets: [name], outcome: hasEnded ? "ended and started again" : "did not end in time" };
-    },
-  },
+  ...Object.entries(gaps).flatMap(([id, names]) => names.map((gap) => killedAt(id, gap))),
+  ...[false, true].map(
+    (again): Fault => ({
+      id: "F7",
+      name: again ? "SIGTERM, and a second one" : "SIGTERM",
+      run: (nemesis) => terminate(nemesis, victim(nemesis, ...anyService), again),
+    }),
+  ),
   {
     id: "F8",
     name: "SIGSTOP shorter than the lease",
@@ -66,43 +108,88 @@ export const processFaults: Fault[] = [
     },
   },
   {
+    id: "F9",
+    name: "SIGSTOP longer than the session in the group",
+    async run(nemesis) {
+      const target = victim(nemesis, "processor", "results-listener");
+      await freeze(nemesis, target, sessionMs * 1.5);
+      return { targets: [target.name], outcome: "went on" };
+    },
+  },
+  {
     id: "F13",
     name: "rolling restart",
     async run(nemesis) {
       const those = nemesis.system.processes(
         nemesis.random.pick(["processor", "results-listener", "requests-service"]),
       );
-      for (const { name, pid } of those) {
-        signal(pid, "SIGTERM");
-        await restarted(nemesis, name, pid, 12_000);
+      const broken: string[] = [];
+      for (const one of those) {
+        const { broken: how } = await terminate(nemesis, one, false);
+        if (how) broken.push(`${one.name} ${how}`);
+        await restarted(nemesis, one.name, one.pid, recoverMs);
       }
-      return { targets: those.map(({ name }) => name), outcome: "all started again" };
+      const targets = those.map(({ name }) => name);
+      return {
+        targets,
+        outcome: "all started again",
+        ...(broken.length > 0 && { broken: broken.join(", ") }),
+      };
     },
   },
   {
     id: "F13",
-    name: "scaled from 3 to 1 and back, by freezing",
+    name: "scaled from 3 to 1 to 4 and back to 3",
     async run(nemesis) {
-      const those = nemesis.system.processes("processor").slice(1);
-      await Promise.all(those.map((one) => freeze(nemesis, one, 10_000)));
-      return { targets: those.map(({ name }) => name), outcome: "went on" };
+      const { system } = nemesis;
+      const all = system.processes("processor");
+      const others = all.slice(1);
+      system.holdBack([...spare, ...others.map(({ name }) => name)]);
+      const ends = await Promise.all(
+        others.map((one) => {
+          const before = system.ends(one.name).length;
+          signal(one.pid, "SIGTERM");
+          return until(endMs, () => system.ends(one.name).length > before);
+        }),
+      );
+      await Bun.sleep(leaseMs);
+      system.holdBack([]);
+      const isUp = await system.ready(2 * recoverMs);
+      system.holdBack(spare);
+      for (const { name, pid } of system.announced().filter((one) => spare.includes(one.name))) {
+        signal(pid, "SIGTERM");
+        await until(endMs, () => system.ends(name).length > 0);
+      }
+      const targets = [...others.map(({ name }) => name), ...spare];
+      if (!ends.every(Boolean)) return { targets, outcome: "did not end", broken: "did not end in time" };
+      return isUp
+        ? { targets, outcome: "went on" }
+        : { targets, outcome: "not all ready", broken: `not ready after ${(2 * recoverMs) / 1_000} s` };
     },
   },
   {
     id: "F19",
-    name: "cold start of everything, servers last",
-    async run({ system }) {
-      const servers = system.processes().filter(({ name }) => name === "kafka" || name === "mongo");
-      const others = system.processes().filter(({ name }) => name !== "kafka" && name !== "mongo");
-      for (const { pid } of servers) signal(pid, "SIGSTOP");
-      for (const { pid } of others) signal(pid, "SIGKILL");
-      await Bun.sleep(5_000);
-      for (const { pid } of servers) signal(pid, "SIGKILL");
-      const isUp = await system.ready(60_000);
-      return {
-        targets: [...servers, ...others].map(({ name }) => name),
-        outcome: isUp ? "ready again" : "not ready within 60 s",
-      };
+    name: "cold start of everything, in any order",
+    mostMs: 240_000,
+    async run(nemesis) {
+      const { system, random } = nemesis;
+      const all = system.processes();
+      const names = random.shuffled(all.map(({ name }) => name));
+      system.holdBack([...spare, ...names]);
+      for (const { pid } of all) signal(pid, "SIGKILL");
+      // One thing that the others need comes late: at times a whole minute.
+      const pauseMs = random.between(0, 2_000);
+      const lateMs = random.next() < 0.3 ? 60_000 : 5_000;
+      const late = random.pick(["kafka", "mongo", "requests-service-1", "results-service-1"]);
+      const first = names.filter((name) => name !== late);
+      for (const [at] of first.entries()) {
+        system.holdBack([...spare, late, ...first.slice(at + 1)]);
+        await Bun.sleep(pauseMs);
+      }
+      await Bun.sleep(lateMs);
+      system.holdBack(spare);
+      const harm = await recovered(nemesis, names, 2 * recoverMs);
+      return { ...harm, outcome: `${late} came ${lateMs / 1_000} s late; ${harm.outcome}` };
     },
   },
   {
@@ -114,40 +201,56 @@ export const processFaults: Fault[] = [
       return { targets: those.map(({ name }) => name), outcome: "went on" };
     },
   },
+  {
+    id: "F23",
+    name: "a wall clock set an hour forward or back",
+    async run({ system, random }) {
+      const { name } = random.pick(system.processes().filter((one) => !isServer(one)));
+      const offsetMs = random.pick([-1, 0, 1]) * (hourMs + random.between(0, hourMs));
+      setClock(system.dataDir, name, offsetMs);
+      return { targets: [name], outcome: `set to ${(offsetMs / hourMs).toFixed(2)} h` };
+    },
+  },
   ...(["kafka", "mongo"] as const).flatMap((server): Fault[] => [
     {
       id: "F10",
       name: `${server} frozen for 25 s`,
-      async run({ system }) {
-        const [target] = system.processes(server);
-        if (!target) return { targets: [], outcome: "not ours" };
-        signal(target.pid, "SIGSTOP");
+      async run(nemesis) {
+        const [target] = nemesis.system.processes(server);
+        if (!target || !signal(target.pid, "SIGSTOP")) {
+          return { targets: [server], outcome: "was not there", missed: true };
+        }
         await Bun.sleep(25_000);
         signal(target.pid, "SIGCONT");
-        const isUp = await system.ready(15_000);
-        return {
-          targets: [server],
-          outcome: isUp
-            ? "all ready within 15 s"
-            : `not ready after 15 s: ${(await whoIsNotReady(system)).join("; ")}`,
-        };
+        return recovered(nemesis, [server], recoverMs);
       },
     },
     {
       id: "F10",
       name: `kill -9 of ${server}`,
-      async run({ system }) {
+      async run(nemesis) {
+        const { system } = nemesis;
         const [target] = system.processes(server);
-        if (!target) return { targets: [], outcome: "not ours" };
-        signal(target.pid, "SIGKILL");
-        const isUp = await system.ready(30_000);
-        return {
-          targets: [server],
-          outcome: isUp
-            ? "all ready within 30 s"
-            : `not ready after 30 s: ${(await whoIsNotReady(system)).join("; ")}`,
-        };
+        if (!target || !signal(target.pid, "SIGKILL")) {
+          return { targets: [server], outcome: "was not there", missed: true };
+        }
+        await restarted(nemesis, server, target.pid, recoverMs);
+        const addresses = server === "kafka" ? [system.kafka] : [system.requestsDb, system.resultsDb];
+        await until(60_000, async () => (await Promise.all(addresses.map(answers))).every(Boolean));
+        return recovered(nemesis, [server], recoverMs);
       },
     },
   ]),
 ];
+
+/** Whether somebody listens at `host:port`, with or without a scheme and a path. */
+async function answers(address: string): Promise<boolean> {
+  const [, port] = /:(\d+)(?:\/|$)/.exec(address) ?? [];
+  const socket = await Bun.connect({
+    hostname: "127.0.0.1",
+    port: Number(port),
+    socket: { data() {} },
+  }).catch(() => null);
+  socket?.end();
+  return socket !== null;
+}

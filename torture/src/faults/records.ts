@@ -1,6 +1,6 @@
-import { groups, topics } from "@sate/contracts";
+import { groups, outcomeTopics, topics } from "@sate/contracts";
 import { kafkaLog, type Outgoing } from "../kafka.ts";
-import type { Announced } from "../system.ts";
+import { spare } from "../layout.ts";
 import { until } from "../until.ts";
 import { type Fault, type Nemesis, signal } from "./fault.ts";
 
@@ -27,43 +27,56 @@ export function malformedRecords(mark: string): Outgoing[] {
 const consumed = [topics.executions, topics.successful, topics.failed];
 
 /**
- * Offsets of a group can be set only while it has no members: they leave it on SIGTERM, their successors are frozen as
- * they come, before they can join, and those that were killed before are forgotten when their session is over.
+ * Offsets of a group can be set only while it has no members: they leave it on SIGTERM and are held back, and those that
+ * were killed before are forgotten when their session is over. Answers whether it came to that.
  */
-export async function resetGroup({ system }: Nemesis, group: string, earliest: boolean): Promise<boolean> {
+export async function resetGroup(
+  { system, skipped }: Nemesis,
+  group: string,
+  how: "to the beginning" | "to the end" | "forgotten",
+  meanwhile: () => Promise<void> = async () => {},
+): Promise<boolean> {
   const log = kafkaLog(system.kafka);
-  const before = system.processes(group);
-  const isNew = ({ name, pid }: Announced) => before.some((one) => one.name === name && one.pid !== pid);
-  for (const { pid } of before) signal(pid, "SIGTERM");
-  const frozen = new Set<number>();
-  const freezer = setInterval(() => {
-    for (const { pid } of system.processes(group).filter(isNew)) {
-      if (!frozen.has(pid) && signal(pid, "SIGSTOP")) frozen.add(pid);
-    }
-  }, 5);
+  const members = system.processes(group);
+  system.holdBack([...spare, ...members.map(({ name }) => name)]);
+  for (const { pid } of members) signal(pid, "SIGTERM");
   try {
-    return await until(60_000, async () => {
-      await log.reset(group, earliest);
+    const isDone = await until(60_000, async () => {
+      if (how === "forgotten") await log.forget(group);
+      else await log.reset(group, how === "to the beginning");
       return true;
     });
+    if (how === "to the end") {
+      for (const { topic, partition, end } of await log.ends(group))
+        skipped.set(`${topic}/${partition}`, end);
+    }
+    if (isDone) await meanwhile();
+    return isDone;
   } finally {
-    clearInterval(freezer);
-    for (const pid of frozen) signal(pid, "SIGCONT");
+    system.holdBack(spare);
   }
 }
+
+async function publishMalformed({ store, malformed, random }: Nemesis, topic: string): Promise<void> {
+  const records = malformedRecords(`m${random.between(1, 2 ** 31)}-${topic}`);
+  await store.publish(topic, records);
+  for (const { value, headers } of records) {
+    malformed.push({ topic, value: value?.toString("base64") ?? null, headers, excused: false });
+  }
+}
+
+/** Of each partition. */
+const again = 500;
+
+/** All but the dead letters: they are the only place of what was malformed. */
+const deleted = consumed;
 
 export const recordFaults: Fault[] = [
   {
     id: "F15",
     name: "malformed records on every topic",
-    async run({ store, malformed, random }) {
-      for (const topic of consumed) {
-        const records = malformedRecords(`m${random.between(1, 2 ** 31)}-${topic}`);
-        await store.publish(topic, records);
-        for (const { value, headers } of records) {
-          malformed.push({ topic, value: value?.toString("base64") ?? null, headers, excused: false });
-        }
-      }
+    async run(nemesis) {
+      for (const topic of consumed) await publishMalformed(nemesis, topic);
       return { targets: consumed, outcome: "published" };
     },
   },
@@ -74,7 +87,7 @@ export const recordFaults: Fault[] = [
       const log = kafkaLog(system.kafka);
       let count = 0;
       for (const topic of consumed) {
-        const records = (await log.read(topic)).slice(-3_000).filter(({ headers }) => !headers["x-torture"]);
+        const records = (await log.read(topic, again)).filter(({ headers }) => !headers["x-torture"]);
         await store.publish(
           topic,
           records.map(({ key, bytes, headers }) => ({ key, value: bytes, headers })),
@@ -84,34 +97,37 @@ export const recordFaults: Fault[] = [
       return { targets: consumed, outcome: `${count} records` };
     },
   },
-  {
-    id: "F14",
-    name: "the executions topic deleted and made anew",
-    async run({ system, malformed }) {
-      for (const one of malformed) one.excused ||= one.topic === topics.executions;
-      await kafkaLog(system.kafka).makeAnew(topics.executions);
-      return { targets: [topics.executions], outcome: "made anew" };
-    },
-  },
-  {
-    id: "F14",
-    name: "the processors' group reset to its beginning, or skipped to the end",
-    async run(nemesis) {
-      const earliest = nemesis.random.next() < 0.5;
-      if (!earliest) for (const one of nemesis.malformed) one.excused ||= one.topic === topics.executions;
-      const isDone = await resetGroup(nemesis, groups.processor, earliest);
-      return {
-        targets: [groups.processor],
-        outcome: `${earliest ? "reset" : "skipped"}: ${isDone ? "done" : "the group was never empty"}`,
-      };
-    },
-  },
-  {
-    id: "F14",
-    name: "the listeners' group reset to its beginning",
-    async run(nemesis) {
-      const isDone = await resetGroup(nemesis, groups.resultsListener, true);
-      return { targets: [groups.resultsListener], outcome: isDone ? "done" : "the group was never empty" };
-    },
-  },
+  ...deleted.map(
+    (topic): Fault => ({
+      id: "F14",
+      name: `${topic} deleted and made anew`,
+      async run({ system, malformed, skipped }) {
+        for (const one of malformed) one.excused ||= one.topic === topic;
+        for (const place of skipped.keys()) if (place.startsWith(`${topic}/`)) skipped.delete(place);
+        await kafkaLog(system.kafka).makeAnew(topic);
+        return { targets: [topic], outcome: "made anew" };
+      },
+    }),
+  ),
+  ...([groups.processor, groups.resultsListener] as const).flatMap((group) =>
+    (["to the beginning", "to the end", "forgotten"] as const).map(
+      (how): Fault => ({
+        id: "F14",
+        name: `the group ${group} set ${how}`,
+        async run(nemesis) {
+          const read = group === groups.processor ? [topics.executions] : [...outcomeTopics];
+          if (how === "to the end") {
+            for (const one of nemesis.malformed) one.excused ||= read.includes(one.topic as never);
+          }
+          // What comes while a group has committed nothing is read from the beginning all the same.
+          const isDone = await resetGroup(nemesis, group, how, async () => {
+            if (how === "forgotten") for (const topic of read) await publishMalformed(nemesis, topic);
+          });
+          return isDone
+            ? { targets: [group], outcome: "done" }
+            : { targets: [group], outcome: "the group was never empty", missed: true };
+        },
+      }),
+    ),
+  ),
 ];

@@ -1,27 +1,34 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
+import { setClock } from "../clocks.ts";
+import { standaloneGaps } from "../failpoints.ts";
 import { until } from "../until.ts";
-import { type Fault, signal } from "./fault.ts";
+import { type Fault, type Nemesis, signal } from "./fault.ts";
+import { killedAt, terminate } from "./processes.ts";
 
 const main = join(import.meta.dir, "../../../standalone/src/main.ts");
 const killsInARow = 12;
+const hourMs = 3_600_000;
 
-async function restarted(system: Parameters<Fault["run"]>[0]["system"], pid: number): Promise<boolean> {
+async function restarted({ system }: Nemesis, pid: number): Promise<boolean> {
   return (await until(15_000, () => system.processes()[0]?.pid !== pid)) && (await system.ready(15_000));
 }
 
 const kills: Fault = {
   id: "F22",
   name: `kill -9 at random moments, ${killsInARow} in a row`,
-  async run({ system, random }) {
+  async run(nemesis) {
+    const { system, random } = nemesis;
     let back = 0;
     for (let kill = 0; kill < killsInARow; kill++) {
       await Bun.sleep(random.between(100, 1_500));
       const pid = system.processes()[0]?.pid as number;
       signal(pid, "SIGKILL");
-      if (await restarted(system, pid)) back++;
+      if (await restarted(nemesis, pid)) back++;
     }
-    return { targets: Array(killsInARow).fill("standalone"), outcome: `${back} times ready again` };
+    const outcome = `${back} times ready again`;
+    const targets = Array(killsInARow).fill("standalone");
+    return back === killsInARow ? { targets, outcome } : { targets, outcome, broken: `only ${outcome}` };
   },
 };
 
@@ -30,22 +37,27 @@ export const standaloneFaults: Fault[] = [
   kills,
   kills,
   kills,
-  ...[1, 2].map(
-    (times): Fault => ({
+  ...standaloneGaps.map(
+    (gap): Fault => ({
+      ...killedAt("F22", gap),
+      async run(nemesis) {
+        const pid = nemesis.system.processes()[0]?.pid as number;
+        const harm = await killedAt("F22", gap).run(nemesis);
+        if (harm.missed) return harm;
+        const isBack = await restarted(nemesis, pid);
+        return { ...harm, targets: ["standalone"], ...(!isBack && { broken: "not ready again" }) };
+      },
+    }),
+  ),
+  ...[false, true].map(
+    (again): Fault => ({
       id: "F7",
-      name: times === 1 ? "SIGTERM" : "SIGTERM, and a second one",
-      async run({ system }) {
-        const pid = system.processes()[0]?.pid as number;
-        signal(pid, "SIGTERM");
-        if (times === 2) {
-          await Bun.sleep(200);
-          signal(pid, "SIGTERM");
-        }
-        const isBack = await restarted(system, pid);
-        return {
-          targets: ["standalone"],
-          outcome: `${system.said().at(-1)}; ${isBack ? "ready again" : "not ready"}`,
-        };
+      name: again ? "SIGTERM, and a second one" : "SIGTERM",
+      async run(nemesis) {
+        const pid = nemesis.system.processes()[0]?.pid as number;
+        const harm = await terminate(nemesis, { name: "standalone", pid }, again);
+        if (harm.broken || harm.missed) return harm;
+        return (await restarted(nemesis, pid)) ? harm : { ...harm, broken: "not ready again" };
       },
     }),
   ),
@@ -55,13 +67,15 @@ export const standaloneFaults: Fault[] = [
     async run({ system }) {
       const prlimit = Bun.which("prlimit");
       const pid = system.processes()[0]?.pid as number;
-      if (!prlimit) return { targets: [], outcome: "there is no prlimit here" };
+      if (!prlimit) return { targets: [], outcome: "there is no prlimit here", missed: true };
       const wal = statSync(join(system.dataDir, "sate.db-wal")).size;
       Bun.spawnSync([prlimit, `--pid=${pid}`, `--fsize=${wal}:unlimited`]);
       await Bun.sleep(4_000);
       Bun.spawnSync([prlimit, `--pid=${pid}`, "--fsize=unlimited:unlimited"]);
-      const isWell = await system.ready(20_000);
-      return { targets: ["standalone"], outcome: isWell ? "ready again" : "not ready after 20 s" };
+      const targets = ["standalone"];
+      return (await system.ready(20_000))
+        ? { targets, outcome: "ready again" }
+        : { targets, outcome: "not ready after 20 s", broken: "not ready after 20 s" };
     },
   },
   {
@@ -75,8 +89,18 @@ export const standaloneFaults: Fault[] = [
       });
       const said = await new Response(second.stderr).text();
       const code = await second.exited;
-      if (code === 0 || code === null) throw new Error(`a second standalone ended with ${code}`);
-      return { targets: ["standalone"], outcome: `refused with ${code}: ${said.trim().slice(0, 80)}` };
+      const outcome = `ended with ${code}: ${said.trim().slice(0, 80)}`;
+      const targets = ["standalone"];
+      return code === 0 || code === null ? { targets, outcome, broken: outcome } : { targets, outcome };
+    },
+  },
+  {
+    id: "F23",
+    name: "the wall clock set an hour forward or back",
+    async run({ system, random }) {
+      const offsetMs = random.pick([-1, 0, 1]) * (hourMs + random.between(0, hourMs));
+      setClock(system.dataDir, "standalone", offsetMs);
+      return { targets: ["standalone"], outcome: `set to ${(offsetMs / hourMs).toFixed(2)} h` };
     },
   },
 ];

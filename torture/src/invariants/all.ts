@@ -7,7 +7,9 @@ import {
 } from "./acknowledged.ts";
 import { failuresAreBounded, integrity, oneResult } from "./outcomes.ts";
 import {
+  clocksDoNotMatter,
   consumedIsKnown,
+  faultsAsPromised,
   hygiene,
   liveness,
   malformedIsDeadLettered,
@@ -17,8 +19,9 @@ import {
 } from "./rest.ts";
 import { neverAfterTheEnd, noOverlap, oneActive, onlyTheLastRunCounts } from "./runs.ts";
 
-/** Of the 19 invariants all but 18: the clocks of single processes cannot be set here. */
+/** The 19 invariants, and 0: what is promised about single faults. */
 export const invariants: Invariant[] = [
+  faultsAsPromised,
   nothingAcknowledgedIsLost,
   noUnaskedEffects,
   oneActive,
@@ -36,5 +39,6 @@ export const invariants: Invariant[] = [
   malformedIsDeadLettered,
   liveness,
   noLiveCorpse,
+  clocksDoNotMatter,
   hygiene,
 ];

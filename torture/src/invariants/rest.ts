@@ -1,11 +1,14 @@
 import { topics } from "@sate/contracts";
 import type { Invariant } from "../evidence.ts";
 
-/** 12. Every record that was consumed speaks of an execution that the database knows, or is a dead letter. */
-export const consumedIsKnown: Invariant = ({ dump }) => {
+/**
+ * 12. Every record that was consumed speaks of an execution that the database knows, or is a dead letter. Looked at in
+ * the end, and of what groups had just committed now and then in between.
+ */
+export const consumedIsKnown: Invariant = ({ dump, committed }) => {
   const known = new Set(dump.executions.map(({ id }) => id));
   const letters = new Set(dump.deadLetters.map(({ _id }) => _id.split("/").slice(0, 3).join("/")));
-  const violations: string[] = [];
+  const violations: string[] = [...committed.unknown];
   let checked = 0;
   for (const { topic, partition, offset, value } of dump.records) {
     if (topic === topics.deadLetters) continue;
@@ -16,7 +19,8 @@ export const consumedIsKnown: Invariant = ({ dump }) => {
       violations.push(`${topic}/${partition}/${offset} speaks of nothing known and is no dead letter`);
     }
   }
-  return { number: 12, name: "what was consumed is known", checked, violations };
+  const note = `${committed.looked} of them when they had just been committed`;
+  return { number: 12, name: "what was consumed is known", checked, violations, note };
 };
 
 function executionIdOf(value: string | null): string | undefined {
@@ -70,20 +74,72 @@ export const liveness: Invariant = ({ restMs, dump }) => ({
   note: restMs === null ? "never at rest" : `at rest after ${(restMs / 1_000).toFixed(1)} s`,
 });
 
-/** 17. After the heal nobody is stuck: every process is ready. */
-export const noLiveCorpse: Invariant = ({ notReady }) => ({
+export const readyMsMax = 30_000;
+
+/** 17. After the heal nobody is stuck: every process is ready, and soon. */
+export const noLiveCorpse: Invariant = ({ stuck, counters }) => ({
   number: 17,
   name: "no live corpse",
-  checked: 1,
-  violations: notReady.map((name) => `${name} is not ready after the heal`),
+  checked: counters.heartbeats ?? 1,
+  violations: stuck,
 });
 
-/** 19. No unhandled rejection, no secret and no payload in a log, no server error for a client's mistake. */
-export const hygiene: Invariant = ({ logs, secrets, history }) => {
+/** 18. All other invariants held though wall clocks of single processes were set an hour forward and back. */
+export const clocksDoNotMatter: Invariant = ({ clocksSet }) => ({
+  number: 18,
+  name: "wall clocks do not matter: all the others held",
+  checked: clocksSet,
+  violations: [],
+  note: `${clocksSet} times set`,
+});
+
+/** What compose.yaml gives a service. */
+const bytesMax = 512 * 2 ** 20;
+const handlesMax = 1_000;
+/** Of a process's life, before which its memory may still grow. */
+const grownUpMs = 3 * 60_000;
+const growth = { times: 1.5, bytes: 64 * 2 ** 20 };
+
+/** 19. No unhandled rejection, no secret and no payload in a log, no server error, no orphan, bounded memory. */
+export const hygiene: Invariant = ({ logs, secrets, history, usage, orphans }) => {
   const violations = logs.flatMap(({ name, text }) => [
     ...(/unhandled/i.test(text) ? [`the log of ${name} tells of something unhandled`] : []),
     ...secrets.filter((secret) => text.includes(secret)).map((secret) => `the log of ${name} has ${secret}`),
   ]);
   if (history.answers["500"]) violations.push(`${history.answers["500"]} answers were 500`);
-  return { number: 19, name: "hygiene of logs and answers", checked: logs.length, violations };
+  violations.push(...orphans.map((name) => `${name} was still there when all had been stopped`));
+  const ours = usage.filter(({ name }) => name !== "kafka" && name !== "mongo");
+  let peak = 0;
+  for (const { name, pid, samples } of ours) {
+    const most = Math.max(...samples.map(({ bytes }) => bytes));
+    peak = Math.max(peak, most);
+    if (most > bytesMax) violations.push(`${name} ${pid} had ${megabytes(most)} of memory`);
+    const handles = Math.max(...samples.map((one) => one.handles));
+    if (handles > handlesMax) violations.push(`${name} ${pid} had ${handles} open files`);
+    const late = samples.filter(({ ageMs }) => ageMs > grownUpMs);
+    const third = Math.floor(late.length / 3);
+    if (third < 6) continue;
+    const middle = (of: typeof samples) =>
+      of.map(({ bytes }) => bytes).toSorted((a, b) => a - b)[of.length >> 1] ?? 0;
+    const [early, last] = [middle(late.slice(0, third)), middle(late.slice(-third))];
+    if (last > early * growth.times + growth.bytes)
+      violations.push(`${name} ${pid} grew from ${megabytes(early)} to ${megabytes(last)}`);
+  }
+  return {
+    number: 19,
+    name: "hygiene of logs, answers, memory and processes",
+    checked: logs.length + ours.length,
+    violations,
+    note: `at most ${megabytes(peak)} in one process`,
+  };
 };
+
+const megabytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+
+/** 0. What is promised about each single fault: to end with 0, to be ready again in time, to be refused. */
+export const faultsAsPromised: Invariant = ({ broken, stalls }) => ({
+  number: 0,
+  name: "each fault went as promised",
+  checked: stalls.length,
+  violations: broken,
+});

@@ -8,10 +8,15 @@ export const oneActive: Invariant = ({ twoActive, snapshots }) => ({
   violations: twoActive.map((id) => `request ${id} had two active executions`),
 });
 
+const forEver = 2n ** 63n;
+
 type Interval = { executionId: string; epoch: number; pid: number; from: bigint; to: bigint };
 
-/** A run without an end died with its process; nobody knows when, so it counts as its start alone. */
-function intervalsOf(events: RunEvent[]): Interval[] {
+/**
+ * A run without an end died with its process, and lasted until that was last seen alive. One whose process lives goes on
+ * for ever.
+ */
+function intervalsOf(events: RunEvent[], lastAlive: Evidence["lastAlive"]): Interval[] {
   const ends = new Map<string, bigint>();
   const key = ({ execution_id, epoch, pid }: RunEvent) => `${execution_id} ${epoch} ${pid}`;
   for (const event of events) if (event.event === "end") ends.set(key(event), BigInt(event.monotonic_ns));
@@ -20,7 +25,9 @@ function intervalsOf(events: RunEvent[]): Interval[] {
     .map((event) => {
       const from = BigInt(event.monotonic_ns);
       const { execution_id: executionId, epoch, pid } = event;
-      return { executionId, epoch, pid, from, to: ends.get(key(event)) ?? from };
+      const died = lastAlive[pid];
+      const to = ends.get(key(event)) ?? (died === undefined ? forEver : BigInt(died));
+      return { executionId, epoch, pid, from, to: to > from ? to : from };
     });
 }
 
@@ -28,13 +35,13 @@ function intervalsOf(events: RunEvent[]): Interval[] {
  * 4. Runs of one request do not overlap. Excused is the run of a process that was frozen meanwhile: at most its
  * concurrency for each freeze. Handlers that ignore their abort are not looked at: nobody can end them.
  */
-export const noOverlap: Invariant = ({ runs, stalls, history, concurrency }) => {
+export const noOverlap: Invariant = ({ runs, stalls, history, concurrency, lastAlive }) => {
   const violations: string[] = [];
   let excused = 0;
   const byRequest = Map.groupBy(runs, ({ request_id }) => request_id);
   for (const [requestId, events] of byRequest) {
     if (history.requests.get(requestId)?.processor === "trial-deaf") continue;
-    const intervals = intervalsOf(events).sort((a, b) => (a.from < b.from ? -1 : 1));
+    const intervals = intervalsOf(events, lastAlive).sort((a, b) => (a.from < b.from ? -1 : 1));
     for (const [at, later] of intervals.entries()) {
       for (const earlier of intervals.slice(0, at)) {
         if (earlier.to <= later.from) continue;

@@ -1,0 +1,59 @@
+import { spare } from "../layout.ts";
+import { until } from "../until.ts";
+import { type Fault, signal } from "./fault.ts";
+
+const queued = 20_000;
+const clients = 48;
+const callMs = 20_000;
+const drainMs = 20 * 60_000;
+
+/** Many executions wait while there is no processor at all; then they come back. */
+export const backlog: Fault = {
+  id: "F20",
+  name: `${queued} executions queued, then the processors come back`,
+  mostMs: drainMs,
+  fromMinutes: 30,
+  async run({ system, history, store }) {
+    const those = system.processes("processor");
+    system.holdBack([...spare, ...those.map(({ name }) => name)]);
+    for (const { pid } of those) signal(pid, "SIGTERM");
+    let left = queued;
+    let accepted = 0;
+    const ask = async (path: string, body: string) => {
+      const response = await fetch(`${system.url}${path}`, {
+        method: "POST",
+        body,
+        headers: { "content-type": "application/json" },
+        signal: AbortSignal.timeout(callMs),
+      });
+      return { status: response.status, id: ((await response.json()) as { id: string }).id };
+    };
+    const client = async (turn: number) => {
+      while (left-- > 0) {
+        const token = `backlog-${turn}-${left}`;
+        const payload = `{"token":"${token}"}`;
+        try {
+          const request = await ask("/requests", `{"payload":${payload},"processor":"trial-fast"}`);
+          if (request.status !== 201) throw new Error("not taken");
+          history.requests.set(request.id, { payload, token, processor: "trial-fast" });
+          const execution = await ask(`/requests/${request.id}/executions`, "{}");
+          if (execution.status !== 201) continue;
+          history.executions.push({ requestId: request.id, executionId: execution.id });
+          accepted++;
+        } catch {
+          history.unanswered.add(token);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: clients }, (_, turn) => client(turn)));
+    const waiting = await store.active();
+    const since = performance.now();
+    system.holdBack(spare);
+    // Those that come meanwhile are always there, a few at a time.
+    const isDrained = await until(drainMs, async () => (await store.active()) < queued / 40);
+    const seconds = ((performance.now() - since) / 1_000).toFixed(0);
+    const outcome = `${accepted} accepted, ${waiting} waited, drained in ${seconds} s`;
+    const targets = those.map(({ name }) => name);
+    return isDrained ? { targets, outcome } : { targets, outcome, broken: `not drained in ${seconds} s` };
+  },
+};
