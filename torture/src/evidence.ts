@@ -94,6 +94,7 @@ export type Evidence = {
   lastAlive: Record<number, string>;
   /** Committed records of which the databases did not know at that moment, and how many were looked at. */
   committed: { looked: number; unknown: string[] };
+  faultsDone: number;
   /** What was promised about a fault, and not kept. */
   broken: string[];
   /** Processes that were not ready for too long after the heal, or after their start. */

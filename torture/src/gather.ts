@@ -70,14 +70,14 @@ export type Seen = Omit<Evidence, "orphans" | "usage">;
 /** After the heal: waits, dumps both databases, topics and logs, replays, and puts together what is checked. */
 export async function gather(
   nemesis: Nemesis,
-  more: Pick<Evidence, "twoActive" | "snapshots" | "committed" | "broken" | "clocksSet"> & {
+  more: Pick<Evidence, "twoActive" | "snapshots" | "committed" | "faultsDone" | "broken" | "clocksSet"> & {
     /** By `performance.now()`. */
     healedAt: number;
     counters: () => Promise<Record<string, number>>;
     say: (text: string) => void;
   },
 ): Promise<Seen> {
-  const { twoActive, snapshots, committed, broken, clocksSet, healedAt } = more;
+  const { twoActive, snapshots, committed, faultsDone, broken, clocksSet, healedAt } = more;
   const { system, store, history, malformed, stalls } = nemesis;
   const readiness = watchReadiness(system);
   const { restMs, why } = await drain(nemesis, healedAt);
@@ -106,6 +106,7 @@ export async function gather(
     malformed,
     stalls,
     committed,
+    faultsDone,
     broken,
     twoActive,
     snapshots,

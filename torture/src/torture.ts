@@ -71,6 +71,7 @@ export async function torture(
     seen = await gather(nemesis, {
       ...looked,
       committed: consumed,
+      faultsDone: faults.filter(({ missed }) => !missed).length,
       broken: faults.flatMap(({ id, name, targets, broken }) =>
         broken ? [`${id} ${name}: ${targets.slice(0, 3).join(", ")}: ${broken}`] : [],
       ),

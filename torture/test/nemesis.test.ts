@@ -1,13 +1,13 @@
 import { expect, test } from "bun:test";
 import type { Fault, Nemesis } from "../src/faults/fault.ts";
-import { faultsFor, hits, rage } from "../src/nemesis.ts";
+import { faultsFor, hits, notDone, rage } from "../src/nemesis.ts";
 import { seeded } from "../src/random.ts";
 
 const nemesis = (seed: number) => ({ random: seeded(seed), stalls: [], malformed: [] }) as unknown as Nemesis;
 
 test("every fault of the specification that a system can have is there", () => {
   const ids = (system: "cluster" | "standalone") =>
-    [...new Set(faultsFor({ system, only: [] }).map(({ id }) => id))].sort();
+    [...new Set(faultsFor({ system, only: [], minutes: 60 }).map(({ id }) => id))].sort();
   const here = [
     "F1",
     "F2",
@@ -26,10 +26,15 @@ test("every fault of the specification that a system can have is there", () => {
     "F16",
     "F19",
     "F20",
+    "F23",
   ];
   expect(ids("cluster")).toEqual(here.sort());
-  expect(ids("standalone")).toEqual(["F12", "F21", "F22", "F7"]);
-  expect(faultsFor({ system: "cluster", only: ["F9"] })).toHaveLength(1);
+  expect(ids("standalone")).toEqual(["F12", "F21", "F22", "F23", "F7"]);
+  const some = (only: string[], minutes: number) => faultsFor({ system: "cluster", only, minutes }).length;
+  expect(some(["F9"], 1)).toBe(2);
+  // The long queue comes in long runs, and where it is asked for.
+  expect(some([], 30)).toBe(some([], 29) + 1);
+  expect(some(["F20"], 1)).toBe(2);
 });
 
 test("a fault that fails is noted, and each has its turn before one comes again", async () => {
@@ -59,4 +64,17 @@ test("hits are counted by component", () => {
   expect(hits([{ ...one, targets: ["processor-1→kafka", "processor-2→kafka"] }])).toEqual({
     F11: { "processor→kafka": 2 },
   });
+});
+
+test("what was not done is named, and what a fault missed does not count", () => {
+  const faults = faultsFor({ system: "cluster", only: ["F8", "F11"], minutes: 60 });
+  const [stop] = faults;
+  const one = { id: "F8", name: stop?.name ?? "", atSeconds: 0, seconds: 1, targets: ["x-1"], outcome: "" };
+  expect(notDone(faults, [{ ...one, missed: true }])).toContain(`F8 ${stop?.name}`);
+  const reset = { ...one, id: "F11", name: "link: reset", targets: ["processor-1→kafka"] };
+  const left = notDone(faults, [one, reset]);
+  expect(left).not.toContain(`F8 ${stop?.name}`);
+  expect(left).not.toContain("link: reset on processor→kafka");
+  expect(left).toContain("link: reset on gateway→kafka");
+  expect(left).toContain("link: late on processor→kafka");
 });

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { connect, createServer, type Server } from "node:net";
 import { type Mode, type TcpProxy, tcpProxy } from "../src/tcp-proxy.ts";
+import { until } from "../src/until.ts";
 
 const got: string[] = [];
 let server: Server | undefined;
@@ -82,4 +83,14 @@ test("slow: 8 KB a second", async () => {
   const started = performance.now();
   expect((await say(made.port, "x".repeat(4_096), 6_000)).length).toBe(4_096);
   expect(performance.now() - started).toBeGreaterThan(900);
+});
+
+test("late: what was sent arrives when the link is well again, though its sender has gone", async () => {
+  const made = await echo();
+  await made.set("late");
+  expect(await say(made.port, "hello", 100)).toBe("silence");
+  expect(got.join("")).toBe("");
+  await made.set("pass");
+  expect(await until(2_000, () => got.join("") === "hello")).toBe(true);
+  expect(await say(made.port, "again", 1_000)).toBe("AGAIN");
 });
