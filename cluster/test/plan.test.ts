@@ -57,8 +57,10 @@ describe("the processes of the cluster, from compose.yaml", () => {
       KAFKA_SASL_MECHANISM: "",
       KAFKA_SASL_USERNAME: "",
       KAFKA_SASL_PASSWORD: "",
+      RESULTS_SERVICE_URL: `http://127.0.0.1:${plans["results-service-1"]?.port}`,
       LEASE_SECONDS: "30",
       MAX_LOST: "3",
+      CONFIRM_SECONDS: "30",
     });
     const names = (environment = {}) => Object.keys(environment).sort();
     for (const plan of Object.values(plans)) {
@@ -103,5 +105,6 @@ describe("the processes of the cluster, from compose.yaml", () => {
     expect(rank("gateway")).toBeGreaterThan(rank("requests-service"));
     expect(rank("processor")).toBeGreaterThan(rank("requests-service"));
     expect(rank("gateway")).toBeGreaterThan(rank("results-service"));
+    expect(rank("requests-service")).toBeGreaterThan(rank("results-service"));
   });
 });

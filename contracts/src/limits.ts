@@ -16,6 +16,8 @@ export const limits = {
   batchItemsMax: 128,
   batchBytesMax: 8 * 1024 * 1024,
   internalBodyBytesMax: 64 * 1024 * 1024,
+  /** Executions of which one call may ask whether their results are recorded. */
+  confirmMax: 1_000,
   /** Executions that one claim may ask for or be given. */
   claimMax: 64,
   /** Runs that one worker may hold: its heartbeat answer lists them all. */

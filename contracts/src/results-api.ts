@@ -1,7 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import type { ApiFunctions } from "./api.ts";
 import { ExecutionError, Timestamp } from "./execution.ts";
-import { Uuid } from "./ids.ts";
+import { ExecutionKey, Uuid } from "./ids.ts";
 import { limits } from "./limits.ts";
 
 const open = { additionalProperties: true } as const;
@@ -28,7 +28,7 @@ export const ResultRecord = Type.Object(
 );
 export type ResultRecord = Static<typeof ResultRecord>;
 
-/** The internal API of results-service. What it does not know it answers with an empty list. */
+/** The internal API of results-service. Of results that it does not have it answers just that; it knows no requests. */
 export const resultsApi = {
   /** Oldest first; `after_attempt` is the last attempt of the page before. */
   resultsOfRequest: {
@@ -47,6 +47,12 @@ export const resultsApi = {
     path: "/internal/results/of-execution",
     body: Type.Object({ request_id: Uuid, execution_id: Uuid }, open),
     answer: Type.Object({ results: Type.Array(ResultRecord) }, open),
+  },
+  /** For each in the order asked, whether its result is recorded for good. What is once recorded stays so. */
+  resultsRecorded: {
+    path: "/internal/results/recorded",
+    body: Type.Object({ executions: Type.Array(ExecutionKey, { maxItems: limits.confirmMax }) }, open),
+    answer: Type.Object({ recorded: Type.Array(Type.Boolean()) }, open),
   },
 } as const;
 

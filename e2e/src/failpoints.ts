@@ -16,6 +16,7 @@ export const failpoints: Record<string, "load" | "exhausted" | "lost"> = {
   "gateway.dead-lettered": "exhausted",
   "requests-service.stored": "load",
   "requests-service.published": "load",
+  "requests-service.confirmed": "load",
   "requests-service.requeued": "lost",
   "processor.heard": "load",
   "processor.claimed": "load",

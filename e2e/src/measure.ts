@@ -63,9 +63,13 @@ export async function measure(
 
 const sumOf = (value: number | undefined) => value ?? 0;
 
-/** The counters of all processes, added up; `token` is that of the services. */
-export async function readCounters(system: System, token: string): Promise<Record<string, number>> {
-  const asked = system.processes().filter(({ name }) => name !== "kafka" && !name.startsWith("mongo"));
+/** The counters of all processes, or of those whose name begins so, added up; `token` is that of the services. */
+export async function readCounters(
+  system: System,
+  token: string,
+  prefix = "",
+): Promise<Record<string, number>> {
+  const asked = system.processes(prefix).filter(({ name }) => name !== "kafka" && !name.startsWith("mongo"));
   const texts = await Promise.all(
     asked.map(async ({ port }) => {
       const headers = { authorization: `Bearer ${token}` };

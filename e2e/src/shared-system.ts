@@ -16,6 +16,7 @@ export function sharedSystem(): Promise<System> {
     MAX_FAILURES: "3",
     // The kills of the scenarios may well hit the same execution several times.
     MAX_LOST: "100",
+    CONFIRM_SECONDS: "2",
     PROCESSING_SECONDS: "0.05",
     LOG_LEVEL: "error",
     SERVICE_TOKEN: sharedToken,

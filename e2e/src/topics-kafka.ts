@@ -1,5 +1,7 @@
+import { partitionsDefault } from "@sate/contracts";
 import { Kafka, logLevel } from "kafkajs";
 import type { TopicRecord, Topics } from "./system.ts";
+import { until } from "./until.ts";
 
 /** Topics of the real broker. */
 export function kafkaTopics(broker: string): Topics {
@@ -55,4 +57,26 @@ export function kafkaTopics(broker: string): Topics {
       await producer.disconnect();
     },
   };
+}
+
+/** Deletes topics, with whatever nobody has read yet, and makes them anew: the broker loses what it has acknowledged. */
+export async function makeTopicsAnew(broker: string, topics: string[]): Promise<void> {
+  const admin = new Kafka({ brokers: [broker], clientId: "e2e", logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    await admin.deleteTopics({ topics });
+    const wanted = topics.map((topic) => ({
+      topic,
+      numPartitions: partitionsDefault,
+      replicationFactor: 1,
+    }));
+    // While the old ones are still being deleted their names are taken.
+    await until("the topics are made anew", 30_000, async () => {
+      await admin.createTopics({ topics: wanted }).catch(() => {});
+      const ends = await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic)));
+      return ends.every((partitions) => partitions.length === partitionsDefault);
+    });
+  } finally {
+    await admin.disconnect();
+  }
 }

@@ -15,6 +15,7 @@ const settings = {
   LEASE_SECONDS: "3",
   MAX_FAILURES: "2",
   MAX_LOST: "100",
+  CONFIRM_SECONDS: "1",
   PROCESSING_SECONDS: "0.05",
   LOG_LEVEL: "error",
   SERVICE_TOKEN: "e2e-token-of-the-services",

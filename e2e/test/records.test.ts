@@ -6,6 +6,7 @@ import { readCounters } from "../src/measure.ts";
 import { startsOf } from "../src/run-log.ts";
 import { sharedSystem, sharedToken } from "../src/shared-system.ts";
 import type { System, TopicRecord } from "../src/system.ts";
+import { makeTopicsAnew } from "../src/topics-kafka.ts";
 import { until } from "../src/until.ts";
 
 let system: System;
@@ -101,3 +102,44 @@ test("a record that cannot be read lands in the dead letter queue with its bytes
     return ((await readCounters(system, sharedToken)).claims_unknown ?? 0) > unknownBefore;
   });
 }, 180_000);
+
+const lossScenario = () =>
+  test("outcomes that the broker has acknowledged and then loses are published again, and nothing runs again", async () => {
+    const listeners = system.processes("results-listener");
+    const cleared = async () => (await readCounters(system, sharedToken, "processor")).marks_cleared ?? 0;
+    const again = async () =>
+      (await readCounters(system, sharedToken, "requests-service")).outcomes_published_again ?? 0;
+    const [clearedBefore, againBefore] = [await cleared(), await again()];
+    const executed: { requestId: string; executionId: string; forceError: boolean }[] = [];
+    for (const { pid } of listeners) process.kill(pid, "SIGSTOP");
+    try {
+      for (let number = 0; number < 12; number++) {
+        const requestId = await client.createRequest({ number });
+        const forceError = number % 3 === 0;
+        const { json } = await client.execute(requestId, { force_error: forceError });
+        executed.push({ requestId, executionId: json.id, forceError });
+      }
+      await until("their outcomes are published and the marks cleared", 60_000, async () => {
+        return (await cleared()) >= clearedBefore + executed.length;
+      });
+      const [kafka] = system.processes("kafka");
+      await makeTopicsAnew(`127.0.0.1:${kafka?.port}`, [topics.successful, topics.failed]);
+    } finally {
+      for (const { pid } of listeners) process.kill(pid, "SIGCONT");
+    }
+    for (const { requestId, forceError } of executed) {
+      const results = await until("its result is there all the same", 120_000, async () => {
+        const found = await client.results(requestId);
+        return found.length > 0 && found;
+      });
+      expect(results.map(({ is_success }) => is_success)).toEqual([!forceError]);
+    }
+    // Not all of them were lost: a fetch that waited when its listener was frozen has got the first ones.
+    expect(await again()).toBeGreaterThan(againBefore);
+    const starts = startsOf(system.runLog);
+    for (const { executionId } of executed) expect(starts.get(executionId)).toHaveLength(1);
+    await system.ready();
+  }, 240_000);
+
+// The log of standalone is in the same file as its databases: it loses nothing alone.
+if (Bun.env.SYSTEM === "cluster") lossScenario();

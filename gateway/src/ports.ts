@@ -23,7 +23,7 @@ export type Requests = Pick<
 >;
 
 /** What the gateway asks of results-service. It knows no requests: what it does not know is an empty list. */
-export type Results = ResultsApi;
+export type Results = Pick<ResultsApi, "resultsOfRequest" | "resultsOfExecution">;
 
 /** Publishes records durably: acknowledged by the broker when it resolves. All or nothing is not promised; repeating is safe for readers. */
 export type Publisher = {

@@ -1,4 +1,4 @@
-import type { RequestsApi } from "@sate/contracts";
+import { outcomeMark, type RequestsApi } from "@sate/contracts";
 import { createExecutionsCommand } from "./create-executions.ts";
 import { cancelledOutcome } from "./ending.ts";
 import type { Outbox } from "./outbox.ts";
@@ -55,7 +55,7 @@ export function executionCommands(parts: {
         const wire = { execution: executionOnWire(execution), request: requestOnWire(request) };
         switch (execution.status) {
           case "cancelled":
-            if (execution.mark !== undefined) outbox.wake(execution, request);
+            if (execution.mark === outcomeMark) outbox.wake(execution, request);
             return { kind: "cancelled", ...wire };
           case "succeeded":
           case "failed":

@@ -14,6 +14,10 @@ export const Settings = Type.Object({
     pattern: "^mongodb(\\+srv)?://[^/]+/[^/?]+(\\?.*)?$",
     description: "the address of the Requests DB, mongodb://…/database",
   }),
+  RESULTS_SERVICE_URL: Type.String({
+    pattern: "^https?://[^,\\s/]+(,https?://[^,\\s/]+)*$",
+    description: "the address of results-service, http://host:port, or several with commas between them",
+  }),
   KAFKA_BROKERS: Type.String({
     pattern: "^[^,\\s]+:\\d+(,[^,\\s]+:\\d+)*$",
     description: "a list host:port,host:port of brokers",
@@ -30,6 +34,12 @@ export const Settings = Type.Object({
     minimum: 1,
     maximum: 1_000,
     description: "from 1 to 1000: how many runs may be lost with their processors",
+  }),
+  CONFIRM_SECONDS: Type.Number({
+    default: 30,
+    minimum: 0.1,
+    maximum: 3_600,
+    description: "from 0.1 to 3600 seconds: how long an outcome that was published may be without its result",
   }),
   SHUTDOWN_SECONDS: Type.Number({
     default: 10,

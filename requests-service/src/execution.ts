@@ -34,9 +34,16 @@ export type Execution = Key & {
   claimId?: string | undefined;
   cancelRequested: boolean;
   outcome?: Outcome | undefined;
-  /** What must still be published: `executionMark(epoch)` or `outcomeMark`. */
+  /** What must still be done: publish it, `executionMark(epoch)` or `outcomeMark`, or see to its result, `unconfirmedMark`. */
   mark?: string | undefined;
 };
+
+/**
+ * What becomes of `outcomeMark` when the outcome is published: whether its result was recorded must still be
+ * seen. Below every mark of the outbox, so that what must be published is found without it. Executions that
+ * were published by versions before this mark have none: they count as confirmed.
+ */
+export const unconfirmedMark = "confirm";
 
 /** How a run ended. `lost` is given where the loss of this run is what ended it: the number of lost runs. */
 export type Decided = RunRef & { outcome: Outcome; lost?: number };

@@ -3,6 +3,7 @@ import { createApp } from "./app.ts";
 import { executionCommands } from "./commands-executions.ts";
 import { requestCommands } from "./commands-requests.ts";
 import { runCommands } from "./commands-runs.ts";
+import { createConfirmation } from "./confirmation.ts";
 import type { Counters } from "./counters.ts";
 import { createGate } from "./gate.ts";
 import { createHealth } from "./health.ts";
@@ -11,7 +12,7 @@ import { knownRequests } from "./known-requests.ts";
 import { errorFields, type Log } from "./log.ts";
 import { createLoop } from "./loop.ts";
 import { createOutbox } from "./outbox.ts";
-import type { Clock, Publisher, Random, Store } from "./ports.ts";
+import type { Clock, Publisher, Random, Results, Store } from "./ports.ts";
 import { createPutBack } from "./put-back.ts";
 import { recoverAll, sweepWorkers } from "./sweep.ts";
 import { createWorkerWatch } from "./worker-watch.ts";
@@ -24,6 +25,8 @@ export type Config = {
   leaseMs: number;
   /** An execution whose runs were lost this often is dead-lettered. */
   lostMax: number;
+  /** How long an outcome that was published may be without its result; then it is published again. */
+  confirmMs: number;
   /** Nobody else can be alive on this database: what runs at the start was left by a crash and is put back at once. */
   exclusive: boolean;
 };
@@ -31,9 +34,10 @@ export type Config = {
 export type Ports = {
   store: Store;
   publisher: Publisher;
+  results: Results;
   clock: Clock;
   newId: () => string;
-  /** Spreads idle processors over the queue. */
+  /** Spreads idle processors over the queue, and the looks of several processes over time. */
   random?: Random;
   log: Log;
   counters: Counters;
@@ -61,7 +65,7 @@ const brokerAway = "The broker does not answer.";
  * time, and twice. `complaints` says, a sentence each, why it is not ready.
  */
 export function createRequestsService(ports: Ports, config: Config) {
-  const { store, publisher, clock, newId, random = Math.random, log, counters, fatal } = ports;
+  const { store, publisher, results, clock, newId, random = Math.random, log, counters, fatal } = ports;
   const known = { ...store, requests: knownRequests(store.requests, { charsMax: knownCharsMax }) };
   let state: "new" | "starting" | "running" | "stopped" = "new";
   let stopped: Promise<void> | null = null;
@@ -71,6 +75,7 @@ export function createRequestsService(ports: Ports, config: Config) {
   const outbox = createOutbox({ store: known, publisher, counters, log });
   const putBack = createPutBack({ store: known, outbox, counters, clock, newId, lostMax: config.lostMax });
   const watch = createWorkerWatch(sweepsPerLease);
+  const confirmation = createConfirmation({ store, results, counters });
   const gate = createGate<RequestsApi>({
     ...requestCommands(known, clock),
     ...executionCommands({ store: known, outbox, clock, newId }),
@@ -86,6 +91,13 @@ export function createRequestsService(ports: Ports, config: Config) {
   const sweepOutboxTurn = async () => {
     await health.turn("outbox sweep", outbox.sweep, "The outbox cannot be published.");
   };
+  /** No complaint if it fails: nobody waits for it, and the next look does what this one did not. */
+  const confirmTurn = async () => {
+    await confirmation.look(stopping.signal).catch((error) => {
+      counters.add("confirm_looks_failed");
+      log.warn("could not see whether results are recorded; the next look will", errorFields(error));
+    });
+  };
   const pingTurn = async () => {
     await Promise.all([
       health.turn("store", store.ping, storeAway),
@@ -95,6 +107,8 @@ export function createRequestsService(ports: Ports, config: Config) {
   const loops = [
     { name: "sweep of the workers", pauseMs: config.leaseMs / sweepsPerLease, turn: sweepWorkersTurn },
     { name: "sweep of the outbox", pauseMs: outboxSweepMs, turn: sweepOutboxTurn },
+    // Each process at a pace of its own, so that they do not all look at the same moment.
+    { name: "look for results", pauseMs: config.confirmMs * (0.75 + random() / 2), turn: confirmTurn },
     { name: "ping of the dependencies", pauseMs: pingMs, turn: pingTurn },
   ].map((loop) => createLoop({ ...loop, fatal }));
 

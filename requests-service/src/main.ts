@@ -1,4 +1,5 @@
-import { limits } from "@sate/contracts";
+import { limits, resultsApi } from "@sate/contracts";
+import { httpClient } from "./adapters/client-http.ts";
 import { kafkaClient } from "./adapters/kafka-client.ts";
 import { kafkaSecurity, kafkaSecurityProblems } from "./adapters/kafka-security.ts";
 import { kafkaPublisher } from "./adapters/publisher-kafka.ts";
@@ -10,6 +11,9 @@ import { createLog } from "./log.ts";
 import { exitForSettings, fatalExit, runService, settingsOrExit } from "./process.ts";
 
 const name = "requests-service";
+/** Nobody waits for the answer but a stop, and that not for long. */
+const confirmDeadlineMs = 5_000;
+
 const settings = settingsOrExit(name, Settings, kafkaSecurityProblems);
 const log = createLog(name, settings.LOG_LEVEL, console.log);
 const counters = createCounters();
@@ -27,6 +31,13 @@ const service = createRequestsService(
       counters,
       log,
     }),
+    results: httpClient(resultsApi, {
+      urls: settings.RESULTS_SERVICE_URL,
+      serviceToken: settings.SERVICE_TOKEN,
+      service: "results-service",
+      counters,
+      deadlineMs: confirmDeadlineMs,
+    }),
     clock: Date.now,
     newId: () => Bun.randomUUIDv7(),
     random: Math.random,
@@ -38,6 +49,7 @@ const service = createRequestsService(
     serviceToken: settings.SERVICE_TOKEN,
     leaseMs: settings.LEASE_SECONDS * 1_000,
     lostMax: settings.MAX_LOST,
+    confirmMs: settings.CONFIRM_SECONDS * 1_000,
     exclusive: false,
   },
 );

@@ -1,4 +1,4 @@
-import type { ExecutionRef, Outcome, OutgoingRecord, RunRef } from "@sate/contracts";
+import type { ExecutionRef, Outcome, OutgoingRecord, ResultsApi, RunRef } from "@sate/contracts";
 import type { Decided, Execution, Key, StoredRequest } from "./execution.ts";
 
 /**
@@ -22,6 +22,7 @@ export type Store = {
   runs: Runs;
   workers: Workers;
   outbox: Outbox;
+  confirmations: Confirmations;
   /** Makes what the database needs (keys, indexes), and may be repeated. Rejects while it is away. */
   open(): Promise<void>;
   /** Resolves if the database answers. */
@@ -114,9 +115,22 @@ export type Outbox = {
   marked(page: { after?: Marked | undefined; limit: number }): Promise<Marked[]>;
   /** The executions, outputs included, of those marks that still stand. */
   standing(marked: Marked[]): Promise<Execution[]>;
-  /** Clears exactly these marks; a newer mark on the same execution stays. */
+  /** Clears exactly these marks; a newer mark on the same execution stays. An outcome is unconfirmed from then on. */
   clear(published: Marked[]): Promise<void>;
 };
+
+/** Executions whose outcome is published and whose result is not known to be recorded: those with `unconfirmedMark`. */
+export type Confirmations = {
+  /** A page of them, by key, those above `after`. Costs what the page costs, however much was ever executed. */
+  unconfirmed(page: { after?: Key | undefined; limit: number }): Promise<Key[]>;
+  /** Those of them that are unconfirmed are not any more. */
+  confirm(recorded: Key[]): Promise<void>;
+  /** Those of them that are unconfirmed get the mark of an outcome again. */
+  publishAgain(missing: Key[]): Promise<void>;
+};
+
+/** What requests-service asks of results-service, which may be away for long without any harm. */
+export type Results = Pick<ResultsApi, "resultsRecorded">;
 
 /** Publishes records durably: acknowledged by the broker when it resolves. All or nothing is not promised; repeating is safe for readers. */
 export type Publisher = {

@@ -3,6 +3,7 @@ import { sqliteStore } from "../src/adapters/store-sqlite.ts";
 import { executionCommands } from "../src/commands-executions.ts";
 import { requestCommands } from "../src/commands-requests.ts";
 import { runCommands } from "../src/commands-runs.ts";
+import { createConfirmation } from "../src/confirmation.ts";
 import { createCounters } from "../src/counters.ts";
 import { createOutbox } from "../src/outbox.ts";
 import type { Store } from "../src/ports.ts";
@@ -11,6 +12,7 @@ import { sweepWorkers } from "../src/sweep.ts";
 import { createWorkerWatch } from "../src/worker-watch.ts";
 import { fakeLog } from "./fakes/log.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
+import { fakeResults } from "./fakes/results.ts";
 import { newId as madeId } from "./made.ts";
 
 export const sweepsMax = 3;
@@ -22,18 +24,20 @@ export function createCore(options: { store?: Store; random?: () => number; newI
   const counters = createCounters();
   const store = options.store ?? sqliteStore({ path: ":memory:", counters });
   const publisher = fakePublisher();
+  const results = fakeResults();
   const log = fakeLog();
   const clock = () => 0;
   const outbox = createOutbox({ store, publisher, counters, log });
   const putBack = createPutBack({ store, outbox, counters, clock, newId, lostMax });
   const watch = createWorkerWatch(sweepsMax);
+  const confirmation = createConfirmation({ store, results, counters });
   const commands = {
     ...requestCommands(store, clock),
     ...executionCommands({ store, outbox, clock, newId }),
     ...runCommands({ store, putBack, random: options.random ?? (() => 0), counters }),
   };
   return {
-    ...{ store, publisher, log, counters, outbox, putBack, watch, commands },
+    ...{ store, publisher, results, log, counters, outbox, putBack, watch, confirmation, commands },
     sweep: () => sweepWorkers({ store, watch, putBack, counters, log }),
 
     /** A stored request. */

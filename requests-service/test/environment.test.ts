@@ -5,6 +5,7 @@ import { loadEnvironment } from "../src/environment.ts";
 const right = {
   SERVICE_TOKEN: "0123456789abcdef",
   REQUESTS_MONGO_URL: "mongodb://user:secret@a:27017,b:27017/requests?replicaSet=x",
+  RESULTS_SERVICE_URL: "http://a:5002,https://b",
   KAFKA_BROKERS: "a:9092,b:9092",
 };
 
@@ -17,6 +18,7 @@ test("what is not given has its default, and an empty variable is not given", ()
       PORT: 5001,
       LEASE_SECONDS: 2.5,
       MAX_LOST: 3,
+      CONFIRM_SECONDS: 30,
       LOG_LEVEL: "info",
     }),
   });
@@ -26,6 +28,7 @@ test("all mistakes are named at once, a sentence each, and no value is repeated:
   const env = {
     SERVICE_TOKEN: "short-secret",
     REQUESTS_MONGO_URL: "postgres://user:secret@host/db",
+    RESULTS_SERVICE_URL: "secret-host:5002",
     PORT: "70000",
     MAX_LOST: "three",
     LEASE_SECONDS: "Infinity",
@@ -36,7 +39,7 @@ test("all mistakes are named at once, a sentence each, and no value is repeated:
   for (const name of [...Object.keys(env), "KAFKA_BROKERS"]) {
     expect(loaded.problems.filter((problem) => problem.startsWith(`${name} `))).toHaveLength(1);
   }
-  expect(loaded.problems).toHaveLength(7);
+  expect(loaded.problems).toHaveLength(8);
   for (const value of Object.values(env)) expect(loaded.problems.join()).not.toContain(value);
 });
 
@@ -53,6 +56,8 @@ const wrong: Partial<Record<keyof typeof Settings.properties, string[]>> = {
   PORT: ["-1", "1.5", "NaN", "0x"],
   LEASE_SECONDS: ["0", "0.5", "3601"],
   MAX_LOST: ["0", "1.5"],
+  RESULTS_SERVICE_URL: ["host:5002", "http://host/", "http://host, http://other"],
+  CONFIRM_SECONDS: ["0", "3601", "soon"],
 };
 for (const [name, values] of Object.entries(wrong)) {
   for (const value of values) {

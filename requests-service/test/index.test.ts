@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { outcomeMark, topics } from "@sate/contracts";
 import { sqliteStore } from "../src/adapters/store-sqlite.ts";
 import { createCounters } from "../src/counters.ts";
 import { type Config, createRequestsService } from "../src/index.ts";
@@ -9,7 +10,8 @@ import { wanted } from "./core.ts";
 import { serviceToken } from "./door.ts";
 import { fakeLog } from "./fakes/log.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
-import { newId } from "./made.ts";
+import { fakeResults } from "./fakes/results.ts";
+import { madeOutcome, newId } from "./made.ts";
 import { until } from "./until.ts";
 
 const folder = temporaryFolder();
@@ -29,17 +31,19 @@ function made(options: Partial<Config> & { path?: string } = {}) {
   const counters = createCounters();
   const store = sqliteStore({ path, counters });
   const publisher = fakePublisher();
+  const results = fakeResults();
   const log = fakeLog();
   const fatal = (what: string, error: unknown) => {
     throw new Error(`${what}: ${error}`);
   };
-  const ports = { store, publisher, clock: () => 0, newId, random: () => 0, log, counters, fatal };
+  const outside = { store, publisher, results, clock: () => 0, newId, random: () => 0 };
+  const ports = { ...outside, log, counters, fatal };
   const service = createRequestsService(ports, {
-    ...{ serviceToken, leaseMs: 200, lostMax: 3, exclusive: false },
+    ...{ serviceToken, leaseMs: 200, lostMax: 3, confirmMs: 20, exclusive: false },
     ...config,
   });
   started.push({ service, publisher });
-  return { service, store, publisher, log, counters, path };
+  return { service, store, publisher, results, log, counters, path };
 }
 
 async function running({ service }: ReturnType<typeof made>) {
@@ -136,6 +140,40 @@ describe("its loops", () => {
     it.store.workers.list = list;
     await until("it is ready again", () => it.service.complaints().length === 0);
     expect(await status()).toBe("running");
+  });
+});
+
+describe("results that do not come", () => {
+  async function finished(it: ReturnType<typeof made>) {
+    await it.service.start();
+    const { run } = await running(it);
+    await it.service.commands.finish({ runs: [{ ...run, outcome: madeOutcome() }] });
+    const { request_id, attempt } = run;
+    // The broker has taken it, says whoever published it; and then it was lost.
+    const published = [{ request_id, attempt, mark: outcomeMark }];
+    await it.service.commands.markPublished({ published });
+    const outcomes = () => it.publisher.records.filter(({ topic }) => topic === topics.successful).length;
+    return { run, outcomes };
+  }
+
+  test("are seen, and their outcomes published again", async () => {
+    const it = made();
+    const { run, outcomes } = await finished(it);
+    await until("it is published again", () => outcomes() > 0, 20_000);
+    it.results.record(run);
+    await until("it is confirmed", () => it.counters.read().results_confirmed === 1);
+    expect(it.service.complaints()).toEqual([]);
+  }, 30_000);
+
+  test("results-service may be away: no complaint, nothing is published, and later it is asked again", async () => {
+    const it = made();
+    it.results.isAway = true;
+    const { run, outcomes } = await finished(it);
+    await until("some looks failed", () => (it.counters.read().confirm_looks_failed ?? 0) > 5);
+    expect([it.service.complaints(), outcomes()]).toEqual([[], 0]);
+    it.results.record(run);
+    it.results.isAway = false;
+    await until("it is confirmed", () => it.counters.read().results_confirmed === 1);
   });
 });
 

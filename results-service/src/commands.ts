@@ -2,7 +2,9 @@ import { limits, type ResultsApi } from "@sate/contracts";
 import type { ResultsReader } from "./ports.ts";
 
 /** Reading results: pages are bounded by their entries and by their bytes. */
-export function resultCommands(reader: Pick<ResultsReader, "ofRequest" | "ofExecution">): ResultsApi {
+export function resultCommands(
+  reader: Pick<ResultsReader, "ofRequest" | "ofExecution" | "recorded">,
+): ResultsApi {
   const bytesMax = limits.batchBytesMax;
   return {
     resultsOfRequest: ({ request_id, limit, after_attempt = 0 }) =>
@@ -13,5 +15,7 @@ export function resultCommands(reader: Pick<ResultsReader, "ofRequest" | "ofExec
       const wanted = { requestId: request_id, executionId: execution_id, limit: limits.pageMax, bytesMax };
       return { results: (await reader.ofExecution(wanted)).results };
     },
+
+    resultsRecorded: async ({ executions }) => ({ recorded: await reader.recorded(executions) }),
   };
 }

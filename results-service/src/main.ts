@@ -26,7 +26,7 @@ await runService(service, {
   host: settings.HOST,
   port: settings.PORT,
   shutdownMs: settings.SHUTDOWN_SECONDS * 1_000,
-  // All that is asked for is a few ids.
+  // All that is asked for is ids, at most a thousand.
   bodyBytesMax: limits.bodyBytesDefault,
 });
 

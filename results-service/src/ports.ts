@@ -1,4 +1,4 @@
-import type { ResultRecord } from "@sate/contracts";
+import type { ExecutionKey, ResultRecord } from "@sate/contracts";
 
 /** A database did not answer, or not in time. `message` is fit for any reader. */
 export class Unavailable extends Error {
@@ -21,6 +21,8 @@ export type ResultsReader = {
   ofRequest(page: { requestId: string; afterAttempt: number } & Bounds): Promise<Page>;
   /** Results of one execution: none or one. */
   ofExecution(page: { requestId: string; executionId: string } & Bounds): Promise<Page>;
+  /** For each, in their order, whether it has a result that nothing takes away any more. An empty list asks nobody. */
+  recorded(executions: ExecutionKey[]): Promise<boolean[]>;
   /** Resolves when the database is there and can be read; may be repeated. */
   open(): Promise<void>;
   /** Resolves if the database answers. */

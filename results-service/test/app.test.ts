@@ -63,6 +63,23 @@ const examples: Record<keyof typeof resultsApi, { body: object; answer: object; 
       [],
     ],
   },
+  resultsRecorded: {
+    body: { executions: [3, 4, 1].map((attempt) => ({ request_id: requestId, attempt, more: 1 })) },
+    answer: { recorded: [true, false, true] },
+    wrong: [
+      { executions: {} },
+      { executions: [requestId] },
+      { executions: [{ request_id: requestId }] },
+      { executions: [{ request_id: requestId, attempt: 0 }] },
+      { executions: [{ request_id: { $ne: "" }, attempt: 1 }] },
+      {
+        executions: Array.from({ length: limits.confirmMax + 1 }, () => ({
+          request_id: requestId,
+          attempt: 1,
+        })),
+      },
+    ],
+  },
 };
 
 for (const [name, { path, answer: schema }] of Object.entries(resultsApi)) {

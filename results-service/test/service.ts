@@ -24,6 +24,7 @@ export function serviceOn(path: string, parts: Partial<ResultsReader> = {}) {
       reader: {
         ofRequest: fragile(real.ofRequest),
         ofExecution: fragile(real.ofExecution),
+        recorded: fragile(real.recorded),
         open: fragile(real.open),
         ping: fragile(real.ping),
         close: real.close,

@@ -27,6 +27,11 @@ export const Settings = Type.Object({
     minimum: 1,
     description: "from 1 to 3600 seconds: how long a silent processor keeps its executions",
   }),
+  CONFIRM_SECONDS: seconds(3_600, {
+    default: 30,
+    minimum: 0.1,
+    description: "from 0.1 to 3600 seconds: how long an outcome that was published may be without its result",
+  }),
   CONCURRENCY: count(limits.workerRunsMax, {
     default: 8,
     description: `from 1 to ${limits.workerRunsMax}: how many executions run at once`,

@@ -22,6 +22,7 @@ export type Config = {
   maxFailures: number;
   lostMax: number;
   leaseMs: number;
+  confirmMs: number;
   concurrency: number;
   executionMs: number;
   bodyBytesMax: number;
@@ -73,15 +74,20 @@ function createServices(parts: Ports & { file: SqliteFile; topicLog: LogFile }, 
   const shared = { ...rest, clock: Date.now, newId };
   // The services' own doors are never opened here, so nobody needs to know their token.
   const serviceToken = newId();
-  const { leaseMs, lostMax, concurrency, executionMs, maxFailures, bodyBytesMax } = config;
+  const { leaseMs, lostMax, confirmMs, concurrency, executionMs, maxFailures, bodyBytesMax } = config;
 
+  const results = resultsService.createResultsService(
+    { ...shared, reader: sqliteResultsReader({ file }) },
+    { serviceToken },
+  );
   const requests = requestsService.createRequestsService(
     {
       ...shared,
       store: sqliteStore({ file }),
       publisher: sqlitePublisher(topicLog, requestsService.Unavailable),
+      results: direct(results.commands, requestsService.Unavailable),
     },
-    { serviceToken, leaseMs, lostMax, exclusive: true },
+    { serviceToken, leaseMs, lostMax, confirmMs, exclusive: true },
   );
   const listener = resultsListener.createResultsListener(
     {
@@ -90,10 +96,6 @@ function createServices(parts: Ports & { file: SqliteFile; topicLog: LogFile }, 
       publisher: sqlitePublisher(topicLog, resultsListener.Unavailable),
       consumer: sqliteConsumer(topicLog, { groupId: groups.resultsListener, topics: outcomeTopics, log }),
     },
-    { serviceToken },
-  );
-  const results = resultsService.createResultsService(
-    { ...shared, reader: sqliteResultsReader({ file }) },
     { serviceToken },
   );
   const processor = processorService.createProcessor(

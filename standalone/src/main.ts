@@ -44,6 +44,7 @@ const standalone = createStandalone(
     maxFailures: settings.MAX_FAILURES,
     lostMax: settings.MAX_LOST,
     leaseMs,
+    confirmMs: settings.CONFIRM_SECONDS * 1_000,
     concurrency: settings.CONCURRENCY,
     executionMs: settings.EXECUTION_SECONDS * 1_000,
     bodyBytesMax: settings.BODY_BYTES_MAX,

@@ -41,6 +41,7 @@ function standalone(
       maxFailures: 3,
       lostMax: 3,
       leaseMs: 30_000,
+      confirmMs: 30_000,
       concurrency: 8,
       executionMs: 60_000,
       bodyBytesMax: 100_000,

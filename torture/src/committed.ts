@@ -1,4 +1,4 @@
-import { topics } from "@sate/contracts";
+import { headerNames, topics } from "@sate/contracts";
 import type { Nemesis } from "./faults/fault.ts";
 import { kafkaLog, type ReadRecord } from "./kafka.ts";
 import type { Ref } from "./store.ts";
@@ -50,9 +50,9 @@ export function watchCommitted({ system, store, skipped }: Nemesis) {
   };
 }
 
-/** Of a record that speaks of an execution. */
+/** Of a record that speaks of an execution; one that was refused never came to be. */
 function refOf({ value, headers }: ReadRecord): Ref | undefined {
-  if (headers["x-torture"]) return undefined;
+  if (headers["x-torture"] || headers[headerNames.reason] === "max_failures") return undefined;
   try {
     const record = JSON.parse(value ?? "null");
     const { processing_request, attempt } = record.execution ?? record;

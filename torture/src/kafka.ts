@@ -8,6 +8,8 @@ const readBy: [group: string, topics: readonly string[]][] = [
   [groups.resultsListener, outcomeTopics],
 ];
 
+const withoutDeadLetters = (read: readonly string[]) => read.filter((topic) => topic !== topics.deadLetters);
+
 export type Outgoing = { key: string | null; value: Buffer | null; headers: Record<string, string> };
 
 export type ReadRecord = TopicRecord & { bytes: Buffer | null; headers: Record<string, string> };
@@ -149,11 +151,15 @@ export function kafkaLog(broker: string) {
         return lag;
       }),
 
-    /** Sets the group to the beginning or the end of its topics. Rejects while it has members. */
+    /**
+     * Sets the group to the beginning or the end of its topics; the end of the dead letters is left out, for that of a
+     * refused attempt stands nowhere else. Rejects while it has members.
+     */
     reset: (groupId: string, earliest: boolean): Promise<void> =>
       withAdmin(async (admin) => {
         const read = readBy.find(([name]) => name === groupId)?.[1] ?? [];
-        for (const topic of read) await admin.resetOffsets({ groupId, topic, earliest });
+        for (const topic of earliest ? read : withoutDeadLetters(read))
+          await admin.resetOffsets({ groupId, topic, earliest });
       }),
 
     /** Takes away what the group has committed, as if it had never been. Rejects while it has members. */
@@ -164,7 +170,7 @@ export function kafkaLog(broker: string) {
     ends: (groupId: string): Promise<{ topic: string; partition: number; end: bigint }[]> =>
       withAdmin(async (admin) => {
         const found: { topic: string; partition: number; end: bigint }[] = [];
-        for (const topic of readBy.find(([name]) => name === groupId)?.[1] ?? []) {
+        for (const topic of withoutDeadLetters(readBy.find(([name]) => name === groupId)?.[1] ?? [])) {
           for (const { partition, high } of await admin.fetchTopicOffsets(topic))
             found.push({ topic, partition, end: BigInt(high) });
         }

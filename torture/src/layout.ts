@@ -25,7 +25,7 @@ export const spare = ["processor-4"];
 
 const calls: Record<keyof typeof scale, string[]> = {
   gateway: ["requests-service", "results-service", "kafka"],
-  "requests-service": ["requests-db", "kafka"],
+  "requests-service": ["requests-db", "results-service", "kafka"],
   processor: ["requests-service", "kafka"],
   "results-listener": ["results-db", "kafka"],
   "results-service": ["results-db"],

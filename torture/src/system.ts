@@ -76,6 +76,7 @@ export async function startSystem(kind: System["kind"], dataDir: string): Promis
     LEASE_SECONDS: String(leaseMs / 1_000),
     MAX_FAILURES: String(maxFailures),
     MAX_LOST: "5",
+    CONFIRM_SECONDS: "2",
     CONCURRENCY: String(concurrency),
     EXECUTION_SECONDS: "8",
     PROCESSING_SECONDS: "0.05",

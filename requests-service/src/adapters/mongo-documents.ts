@@ -10,7 +10,7 @@ import { joinedOutcome, splitOutcome } from "./stored-outcome.ts";
 
 export type RequestDocument = { _id: string; payload: string; processor?: string; creation_date: string };
 
-/** `_id` is `executionKey(request_id, attempt)`. `mark` is there exactly while something must be published. */
+/** `_id` is `executionKey(request_id, attempt)`. `mark` is there exactly while something must be published or confirmed. */
 export type ExecutionDocument = {
   _id: string;
   request_id: string;

@@ -1,7 +1,7 @@
 import { executionKey, outcomeMark } from "@sate/contracts";
 import { MongoBulkWriteError, MongoClient } from "mongodb";
 import type { Counters } from "../counters.ts";
-import type { Execution, Key, StoredRequest } from "../execution.ts";
+import { type Execution, type Key, type StoredRequest, unconfirmedMark } from "../execution.ts";
 import { inTime } from "../in-time.ts";
 import { type Store, Unavailable, type Worker } from "../ports.ts";
 import {
@@ -201,8 +201,33 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
         // One command for each kind of mark: nearly always one or two.
         const byMark = Map.groupBy(published, ({ mark }) => mark);
         for (const [mark, group] of byMark) {
-          await executions.updateMany({ _id: { $in: group.map(keyOf) }, mark }, { $unset: { mark: "" } });
+          const then = mark === outcomeMark ? { $set: { mark: unconfirmedMark } } : noMark;
+          await executions.updateMany({ _id: { $in: group.map(keyOf) }, mark }, then);
         }
+      }),
+    },
+
+    confirmations: {
+      unconfirmed: guarded(async ({ after, limit }) => {
+        // Answered by the index alone, in one batch.
+        const found = await executions
+          .find(
+            { mark: unconfirmedMark, ...(after && { _id: { $gt: keyOf(after) } }) },
+            { projection: { _id: 1 }, batchSize: limit + 1 },
+          )
+          .sort({ _id: 1 })
+          .limit(limit)
+          .toArray();
+        return found.map(({ _id }) => executionKeyParts(_id));
+      }),
+      confirm: guarded(async (recorded) => {
+        if (recorded.length === 0) return;
+        await executions.updateMany({ _id: { $in: recorded.map(keyOf) }, mark: unconfirmedMark }, noMark);
+      }),
+      publishAgain: guarded(async (missing) => {
+        if (missing.length === 0) return;
+        const filter = { _id: { $in: missing.map(keyOf) }, mark: unconfirmedMark };
+        await executions.updateMany(filter, { $set: { mark: outcomeMark } });
       }),
     },
 
@@ -222,8 +247,9 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
   };
 }
 
-/** A mark is there. So written because documents without one stand in the index as well, before all texts. */
-const isMark = { $gt: "" };
+/** Something must be published. So written because what has no mark stands in the index as well, before all texts. */
+const isMark = { $gt: unconfirmedMark };
+const noMark = { $unset: { mark: "" } } as const;
 
 const duplicateKey = 11_000;
 

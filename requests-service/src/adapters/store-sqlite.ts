@@ -1,6 +1,6 @@
 import { outcomeMark } from "@sate/contracts";
 import type { Counters } from "../counters.ts";
-import type { Execution } from "../execution.ts";
+import { type Execution, type Key, unconfirmedMark } from "../execution.ts";
 import { type Marked, type Store, Unavailable, type Worker } from "../ports.ts";
 import { closeSqliteFile, openSqliteFile, type SqliteFile } from "./group-commit.ts";
 import { type SqliteAccess, sqliteRuns } from "./runs-sqlite.ts";
@@ -74,10 +74,14 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     return ids.map((id) => remove.run(id));
   });
   const clearAll = writeAll((db, published: Marked[]) => {
-    const update = db.query(
-      "UPDATE executions SET mark = NULL WHERE request_id = ? AND attempt = ? AND mark = ?",
-    );
-    return published.map(({ requestId, attempt, mark }) => update.run(requestId, attempt, mark));
+    const update = db.query(replaceMark);
+    return published.map(({ requestId, attempt, mark }) => {
+      return update.run(mark === outcomeMark ? unconfirmedMark : null, requestId, attempt, mark);
+    });
+  });
+  const leaveUnconfirmed = writeAll((db, keys: Key[], mark: string | null) => {
+    const update = db.query(replaceMark);
+    return keys.map(({ requestId, attempt }) => update.run(mark, requestId, attempt, unconfirmedMark));
   });
 
   return {
@@ -193,13 +197,13 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
         const rows = db
           .query<
             Pick<ExecutionRow, "request_id" | "attempt"> & { mark: string },
-            [string, string, number, number]
+            [string, string, number, number, string]
           >(
             `SELECT mark, request_id, attempt FROM executions
-             WHERE mark IS NOT NULL AND (mark < ?1 OR (mark = ?1 AND (request_id, attempt) > (?2, ?3)))
+             WHERE mark > ?5 AND (mark < ?1 OR (mark = ?1 AND (request_id, attempt) > (?2, ?3)))
              ORDER BY mark DESC, request_id, attempt LIMIT ?4`,
           )
-          .all(mark, requestId, attempt, limit);
+          .all(mark, requestId, attempt, limit, unconfirmedMark);
         return rows.map((row) => ({ requestId: row.request_id, attempt: row.attempt, mark: row.mark }));
       }),
       standing: read((db, marked) => {
@@ -212,6 +216,20 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
         });
       }),
       clear: async (published) => void (await clearAll(published)),
+    },
+
+    confirmations: {
+      unconfirmed: read((db, { after, limit }) => {
+        const rows = db
+          .query<Pick<ExecutionRow, "request_id" | "attempt">, [string, string, number, number]>(
+            `SELECT request_id, attempt FROM executions
+             WHERE mark = ? AND (request_id, attempt) > (?, ?) ORDER BY request_id, attempt LIMIT ?`,
+          )
+          .all(unconfirmedMark, after?.requestId ?? "", after?.attempt ?? 0, limit);
+        return rows.map((row) => ({ requestId: row.request_id, attempt: row.attempt }));
+      }),
+      confirm: async (recorded) => void (await leaveUnconfirmed(recorded, null)),
+      publishAgain: async (missing) => void (await leaveUnconfirmed(missing, outcomeMark)),
     },
 
     async open() {
@@ -229,6 +247,8 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     },
   };
 }
+
+const replaceMark = "UPDATE executions SET mark = ? WHERE request_id = ? AND attempt = ? AND mark = ?";
 
 /** Above every mark there is. */
 const afterAllMarks = "~";

@@ -23,6 +23,7 @@ function settingsOf(env: Record<string, string>): KafkaSettings {
     SERVICE_TOKEN: "0123456789abcdef",
     KAFKA_BROKERS: "b:1",
     REQUESTS_MONGO_URL: "mongodb://h/d",
+    RESULTS_SERVICE_URL: "http://h:1",
   };
   const loaded = loadEnvironment(Settings, { ...rest, ...env });
   if (loaded.kind === "wrong") throw new Error(loaded.problems.join());

@@ -66,6 +66,11 @@ if (servers.kind === "running") {
       const published = runs.map(({ request_id, attempt }) => ({ request_id, attempt, mark: "outcome" }));
       expect(await commandsOf(() => commands.markPublished({ published }))).toBe(1);
       expect(await store.outbox.marked({ limit: 1_000 })).toEqual([]);
+
+      for (const { request_id, attempt } of runs) core.results.record({ request_id, attempt });
+      expect(await commandsOf(() => core.confirmation.look(AbortSignal.timeout(10_000)))).toBe(2);
+      expect(core.counters.read().results_confirmed).toBe(64);
+      expect(await commandsOf(() => core.confirmation.look(AbortSignal.timeout(10_000)))).toBe(1);
     });
 
     test("what an idle processor and a heartbeat cost it", async () => {

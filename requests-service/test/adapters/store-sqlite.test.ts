@@ -148,10 +148,14 @@ describe("sqliteStore", () => {
         .map(({ detail }) => detail)
         .join();
     const marked = `SELECT mark, request_id, attempt FROM executions
-      WHERE mark IS NOT NULL AND (mark < 'x' OR (mark = 'x' AND (request_id, attempt) > ('a', 1)))
+      WHERE mark > ?1 AND (mark < 'x' OR (mark = 'x' AND (request_id, attempt) > ('a', 1)))
       ORDER BY mark DESC, request_id, attempt LIMIT 10`;
     expect(plan(marked)).toContain("marked_executions");
     expect(plan(marked)).not.toContain("TEMP B-TREE");
+    const unconfirmed = `SELECT request_id, attempt FROM executions
+      WHERE mark = ?1 AND (request_id, attempt) > ('a', 1) ORDER BY request_id, attempt LIMIT 10`;
+    expect(plan(unconfirmed)).toContain("COVERING INDEX marked_executions");
+    expect(plan(unconfirmed)).not.toContain("TEMP B-TREE");
     const running = "SELECT * FROM executions WHERE status = 'running' ORDER BY request_id, attempt LIMIT 10";
     expect(plan(running)).toContain("running_executions");
   });

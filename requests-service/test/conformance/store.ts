@@ -592,6 +592,98 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
       });
     });
 
+    describe("confirmations", () => {
+      /** Executions that have ended and whose outcomes are published. */
+      async function published(count: number): Promise<Execution[]> {
+        const { held } = await store.runs.claim(claimFor(), (await queued(count)).map(refOf));
+        await store.runs.finish(held.map((run) => ({ ...runOf(run), outcome: madeOutcome() })));
+        await store.outbox.clear(held.map((run) => ({ ...run, mark: outcomeMark })));
+        return held.toSorted((a, b) => (a.requestId < b.requestId ? -1 : 1));
+      }
+      const keyOf = ({ requestId, attempt }: Execution) => ({ requestId, attempt });
+      /** Those of these that are unconfirmed, walking pages of `limit`. */
+      async function unconfirmedOf(executions: Execution[], limit = 1_000) {
+        const own = new Set(executions.map(({ requestId }) => requestId));
+        const found = [];
+        for (let after: ReturnType<typeof keyOf> | undefined; ; ) {
+          const page = await other.confirmations.unconfirmed({ after, limit });
+          found.push(...page.filter(({ requestId }) => own.has(requestId)));
+          if (page.length < limit) return found;
+          after = page.at(-1);
+        }
+      }
+
+      test("an outcome is unconfirmed when it is published, no sooner; and nothing to be published", async () => {
+        const [waiting, run] = [await one(), await running()];
+        expect(await unconfirmedOf([waiting, run])).toEqual([]);
+        await store.outbox.clear([{ ...waiting, mark: executionMark(0) }]);
+        await store.runs.finish([{ ...runOf(run), outcome: madeOutcome() }]);
+        expect(await unconfirmedOf([waiting, run])).toEqual([]);
+        await store.outbox.clear([{ ...run, mark: outcomeMark }]);
+        await store.outbox.clear([{ ...run, mark: outcomeMark }]);
+        expect(await unconfirmedOf([waiting, run])).toEqual([keyOf(run)]);
+        expect(await marksOf([waiting, run])).toEqual([]);
+        expect(await store.outbox.standing([{ ...run, mark: outcomeMark }])).toEqual([]);
+      });
+
+      test("one that was cancelled before it ran is unconfirmed too", async () => {
+        const execution = await one();
+        await store.executions.cancel(refOf(execution), madeOutcome("cancelled"));
+        await store.outbox.clear([{ ...execution, mark: outcomeMark }]);
+        expect(await unconfirmedOf([execution])).toEqual([keyOf(execution)]);
+      });
+
+      test("those that are confirmed are not found any more, the others in pages, by key", async () => {
+        const executions = await published(7);
+        expect(await unconfirmedOf(executions)).toEqual(executions.map(keyOf));
+        expect(await unconfirmedOf(executions, 2)).toEqual(executions.map(keyOf));
+        await store.confirmations.confirm(executions.slice(0, 3).map(keyOf));
+        await other.confirmations.confirm(executions.slice(2, 4).map(keyOf));
+        expect(await unconfirmedOf(executions, 2)).toEqual(executions.slice(4).map(keyOf));
+        for (const execution of executions) expect((await now(execution)).status).toBe("succeeded");
+      });
+
+      test("to be published again, with outputs; and again unconfirmed after that", async () => {
+        const [execution] = (await published(1)) as [Execution];
+        await store.confirmations.publishAgain([keyOf(execution)]);
+        await other.confirmations.publishAgain([keyOf(execution)]);
+        expect(await unconfirmedOf([execution])).toEqual([]);
+        expect(await marksOf([execution])).toEqual([outcomeMark]);
+        const [standing] = await store.outbox.standing([{ ...execution, mark: outcomeMark }]);
+        expect(standing?.outcome).toMatchObject({ status: "succeeded", outputs_json: '{"a":1}' });
+        await store.outbox.clear([{ ...execution, mark: outcomeMark }]);
+        expect(await unconfirmedOf([execution])).toEqual([keyOf(execution)]);
+      });
+
+      test("nothing happens to those that are not unconfirmed, whatever they are", async () => {
+        const [done] = (await published(1)) as [Execution];
+        await store.confirmations.confirm([keyOf(done)]);
+        const marked = await running();
+        await store.runs.finish([{ ...runOf(marked), outcome: madeOutcome() }]);
+        const all = [done, marked, await one(), await running()];
+        const before = await store.executions.get(all);
+        const keys = [...all, madeExecution()].map(keyOf);
+        await store.confirmations.publishAgain(keys);
+        await store.confirmations.confirm(keys);
+        expect(await store.executions.get(all)).toEqual(before);
+      });
+
+      test("confirmed by one and thought missing by another at the same instant: it is one of both, and never lost", async () => {
+        const executions = await published(20);
+        await Promise.all(
+          executions.map((execution, index) => {
+            const calls = [store.confirmations.confirm, other.confirmations.publishAgain];
+            return Promise.all(
+              (index % 2 ? calls : calls.toReversed()).map((call) => call([keyOf(execution)])),
+            );
+          }),
+        );
+        for (const execution of executions) {
+          expect([undefined, outcomeMark]).toContain((await now(execution)).mark);
+        }
+      });
+    });
+
     test("empty batches are nothing, and ask nobody", async () => {
       const before = database.operations();
       expect(await store.requests.insert([])).toEqual([]);
@@ -606,6 +698,8 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
       await store.workers.forget([]);
       expect(await store.outbox.standing([])).toEqual([]);
       await store.outbox.clear([]);
+      await store.confirmations.confirm([]);
+      await store.confirmations.publishAgain([]);
       expect(database.operations()).toBe(before);
     });
 
@@ -626,6 +720,7 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
         () => closed.runs.queued(1),
         () => closed.workers.beat(newId()),
         () => closed.outbox.marked({ limit: 1 }),
+        () => closed.confirmations.unconfirmed({ limit: 1 }),
         () => closed.open(),
         () => closed.ping(),
       ];

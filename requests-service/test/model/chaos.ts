@@ -29,5 +29,6 @@ export function chaosStore(store: Store, random: SeededRandom, odds: { lost: num
     runs: disturb(store.runs),
     workers: disturb(store.workers),
     outbox: disturb(store.outbox),
+    confirmations: disturb(store.confirmations),
   };
 }

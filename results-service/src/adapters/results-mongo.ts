@@ -1,4 +1,10 @@
-import { type ResultDocument, resultKeysAfter, resultOf, resultsCollections } from "@sate/contracts";
+import {
+  executionKey,
+  type ResultDocument,
+  resultKeysAfter,
+  resultOf,
+  resultsCollections,
+} from "@sate/contracts";
 import { type Filter, MongoClient } from "mongodb";
 import type { Counters } from "../counters.ts";
 import { inTime } from "../in-time.ts";
@@ -60,6 +66,16 @@ export function mongoResultsReader(options: MongoResultsReaderOptions): ResultsR
     ofExecution: guarded(({ requestId, executionId, ...bounds }) =>
       pageOf({ _id: between(requestId, 0), execution_id: executionId }, bounds),
     ),
+    recorded: guarded(async (executions) => {
+      if (executions.length === 0) return [];
+      const keys = executions.map(({ request_id, attempt }) => executionKey(request_id, attempt));
+      // Answered by the index alone, in one batch: documents, with their outputs, are not touched.
+      const found = await results
+        .find({ _id: { $in: keys } }, { projection: { _id: 1 }, batchSize: keys.length + 1 })
+        .toArray();
+      const there = new Set(found.map(({ _id }) => _id));
+      return keys.map((key) => there.has(key));
+    }),
     open: guarded(async () => {
       await client.connect();
       await db.command({ ping: 1 });

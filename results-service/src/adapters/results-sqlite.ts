@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { type ResultRow, resultKeysAfter, resultOf } from "@sate/contracts";
+import { executionKey, type ResultRow, resultKeysAfter, resultOf } from "@sate/contracts";
 import { openPage } from "../page.ts";
 import { type Bounds, type Page, type ResultsReader, Unavailable } from "../ports.ts";
 
@@ -55,6 +55,12 @@ export function sqliteResultsReader(options: SqliteResultsReaderOptions): Result
       const next = db.query<ResultRow, [string, string, string]>(sql);
       const { above, below } = resultKeysAfter(requestId, 0);
       return pageOf((after = above) => next.get(after, below, executionId), bounds);
+    }),
+    recorded: read((db, executions) => {
+      const select = db.query<{ _id: string }, [string]>("SELECT _id FROM results WHERE _id = ?");
+      return executions.map(
+        ({ request_id, attempt }) => select.get(executionKey(request_id, attempt)) !== null,
+      );
     }),
     open: read(() => {}),
     ping: read((db) => void db.query("SELECT 1 FROM results LIMIT 1").get()),

@@ -53,7 +53,7 @@ if (servers.kind === "running") {
       await close();
     });
 
-    test("reads a page with one command", async () => {
+    test("reads a page, and answers for a thousand executions, with one command each", async () => {
       const { url, add, close } = databaseOn(resultsMongoUrl);
       const counters = createCounters();
       const reader = mongoResultsReader({ url: url.href, counters });
@@ -63,6 +63,10 @@ if (servers.kind === "running") {
       const before = counters.read().mongo_commands ?? 0;
       expect((await reader.ofRequest(page(requestId))).results).toHaveLength(3);
       expect((counters.read().mongo_commands ?? 0) - before).toBe(1);
+      const thousand = Array.from({ length: 1_000 }, (_, index) => index + 10);
+      await add(attemptsOf(requestId, thousand));
+      await reader.recorded(thousand.map((attempt) => ({ request_id: requestId, attempt })));
+      expect((counters.read().mongo_commands ?? 0) - before).toBe(2);
       await reader.close();
       await close();
     });

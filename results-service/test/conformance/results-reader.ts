@@ -144,6 +144,16 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
       expect(both.results).toEqual([second, twin]);
     });
 
+    test("which of many have a result, in the order asked", async () => {
+      const requestIds = Array.from({ length: 500 }, () => Bun.randomUUIDv7());
+      await db.add(requestIds.flatMap((id, index) => (index % 3 ? attemptsOf(id, [2]) : [])));
+      const asked = requestIds.flatMap((id) => [2, 1].map((attempt) => ({ request_id: id, attempt })));
+      const wanted = requestIds.flatMap((_, index) => [index % 3 !== 0, false]);
+      expect(await reader.recorded(asked)).toEqual(wanted);
+      expect(await reader.recorded(asked.toReversed())).toEqual(wanted.toReversed());
+      expect(await reader.recorded([])).toEqual([]);
+    });
+
     test("what was acknowledged before a read is seen by it", async () => {
       const requestId = Bun.randomUUIDv7();
       for (let attempt = 1; attempt <= 50; attempt++) {
@@ -176,6 +186,7 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
       const calls = [
         () => closed.ofRequest({ ...ids, afterAttempt: 0, ...bounds }),
         () => closed.ofExecution({ ...ids, ...bounds }),
+        () => closed.recorded([{ request_id: ids.requestId, attempt: 1 }]),
         () => closed.ping(),
         () => closed.open(),
       ];

@@ -1,5 +1,5 @@
 import type { IncomingRecord, OutgoingRecord } from "@sate/contracts";
-import { topics as names } from "@sate/contracts";
+import { topics as names, readOutcome } from "@sate/contracts";
 import { type Link, linked, type Weather } from "./network.ts";
 import type { Owner, Simulation } from "./simulation.ts";
 
@@ -30,8 +30,8 @@ export type OnCommit = (group: string, records: IncomingRecord[]) => void;
 /**
  * A broker as Kafka behaves at its worst: at least once, with groups whose partitions move at any moment.
  * It doubles and reorders what it hands out, refuses commits of members that are out of date, and loses
- * wake-ups that it has acknowledged. It never loses another acknowledged record: that is what the outbox,
- * and every user of Kafka, relies on.
+ * wake-ups and outcomes that it has acknowledged, at once or when a group is skipped to the end. What it always
+ * keeps are dead letters that stand for nothing in the database: these have no second source.
  */
 export function createBroker(parts: {
   simulation: Simulation;
@@ -51,20 +51,25 @@ export function createBroker(parts: {
     return log;
   };
 
-  function append({ topic, key, value, headers }: OutgoingRecord): IncomingRecord {
+  /** The record as it stands in the log, if it comes next. */
+  function incoming({ topic, key, value, headers }: OutgoingRecord): IncomingRecord {
     const keyText = String(key ?? "");
     const partition = (keyText.charCodeAt(keyText.length - 1) || 0) % partitionsCount;
-    const log = logOf(`${topic}/${partition}`);
-    const record: IncomingRecord = {
+    return {
       topic,
       partition,
-      offset: String(log.length),
+      offset: String(logOf(`${topic}/${partition}`).length),
       timestamp: String(Math.floor(simulation.now())),
       key: bytes(key),
       value: bytes(value),
       headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
     };
-    log.push(record);
+  }
+
+  function append(outgoing: OutgoingRecord): IncomingRecord {
+    const record = incoming(outgoing);
+    const { topic, partition } = record;
+    logOf(`${topic}/${partition}`).push(record);
     for (const group of groups.values())
       if (group.topics.includes(topic)) for (const one of group.members) poll(group, one);
     return record;
@@ -73,9 +78,12 @@ export function createBroker(parts: {
   async function publish(records: OutgoingRecord[]): Promise<void> {
     const { random, odds } = weather;
     for (const record of records) {
-      if (record.topic === names.executions && random.chance(odds.dropped)) {
-        count("wake_ups_lost");
-        continue;
+      if (random.chance(odds.dropped)) {
+        const isWakeUp = record.topic === names.executions;
+        if (isWakeUp || readOutcome(incoming(record)).kind === "read") {
+          count(isWakeUp ? "wake_ups_lost" : "outcomes_lost");
+          continue;
+        }
       }
       append(record);
       if (random.chance(odds.doubled)) append(record);
@@ -205,6 +213,13 @@ export function createBroker(parts: {
     rewind(): void {
       for (const group of groups.values()) {
         for (const tp of group.committed.keys()) group.committed.set(tp, 0);
+        rebalance(group);
+      }
+    },
+    /** Every group goes on behind its last record: nobody of it hears what it has not heard yet. */
+    skip(): void {
+      for (const group of groups.values()) {
+        for (const tp of group.topics.flatMap(tpsOf)) group.committed.set(tp, logOf(tp).length);
         rebalance(group);
       }
     },

@@ -1,4 +1,4 @@
-import type { Store } from "../../../requests-service/src/ports.ts";
+import type { Results, Store } from "../../../requests-service/src/ports.ts";
 import type { Databases, SchemaBugs } from "./databases.ts";
 import type { Action } from "./plan.ts";
 
@@ -8,6 +8,7 @@ export type Bug = {
   more?: Partial<Record<Action, number>>;
   schema?: SchemaBugs;
   store?: (store: Store, databases: Databases) => Store;
+  results?: (results: Results) => Results;
   /** Wraps how a consumer of this group hands records on. */
   handle?: (group: string, handle: Handle) => Handle;
 };
@@ -40,6 +41,17 @@ export const bugs: Record<string, Bug> = {
   },
   "no outbox sweep": {
     store: (store) => ({ ...store, outbox: { ...store.outbox, marked: async () => [] } }),
+  },
+  "a lost outcome that is not published again": {
+    store: (store) => ({
+      ...store,
+      confirmations: { ...store.confirmations, publishAgain: async () => {} },
+    }),
+  },
+  "a result that is confirmed without a look": {
+    results: () => ({
+      resultsRecorded: async ({ executions }) => ({ recorded: executions.map(() => true) }),
+    }),
   },
   "a sweeper without its predicate": {
     more: { freeze: 15 },

@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite";
 import { resultsSchema } from "@sate/contracts";
 import { sqliteStore } from "@sate/requests-service/sqlite";
 import { sqliteResultsWriter } from "@sate/results-listener/sqlite";
+import { sqliteResultsReader } from "@sate/results-service/sqlite";
 import { schema } from "../../../requests-service/src/adapters/sqlite-schema.ts";
 import type { SqliteFile } from "../../src/adapters/group-commit.ts";
 
@@ -38,6 +39,7 @@ export function openDatabases(bugs: SchemaBugs = {}) {
     db,
     store: () => sqliteStore({ file }),
     writer: () => sqliteResultsWriter({ file }),
+    reader: () => sqliteResultsReader({ file }),
     clear(): void {
       for (const table of ["requests", "executions", "workers", "results", "dead_letters"]) {
         db.run(`DELETE FROM ${table}`);

@@ -41,6 +41,7 @@ export function createNemesis(world: World, fleet: Fleet, clients: Clients): Rec
     },
     rebalance: broker.rebalanceAll,
     rewind: broker.rewind,
+    skip: broker.skip,
     garbage() {
       const topic = weather.random.of(Object.values(topics)) ?? topics.executions;
       broker.append({ topic, key: null, value: "garbage", headers: {} });

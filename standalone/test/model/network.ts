@@ -11,7 +11,7 @@ export type Odds = {
   doubled: number;
   /** It, or its answer, takes long: perhaps longer than its caller waits. */
   slow: number;
-  /** A wake-up that the broker acknowledges and loses. */
+  /** A wake-up or an outcome that the broker acknowledges and loses. */
   dropped: number;
 };
 

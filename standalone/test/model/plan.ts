@@ -16,6 +16,7 @@ const weights = {
   cut: 2,
   rebalance: 3,
   rewind: 1,
+  skip: 1,
   garbage: 2,
   wait: 33,
 } as const;

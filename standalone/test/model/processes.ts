@@ -2,6 +2,7 @@ import { groups, outcomeTopics, topics } from "@sate/contracts";
 import * as processorService from "@sate/processor";
 import * as requestsService from "@sate/requests-service";
 import * as resultsListener from "@sate/results-listener";
+import { resultCommands } from "../../../results-service/src/commands.ts";
 import { createCounters } from "../../src/counters.ts";
 import type { Log } from "../../src/log.ts";
 import type { Broker } from "./broker.ts";
@@ -14,9 +15,19 @@ import type { Owner, Simulation } from "./simulation.ts";
 export const leaseMs = 1_500;
 export const executionMs = 1_000;
 const callMs = 400;
+const confirmMs = 1_000;
 
 /** Operations of the store that change executions. */
-const writes = new Set(["insert", "cancel", "claim", "finish", "requeue", "clear"]);
+const writes = new Set([
+  "insert",
+  "cancel",
+  "claim",
+  "finish",
+  "requeue",
+  "clear",
+  "confirm",
+  "publishAgain",
+]);
 
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -111,12 +122,16 @@ export function bootRequests(world: World, name: string): Process<Service & { co
     runs: linked(touching({ ...real.runs, finish }), link),
     workers: linked(real.workers, link),
     outbox: linked(touching(real.outbox), link),
+    confirmations: linked(touching(real.confirmations), link),
     ...linked({ open: real.open, ping: real.ping }, link),
     close: async () => {},
   };
+  const { resultsRecorded } = resultCommands(databases.reader());
+  const results = linked(bug.results?.({ resultsRecorded }) ?? { resultsRecorded }, link);
+  const publisher = broker.publisher(link);
   const service = requestsService.createRequestsService(
-    { ...ports, store, publisher: broker.publisher(link), random: () => world.weather.random.next() },
-    { serviceToken: "", leaseMs, lostMax, exclusive: false },
+    { ...ports, store, publisher, results, random: () => world.weather.random.next() },
+    { serviceToken: "", leaseMs, lostMax, confirmMs, exclusive: false },
   );
   return { owner, service, counts: counters.read };
 }

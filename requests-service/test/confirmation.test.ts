@@ -1,0 +1,182 @@
+import { afterEach, expect, test } from "bun:test";
+import { outcomeMark, type Run, topics } from "@sate/contracts";
+import { createConfirmation } from "../src/confirmation.ts";
+import { unconfirmedMark } from "../src/execution.ts";
+import { Unavailable } from "../src/ports.ts";
+import { type Core, createCore } from "./core.ts";
+import { madeOutcome } from "./made.ts";
+
+const cores: Core[] = [];
+afterEach(async () => {
+  for (const { outbox, publisher, store } of cores.splice(0)) {
+    publisher.release();
+    await outbox.flush();
+    await store.close();
+  }
+});
+function core(): Core {
+  const made = createCore();
+  cores.push(made);
+  return made;
+}
+
+const { signal } = new AbortController();
+const look = ({ confirmation }: Core) => confirmation.look(signal);
+const refusal = (call: Promise<unknown>) =>
+  call.then(
+    () => "it was answered",
+    (error: unknown) => error,
+  );
+
+/** Runs that have ended, published by their processor: what became of the records nobody knows. */
+async function published(it: Core, count: number): Promise<Run[]> {
+  const worker = await it.worker();
+  const runs: Run[] = [];
+  for (let index = 0; index < count; index++) runs.push(await it.run(worker));
+  await it.commands.finish({ runs: runs.map((run) => ({ ...run, outcome: madeOutcome() })) });
+  await it.commands.markPublished({ published: runs.map((run) => ({ ...run, mark: outcomeMark })) });
+  return runs;
+}
+const markOf = async (it: Core, run: Run) => (await it.stored(run)).mark;
+const outcomes = ({ publisher }: Core) =>
+  publisher.records.filter(({ topic }) => topic !== topics.executions).length;
+
+/** What the sweeps of the outbox do between two looks. */
+async function sweepOutbox({ outbox }: Core): Promise<void> {
+  await outbox.sweep();
+  await outbox.sweep();
+  await outbox.flush();
+}
+
+test("a result that is recorded is confirmed by the first look, and never asked for again", async () => {
+  const it = core();
+  const runs = await published(it, 3);
+  expect(await markOf(it, runs[0] as Run)).toBe(unconfirmedMark);
+  for (const run of runs) it.results.record(run);
+  await look(it);
+  for (const run of runs) expect(await markOf(it, run)).toBeUndefined();
+  await look(it);
+  await sweepOutbox(it);
+  expect([it.results.asked, outcomes(it)]).toEqual([[3], 0]);
+  expect(it.counters.read().results_confirmed).toBe(3);
+});
+
+test("one whose result does not come is published once more, but not before the second look", async () => {
+  const it = core();
+  const [there, missing] = (await published(it, 2)) as [Run, Run];
+  it.results.record(there);
+  await look(it);
+  await sweepOutbox(it);
+  expect([await markOf(it, missing), outcomes(it)]).toEqual([unconfirmedMark, 0]);
+  await look(it);
+  expect(await markOf(it, missing)).toBe(outcomeMark);
+  await sweepOutbox(it);
+  expect(it.publisher.records.at(-1)).toMatchObject({
+    topic: topics.successful,
+    key: missing.request_id,
+  });
+  expect([await markOf(it, missing), outcomes(it)]).toEqual([unconfirmedMark, 1]);
+  it.results.record(missing);
+  await look(it);
+  expect(await markOf(it, missing)).toBeUndefined();
+});
+
+test("while nobody records anything it is published ever more seldom, and never given up", async () => {
+  const it = core();
+  const [run] = (await published(it, 1)) as [Run];
+  const at: number[] = [];
+  for (let looks = 1; looks <= 64; looks++) {
+    const before = outcomes(it);
+    await look(it);
+    await sweepOutbox(it);
+    if (outcomes(it) > before) at.push(looks);
+  }
+  expect(at).toEqual([2, 4, 8, 16, 32, 48, 64]);
+  expect(it.counters.read().outcomes_published_again).toBe(7);
+  it.results.record(run);
+  await look(it);
+  expect(await markOf(it, run)).toBeUndefined();
+});
+
+test("an outcome whose mark stands is the business of the outbox", async () => {
+  const it = core();
+  const run = await it.run(await it.worker());
+  await it.commands.finish({ runs: [{ ...run, outcome: madeOutcome() }] });
+  for (let looks = 0; looks < 3; looks++) await look(it);
+  expect([await markOf(it, run), it.results.asked]).toEqual([outcomeMark, []]);
+});
+
+test("a results-service that is away counts for nothing: no outcome is missing because of that", async () => {
+  const it = core();
+  const [run] = (await published(it, 1)) as [Run];
+  it.results.isAway = true;
+  for (let looks = 0; looks < 5; looks++) expect(await refusal(look(it))).toBeInstanceOf(Unavailable);
+  it.results.isAway = false;
+  await look(it);
+  expect(await markOf(it, run)).toBe(unconfirmedMark);
+  await look(it);
+  expect(await markOf(it, run)).toBe(outcomeMark);
+});
+
+test("an answer that is not one for each is none", async () => {
+  const it = core();
+  const [run] = (await published(it, 1)) as [Run];
+  it.results.resultsRecorded = async () => ({ recorded: [true, true] });
+  expect(await refusal(look(it))).toBeInstanceOf(Unavailable);
+  expect(await markOf(it, run)).toBe(unconfirmedMark);
+});
+
+test("a mark that changes during the look stays as it is", async () => {
+  const it = core();
+  const [first, second] = (await published(it, 2)) as [Run, Run];
+  await look(it);
+  const { resultsRecorded } = it.results;
+  it.results.resultsRecorded = async (body) => {
+    const answer = await resultsRecorded(body);
+    // Another process has found the one recorded a moment later, and publishes the other again.
+    await it.store.confirmations.confirm([{ requestId: first.request_id, attempt: first.attempt }]);
+    await it.store.confirmations.publishAgain([{ requestId: second.request_id, attempt: second.attempt }]);
+    return answer;
+  };
+  it.results.record(second);
+  await look(it);
+  expect([await markOf(it, first), await markOf(it, second)]).toEqual([undefined, outcomeMark]);
+  await sweepOutbox(it);
+  it.results.resultsRecorded = resultsRecorded;
+  await look(it);
+  expect(await markOf(it, second)).toBeUndefined();
+});
+
+test("more than one call may ask about, some of them missing: each page is one call and one write", async () => {
+  const it = core();
+  const runs = await published(it, 1_100);
+  for (const [index, run] of runs.entries()) if (index % 10) it.results.record(run);
+  const before = it.counters.read().sqlite_commits ?? 0;
+  await look(it);
+  expect(it.results.asked).toEqual([1_000, 100]);
+  expect((it.counters.read().sqlite_commits ?? 0) - before).toBe(2);
+  await look(it);
+  await sweepOutbox(it);
+  expect(outcomes(it)).toBe(110);
+  expect(it.counters.read().results_confirmed).toBe(990);
+});
+
+test("it ends early when the service stops, and the next one goes on", async () => {
+  const it = core();
+  await published(it, 1_100);
+  await it.confirmation.look(AbortSignal.abort());
+  expect(it.results.asked).toEqual([1_000]);
+});
+
+test("two processes publish one that is missing, and confirm it, like one", async () => {
+  const it = core();
+  const { store, results, counters } = it;
+  const other = createConfirmation({ store, results, counters });
+  const runs = await published(it, 5);
+  for (let looks = 0; looks < 2; looks++) await Promise.all([look(it), other.look(signal)]);
+  await sweepOutbox(it);
+  expect(outcomes(it)).toBe(5);
+  for (const run of runs) it.results.record(run);
+  await Promise.all([look(it), other.look(signal)]);
+  for (const run of runs) expect(await markOf(it, run)).toBeUndefined();
+});
