@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { failpoints } from "../e2e/src/failpoints.ts";
+import { standaloneGaps } from "../torture/src/failpoints.ts";
 import { folders, read, services, sources, standalone } from "./folders.ts";
 
 test("every failpoint of the sources has its test, and every test its failpoint", () => {
@@ -10,6 +11,7 @@ test("every failpoint of the sources has its test, and every test its failpoint"
     [...read(path).matchAll(/\bfailpoint\("([^"]+)"\)/g)].map(([, name]) => name as string),
   );
   expect([...new Set(names)].toSorted()).toEqual(Object.keys(failpoints).toSorted());
+  expect(standaloneGaps.toSorted()).toEqual(Object.keys(failpoints).toSorted());
 });
 
 test("nothing that runs in production arms a failpoint", () => {

@@ -3,7 +3,12 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 /** The gaps between two writes at which a cluster's process is killed, by the fault that it is. */
 export const gaps: Record<string, string[]> = {
   F2: ["gateway.accepted", "requests-service.stored", "requests-service.requeued"],
-  F3: ["requests-service.published", "processor.published", "gateway.dead-lettered"],
+  F3: [
+    "requests-service.published",
+    "requests-service.confirmed",
+    "processor.published",
+    "gateway.dead-lettered",
+  ],
   F4: ["processor.claimed"],
   F5: ["processor.heard", "processor.ended", "processor.finished"],
   F6: ["results-listener.recorded"],

@@ -9,7 +9,7 @@ import { concurrency, maxFailures, type System, serviceToken, whoIsNotReady } fr
 import { until } from "./until.ts";
 
 const pollMs = 1_000;
-const replayMs = 5 * 60_000;
+const replayMs = 15 * 60_000;
 /** Beyond the time that it may take, so that a late rest is told from none. */
 const waitMs = restMsMax + 60_000;
 
