@@ -108,11 +108,11 @@ export function kafkaLog(broker: string) {
         return lag;
       }),
 
-    /** Sets the group to the beginning or the end of its topics. Rejects while it has members. */
-    reset: (groupId: string, earliest: boolean): Promise<void> =>
+    /** Sets the group to the beginning or the end of its topics, or of some of them. Rejects while it has members. */
+    reset: (groupId: string, earliest: boolean, only?: string[]): Promise<void> =>
       withAdmin(async (admin) => {
         const read = readBy.find(([name]) => name === groupId)?.[1] ?? [];
-        for (const topic of read) await admin.resetOffsets({ groupId, topic, earliest });
+        for (const topic of only ?? read) await admin.resetOffsets({ groupId, topic, earliest });
       }),
 
     makeAnew: (topic: string): Promise<void> =>

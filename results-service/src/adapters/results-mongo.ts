@@ -1,4 +1,10 @@
-import { executionKey, type ResultDocument, resultKeysAfter, resultOf, resultsCollections } from "@sate/contracts";
+import {
+  executionKey,
+  type ResultDocument,
+  resultKeysAfter,
+  resultOf,
+  resultsCollections,
+} from "@sate/contracts";
 import { type Filter, MongoClient } from "mongodb";
 import type { Counters } from "../counters.ts";
 import { inTime } from "../in-time.ts";
