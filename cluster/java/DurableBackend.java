@@ -2,10 +2,14 @@ import de.bwaldvogel.mongo.MongoCollection;
 import de.bwaldvogel.mongo.MongoDatabase;
 import de.bwaldvogel.mongo.backend.CollectionOptions;
 import de.bwaldvogel.mongo.backend.CursorRegistry;
+import de.bwaldvogel.mongo.backend.Index;
+import de.bwaldvogel.mongo.backend.IndexKey;
+import de.bwaldvogel.mongo.backend.KeyValue;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
 import de.bwaldvogel.mongo.backend.h2.H2Database;
 import de.bwaldvogel.mongo.bson.Document;
 import io.netty.channel.Channel;
+import java.util.List;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReadWriteLock;
@@ -63,8 +67,18 @@ final class DurableBackend extends H2Backend {
       @Override
       protected MongoCollection<Object> openOrCreateCollection(String name, CollectionOptions options) {
         String path = databaseName + "." + name;
-        MVMap<Object, Document> documents = store.openMap("databases." + path);
+        MVMap.Builder<Object, Document> builder = new MVMap.Builder<>();
+        MVMap<Object, Document> documents = store.openMap("databases." + path, builder.valueType(new DocumentType()));
         return new KeyedCollection(this, name, options, documents, store.openMap("meta." + path), cursors);
+      }
+
+      /** Whoever opens a map that is open gets it as it is, with its types: so it is opened here first. */
+      @Override
+      protected Index<Object> openOrCreateUniqueIndex(
+          String collection, String index, List<IndexKey> keys, boolean isSparse) {
+        MVMap.Builder<KeyValue, Object> builder = new MVMap.Builder<>();
+        store.openMap(getFullCollectionNamespace(collection) + "._index_" + index, builder.keyType(new KeyType()));
+        return super.openOrCreateUniqueIndex(collection, index, keys, isSparse);
       }
     };
   }

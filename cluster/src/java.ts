@@ -14,7 +14,9 @@ const files = [
   "pom.xml",
   "EndWithInput.java",
   "KafkaBroker.java",
+  "DocumentType.java",
   "DurableBackend.java",
+  "KeyType.java",
   "KeyedCollection.java",
   "MongoServers.java",
 ];

@@ -73,9 +73,10 @@ export type Dump = {
   records: TopicRecord[];
 };
 
-/** A malformed record that the nemesis wrote. `excused`: its topic was deleted soon after. */
+/** A malformed record that the nemesis wrote. `excused`: it was taken away soon after. `at` by `performance.now()`. */
 export type Malformed = {
   topic: string;
+  at: number;
   value: string | null;
   headers: Record<string, string>;
   excused: boolean;

@@ -82,7 +82,7 @@ export function good(): Evidence {
       run("start", second, 1, 40),
       run("end", second, 1, 50),
     ],
-    malformed: [{ topic: "t", value: "AAA=", headers: {}, excused: false }],
+    malformed: [{ topic: "t", at: 0, value: "AAA=", headers: {}, excused: false }],
     stalls: [],
     twoActive: [],
     snapshots: 3,

@@ -10,7 +10,7 @@ import { until } from "../until.ts";
 
 const servers = await testServers();
 
-const valueOf = (entries: { configName: string; configValue: string }[], name: string) =>
+const configured = (entries: { configName: string; configValue: string }[], name: string) =>
   entries.find(({ configName }) => configName === name)?.configValue;
 
 if (servers.kind === "running") {
@@ -43,10 +43,12 @@ if (servers.kind === "running") {
       const limitOf = Object.fromEntries(
         resources.map(({ resourceName, configEntries }) => [
           resourceName,
-          valueOf(configEntries, "max.message.bytes"),
+          configured(configEntries, "max.message.bytes"),
         ]),
       );
-      const clocks = resources.map(({ configEntries }) => valueOf(configEntries, "message.timestamp.type"));
+      const clocks = resources.map(({ configEntries }) =>
+        configured(configEntries, "message.timestamp.type"),
+      );
       expect(new Set(clocks)).toEqual(new Set(["LogAppendTime"]));
       expect(limitOf).toEqual({
         [topics.executions]: String(limits.recordBytesMax),

@@ -1,12 +1,18 @@
 import type { Link } from "../layout.ts";
 import { leaseMs } from "../system.ts";
 import { type Mode, modes } from "../tcp-proxy.ts";
-import { type Fault, type Nemesis, serviceOf } from "./fault.ts";
+import { type Fault, type Nemesis, serviceOf, victim } from "./fault.ts";
 
 /** What a link is, whichever processes stand at its ends. */
 export const kindOf = ({ from, to }: Pick<Link, "from" | "to">) => `${serviceOf(from)}→${serviceOf(to)}`;
 
 const linkMs = { least: 3_000, most: 8_000 };
+
+/** Those of processes that are there. */
+function linksOf({ system }: Nemesis): Link[] {
+  const there = new Set(system.processes().map(({ name }) => name));
+  return system.links.filter(({ from }) => there.has(from));
+}
 
 /** Disturbs one link, or all of one process, or all to one target, until it has; then all is well again. */
 async function disturb({ random }: Nemesis, mode: Mode, those: Link[]): Promise<void> {
@@ -23,13 +29,14 @@ function link(mode: Mode): Fault {
     id: "F11",
     name: `link: ${mode}`,
     async run(nemesis) {
-      const { system, random } = nemesis;
+      const { random } = nemesis;
       const seen = met.get(nemesis) ?? new Set();
       met.set(nemesis, seen);
-      const fresh = system.links.filter((one) => !seen.has(kindOf(one)));
-      const chosen = random.pick(fresh.length > 0 ? fresh : system.links);
+      const links = linksOf(nemesis);
+      const fresh = links.filter((one) => !seen.has(kindOf(one)));
+      const chosen = random.pick(fresh.length > 0 ? fresh : links);
       const how = random.between(1, 3);
-      const those = system.links.filter(
+      const those = links.filter(
         (one) =>
           one === chosen || (how === 2 && one.from === chosen.from) || (how === 3 && one.to === chosen.to),
       );
@@ -41,6 +48,19 @@ function link(mode: Mode): Fault {
 }
 
 const links = modes.filter((mode) => mode !== "pass").map(link);
+
+const lateFinishes: Fault = {
+  id: "F9",
+  name: "finishes arrive when the lease of their worker is over",
+  async run(nemesis) {
+    const { name } = victim(nemesis, "processor");
+    const those = linksOf(nemesis).filter(
+      ({ from, to }) => from === name && to.startsWith("requests-service"),
+    );
+    await disturb(nemesis, "late", those);
+    return { targets: [name], outcome: "healed" };
+  },
+};
 
 const noDeadLetters: Fault = {
   id: "F16",
@@ -58,4 +78,4 @@ const noDeadLetters: Fault = {
 };
 
 /** Each mode is twice in the deck: there are many kinds of links. */
-export const networkFaults: Fault[] = [...links, ...links, noDeadLetters];
+export const networkFaults: Fault[] = [...links, ...links, lateFinishes, noDeadLetters];

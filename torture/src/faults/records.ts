@@ -1,4 +1,5 @@
 import { groups, topics } from "@sate/contracts";
+import type { Malformed } from "../evidence.ts";
 import { kafkaLog, type Outgoing } from "../kafka.ts";
 import { spare } from "../layout.ts";
 import { until } from "../until.ts";
@@ -61,8 +62,23 @@ async function publishMalformed({ store, malformed, random }: Nemesis, topic: st
   const records = malformedRecords(`m${random.between(1, 2 ** 31)}-${topic}`);
   await store.publish(topic, records);
   for (const { value, headers } of records) {
-    malformed.push({ topic, value: value?.toString("base64") ?? null, headers, excused: false });
+    malformed.push({
+      topic,
+      at: performance.now(),
+      value: value?.toString("base64") ?? null,
+      headers,
+      excused: false,
+    });
   }
+}
+
+/** In which a malformed record must have been read. */
+const readMs = 60_000;
+
+/** What came to these topics only just now may be lost with them; all else must be a dead letter by now. */
+function excuse(malformed: Malformed[], topicsLost: readonly string[]): void {
+  const now = performance.now();
+  for (const one of malformed) one.excused ||= topicsLost.includes(one.topic) && now - one.at < readMs;
 }
 
 /** Of each partition. */
@@ -102,7 +118,7 @@ export const recordFaults: Fault[] = [
       id: "F14",
       name: `${topic} deleted and made anew`,
       async run({ system, malformed, skipped }) {
-        for (const one of malformed) one.excused ||= one.topic === topic;
+        excuse(malformed, [topic]);
         for (const place of skipped.keys()) if (place.startsWith(`${topic}/`)) skipped.delete(place);
         await kafkaLog(system.kafka).makeAnew(topic);
         return { targets: [topic], outcome: "made anew" };
@@ -118,9 +134,7 @@ export const recordFaults: Fault[] = [
           const read = consumed.filter(
             (topic) => (topic === topics.executions) === (group === groups.processor),
           );
-          if (how === "to the end") {
-            for (const one of nemesis.malformed) one.excused ||= read.some((topic) => topic === one.topic);
-          }
+          if (how === "to the end") excuse(nemesis.malformed, read);
           // What comes while a group has committed nothing is read from the beginning all the same.
           const isDone = await resetGroup(nemesis, group, how, async () => {
             if (how === "forgotten") for (const topic of read) await publishMalformed(nemesis, topic);
