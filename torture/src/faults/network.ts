@@ -1,7 +1,7 @@
 import type { Link } from "../layout.ts";
 import { leaseMs } from "../system.ts";
 import { type Mode, modes } from "../tcp-proxy.ts";
-import { type Fault, type Nemesis, serviceOf, victim } from "./fault.ts";
+import { type Fault, type Nemesis, serviceOf } from "./fault.ts";
 
 /** What a link is, whichever processes stand at its ends. */
 export const kindOf = ({ from, to }: Pick<Link, "from" | "to">) => `${serviceOf(from)}→${serviceOf(to)}`;
@@ -51,14 +51,13 @@ const links = modes.filter((mode) => mode !== "pass").map(link);
 
 const lateFinishes: Fault = {
   id: "F9",
-  name: "finishes arrive when the lease of their worker is over",
+  name: "finishes arrive when the lease of their workers is over",
   async run(nemesis) {
-    const { name } = victim(nemesis, "processor");
     const those = linksOf(nemesis).filter(
-      ({ from, to }) => from === name && to.startsWith("requests-service"),
+      ({ from, to }) => from.startsWith("processor") && to.startsWith("requests-service"),
     );
     await disturb(nemesis, "late", those);
-    return { targets: [name], outcome: "healed" };
+    return { targets: [...new Set(those.map(({ from }) => from))], outcome: "healed" };
   },
 };
 
@@ -77,5 +76,5 @@ const noDeadLetters: Fault = {
   },
 };
 
-/** Each mode is twice in the deck: there are many kinds of links. */
-export const networkFaults: Fault[] = [...links, ...links, lateFinishes, noDeadLetters];
+/** Each mode is twice in the deck: there are many kinds of links; and a finish is not always on its way. */
+export const networkFaults: Fault[] = [...links, ...links, lateFinishes, lateFinishes, noDeadLetters];
