@@ -5,6 +5,7 @@ import { type Fault, signal } from "./fault.ts";
 const queued = 20_000;
 const clients = 48;
 const callMs = 20_000;
+const lookMs = 2_000;
 const drainMs = 20 * 60_000;
 
 /** Many executions wait while there is no processor at all; then they come back. */
@@ -50,7 +51,10 @@ export const backlog: Fault = {
     const since = performance.now();
     system.holdBack(spare);
     // Those that come meanwhile are always there, a few at a time.
-    const isDrained = await until(drainMs, async () => (await store.active()) < queued / 40);
+    const isDrained = await until(drainMs, async () => {
+      await Bun.sleep(lookMs);
+      return (await store.active()) < queued / 40;
+    });
     const seconds = ((performance.now() - since) / 1_000).toFixed(0);
     const outcome = `${accepted} accepted, ${waiting} waited, drained in ${seconds} s`;
     const targets = those.map(({ name }) => name);

@@ -35,7 +35,8 @@ export const killedAt = (id: string, gap: string): Fault => ({
     const { failpoints } = nemesis.system;
     failpoints.arm(gap);
     // Nobody comes by unless a run is lost.
-    if (gap.endsWith(".requeued") && id !== "F22") signal(victim(nemesis, "processor").pid, "SIGKILL");
+    if (gap.endsWith(".requeued"))
+      for (const { pid } of nemesis.system.processes("processor")) signal(pid, "SIGKILL");
     const hasFired = await until(fireMs, () => failpoints.isSpent(gap));
     if (!hasFired) failpoints.disarm(gap);
     const targets = [gap.replace(/\..*/, "")];
