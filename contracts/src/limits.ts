@@ -18,6 +18,8 @@ export const limits = {
   internalBodyBytesMax: 64 * 1024 * 1024,
   /** Executions that one claim may ask for or be given. */
   claimMax: 64,
+  /** Payloads that the answer to one claim may bring, together; a single larger one comes alone. */
+  claimBytesMax: 16 * 1024 * 1024,
   /** Runs that one worker may hold: its heartbeat answer lists them all. */
   workerRunsMax: 1_024,
   /** Attempts of one request. */

@@ -189,6 +189,20 @@ describe("room", () => {
     expect(count("runs_started")).toBe(5_000);
   });
 
+  test("what the answer to a claim had no room for is asked for at once, until there is nothing left", async () => {
+    const { requests, consumer, count } = await started({
+      handlers: { default: pong },
+      config: { concurrency: 64 },
+    });
+    requests.answerMax = 3;
+    const refs = Array.from({ length: 10 }, () => requests.queue());
+    await consumer.deliver(refs.map(wakeUp));
+    // Time stands still.
+    await eventually(() => requests.all().every(({ status }) => status === "succeeded"), "all run");
+    expect(count("claims")).toBe(1);
+    expect(requests.all().every(({ epoch }) => epoch === 1)).toBe(true);
+  });
+
   test("outcomes that are not taken stop the intake at twice the concurrency", async () => {
     const { requests, consumer, count } = await started({ handlers: { default: pong } });
     const release = requests.hold("finish");

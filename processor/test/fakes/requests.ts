@@ -28,6 +28,8 @@ export type FakeRequests = Requests & {
   readonly calls: Name[];
   /** While it is set, no operation does anything, and all reject. */
   isAway: boolean;
+  /** So many runs fit into the answer to a claim. */
+  answerMax: number;
   /** The next calls of this operation do their work, and their answer is lost. */
   loseAnswers(name: Name, count: number): void;
   /** Calls of this operation that are made from now on wait, before they do anything, until they are released. */
@@ -47,6 +49,7 @@ export function fakeRequests(): FakeRequests {
   const holds = new Map<Name, Promise<void>>();
   const answerHolds = new Map<Name, Promise<void>>();
   let isAway = false;
+  let answerMax = Number.POSITIVE_INFINITY;
 
   async function answer<T>(name: Name, work: () => T): Promise<T> {
     calls.push(name);
@@ -60,9 +63,10 @@ export function fakeRequests(): FakeRequests {
     throw new Unavailable("requests-service did not answer, or not in time.");
   }
 
-  function claim(worker_id: string, claim_id: string, refs: ExecutionRef[]) {
+  function claim(worker_id: string, claim_id: string, asked: ExecutionRef[]) {
     if (workers.get(worker_id) === undefined) violations.push("an unknown worker claimed");
     const runs: Run[] = [];
+    const refs = asked.slice(0, answerMax);
     let unknown = 0;
     for (const { execution_id } of refs) {
       const execution = stored.get(execution_id);
@@ -74,7 +78,8 @@ export function fakeRequests(): FakeRequests {
       } else if (execution.status === "running" && execution.claimId === claim_id)
         runs.push(runOf(execution));
     }
-    return { runs, refused: refs.length - runs.length - unknown, unknown };
+    const left = asked.length - refs.length;
+    return { runs, refused: refs.length - runs.length - unknown, unknown, left };
   }
 
   function putBack(executions: Stored[], isLost: boolean): number {
@@ -178,6 +183,12 @@ export function fakeRequests(): FakeRequests {
     },
     set isAway(is) {
       isAway = is;
+    },
+    get answerMax() {
+      return answerMax;
+    },
+    set answerMax(max) {
+      answerMax = max;
     },
     loseAnswers: (name, count) => void losses.set(name, count),
     hold: (name) => heldIn(holds, name),
