@@ -42,6 +42,8 @@ export type FakeRequests = Requests & {
 
 export function fakeRequests(): FakeRequests {
   const stored = new Map<string, Stored>();
+  /** Every execution here is the only one of its request. */
+  const byRequest = new Map<string, Stored>();
   const workers = new Map<string, "alive" | "given_up">();
   const calls: Name[] = [];
   const violations: string[] = [];
@@ -145,7 +147,7 @@ export function fakeRequests(): FakeRequests {
     markPublished: ({ published }) =>
       answer("markPublished", () => {
         for (const { request_id, mark } of published) {
-          const execution = [...stored.values()].find((one) => one.request_id === request_id);
+          const execution = byRequest.get(request_id);
           if (execution && mark === outcomeMark) execution.isMarked = false;
         }
         return {};
@@ -153,7 +155,7 @@ export function fakeRequests(): FakeRequests {
 
     queue(details = {}) {
       const ref = { request_id: Bun.randomUUIDv7(), attempt: 1, execution_id: Bun.randomUUIDv7() };
-      stored.set(ref.execution_id, {
+      const execution: Stored = {
         ...ref,
         force_error: false,
         creation_date: formatTimestamp(1_604_766_718_103),
@@ -164,7 +166,9 @@ export function fakeRequests(): FakeRequests {
         lost: 0,
         isMarked: false,
         ...details,
-      });
+      };
+      stored.set(ref.execution_id, execution);
+      byRequest.set(ref.request_id, execution);
       return ref;
     },
     get: ({ execution_id }) => stored.get(execution_id) as Stored,
