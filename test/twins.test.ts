@@ -25,6 +25,7 @@ const twins = [
   "src/open-address.ts",
   "src/process.ts",
   "src/refused.ts",
+  "src/routes/commands.ts",
   "src/routes/health.ts",
   "test/any-json.ts",
   "test/conformance/publisher.ts",
@@ -35,6 +36,19 @@ const twins = [
   "patches/kafkajs@2.2.4.patch",
   "tsconfig.json",
 ];
+
+/** The doors of services that are asked by others, and of those that only say how they are; the gateway has its own. */
+const pairs: [path: string, folders: string[]][] = [
+  ["src/app.ts", ["requests-service", "results-service"]],
+  ["src/app.ts", ["processor", "results-listener"]],
+];
+
+for (const [path, folders] of pairs) {
+  test(`${path} is the same in ${folders.join(" and ")}`, () => {
+    const texts = new Set(folders.map((folder) => read(`${folder}/${path}`)));
+    expect(texts.size).toBe(1);
+  });
+}
 
 for (const path of twins) {
   test(`${path} is the same in every service that has it`, () => {

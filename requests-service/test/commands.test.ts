@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { type ExecutionRecord, limits, type Run } from "@sate/contracts";
+import { type ExecutionRecord, limits, type Run, requestsApi } from "@sate/contracts";
 import { createApp } from "../src/app.ts";
 import { type Core, createCore, wanted } from "./core.ts";
 import { clientOf, serviceToken } from "./door.ts";
@@ -18,7 +18,7 @@ function service(random?: () => number) {
   const core = createCore(random ? { random } : {});
   cores.push(core);
   const { commands, counters, log } = core;
-  const app = createApp(commands, { serviceToken, complaints: () => [], counters, log });
+  const app = createApp(requestsApi, commands, { serviceToken, complaints: () => [], counters, log });
   const api = clientOf(app);
 
   async function create(requestId: string, parts: Parameters<typeof wanted>[1] = {}) {
