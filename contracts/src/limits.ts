@@ -12,6 +12,8 @@ export const limits = {
   /** Entries of a page, default and greatest. */
   pageDefault: 20,
   pageMax: 100,
+  /** Payloads on a page of requests, together; a single larger one comes alone. The gateway holds many pages at once. */
+  pageBytesMax: 2 * 1024 * 1024,
   /** Items of one internal batch, and the body that carries it. */
   batchItemsMax: 128,
   batchBytesMax: 8 * 1024 * 1024,

@@ -57,10 +57,10 @@ describe("requests", () => {
     expect(await api.getRequest({ request_id: newId() })).toEqual({ kind: "unknown_request" });
   });
 
-  test("are listed newest first, in pages that have an end, and no more bytes than a batch may have", async () => {
+  test("are listed newest first, in pages that have an end, and no more bytes than a page may have", async () => {
     const { api } = service();
-    const large = `"${"x".repeat(2 * 1024 * 1024)}"`;
-    const requests = Array.from({ length: 7 }, () => ({ id: newId(), payload_json: large }));
+    const large = `"${"x".repeat(limits.pageBytesMax / 4 - 2)}"`;
+    const requests = Array.from({ length: 9 }, () => ({ id: newId(), payload_json: large }));
     await api.createRequests({ requests });
     const seen: string[] = [];
     let pages = 0;
