@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { contracts, read, root, services, standalone } from "./folders.ts";
+import { contracts, folders, read, root, services, standalone } from "./folders.ts";
 
 /**
  * Services share no code but contracts, so a little is repeated in each. What is repeated is the same to the
@@ -25,6 +25,7 @@ const twins = [
   "src/open-address.ts",
   "src/process.ts",
   "src/refused.ts",
+  "src/routes/commands.ts",
   "src/routes/health.ts",
   "test/any-json.ts",
   "test/conformance/publisher.ts",
@@ -32,9 +33,28 @@ const twins = [
   "test/open-address.test.ts",
   "test/servers.ts",
   "bunfig.toml",
-  "patches/kafkajs@2.2.4.patch",
   "tsconfig.json",
 ];
+
+/**
+ * Where not every folder has its copy: the doors of services that are asked by others, and of those that only say how
+ * they are (the gateway has its own); the patch of kafkajs, wherever that is used.
+ */
+const partTwins: [path: string, folders: string[]][] = [
+  ["src/app.ts", ["requests-service", "results-service"]],
+  ["src/app.ts", ["processor", "results-listener"]],
+  [
+    "patches/kafkajs@2.2.4.patch",
+    folders.filter((folder) => read(`${folder}/package.json`).includes('"kafkajs"')),
+  ],
+];
+
+for (const [path, owners] of partTwins) {
+  test(`${path} is the same in ${owners.join(", ")}`, () => {
+    const texts = new Set(owners.map((folder) => read(`${folder}/${path}`)));
+    expect(texts.size).toBe(1);
+  });
+}
 
 for (const path of twins) {
   test(`${path} is the same in every service that has it`, () => {

@@ -12,6 +12,8 @@ export const limits = {
   /** Entries of a page, default and greatest. */
   pageDefault: 20,
   pageMax: 100,
+  /** Payloads on a page of requests, together; a single larger one comes alone. The gateway holds many pages at once. */
+  pageBytesMax: 2 * 1024 * 1024,
   /** Items of one internal batch, and the body that carries it. */
   batchItemsMax: 128,
   batchBytesMax: 8 * 1024 * 1024,
@@ -20,6 +22,8 @@ export const limits = {
   confirmMax: 1_000,
   /** Executions that one claim may ask for or be given. */
   claimMax: 64,
+  /** Payloads that the answer to one claim may bring, together; a single larger one comes alone. */
+  claimBytesMax: 16 * 1024 * 1024,
   /** Runs that one worker may hold: its heartbeat answer lists them all. */
   workerRunsMax: 1_024,
   /** Attempts of one request. */

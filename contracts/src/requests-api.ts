@@ -126,6 +126,8 @@ const Claimed = Type.Object(
     refused: Type.Integer(),
     /** Asked for, but nobody knows them. */
     unknown: Type.Integer(),
+    /** Asked for, and left as they were, because their payloads together are more than one answer brings. */
+    left: Type.Optional(Type.Integer()),
   },
   open,
 );

@@ -101,7 +101,7 @@ for (const [status, ofStatus] of Object.entries(broken)) {
 test("a method that nobody knows is not served, and harms nobody", async () => {
   for (const method of ["FOO", "get", "A".repeat(5_000)]) {
     const answer = await rawly(url, requestBytes(method, "/requests"), { untilClosed: true });
-    // Bun closes without an answer, below our routes.
+    // Bun closes without an answer, below our routes: https://github.com/oven-sh/bun/issues/6556
     expect([answer.isClosed, answer.text]).toEqual([true, ""]);
     expect(await isHealthy()).toBe(true);
   }
@@ -179,12 +179,14 @@ describe("harmless, and treated so", () => {
   });
 });
 
-/** HOSTILE: within 15 s. The rest is for a busy machine. */
-const cutMs = 25_000;
+/** Bun looks at idle connections every 4 s, and ours may be idle for 10 s: it cuts after 9 to 13 s. */
+const cutMs = 15_000;
+/** How long we wait for what we measure. */
+const waitMs = 30_000;
 
 test("slow clients are cut, and healthy ones are served meanwhile", async () => {
   const long = `${posting}Content-Length: 40000\r\n\r\n`;
-  const terms = { untilClosed: true, deadlineMs: cutMs };
+  const terms = { untilClosed: true, deadlineMs: waitMs };
   const drip = { text: "a", everyMs: 500 };
   const slow: Record<string, Promise<RawAnswer>> = {
     "dripping headers": rawly(url, `${getting}X-Slow: `, { ...terms, drip }),
@@ -207,7 +209,10 @@ test("slow clients are cut, and healthy ones are served meanwhile", async () => 
   );
   isOver = true;
   await healthy;
-  expect(cuts.filter(({ isClosed }) => !isClosed).map(({ name }) => name)).toEqual([]);
+  for (const { name, isClosed, ms } of cuts) {
+    expect([name, isClosed]).toEqual([name, true]);
+    expect(ms).toBeLessThan(cutMs);
+  }
   expect(served).toBeGreaterThan(10);
 }, 60_000);
 
@@ -222,10 +227,18 @@ test("thousands of idle connections keep nobody out, and are cut", async () => {
   const sockets: Socket[] = [];
   let open = 0;
   let closed = 0;
+  let longestMs = 0;
   for (let number = 0; number < count; number++) {
     const socket = connect(Number(new URL(url).port), "127.0.0.1");
-    socket.on("connect", () => void open++);
-    socket.on("close", () => void closed++);
+    let openAt = 0;
+    socket.on("connect", () => {
+      open++;
+      openAt = performance.now();
+    });
+    socket.on("close", () => {
+      closed++;
+      longestMs = Math.max(longestMs, performance.now() - openAt);
+    });
     socket.on("error", () => {});
     sockets.push(socket);
     // A few hundred at a time: the queue of connections that nobody has accepted yet is a limit of the machine.
@@ -236,6 +249,7 @@ test("thousands of idle connections keep nobody out, and are cut", async () => {
     const id = await client.createRequest({ among: "idle ones" });
     expect((await client.get(`/requests/${id}`)).status).toBe(200);
   }
-  await until("all of them are cut", cutMs, () => closed === count);
+  await until("all of them are cut", waitMs, () => closed === count);
+  expect(longestMs).toBeLessThan(cutMs);
   for (const socket of sockets) socket.destroy();
 }, 120_000);

@@ -9,7 +9,7 @@ const waitingMax = 10_000;
 /** An item that waited longer for its batch is not sent: its client has little time left. */
 const waitMsMaxDefault = 3_000;
 /** Every answer to an execution has its request's payload: so many bytes of them may one batch bring. */
-const answerBytesMax = 32 * 1024 * 1024;
+const answerBytesMax = 16 * 1024 * 1024;
 
 type Sent<Answer> = { kind: "answered"; answer: Answer } | { kind: "failed"; error: unknown };
 

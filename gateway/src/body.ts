@@ -22,6 +22,14 @@ export async function readBody(request: Request, terms: BodyTerms): Promise<Json
   if (declared > terms.bytesMax) throw tooLarge(terms.bytesMax);
   const bytes = await readBytes(request, terms);
   if (bytes === null) return null;
+  try {
+    return readText(bytes);
+  } finally {
+    free([bytes]);
+  }
+}
+
+function readText(bytes: Uint8Array): JsonText {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
     throw new Refusal(
       "malformed-encoding",
@@ -53,18 +61,32 @@ async function readBytes(request: Request, terms: BodyTerms): Promise<Uint8Array
   const startedAt = performance.now();
   const pieces: Uint8Array[] = [];
   let size = 0;
-  for await (const piece of piecesOf(request.body)) {
-    if (piece.length === 0) continue;
-    if (size === 0) checkHeaders(request.headers);
-    size += piece.length;
-    if (size > terms.bytesMax) throw tooLarge(terms.bytesMax);
-    terms.take(piece.length);
-    pieces.push(piece);
-    const seconds = (performance.now() - startedAt) / 1_000;
-    if (size >= seconds * bytesPerSecondMin) terms.onProgress();
+  try {
+    for await (const piece of piecesOf(request.body)) {
+      if (piece.length === 0) continue;
+      pieces.push(piece);
+      if (size === 0) checkHeaders(request.headers);
+      size += piece.length;
+      if (size > terms.bytesMax) throw tooLarge(terms.bytesMax);
+      terms.take(piece.length);
+      const seconds = (performance.now() - startedAt) / 1_000;
+      if (size >= seconds * bytesPerSecondMin) terms.onProgress();
+    }
+    if (pieces.length === 1) return pieces.pop() as Uint8Array;
+    return size === 0 ? null : Buffer.concat(pieces, size);
+  } finally {
+    free(pieces);
   }
-  if (size === 0) return null;
-  return pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces, size);
+}
+
+/**
+ * Gives their memory back at once. The collector would, but it comes late: in a flood, bodies that are refused or
+ * done with would take several times what is held. Only buffers of their own, which those of a connection are.
+ */
+function free(pieces: Uint8Array[]): void {
+  for (const { buffer, byteLength } of pieces) {
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+  }
 }
 
 async function* piecesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {

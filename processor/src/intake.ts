@@ -108,6 +108,8 @@ export function createIntake(parts: {
     const answer = await requests.claim({ worker_id: workerId, claim_id: claimId, executions });
     counters.add("claims_refused", answer.refused);
     counters.add("claims_unknown", answer.unknown);
+    // What the answer had no room for is queued as before.
+    if (answer.left) mayBeMore = true;
     return answer.runs;
   }
 
@@ -119,7 +121,8 @@ export function createIntake(parts: {
     const answer = await requests.claimAny({ worker_id: workerId, claim_id: claimId, limit });
     // Those refused were queued a moment ago, and others took them: as good a sign that there are more.
     // But where nothing was won, asking at once would only be a race against the same others.
-    if (answer.runs.length > 0 && answer.runs.length + answer.refused >= limit) mayBeMore = true;
+    const isFull = answer.runs.length + answer.refused >= limit || Boolean(answer.left);
+    if (answer.runs.length > 0 && isFull) mayBeMore = true;
     return answer.runs;
   }
 

@@ -12,7 +12,7 @@ export const askAlwaysMs = 5_000;
  * Pure. Hints come first, for they were heard a moment ago. Anything is asked for
  *
  * - when the hints have run dry and there is reason to think that more is queued (`mayBeMore`): hints had to
- *   be dropped, or the last such claim gave as many as it asked for;
+ *   be dropped, a claim was cut short because payloads are large, or the last such claim gave as many as it asked for;
  * - when no claim has given a run for a second, nor anything was asked for;
  * - every five seconds in any case, so that what only the database knows of does not starve beside a steady
  *   stream of records.

@@ -177,16 +177,30 @@ describe("room", () => {
       config: { concurrency: 64 },
     });
     const release = requests.hold("claim");
-    const refs = Array.from({ length: 5_000 }, () => requests.queue());
+    const refs = Array.from({ length: 4_096 + 100 }, () => requests.queue());
     const delivered = consumer.deliver(refs.map(wakeUp));
     await turns();
-    expect(count("hints_dropped")).toBe(5_000 - 4_096);
+    expect(count("hints_dropped")).toBe(100);
     release();
     await delivered;
-    expect(consumer.committed).toHaveLength(5_000);
+    expect(consumer.committed).toHaveLength(refs.length);
     // Time stands still.
     await eventually(() => requests.all().every(({ status }) => status === "succeeded"), "all run");
-    expect(count("runs_started")).toBe(5_000);
+    expect(count("runs_started")).toBe(refs.length);
+  });
+
+  test("what the answer to a claim had no room for is asked for at once, until there is nothing left", async () => {
+    const { requests, consumer, count } = await started({
+      handlers: { default: pong },
+      config: { concurrency: 64 },
+    });
+    requests.answerMax = 3;
+    const refs = Array.from({ length: 10 }, () => requests.queue());
+    await consumer.deliver(refs.map(wakeUp));
+    // Time stands still.
+    await eventually(() => requests.all().every(({ status }) => status === "succeeded"), "all run");
+    expect(count("claims")).toBe(1);
+    expect(requests.all().every(({ epoch }) => epoch === 1)).toBe(true);
   });
 
   test("outcomes that are not taken stop the intake at twice the concurrency", async () => {

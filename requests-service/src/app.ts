@@ -1,5 +1,12 @@
 import { timingSafeEqual } from "node:crypto";
-import { type ProblemName, problem, problemContentType, problems, type RequestsApi } from "@sate/contracts";
+import {
+  type Api,
+  type ApiFunctions,
+  type ProblemName,
+  problem,
+  problemContentType,
+  problems,
+} from "@sate/contracts";
 import { Elysia } from "elysia";
 import type { Counters } from "./counters.ts";
 import { errorFields, type Log } from "./log.ts";
@@ -18,8 +25,12 @@ export type AppParts = {
 
 const retryAfterSeconds = "1";
 
-/** The HTTP face. It never listens; main.ts does. */
-export function createApp(commands: RequestsApi, { serviceToken, complaints, counters, log }: AppParts) {
+/** The HTTP face: the commands of `api`. It never listens; main.ts does. */
+export function createApp<A extends Api>(
+  api: A,
+  commands: ApiFunctions<A>,
+  { serviceToken, complaints, counters, log }: AppParts,
+) {
   return new Elysia({ normalize: false })
     .onError({ as: "global" }, ({ code, error }) => {
       switch (code) {
@@ -44,7 +55,7 @@ export function createApp(commands: RequestsApi, { serviceToken, complaints, cou
       return refusal("unauthorized", "Send the service token: Authorization: Bearer <SERVICE_TOKEN>.");
     })
     .use(healthRoutes({ complaints, counters }))
-    .use(commandRoutes(commands));
+    .use(commandRoutes(api, commands));
 }
 
 function refusal(name: ProblemName, detail: string): Response {

@@ -32,7 +32,7 @@ export function requestCommands(
 
     async listRequests({ limit, before }) {
       const found = await store.requests.list({ limit: limit + 1, before });
-      const page = upToBytes(found.slice(0, limit), limits.batchBytesMax);
+      const page = upToBytes(found.slice(0, limit), limits.pageBytesMax);
       return { requests: page.map(requestOnWire), more: page.length < found.length };
     },
   };

@@ -1,6 +1,6 @@
 import { type ExecutionRef, limits, type RequestsApi, type Run, type RunRef } from "@sate/contracts";
 import type { Counters } from "./counters.ts";
-import type { Execution, Key } from "./execution.ts";
+import type { Execution, Key, StoredRequest } from "./execution.ts";
 import type { Claim, Random, Store } from "./ports.ts";
 import type { PutBack } from "./put-back.ts";
 import { runOnWire, runRefOf } from "./wire.ts";
@@ -27,8 +27,7 @@ export function runCommands(parts: {
 }): Pick<RequestsApi, Names> {
   const { store, putBack, random, counters } = parts;
 
-  async function withPayloads(executions: Execution[]): Promise<Run[]> {
-    const requests = await store.requests.get([...new Set(executions.map(({ requestId }) => requestId))]);
+  function runsOf(executions: Execution[], requests: Map<string, StoredRequest>): Run[] {
     return executions.map((execution) => {
       const request = requests.get(execution.requestId);
       // An execution is only stored after its request, and requests are never deleted.
@@ -37,13 +36,18 @@ export function runCommands(parts: {
     });
   }
 
+  /** Payloads never change, so they are read first: what would make the answer too large is not claimed at all. */
   async function claim(claim: Claim, refs: ExecutionRef[]) {
-    const { held, refused } = await store.runs.claim(claim, refs);
-    const unknown = refs.length - held.length - refused;
+    const ids = [...new Set(refs.map(({ request_id }) => request_id))];
+    const { found, isCut } = await store.requests.getWithin(ids, limits.claimBytesMax);
+    const wanted = refs.filter(({ request_id }) => found.has(request_id));
+    const { held, refused } = await store.runs.claim(claim, wanted);
+    const left = isCut ? refs.length - wanted.length : 0;
+    const unknown = refs.length - left - held.length - refused;
     counters.add("claims_granted", held.length);
     counters.add("claims_refused", refused);
     counters.add("claims_unknown", unknown);
-    return { runs: await withPayloads(held), refused, unknown };
+    return { runs: runsOf(held, found), refused, unknown, left };
   }
 
   /** All that one worker runs, up to the number it may run at all. */
@@ -82,7 +86,10 @@ export function runCommands(parts: {
         store.runs.queued(limit * windowsMax),
       ]);
       // The claim is repeated because its answer was lost: to claim once more would be to claim others.
-      if (held.length > 0) return { runs: await withPayloads(held), refused: 0, unknown: 0 };
+      if (held.length > 0) {
+        const requests = await store.requests.get(held.map(({ requestId }) => requestId));
+        return { runs: runsOf(held, requests), refused: 0, unknown: 0, left: 0 };
+      }
       return claim(any, windowOf(queued, limit, random));
     },
 

@@ -1,4 +1,4 @@
-import type { RequestsApi } from "@sate/contracts";
+import { type RequestsApi, requestsApi } from "@sate/contracts";
 import { createApp } from "./app.ts";
 import { executionCommands } from "./commands-executions.ts";
 import { requestCommands } from "./commands-requests.ts";
@@ -117,7 +117,12 @@ export function createRequestsService(ports: Ports, config: Config) {
 
     /** Made when it is asked for: whoever calls the commands as functions needs no HTTP. */
     get app() {
-      app ??= createApp(commands, { serviceToken: config.serviceToken, complaints, counters, log });
+      app ??= createApp(requestsApi, commands, {
+        serviceToken: config.serviceToken,
+        complaints,
+        counters,
+        log,
+      });
       return app;
     },
 

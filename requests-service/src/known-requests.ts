@@ -1,4 +1,5 @@
 import type { StoredRequest } from "./execution.ts";
+import { firstWithin } from "./first-within.ts";
 import type { Requests } from "./ports.ts";
 
 /**
@@ -45,6 +46,25 @@ export function knownRequests(requests: Requests, { charsMax }: { charsMax: numb
       if (missing.length > 0) for (const [id, request] of await requests.get(missing)) found.set(id, request);
       for (const request of found.values()) keep(request);
       return found;
+    },
+    async getWithin(ids, bytesMax) {
+      const sorted = [...new Set(ids)].toSorted();
+      const all = new Map<string, StoredRequest>();
+      for (const id of sorted) {
+        const request = known.get(id);
+        if (request) all.set(id, request);
+      }
+      const missing = sorted.filter((id) => !all.has(id));
+      const read = missing.length === 0 ? null : await requests.getWithin(missing, bytesMax);
+      for (const [id, request] of read?.found ?? []) all.set(id, request);
+      // Behind the last one that was read, some may be missing.
+      const end = read?.isCut ? ([...read.found.keys()].at(-1) ?? "") : "~";
+      const { found, isCut } = firstWithin(
+        sorted.flatMap((id) => (id <= end && all.get(id)) || []),
+        bytesMax,
+      );
+      for (const request of found.values()) keep(request);
+      return { found, isCut: isCut || read?.isCut === true };
     },
     list: requests.list,
   };

@@ -35,9 +35,16 @@ export type Requests = {
   /** Stores those whose id is free. The answer has, for each, what is now stored under its id. */
   insert(requests: StoredRequest[]): Promise<StoredRequest[]>;
   get(ids: string[]): Promise<Map<string, StoredRequest>>;
+  /**
+   * The first of these, by id, as many as have payloads of `bytesMax` together, at least one. `isCut`: there are
+   * more, and they were not read.
+   */
+  getWithin(ids: string[], bytesMax: number): Promise<Within>;
   /** Newest first by id, those below `before`. */
   list(page: { limit: number; before?: string | undefined }): Promise<StoredRequest[]>;
 };
+
+export type Within = { found: Map<string, StoredRequest>; isCut: boolean };
 
 export type Executions = {
   /** All executions of these requests, oldest attempt first. Reads what was acknowledged before the call. */

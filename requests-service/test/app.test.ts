@@ -13,7 +13,7 @@ afterAll(() => core.store.close());
 let complaints: string[] = [];
 const log = fakeLog();
 const parts = { serviceToken, complaints: () => complaints, counters: createCounters(), log };
-const app = createApp(core.commands, parts);
+const app = createApp(requestsApi, core.commands, parts);
 
 async function problemOf(response: Response) {
   expect(response.headers.get("content-type")).toBe("application/problem+json");
@@ -180,7 +180,7 @@ describe("a command that fails", () => {
     const commands = Object.fromEntries(
       Object.keys(requestsApi).map((name) => [name, () => Promise.reject(error)]),
     ) as unknown as RequestsApi;
-    return createApp(commands, parts);
+    return createApp(requestsApi, commands, parts);
   };
   const body = JSON.stringify({ request_id: newId() });
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import type { ExecutionRecord, Run } from "@sate/contracts";
+import { type ExecutionRecord, limits, type Run, requestsApi } from "@sate/contracts";
 import { createApp } from "../src/app.ts";
 import { unconfirmedMark } from "../src/execution.ts";
 import { type Core, createCore, wanted } from "./core.ts";
@@ -19,7 +19,7 @@ function service(random?: () => number) {
   const core = createCore(random ? { random } : {});
   cores.push(core);
   const { commands, counters, log } = core;
-  const app = createApp(commands, { serviceToken, complaints: () => [], counters, log });
+  const app = createApp(requestsApi, commands, { serviceToken, complaints: () => [], counters, log });
   const api = clientOf(app);
 
   async function create(requestId: string, parts: Parameters<typeof wanted>[1] = {}) {
@@ -58,10 +58,10 @@ describe("requests", () => {
     expect(await api.getRequest({ request_id: newId() })).toEqual({ kind: "unknown_request" });
   });
 
-  test("are listed newest first, in pages that have an end, and no more bytes than a batch may have", async () => {
+  test("are listed newest first, in pages that have an end, and no more bytes than a page may have", async () => {
     const { api } = service();
-    const large = `"${"x".repeat(2 * 1024 * 1024)}"`;
-    const requests = Array.from({ length: 7 }, () => ({ id: newId(), payload_json: large }));
+    const large = `"${"x".repeat(limits.pageBytesMax / 4 - 2)}"`;
+    const requests = Array.from({ length: 9 }, () => ({ id: newId(), payload_json: large }));
     await api.createRequests({ requests });
     const seen: string[] = [];
     let pages = 0;
@@ -299,6 +299,33 @@ describe("runs", () => {
       },
     ]);
     expect(await api.claim(claim)).toEqual(answer);
+  });
+
+  test("a claim brings no more bytes of payloads than an answer may; the others stay queued, for the next", async () => {
+    const { core, api } = service();
+    const payload_json = `"${"x".repeat(limits.bodyBytesCeiling - 2)}"`;
+    const fit = limits.claimBytesMax / limits.bodyBytesCeiling;
+    const executions = [];
+    for (let number = 0; number < fit + 3; number++) {
+      const { id, request_id, attempt } = await core.execution((await core.request({ payload_json })).id);
+      executions.push({ request_id, attempt, execution_id: id });
+    }
+    const worker_id = await core.worker();
+    const claim = { worker_id, claim_id: newId(), executions };
+    const answer = await api.claim(claim);
+    expect([answer.runs.length, answer.refused, answer.unknown, answer.left]).toEqual([fit, 0, 0, 3]);
+    // Its answer was lost: the repetition brings the same, and claims nothing besides.
+    expect(await api.claim(claim)).toEqual(answer);
+    const rest = await api.claimAny({ worker_id, claim_id: newId(), limit: limits.claimMax });
+    expect([rest.runs.length, rest.left]).toEqual([3, 0]);
+    expect(new Set([...idsOf(answer), ...idsOf(rest)]).size).toBe(fit + 3);
+    expect(rest.runs.every((run) => run.epoch === 1 && run.payload_json === payload_json)).toBe(true);
+
+    await core.putBack(await core.store.runs.running({ workerId: worker_id, limit: 100 }), false);
+    const any = { worker_id, claim_id: newId(), limit: limits.claimMax };
+    const first = await api.claimAny(any);
+    expect([first.runs.length, first.left]).toEqual([fit, 3]);
+    expect(idsOf(await api.claimAny(any))).toEqual(idsOf(first));
   });
 
   test("a claim of anything looks at more than it wants, and takes neighbours from anywhere in it", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { StoredRequest } from "../src/execution.ts";
+import { firstWithin } from "../src/first-within.ts";
 import { knownRequests } from "../src/known-requests.ts";
 import type { Requests } from "../src/ports.ts";
 
@@ -17,6 +18,13 @@ function counted() {
     async get(ids) {
       asked.push(ids);
       return new Map(ids.flatMap((id) => (stored.has(id) ? [[id, stored.get(id) as StoredRequest]] : [])));
+    },
+    async getWithin(ids, bytesMax) {
+      asked.push(ids);
+      return firstWithin(
+        ids.toSorted().flatMap((id) => stored.get(id) ?? []),
+        bytesMax,
+      );
     },
     list: async () => [...stored.values()],
   };
@@ -36,6 +44,23 @@ describe("known requests", () => {
     expect(asked).toEqual([["b", "c"], ["c"]]);
     stored.set("c", request("c"));
     expect((await known.get(["c"])).get("c")).toEqual(request("c"));
+  });
+
+  test("what is known counts for the bytes as what must be read does, and where reading was cut nothing beyond follows", async () => {
+    const { requests, stored, asked } = counted();
+    const known = knownRequests(requests, { charsMax: 1_000 });
+    await known.insert([request("b", "bb"), request("e", "ee")]);
+    for (const id of ["a", "c", "d"]) stored.set(id, request(id, id.repeat(2)));
+    const within = async (bytesMax: number) => {
+      const { found, isCut } = await known.getWithin(["e", "d", "c", "b", "a", "b", "x"], bytesMax);
+      return [...found.keys(), isCut].join(" ");
+    };
+    expect(await within(3)).toBe("a true");
+    expect(await within(5)).toBe("a b true");
+    expect(await within(100)).toBe("a b c d e false");
+    asked.length = 0;
+    expect(await within(100)).toBe("a b c d e false");
+    expect(asked).toEqual([["x"]]);
   });
 
   test("an insert that found another request under its id keeps the one that is stored", async () => {

@@ -1,3 +1,4 @@
+import { problem, problemContentType } from "@sate/contracts";
 import type { Static, TObject } from "@sinclair/typebox";
 import { loadEnvironment } from "./environment.ts";
 import { inTime } from "./in-time.ts";
@@ -33,18 +34,34 @@ const closeMs = 1_000;
 
 export type Runnable = {
   app: {
-    listen(options: {
-      hostname: string;
-      port: number;
-      maxRequestBodySize: number;
-      idleTimeout: number;
-      reusePort: boolean;
-    }): unknown;
+    listen(options: ReturnType<typeof serverOptions>): unknown;
     server: { port?: number | undefined; stop(closeConnections?: boolean): Promise<void> } | null;
   };
   start(): Promise<void>;
   stop(): Promise<void>;
 };
+
+/**
+ * What an app's `listen` gets. Errors are the app's to answer; but Elysia stumbles over one that is none
+ * (`throw undefined`), and then Bun would show a stack.
+ */
+export function serverOptions(options: { log: Log; host: string; port: number; bodyBytesMax: number }) {
+  const { log, host, port, bodyBytesMax } = options;
+  return {
+    hostname: host,
+    port,
+    maxRequestBodySize: bodyBytesMax,
+    idleTimeout: 10,
+    // Two processes on one port would share its connections, and nobody would know.
+    reusePort: false,
+    development: false,
+    error(error: unknown): Response {
+      log.error("an error that the app could not answer", errorFields(error));
+      const body = JSON.stringify(problem("internal", "An unexpected error on our side. Try again later."));
+      return new Response(body, { status: 500, headers: { "content-type": problemContentType } });
+    },
+  };
+}
 
 /**
  * Runs a service until SIGTERM or SIGINT, then exits with 0; with 1 if the stop takes longer than its
@@ -55,7 +72,7 @@ export async function runService(
   service: Runnable,
   options: { log: Log; host: string; port: number; shutdownMs: number; bodyBytesMax: number },
 ): Promise<void> {
-  const { log, host, port, shutdownMs, bodyBytesMax } = options;
+  const { log, host, port, shutdownMs } = options;
   let isStopping = false;
   async function stop(signal: string): Promise<void> {
     if (isStopping) return;
@@ -76,9 +93,7 @@ export async function runService(
     process.on(event, (error) => fatalExit(log)(event, error));
   }
   try {
-    // Without reusePort: two processes on one port would share its connections, and nobody would know.
-    const server = { hostname: host, port, maxRequestBodySize: bodyBytesMax, idleTimeout: 10 };
-    service.app.listen({ ...server, reusePort: false });
+    service.app.listen(serverOptions(options));
   } catch (error) {
     log.error("cannot listen there: set HOST and PORT to a free address", {
       host,

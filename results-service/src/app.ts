@@ -1,5 +1,12 @@
 import { timingSafeEqual } from "node:crypto";
-import { type ProblemName, problem, problemContentType, problems, type ResultsApi } from "@sate/contracts";
+import {
+  type Api,
+  type ApiFunctions,
+  type ProblemName,
+  problem,
+  problemContentType,
+  problems,
+} from "@sate/contracts";
 import { Elysia } from "elysia";
 import type { Counters } from "./counters.ts";
 import { errorFields, type Log } from "./log.ts";
@@ -16,8 +23,14 @@ export type AppParts = {
   log: Log;
 };
 
-/** The HTTP face. It never listens; main.ts does. */
-export function createApp(commands: ResultsApi, { serviceToken, complaints, counters, log }: AppParts) {
+const retryAfterSeconds = "1";
+
+/** The HTTP face: the commands of `api`. It never listens; main.ts does. */
+export function createApp<A extends Api>(
+  api: A,
+  commands: ApiFunctions<A>,
+  { serviceToken, complaints, counters, log }: AppParts,
+) {
   return new Elysia({ normalize: false })
     .onError({ as: "global" }, ({ code, error }) => {
       switch (code) {
@@ -28,7 +41,10 @@ export function createApp(commands: ResultsApi, { serviceToken, complaints, coun
         case "VALIDATION":
           return refusal("invalid-body", "The body does not have the shape of the contract.");
         default:
-          if (error instanceof Unavailable) return refusal("unavailable", error.message);
+          if (error instanceof Unavailable) {
+            log.warn("a command could not be carried out", errorFields(error.cause ?? error));
+            return refusal("unavailable", error.message);
+          }
           log.error("a command failed unexpectedly", errorFields(error));
           return refusal("internal", "An unexpected error; the log of the service says more.");
       }
@@ -39,13 +55,16 @@ export function createApp(commands: ResultsApi, { serviceToken, complaints, coun
       return refusal("unauthorized", "Send the service token: Authorization: Bearer <SERVICE_TOKEN>.");
     })
     .use(healthRoutes({ complaints, counters }))
-    .use(commandRoutes(commands));
+    .use(commandRoutes(api, commands));
 }
 
 function refusal(name: ProblemName, detail: string): Response {
   return new Response(JSON.stringify(problem(name, detail)), {
     status: problems[name].status,
-    headers: { "content-type": problemContentType },
+    headers: {
+      "content-type": problemContentType,
+      ...(problems[name].status === 503 && { "retry-after": retryAfterSeconds }),
+    },
   });
 }
 

@@ -1,4 +1,4 @@
-import type { ResultsApi } from "@sate/contracts";
+import { type ResultsApi, resultsApi } from "@sate/contracts";
 import { createApp } from "./app.ts";
 import { resultCommands } from "./commands.ts";
 import type { Counters } from "./counters.ts";
@@ -43,7 +43,7 @@ export function createResultsService({ reader, log, counters, fatal }: Ports, co
   return {
     commands,
 
-    app: createApp(commands, { serviceToken: config.serviceToken, complaints, counters, log }),
+    app: createApp(resultsApi, commands, { serviceToken: config.serviceToken, complaints, counters, log }),
 
     complaints,
 

@@ -28,6 +28,8 @@ export type FakeRequests = Requests & {
   readonly calls: Name[];
   /** While it is set, no operation does anything, and all reject. */
   isAway: boolean;
+  /** So many runs fit into the answer to a claim. */
+  answerMax: number;
   /** The next calls of this operation do their work, and their answer is lost. */
   loseAnswers(name: Name, count: number): void;
   /** Calls of this operation that are made from now on wait, before they do anything, until they are released. */
@@ -40,6 +42,8 @@ export type FakeRequests = Requests & {
 
 export function fakeRequests(): FakeRequests {
   const stored = new Map<string, Stored>();
+  /** Every execution here is the only one of its request. */
+  const byRequest = new Map<string, Stored>();
   const workers = new Map<string, "alive" | "given_up">();
   const calls: Name[] = [];
   const violations: string[] = [];
@@ -47,6 +51,7 @@ export function fakeRequests(): FakeRequests {
   const holds = new Map<Name, Promise<void>>();
   const answerHolds = new Map<Name, Promise<void>>();
   let isAway = false;
+  let answerMax = Number.POSITIVE_INFINITY;
 
   async function answer<T>(name: Name, work: () => T): Promise<T> {
     calls.push(name);
@@ -60,9 +65,10 @@ export function fakeRequests(): FakeRequests {
     throw new Unavailable("requests-service did not answer, or not in time.");
   }
 
-  function claim(worker_id: string, claim_id: string, refs: ExecutionRef[]) {
+  function claim(worker_id: string, claim_id: string, asked: ExecutionRef[]) {
     if (workers.get(worker_id) === undefined) violations.push("an unknown worker claimed");
     const runs: Run[] = [];
+    const refs = asked.slice(0, answerMax);
     let unknown = 0;
     for (const { execution_id } of refs) {
       const execution = stored.get(execution_id);
@@ -74,7 +80,8 @@ export function fakeRequests(): FakeRequests {
       } else if (execution.status === "running" && execution.claimId === claim_id)
         runs.push(runOf(execution));
     }
-    return { runs, refused: refs.length - runs.length - unknown, unknown };
+    const left = asked.length - refs.length;
+    return { runs, refused: refs.length - runs.length - unknown, unknown, left };
   }
 
   function putBack(executions: Stored[], isLost: boolean): number {
@@ -140,7 +147,7 @@ export function fakeRequests(): FakeRequests {
     markPublished: ({ published }) =>
       answer("markPublished", () => {
         for (const { request_id, mark } of published) {
-          const execution = [...stored.values()].find((one) => one.request_id === request_id);
+          const execution = byRequest.get(request_id);
           if (execution && mark === outcomeMark) execution.isMarked = false;
         }
         return {};
@@ -148,7 +155,7 @@ export function fakeRequests(): FakeRequests {
 
     queue(details = {}) {
       const ref = { request_id: Bun.randomUUIDv7(), attempt: 1, execution_id: Bun.randomUUIDv7() };
-      stored.set(ref.execution_id, {
+      const execution: Stored = {
         ...ref,
         force_error: false,
         creation_date: formatTimestamp(1_604_766_718_103),
@@ -159,7 +166,9 @@ export function fakeRequests(): FakeRequests {
         lost: 0,
         isMarked: false,
         ...details,
-      });
+      };
+      stored.set(ref.execution_id, execution);
+      byRequest.set(ref.request_id, execution);
       return ref;
     },
     get: ({ execution_id }) => stored.get(execution_id) as Stored,
@@ -178,6 +187,12 @@ export function fakeRequests(): FakeRequests {
     },
     set isAway(is) {
       isAway = is;
+    },
+    get answerMax() {
+      return answerMax;
+    },
+    set answerMax(max) {
+      answerMax = max;
     },
     loseAnswers: (name, count) => void losses.set(name, count),
     hold: (name) => heldIn(holds, name),

@@ -92,6 +92,18 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
         const found = await requests.find({ _id: { $in: ids } }).toArray();
         return new Map(found.map((document) => [document._id, requestOf(document)]));
       }),
+      getWithin: guarded(async (ids, bytesMax) => {
+        const found = new Map<string, StoredRequest>();
+        if (ids.length === 0) return { found, isCut: false };
+        let bytes = 0;
+        // The server sends at most 16 MiB at a time, and the end of the loop closes the cursor.
+        for await (const document of requests.find({ _id: { $in: ids } }).sort({ _id: 1 })) {
+          bytes += Buffer.byteLength(document.payload);
+          if (found.size > 0 && bytes > bytesMax) return { found, isCut: true };
+          found.set(document._id, requestOf(document));
+        }
+        return { found, isCut: false };
+      }),
       list: guarded(async ({ limit, before }) => {
         const filter = before === undefined ? {} : { _id: { $lt: before } };
         return (await requests.find(filter).sort({ _id: -1 }).limit(limit).toArray()).map(requestOf);

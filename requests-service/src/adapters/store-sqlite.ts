@@ -1,6 +1,7 @@
 import { outcomeMark } from "@sate/contracts";
 import type { Counters } from "../counters.ts";
 import { type Execution, type Key, unconfirmedMark } from "../execution.ts";
+import { firstWithin } from "../first-within.ts";
 import { type Marked, type Store, Unavailable, type Worker } from "../ports.ts";
 import { closeSqliteFile, openSqliteFile, type SqliteFile } from "./group-commit.ts";
 import { type SqliteAccess, sqliteRuns } from "./runs-sqlite.ts";
@@ -101,6 +102,11 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
         const select = db.query<RequestRow, [string]>("SELECT * FROM requests WHERE id = ?");
         const rows = ids.flatMap((id) => select.get(id) ?? []);
         return new Map(rows.map((row) => [row.id, requestOf(row)]));
+      }),
+      getWithin: read((db, ids, bytesMax) => {
+        const select = db.query<RequestRow, [string]>("SELECT * FROM requests WHERE id = ?");
+        const inOrder = new Set(ids.toSorted()).values();
+        return firstWithin(inOrder.flatMap((id) => select.all(id)).map(requestOf), bytesMax);
       }),
       list: read((db, { limit, before }) => {
         const rows = db

@@ -59,7 +59,7 @@ if (servers.kind === "running") {
       expect(await commandsOf(async () => ({ runs } = await commands.claim(claim)))).toBe(3);
       expect(runs).toHaveLength(64);
       const again = { ...claim, claim_id: newId() };
-      expect(await commandsOf(() => commands.claim(again))).toBe(2);
+      expect(await commandsOf(() => commands.claim(again))).toBe(3);
 
       const finished = runs.map((run) => ({ ...run, outcome: madeOutcome() }));
       expect(await commandsOf(() => commands.finish({ runs: finished }))).toBe(1);

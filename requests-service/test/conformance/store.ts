@@ -63,6 +63,24 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
     }
 
     describe("requests", () => {
+      test("are read by id up to so many bytes of payloads, at least one", async () => {
+        const payloadJson = `"${"ä".repeat(499)}"`; // 1,000 bytes
+        const ids = Array.from({ length: 5 }, newId).toSorted();
+        const requests = ids.map((id) => madeRequest({ id, payloadJson }));
+        await store.requests.insert(requests);
+        const within = async (bytesMax: number, asked = ids.toReversed()) => {
+          const { found, isCut } = await other.requests.getWithin(asked, bytesMax);
+          expect([...found.values()].every((one) => one.payloadJson === payloadJson)).toBe(true);
+          return { found: [...found.keys()], isCut };
+        };
+        expect(await within(5_000)).toEqual({ found: ids, isCut: false });
+        const cut = { found: ids.slice(0, 3), isCut: true };
+        expect([await within(3_999), await within(3_000)]).toEqual([cut, cut]);
+        expect(await within(1)).toEqual({ found: ids.slice(0, 1), isCut: true });
+        const [last = ""] = ids.slice(4);
+        expect(await within(1, [newId(), last, last, newId()])).toEqual({ found: [last], isCut: false });
+      });
+
       test("are kept byte for byte, whatever the payload", async () => {
         const payloads = [
           '{"n":1e400,"big":9007199254740993,"zero":-0}',
@@ -688,6 +706,7 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
       const before = database.operations();
       expect(await store.requests.insert([])).toEqual([]);
       expect((await store.requests.get([])).size).toBe(0);
+      expect((await store.requests.getWithin([], 1)).found.size).toBe(0);
       expect(await store.executions.insert([])).toEqual([]);
       expect((await store.executions.ofRequests([])).size).toBe(0);
       expect(await store.executions.get([])).toEqual([]);
@@ -716,6 +735,7 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
       const calls = [
         () => closed.requests.insert([madeRequest()]),
         () => closed.requests.get([newId()]),
+        () => closed.requests.getWithin([newId()], 1),
         () => closed.executions.insert([madeExecution()]),
         () => closed.runs.queued(1),
         () => closed.workers.beat(newId()),

@@ -1,0 +1,30 @@
+import { afterAll, expect, test } from "bun:test";
+import { Elysia } from "elysia";
+import { createLog } from "../src/log.ts";
+import { serverOptions } from "../src/process.ts";
+import { answerOf, named } from "./gateway.ts";
+
+/** What a route must not throw, and some library will. */
+const lines: string[] = [];
+const log = createLog("gateway", "info", (line) => void lines.push(line));
+const app = new Elysia()
+  .onError(() => "handled")
+  .get("/undefined", async () => {
+    throw undefined;
+  })
+  .get("/null", () => {
+    throw null;
+  })
+  .listen(serverOptions({ log, host: "127.0.0.1", port: 0, bodyBytesMax: 1_000 }));
+afterAll(() => app.server?.stop(true));
+
+test("an error that is none is answered as any other, logged, and harms nobody", async () => {
+  for (const path of ["/undefined", "/null", "/undefined"]) {
+    const answer = await answerOf(await fetch(`http://127.0.0.1:${app.server?.port}${path}`));
+    expect(named(answer)).toEqual([500, "internal"]);
+    expect(answer.headers.get("content-type")).toBe("application/problem+json");
+    expect(answer.text).not.toMatch(/undefined|null|elysia|\.ts/);
+  }
+  expect(lines).toHaveLength(3);
+  for (const line of lines) expect(JSON.parse(line).level).toBe("error");
+});
