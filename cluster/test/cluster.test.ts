@@ -72,17 +72,12 @@ describe("a running cluster", () => {
     write(["worker-1"]);
     const cluster = start({ LAYOUT });
     const gateway = () => cluster.processes().get("gateway-1");
-    const environment = async () => (await fetch(`http://127.0.0.1:${gateway()?.port}`)).json();
-    expect(
-      await until(
-        () =>
-          environment().then(
-            ({ COLOUR }) => COLOUR === "green",
-            () => false,
-          ),
-        20_000,
-      ),
-    ).toBe(true);
+    const isGreen = () =>
+      fetch(`http://127.0.0.1:${gateway()?.port}`).then(
+        async (answer) => ((await answer.json()) as { COLOUR?: string }).COLOUR === "green",
+        () => false,
+      );
+    expect(await until(isGreen, 20_000)).toBe(true);
     expect(cluster.processes().has("worker-1")).toBe(false);
     write([]);
     await cluster.printed("Sate is ready.");
