@@ -20,7 +20,7 @@ const clients = 1_000;
 /** What compose.yaml lets the gateway have; beyond it the kernel ends the process. */
 const compose = readFileSync(join(import.meta.dir, "../../compose.yaml"), "utf8");
 const limitBytes = Number(/^x-service:[\s\S]*?^ {2}mem_limit: (\d+)m$/m.exec(compose)?.[1]) * mebibyte;
-/** Of that, for the 32 MiB of bodies that are held, and for what the collector has not yet taken. */
+/** Of that, for the 24 MiB of bodies that are held, and for what the collector has not yet taken. */
 const grownBytesMax = limitBytes / 2;
 
 /** What the gateway's process has in memory; only Linux tells. */

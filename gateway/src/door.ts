@@ -34,7 +34,7 @@ export type Door = {
  */
 const arrivingMax = 16_384;
 const answeringMax = 4_096;
-const heldBytesMax = 32 * 1024 * 1024;
+const heldBytesMax = 24 * 1024 * 1024;
 
 /** From the end of the body to the answer. */
 const answerDeadlineMs = 9_500;
