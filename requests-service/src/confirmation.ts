@@ -12,10 +12,12 @@ import { type Results, type Store, Unavailable } from "./ports.ts";
  *        ▲                       │
  *        └──────missing──────────┘
  *
- * An outcome is missing if its result is not recorded in two looks of this process, a pause apart: no clock is
- * compared, and any number of processes may look, for every write repeats the mark that it relies on. It is
- * then published once more by the sweep of the outbox, which readers do not mind. If its result still does not
- * come, most likely nobody records anything at the moment; so it is left alone ever longer, up to a limit.
+ * An outcome is missing if its result is not recorded in two looks of this process, a pause apart, though that
+ * of an outcome first seen later is: it was overtaken, so it is not merely waiting to be read. It is then
+ * published once more by the sweep of the outbox, which readers do not mind. Where nothing overtakes it, most
+ * likely nobody records anything at the moment, and what waits need not be published again for that; in case
+ * it was the last of all that came, it is all the same, after several looks, and ever more seldom. No clock is
+ * compared, and any number of processes may look, for every write repeats the mark that it relies on.
  */
 export type Confirmation = {
   /** One look at what is unconfirmed. Rejects when the database or results-service does not answer. */
@@ -26,8 +28,8 @@ const pageSize = limits.confirmMax;
 /** Of one look: what is beyond it waits for the next, which finds fewer. */
 const executionsPerLook = 50_000;
 const lookMsMax = 20_000;
-/** Looks that an outcome is left alone after it was published again, at most. */
-const looksApartMax = 16;
+/** An outcome that nothing has overtaken is first published again when it was missed so often. */
+const patientLooks = 8;
 
 export function createConfirmation(parts: {
   store: Pick<Store, "confirmations">;
@@ -35,11 +37,11 @@ export function createConfirmation(parts: {
   counters: Counters;
 }): Confirmation {
   const { store, results, counters } = parts;
-  /** In how many looks in a row the result of each was missing. */
+  /** In how many looks in a row the result of each was missing, up to the last look. */
   let missedBefore = new Map<string, number>();
 
-  /** Answers those of the page whose results are missing. */
-  async function confirmRecorded(page: Key[]): Promise<Key[]> {
+  /** Which of the page have a result; of those the mark is removed. */
+  async function confirmRecorded(page: Key[]): Promise<boolean[]> {
     if (page.length === 0) return [];
     const { recorded } = await results.resultsRecorded({ executions: page.map(onWire) });
     if (recorded.length !== page.length) {
@@ -49,33 +51,39 @@ export function createConfirmation(parts: {
     await store.confirmations.confirm(there);
     failpoint("requests-service.confirmed");
     counters.add("results_confirmed", there.length);
-    return page.filter((_, index) => !recorded[index]);
+    return recorded;
   }
 
   return {
     async look(signal) {
-      const missed = new Map<string, number>();
+      const missing: { key: Key; looks: number }[] = [];
+      let freshest = Number.POSITIVE_INFINITY;
       const endAt = performance.now() + lookMsMax;
       let after: Key | undefined;
       for (let looked = 0; looked < executionsPerLook; looked += pageSize) {
         const page = await store.confirmations.unconfirmed({ after, limit: pageSize });
-        const missing = await confirmRecorded(page);
-        for (const key of missing) missed.set(nameOf(key), (missedBefore.get(nameOf(key)) ?? 0) + 1);
-        const due = missing.filter((key) => isDue(missed.get(nameOf(key)) ?? 0));
-        await store.confirmations.publishAgain(due);
-        counters.add("outcomes_published_again", due.length);
+        const recorded = await confirmRecorded(page);
+        for (const [index, key] of page.entries()) {
+          const looks = (missedBefore.get(nameOf(key)) ?? 0) + 1;
+          if (recorded[index]) freshest = Math.min(freshest, looks);
+          else missing.push({ key, looks });
+        }
         after = page.at(-1);
         if (page.length < pageSize || signal.aborted || performance.now() > endAt) break;
       }
-      missedBefore = missed;
+      missedBefore = new Map(missing.map(({ key, looks }) => [nameOf(key), looks]));
+      const due = missing.filter(({ looks }) => isDue(looks, freshest < looks)).map(({ key }) => key);
+      for (let at = 0; at < due.length; at += pageSize) {
+        await store.confirmations.publishAgain(due.slice(at, at + pageSize));
+      }
+      counters.add("outcomes_published_again", due.length);
     },
   };
 }
 
-/** In the second look that misses a result, the fourth, the eighth, and then at even distances. */
-function isDue(looks: number): boolean {
+function isDue(looks: number, isOvertaken: boolean): boolean {
   const isPowerOfTwo = (looks & (looks - 1)) === 0;
-  return looks > 1 && (isPowerOfTwo || looks % looksApartMax === 0);
+  return isPowerOfTwo && (looks >= patientLooks || (looks > 1 && isOvertaken));
 }
 
 function nameOf({ requestId, attempt }: Key): string {

@@ -15,6 +15,8 @@ export type LogUnderTest = {
 };
 
 const longMs = 60_000;
+/** What a handler may be handed at a time, so that it can be done within the deadlines of those whom it calls. */
+const partRecordsMax = 512;
 
 /** What every `Consumer` must do. */
 export function consumerConformance(name: string, make: () => Promise<LogUnderTest>): void {
@@ -94,6 +96,31 @@ export function consumerConformance(name: string, make: () => Promise<LogUnderTe
       expect(plain).toContainEqual({ key: null, value: null, headers: {} });
       expect(plain).toContainEqual({ key: "", value: "", headers: { empty: "" } });
     });
+
+    testing(
+      "thousands come in parts, and what was handled is not repeated because a later part failed",
+      async () => {
+        const texts = Array.from({ length: 2_000 }, (_, index) => `t${index}`);
+        await publish(...texts);
+        const consumer = member();
+        const got: string[] = [];
+        let most = 0;
+        let failures = 0;
+        await consumer.start(async (records) => {
+          most = Math.max(most, records.length);
+          // Each part but the first fails once.
+          if (got.length > 0 && failures < got.length / partRecordsMax) {
+            failures++;
+            throw new Error("not now");
+          }
+          got.push(...records.map(textOf));
+        });
+        await eventually(() => got.length >= texts.length, "all arrive", longMs);
+        expect(got.toSorted()).toEqual(texts.toSorted());
+        expect(most).toBeLessThanOrEqual(partRecordsMax);
+        expect(failures).toBeGreaterThan(0);
+      },
+    );
 
     testing("one call is under way at a time, and records of one key come in their order", async () => {
       const consumer = member();

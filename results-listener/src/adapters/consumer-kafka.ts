@@ -24,11 +24,16 @@ const silentMs = 15_000;
 const connectMs = 8_000;
 const stopMs = 5_000;
 const retryPauseMs = 500;
+/** Of a fetch, what is handled at a time. */
+const partRecordsMax = 512;
+const partBytesMax = 8 * 1024 * 1024;
 
 /**
- * A `Consumer` on a Kafka consumer group. All partitions of one fetch are handled together and committed
- * together, and only then the next fetch begins; in between the member keeps its heart beating, so a handler
- * that must wait for a database does not lose its partitions.
+ * A `Consumer` on a Kafka consumer group. All partitions of one fetch are handled together, in parts of limited
+ * size, and committed together, and only then the next fetch begins; in between the member keeps its heart
+ * beating, so a handler that must wait for a database does not lose its partitions. What is handled stays handled
+ * when a later part must be tried again: a fetch after a long pause has thousands of records, and would never
+ * end if all of them had to go well at once.
  *
  * An exception that reaches kafkajs can stop its consumer for ever while the process stays up. So nothing of
  * ours throws into it but what it threw itself (a rebalance), and a crash that it does not restart from ends
@@ -131,8 +136,10 @@ export function kafkaConsumer(kafka: Kafka, options: KafkaConsumerOptions): Cons
     const records = batches.flatMap(({ batch: { topic, partition, messages } }) =>
       messages.map((message) => incoming(topic, partition, message)),
     );
-    while (!(await isHandled(records, first.heartbeat))) {
-      if (isStopped) return;
+    for (const part of inParts(records)) {
+      while (!(await isHandled(part, first.heartbeat))) {
+        if (isStopped) return;
+      }
     }
     await commit(first, batches);
     for (const { batch, resolveOffset } of batches) resolveOffset(batch.lastOffset());
@@ -229,6 +236,23 @@ export function kafkaConsumer(kafka: Kafka, options: KafkaConsumerOptions): Cons
       return performance.now() - lastSignAt > silentMs ? "The consumer is not in its group." : null;
     },
   };
+}
+
+/** Parts that can be handled within the deadlines of those who are called for it. */
+function inParts(records: IncomingRecord[]): IncomingRecord[][] {
+  const parts: IncomingRecord[][] = [];
+  let bytes = 0;
+  for (const record of records) {
+    bytes += record.value?.length ?? 0;
+    const last = parts.at(-1);
+    if (last && last.length < partRecordsMax && bytes <= partBytesMax) {
+      last.push(record);
+    } else {
+      parts.push([record]);
+      bytes = record.value?.length ?? 0;
+    }
+  }
+  return parts;
 }
 
 /** What `work` gives, or `undefined` after `ms`. `work` must not reject. */
