@@ -168,8 +168,10 @@ export const processFaults: Fault[] = [
       const ends = await Promise.all(
         others.map((one) => {
           const before = system.ends(one.name).length;
-          signal(one.pid, "SIGTERM");
-          return until(endMs, () => system.ends(one.name).length > before);
+          // One that is gone already is not started again.
+          return signal(one.pid, "SIGTERM")
+            ? until(endMs, () => system.ends(one.name).length > before)
+            : Promise.resolve(true);
         }),
       );
       await Bun.sleep(leaseMs);
@@ -178,8 +180,8 @@ export const processFaults: Fault[] = [
       const isThrough = (await throughEverything(nemesis, recoverMs)) !== null;
       system.holdBack(spare);
       for (const { name, pid } of system.announced().filter((one) => spare.includes(one.name))) {
-        signal(pid, "SIGTERM");
-        await until(endMs, () => system.ends(name).length > 0);
+        const before = system.ends(name).length;
+        if (signal(pid, "SIGTERM")) await until(endMs, () => system.ends(name).length > before);
       }
       const targets = [...others.map(({ name }) => name), ...spare];
       if (!ends.every(Boolean)) return { targets, outcome: "did not end", broken: "did not end in time" };
