@@ -31,19 +31,8 @@ export function requestCommands(
     },
 
     async listRequests({ limit, before }) {
-      const found = await store.requests.list({ limit: limit + 1, before });
-      const page = upToBytes(found.slice(0, limit), limits.pageBytesMax);
-      return { requests: page.map(requestOnWire), more: page.length < found.length };
+      const { found, isCut } = await store.requests.list({ limit, bytesMax: limits.pageBytesMax, before });
+      return { requests: [...found.values()].map(requestOnWire), more: isCut };
     },
   };
-}
-
-/** The first requests whose payloads together stay below the limit, and always the first one. */
-function upToBytes(requests: StoredRequest[], bytesMax: number): StoredRequest[] {
-  let bytes = 0;
-  const end = requests.findIndex(({ payloadJson }, index) => {
-    bytes += payloadJson.length;
-    return index > 0 && bytes > bytesMax;
-  });
-  return end < 0 ? requests : requests.slice(0, end);
 }

@@ -1,14 +1,26 @@
 import type { StoredRequest } from "./execution.ts";
 import type { Within } from "./ports.ts";
 
-/** As many of these as have payloads of `bytesMax` together, at least one; after the first without room none is asked for. */
-export function firstWithin(requests: Iterable<StoredRequest>, bytesMax: number): Within {
+/** Takes requests, one after another, for as long as there is room for their payloads; the first always has room. */
+export function openWithin(bytesMax: number, countMax = Number.POSITIVE_INFINITY) {
   const found = new Map<string, StoredRequest>();
   let bytes = 0;
-  for (const request of requests) {
-    bytes += Buffer.byteLength(request.payloadJson);
-    if (found.size > 0 && bytes > bytesMax) return { found, isCut: true };
-    found.set(request.id, request);
-  }
-  return { found, isCut: false };
+  let isCut = false;
+  return {
+    /** Answers whether it was taken; after the first that was not, no other need be asked for. */
+    take(request: StoredRequest): boolean {
+      bytes += Buffer.byteLength(request.payloadJson);
+      isCut = found.size >= countMax || (found.size > 0 && bytes > bytesMax);
+      if (!isCut) found.set(request.id, request);
+      return !isCut;
+    },
+    read: (): Within => ({ found, isCut }),
+  };
+}
+
+/** The first of these for which there is room. */
+export function firstWithin(requests: Iterable<StoredRequest>, bytesMax: number, countMax?: number): Within {
+  const within = openWithin(bytesMax, countMax);
+  for (const request of requests) if (!within.take(request)) break;
+  return within.read();
 }

@@ -36,14 +36,14 @@ export type Requests = {
   insert(requests: StoredRequest[]): Promise<StoredRequest[]>;
   get(ids: string[]): Promise<Map<string, StoredRequest>>;
   /**
-   * The first of these, by id, as many as have payloads of `bytesMax` together, at least one. `isCut`: there are
-   * more, and they were not read.
+   * The first of these, by id, as many as have payloads of `bytesMax` together, at least one.
    */
   getWithin(ids: string[], bytesMax: number): Promise<Within>;
-  /** Newest first by id, those below `before`. */
-  list(page: { limit: number; before?: string | undefined }): Promise<StoredRequest[]>;
+  /** Newest first by id, those below `before`: at most `limit`, and as many as have payloads of `bytesMax` together. */
+  list(page: { limit: number; bytesMax: number; before?: string | undefined }): Promise<Within>;
 };
 
+/** In the order in which they were asked for. `isCut`: there are more, and they were not read. */
 export type Within = { found: Map<string, StoredRequest>; isCut: boolean };
 
 export type Executions = {

@@ -26,7 +26,7 @@ function counted() {
         bytesMax,
       );
     },
-    list: async () => [...stored.values()],
+    list: async () => ({ found: stored, isCut: false }),
   };
   return { requests, stored, asked };
 }

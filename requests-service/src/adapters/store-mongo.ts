@@ -2,6 +2,7 @@ import { executionKey, outcomeMark } from "@sate/contracts";
 import { MongoBulkWriteError, MongoClient } from "mongodb";
 import type { Counters } from "../counters.ts";
 import { type Execution, type Key, type StoredRequest, unconfirmedMark } from "../execution.ts";
+import { openWithin } from "../first-within.ts";
 import { inTime } from "../in-time.ts";
 import { type Store, Unavailable, type Worker } from "../ports.ts";
 import {
@@ -93,20 +94,22 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
         return new Map(found.map((document) => [document._id, requestOf(document)]));
       }),
       getWithin: guarded(async (ids, bytesMax) => {
-        const found = new Map<string, StoredRequest>();
-        if (ids.length === 0) return { found, isCut: false };
-        let bytes = 0;
+        const within = openWithin(bytesMax);
+        if (ids.length === 0) return within.read();
         // The server sends at most 16 MiB at a time, and the end of the loop closes the cursor.
-        for await (const document of requests.find({ _id: { $in: ids } }).sort({ _id: 1 })) {
-          bytes += Buffer.byteLength(document.payload);
-          if (found.size > 0 && bytes > bytesMax) return { found, isCut: true };
-          found.set(document._id, requestOf(document));
-        }
-        return { found, isCut: false };
+        const cursor = requests.find({ _id: { $in: ids } }).sort({ _id: 1 });
+        for await (const document of cursor) if (!within.take(requestOf(document))) break;
+        return within.read();
       }),
-      list: guarded(async ({ limit, before }) => {
+      list: guarded(async ({ limit, bytesMax, before }) => {
+        const within = openWithin(bytesMax, limit);
         const filter = before === undefined ? {} : { _id: { $lt: before } };
-        return (await requests.find(filter).sort({ _id: -1 }).limit(limit).toArray()).map(requestOf);
+        const cursor = requests
+          .find(filter)
+          .sort({ _id: -1 })
+          .limit(limit + 1);
+        for await (const document of cursor) if (!within.take(requestOf(document))) break;
+        return within.read();
       }),
     },
 

@@ -1,7 +1,7 @@
 import { outcomeMark } from "@sate/contracts";
 import type { Counters } from "../counters.ts";
 import { type Execution, type Key, unconfirmedMark } from "../execution.ts";
-import { firstWithin } from "../first-within.ts";
+import { firstWithin, openWithin } from "../first-within.ts";
 import { type Marked, type Store, Unavailable, type Worker } from "../ports.ts";
 import { closeSqliteFile, openSqliteFile, type SqliteFile } from "./group-commit.ts";
 import { type SqliteAccess, sqliteRuns } from "./runs-sqlite.ts";
@@ -108,11 +108,13 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
         const inOrder = new Set(ids.toSorted()).values();
         return firstWithin(inOrder.flatMap((id) => select.all(id)).map(requestOf), bytesMax);
       }),
-      list: read((db, { limit, before }) => {
+      list: read((db, { limit, bytesMax, before }) => {
+        const within = openWithin(bytesMax, limit);
         const rows = db
           .query<RequestRow, [string, number]>("SELECT * FROM requests WHERE id < ? ORDER BY id DESC LIMIT ?")
-          .all(before ?? "~", limit);
-        return rows.map(requestOf);
+          .iterate(before ?? "~", limit + 1);
+        for (const row of rows) if (!within.take(requestOf(row))) break;
+        return within.read();
       }),
     },
 

@@ -88,6 +88,26 @@ if (servers.kind === "running") {
         longMs,
       );
     }
+
+    test(
+      "a broker that says nothing while it is connected to, and comes to itself on that connection, is found again",
+      async () => {
+        const topic = await log.newTopic();
+        const publish = (value: string) =>
+          publisher.publish([recordOn(topic, value)]).then(
+            () => true,
+            () => false,
+          );
+        await until("it publishes", () => publish("before"), longMs);
+        await proxy.away();
+        proxy.mood = "no replies";
+        await proxy.back();
+        expect(await publish("unheard")).toBe(false);
+        proxy.mood = "through";
+        await until("it publishes again", () => publish("after"), longMs);
+      },
+      longMs,
+    );
   });
 } else {
   describe.skip(`kafkaPublisher is not tested: ${servers.reason}`, () => test("a broker", () => {}));

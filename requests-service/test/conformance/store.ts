@@ -14,6 +14,8 @@ export type StoreUnderTest = {
 };
 
 const contestMs = 120_000;
+/** More than all payloads of a test. */
+const bytesMax = 1_000_000;
 
 /** What every `Store` must do. */
 export function storeConformance(name: string, under: () => Promise<StoreUnderTest>): void {
@@ -121,10 +123,27 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
         const ids: string[] = [];
         for (let index = 0; index < 5; index++) ids.unshift(newId());
         await store.requests.insert(ids.map((id) => madeRequest({ id })));
-        const first = await store.requests.list({ limit: 2 });
-        expect(first.map(({ id }) => id)).toEqual(ids.slice(0, 2));
-        const next = await store.requests.list({ limit: 3, before: ids[1] });
-        expect(next.map(({ id }) => id)).toEqual(ids.slice(2));
+        const first = await store.requests.list({ limit: 2, bytesMax });
+        expect([...first.found.keys()]).toEqual(ids.slice(0, 2));
+        expect(first.isCut).toBe(true);
+        const next = await store.requests.list({ limit: 3, bytesMax, before: ids[1] });
+        expect([...next.found.keys()]).toEqual(ids.slice(2));
+      });
+
+      test("a page of large ones ends early, after one at least, and says that there are more", async () => {
+        const ids: string[] = [];
+        for (let index = 0; index < 3; index++) ids.unshift(newId());
+        const payloadJson = JSON.stringify("x".repeat(998));
+        await store.requests.insert(ids.map((id) => madeRequest({ id, payloadJson })));
+        for (const [bytes, count] of [
+          [10, 1],
+          [1_999, 1],
+          [2_000, 2],
+        ] as const) {
+          const page = await store.requests.list({ limit: 3, bytesMax: bytes });
+          expect([...page.found.keys()]).toEqual(ids.slice(0, count));
+          expect(page.isCut).toBe(true);
+        }
       });
 
       test("pages that are read while newer ones arrive repeat none and miss none", async () => {
@@ -133,8 +152,8 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
         await store.requests.insert(ids.map((id) => madeRequest({ id })));
         const seen: string[] = [];
         while (seen.length < ids.length) {
-          const page = await other.requests.list({ limit: 2, before: seen.at(-1) });
-          seen.push(...page.map(({ id }) => id));
+          const page = await other.requests.list({ limit: 2, bytesMax, before: seen.at(-1) });
+          seen.push(...page.found.keys());
           await store.requests.insert([madeRequest()]);
         }
         expect(seen.slice(0, ids.length)).toEqual(ids);
