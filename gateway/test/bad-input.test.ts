@@ -169,19 +169,25 @@ test("no refusal repeats what was sent, and none pollutes our own objects", asyn
   expect(({} as Record<string, unknown>).admin).toBeUndefined();
 });
 
-test("a refusal is quick, also of a large body", async () => {
+test("a refusal costs about what reading a body of that size costs", async () => {
   const gateway = testGateway();
   const hostile = [
     `{"payload":"${"\\".repeat(400_000)}`,
     `{"payload":${'{"a":'.repeat(100_000)}`,
-    `{${'"a":1,'.repeat(80_000)}"payload":1}`,
     `{"payload":1${`,"${"k".repeat(30)}":0`.repeat(12_000)}}`,
+    `{${'"a":1,'.repeat(80_000)}"payload":1}`,
   ];
-  for (const body of hostile) {
-    await gateway.post("/requests", body);
-    const startedAt = performance.now();
-    const { status } = await gateway.post("/requests", body);
-    expect([400, 422]).toContain(status);
-    expect(performance.now() - startedAt).toBeLessThan(200);
+  /** The best of several, so that a pause of the machine does not count. */
+  async function msOf(body: string, statuses: number[]): Promise<number> {
+    let best = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 5; round++) {
+      const startedAt = performance.now();
+      const { status } = await gateway.post("/requests", body);
+      best = Math.min(best, performance.now() - startedAt);
+      expect(statuses).toContain(status);
+    }
+    return best;
   }
+  const good = await msOf(`{"payload":[${"12345678,".repeat(50_000)}0]}`, [201]);
+  for (const body of hostile) expect(await msOf(body, [400, 422])).toBeLessThan(good * 20);
 });
