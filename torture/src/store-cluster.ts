@@ -7,7 +7,7 @@ import type { System } from "./system.ts";
 
 const active = { status: { $in: ["queued", "running"] } };
 const waitMs = { serverSelectionTimeoutMS: 5_000, socketTimeoutMS: 60_000, connectTimeoutMS: 5_000 };
-const pageSize = 5_000;
+const keysAtOnce = 1_000;
 const keyOf = ({ request_id, attempt }: Ref) => executionKey(request_id, attempt);
 
 /** Both databases and the log of a cluster, read past all proxies. */
@@ -25,21 +25,19 @@ export function clusterStore(system: System): Store {
     }
   }
 
-  /** All documents, a page at a time: the server would build one answer of all of them in its memory. */
+  /**
+   * All documents, first their keys and then some at a time by key: for anything else the server reads the whole
+   * collection into its memory, which that of an hour does not fit.
+   */
   const all = (url: string, name: string): Promise<Document[]> =>
     on(url, async (db) => {
+      const collection = db.collection(name);
+      const keys = (await collection.find({}, { projection: { _id: 1 } }).toArray()).map(({ _id }) => _id);
       const found: Document[] = [];
-      for (;;) {
-        const last = found.at(-1)?._id;
-        const page = await db
-          .collection(name)
-          .find(last === undefined ? {} : { _id: { $gt: last } })
-          .sort({ _id: 1 })
-          .limit(pageSize)
-          .toArray();
-        found.push(...page);
-        if (page.length < pageSize) return found;
+      for (let at = 0; at < keys.length; at += keysAtOnce) {
+        found.push(...(await collection.find({ _id: { $in: keys.slice(at, at + keysAtOnce) } }).toArray()));
       }
+      return found;
     });
 
   return {
