@@ -1,4 +1,5 @@
 import { headerNames, topics } from "@sate/contracts";
+import { every } from "./every.ts";
 import type { Nemesis } from "./faults/fault.ts";
 import { kafkaLog, type ReadRecord } from "./kafka.ts";
 import type { Ref } from "./store.ts";
@@ -14,7 +15,6 @@ const recordsMost = 100;
 export function watchCommitted({ system, store, skipped }: Nemesis) {
   const unknown: string[] = [];
   let looked = 0;
-  let isStopped = false;
 
   async function look(): Promise<void> {
     const records = (await kafkaLog(system.kafka).committed(recordsMost)).filter(
@@ -34,17 +34,10 @@ export function watchCommitted({ system, store, skipped }: Nemesis) {
     }
   }
 
-  const looking = (async () => {
-    while (!isStopped) {
-      // The servers may well be frozen, or a topic just be made anew.
-      await look().catch(() => {});
-      for (let waited = 0; waited < everyMs && !isStopped; waited += 500) await Bun.sleep(500);
-    }
-  })();
+  const looking = every(everyMs, look);
   return {
     async stop() {
-      isStopped = true;
-      await looking;
+      await looking.stop();
       return { looked, unknown };
     },
   };

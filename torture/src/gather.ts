@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { groups } from "@sate/contracts";
+import { every } from "./every.ts";
 import type { Dump, Evidence, RunEvent } from "./evidence.ts";
 import type { Nemesis } from "./faults/fault.ts";
 import { resetGroup } from "./faults/records.ts";
@@ -130,7 +131,6 @@ export async function gather(
 function watchReadiness(system: System): { stop(): Promise<string[]> } {
   const since = new Map<string, number>();
   const stuck = new Map<string, string>();
-  let isStopped = false;
   async function look(): Promise<void> {
     const notReady = await whoIsNotReady(system);
     const those = new Set(notReady.map(({ name, pid }) => `${name} ${pid}`));
@@ -143,17 +143,11 @@ function watchReadiness(system: System): { stop(): Promise<string[]> } {
         stuck.set(key, `${key} was not ready for more than ${readyMsMax / 1_000} s: ${why}`);
     }
   }
-  const looking = (async () => {
-    while (!isStopped) {
-      await look();
-      await Bun.sleep(pollMs);
-    }
-  })();
+  const looking = every(pollMs, look);
   return {
     async stop() {
       await until(readyMsMax * 2, () => since.size === 0 || stuck.size > 0);
-      isStopped = true;
-      await looking;
+      await looking.stop();
       return [...stuck.values()];
     },
   };

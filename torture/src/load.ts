@@ -1,4 +1,4 @@
-import { machineNs } from "./clock.ts";
+import { recordingClient } from "./client.ts";
 import { type History, isFinal } from "./evidence.ts";
 import { type Random, seeded } from "./random.ts";
 
@@ -20,6 +20,7 @@ const deadly: [processor: string, share: number][] = [
 ];
 
 const callMs = 20_000;
+const notSent = "not sent, too many under way";
 const livesMax = 300;
 const attemptsMax = 4;
 const followMs = 40_000;
@@ -46,70 +47,37 @@ export function emptyHistory(): History {
 export function startLoad(url: string, options: { seed: number; rate: number; history: History }): Load {
   const { seed, rate, history } = options;
   const random = seeded(seed);
+  const client = recordingClient(url, history, callMs);
   const lives = new Set<Promise<void>>();
   let isStopped = false;
   let turn = 0;
 
   const timer = setInterval(() => {
-    if (lives.size >= livesMax) return count("not sent, too many under way");
+    if (lives.size >= livesMax) {
+      history.answers[notSent] = (history.answers[notSent] ?? 0) + 1;
+      return;
+    }
     const life: Promise<void> = live(turn++, seeded(random.between(0, 2 ** 31)))
       .catch(() => {})
       .finally(() => lives.delete(life));
     lives.add(life);
   }, 1_000 / rate);
 
-  function count(answer: string): void {
-    history.answers[answer] = (history.answers[answer] ?? 0) + 1;
-  }
-
-  /** An answer, or null when there is none. */
-  async function ask(method: string, path: string, body?: string) {
-    try {
-      const response = await fetch(`${url}${path}`, {
-        method,
-        ...(body !== undefined && { body, headers: { "content-type": "application/json" } }),
-        signal: AbortSignal.timeout(callMs),
-      });
-      const text = await response.text();
-      count(String(response.status));
-      return { status: response.status, text, json: JSON.parse(text) };
-    } catch {
-      count("none");
-      return null;
-    }
-  }
-
   async function live(number: number, own: Random): Promise<void> {
     const token = `t${seed}-${number}`;
     const processor = processorOf(own);
     const pad = own.next() < 0.02 ? 100_000 : own.between(0, 300);
     const payload = `{"token":"${token}","big":12345678901234567890.10,"__proto__":{"$where":"${"p".repeat(pad)}"}}`;
-    const submitted = await ask("POST", "/requests", `{"payload":${payload},"processor":"${processor}"}`);
-    if (submitted === null || submitted.status >= 500) return void history.unanswered.add(token);
-    if (submitted.status !== 201) return void history.refused.add(token);
-    const requestId = submitted.json.id as string;
-    history.requests.set(requestId, { payload, token, processor });
+    const requestId = await client.submit({ token, payload, processor });
+    if (requestId === null) return;
     for (let attempt = 1; attempt <= attemptsMax && !isStopped; attempt++) {
       // Some ask several times at once: only one of them may be given an execution.
       const rivals = own.between(1, 10) > rivalsOf10 ? 1 : rivalsMax;
-      const all = await Promise.all(Array.from({ length: rivals }, () => execute(requestId)));
-      const executionId = all.find((id) => id !== null);
+      const all = await Promise.all(Array.from({ length: rivals }, () => client.execute(requestId)));
+      const executionId = all.find(({ id }) => id !== null)?.id;
       if (!executionId || own.between(1, 10) > followedOf10) return;
       if ((await follow(requestId, executionId)) === null) return;
     }
-  }
-
-  /** The id of a new execution, or null where there is none. */
-  async function execute(requestId: string): Promise<string | null> {
-    const executed = await ask("POST", `/requests/${requestId}/executions`, "{}");
-    if (executed?.status === 404)
-      history.unread.push(`request ${requestId} was acknowledged, then not found`);
-    if (executed?.status === 409 && String(executed.json.type).endsWith(":failures-exhausted")) {
-      history.exhausted.push({ requestId });
-    }
-    if (executed?.status !== 201) return null;
-    history.executions.push({ requestId, executionId: executed.json.id });
-    return executed.json.id;
   }
 
   /** Looks on until it has ended. */
@@ -117,13 +85,8 @@ export function startLoad(url: string, options: { seed: number; rate: number; hi
     const end = performance.now() + followMs;
     for (let pauseMs = 250; performance.now() < end && !isStopped; pauseMs = Math.min(pauseMs * 2, 2_000)) {
       await Bun.sleep(pauseMs);
-      const read = await ask("GET", `/requests/${requestId}/executions/${executionId}`);
-      const atNs = machineNs() + 10_000_000n;
-      if (read?.status === 404)
-        history.unread.push(`execution ${executionId} was acknowledged, then not found`);
-      if (read?.status !== 200) continue;
-      history.seen.push({ executionId, status: read.json.status, atNs });
-      if (isFinal(read.json.status)) return read.json.status === "succeeded" ? null : read.json.status;
+      const status = await client.read(requestId, executionId);
+      if (status !== null && isFinal(status)) return status === "succeeded" ? null : status;
     }
     return null;
   }

@@ -1,3 +1,4 @@
+import { every } from "./every.ts";
 import { type System, services, serviceToken } from "./system.ts";
 
 const everyMs = 1_000;
@@ -22,17 +23,10 @@ export function watchMetrics(system: System) {
       }),
     );
   }
-  let isStopped = false;
-  const looking = (async () => {
-    while (!isStopped) {
-      await look();
-      await Bun.sleep(everyMs);
-    }
-  })();
+  const looking = every(everyMs, look);
   return {
     async stop(): Promise<Record<string, number>> {
-      isStopped = true;
-      await looking;
+      await looking.stop();
       await look();
       const sum: Record<string, number> = {};
       for (const counts of byProcess.values()) {

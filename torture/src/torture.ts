@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { watchCommitted } from "./committed.ts";
+import { every } from "./every.ts";
 import type { Nemesis } from "./faults/fault.ts";
 import { gather, type Seen } from "./gather.ts";
 import { invariants } from "./invariants/all.ts";
@@ -155,23 +156,14 @@ function pidsWith(variable: string): number[] {
 function watchActive({ store }: Nemesis) {
   const twoActive = new Set<string>();
   let snapshots = 0;
-  let isStopped = false;
-  const watching = (async () => {
-    while (!isStopped) {
-      await store
-        .twoActive()
-        .then((found) => {
-          snapshots++;
-          for (const id of found) twoActive.add(id);
-        })
-        .catch(() => {}); // The database may well be frozen.
-      await Bun.sleep(snapshotMs);
-    }
-  })();
+  const watching = every(snapshotMs, async () => {
+    const found = await store.twoActive();
+    snapshots++;
+    for (const id of found) twoActive.add(id);
+  });
   return {
     async stop() {
-      isStopped = true;
-      await watching;
+      await watching.stop();
       return { twoActive: [...twoActive], snapshots };
     },
   };

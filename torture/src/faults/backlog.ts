@@ -1,3 +1,4 @@
+import { recordingClient } from "../client.ts";
 import { spare } from "../layout.ts";
 import { until } from "../until.ts";
 import { type Fault, signal } from "./fault.ts";
@@ -20,30 +21,13 @@ export const backlog: Fault = {
     for (const { pid } of those) signal(pid, "SIGTERM");
     let left = queued;
     let accepted = 0;
-    const ask = async (path: string, body: string) => {
-      const response = await fetch(`${system.url}${path}`, {
-        method: "POST",
-        body,
-        headers: { "content-type": "application/json" },
-        signal: AbortSignal.timeout(callMs),
-      });
-      return { status: response.status, id: ((await response.json()) as { id: string }).id };
-    };
+    const api = recordingClient(system.url, history, callMs);
     const client = async (turn: number) => {
       while (left-- > 0) {
         const token = `backlog-${turn}-${left}`;
         const payload = `{"token":"${token}"}`;
-        try {
-          const request = await ask("/requests", `{"payload":${payload},"processor":"trial-fast"}`);
-          if (request.status !== 201) throw new Error("not taken");
-          history.requests.set(request.id, { payload, token, processor: "trial-fast" });
-          const execution = await ask(`/requests/${request.id}/executions`, "{}");
-          if (execution.status !== 201) continue;
-          history.executions.push({ requestId: request.id, executionId: execution.id });
-          accepted++;
-        } catch {
-          history.unanswered.add(token);
-        }
+        const requestId = await api.submit({ token, payload, processor: "trial-fast" });
+        if (requestId !== null && (await api.execute(requestId)).id !== null) accepted++;
       }
     };
     await Promise.all(Array.from({ length: clients }, (_, turn) => client(turn)));

@@ -1,3 +1,4 @@
+import { recordingClient } from "../client.ts";
 import { until } from "../until.ts";
 import type { Nemesis } from "./fault.ts";
 
@@ -12,41 +13,23 @@ export async function throughEverything(
   mostMs: number,
 ): Promise<number | null> {
   const started = performance.now();
-  const ask = async (method: string, path: string, body?: string) => {
-    const response = await fetch(`${system.url}${path}`, {
-      method,
-      ...(body !== undefined && { body, headers: { "content-type": "application/json" } }),
-      signal: AbortSignal.timeout(callMs),
-    });
-    return { status: response.status, json: (await response.json()) as { id: string; status: string } };
-  };
-  let requestId: string | undefined;
-  let executionId: string | undefined;
+  const client = recordingClient(system.url, history, callMs);
+  let requestId: string | null = null;
+  let executionId: string | null = null;
   const isThrough = await until(mostMs, async () => {
-    if (requestId === undefined) {
+    if (requestId === null) {
       const token = `probe-${crypto.randomUUID()}`;
-      const payload = `{"token":"${token}"}`;
-      history.unanswered.add(token);
-      const { status, json } = await ask(
-        "POST",
-        "/requests",
-        `{"payload":${payload},"processor":"trial-fast"}`,
-      );
-      if (status !== 201) return false;
-      requestId = json.id;
-      history.unanswered.delete(token);
-      history.requests.set(requestId, { payload, token, processor: "trial-fast" });
+      requestId = await client.submit({ token, payload: `{"token":"${token}"}`, processor: "trial-fast" });
+      if (requestId === null) return false;
     }
-    if (executionId === undefined) {
-      const { status, json } = await ask("POST", `/requests/${requestId}/executions`, "{}");
+    if (executionId === null) {
+      const { id, status } = await client.execute(requestId);
       // One that was not answered may be there all the same: then another request has to show it.
-      if (status === 409) requestId = undefined;
-      if (status !== 201) return false;
-      executionId = json.id;
-      history.executions.push({ requestId: requestId as string, executionId });
+      if (status === 409) requestId = null;
+      executionId = id;
+      if (requestId === null || executionId === null) return false;
     }
-    const { status, json } = await ask("GET", `/requests/${requestId}/executions/${executionId}`);
-    return status === 200 && json.status === "succeeded";
+    return (await client.read(requestId, executionId)) === "succeeded";
   });
   return isThrough ? performance.now() - started : null;
 }
