@@ -38,15 +38,15 @@ const twins = [
 
 /**
  * Where not every folder has its copy: the doors of services that are asked by others, and of those that only say how
- * they are (the gateway has its own); the patch of kafkajs, wherever that is used.
+ * they are (the gateway has its own); the patches, wherever the patched is used.
  */
 const partTwins: [path: string, folders: string[]][] = [
   ["src/app.ts", ["requests-service", "results-service"]],
   ["src/app.ts", ["processor", "results-listener"]],
-  [
-    "patches/kafkajs@2.2.4.patch",
-    folders.filter((folder) => read(`${folder}/package.json`).includes('"kafkajs"')),
-  ],
+  ...["kafkajs@2.2.4", "mongodb@7.9.0"].map((patched): [string, string[]] => [
+    `patches/${patched}.patch`,
+    folders.filter((folder) => read(`${folder}/package.json`).includes(`"${patched.split("@")[0]}"`)),
+  ]),
 ];
 
 for (const [path, owners] of partTwins) {

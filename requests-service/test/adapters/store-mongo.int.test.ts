@@ -1,6 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, spyOn, test } from "bun:test";
+import net, { type Socket } from "node:net";
+import { MongoClient, MongoNetworkError } from "mongodb";
 import { mongoStore } from "../../src/adapters/store-mongo.ts";
 import { createCounters } from "../../src/counters.ts";
+import { inTime } from "../../src/in-time.ts";
 import { type Store, Unavailable } from "../../src/ports.ts";
 import { storeConformance } from "../conformance/store.ts";
 import { createCore, wanted } from "../core.ts";
@@ -169,6 +172,22 @@ if (servers.kind === "running") {
         ),
       );
       expect((await store.requests.list({ limit: 10, bytesMax: 1_000 })).found.size).toBe(1);
+    }, 30_000);
+
+    // Without the patch of the driver it waits for ever: its own monitor too, and then the database is never found.
+    test("the driver gives up a command that it writes into a socket that is just closing", async () => {
+      const opened = spyOn(net, "createConnection");
+      const client = new MongoClient(servers.requestsMongoUrl, { retryReads: false });
+      try {
+        await client.db().command({ ping: 1 });
+        for (const { value } of opened.mock.results) (value as Socket).destroy();
+        const failed = await failure(inTime(client.db().command({ ping: 1 }), 10_000));
+        expect(failed).toBeInstanceOf(MongoNetworkError);
+        await client.db().command({ ping: 1 });
+      } finally {
+        opened.mockRestore();
+        await client.close();
+      }
     }, 30_000);
   });
 } else {
