@@ -85,12 +85,16 @@ export type Malformed = {
 /** A process that stood still: its runs may overlap with those of its successor. */
 export type Stall = { pid: number; fromNs: bigint; toNs: bigint };
 
+/** A time in which a process could write no file, so that the end of a run may be missing in the handlers' log. */
+export type FullDisk = Stall;
+
 export type Evidence = {
   history: History;
   dump: Dump;
   runs: RunEvent[];
   malformed: Malformed[];
   stalls: Stall[];
+  fullDisks: FullDisk[];
   /** When a process that is gone was last seen alive, by its pid. */
   lastAlive: Record<number, string>;
   /** Committed records of which the databases did not know at that moment, and how many were looked at. */

@@ -79,7 +79,7 @@ export async function gather(
   },
 ): Promise<Seen> {
   const { twoActive, snapshots, committed, faultsDone, broken, clocksSet, healedAt } = more;
-  const { system, store, history, malformed, stalls } = nemesis;
+  const { system, store, history, malformed, stalls, fullDisks } = nemesis;
   const readiness = watchReadiness(system);
   const { restMs, why } = await drain(nemesis, healedAt);
   more.say(
@@ -106,6 +106,7 @@ export async function gather(
     lastAlive,
     malformed,
     stalls,
+    fullDisks,
     committed,
     faultsDone,
     broken,

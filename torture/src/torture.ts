@@ -49,6 +49,7 @@ export async function torture(
       history,
       malformed: [],
       stalls: [],
+      fullDisks: [],
       skipped: new Map(),
     };
     const metrics = watchMetrics(system);

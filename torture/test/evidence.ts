@@ -84,6 +84,7 @@ export function good(): Evidence {
     ],
     malformed: [{ topic: "t", at: 0, value: "AAA=", headers: {}, excused: false }],
     stalls: [],
+    fullDisks: [],
     twoActive: [],
     snapshots: 3,
     counters: {},

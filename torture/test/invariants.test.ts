@@ -156,4 +156,16 @@ describe("the invariants", () => {
     evidence.concurrency = 0;
     expect(violationsOf()).toHaveLength(1);
   });
+
+  test("4 takes a run for ended whose end could not be written, and for endless if nobody knows why", () => {
+    const evidence = good();
+    evidence.runs = evidence.runs.filter(
+      ({ event, execution_id }) => event === "start" || execution_id !== first,
+    );
+    const violationsOf = () =>
+      invariants.map((one) => one(evidence)).find(({ number }) => number === 4)?.violations;
+    expect(violationsOf()).not.toEqual([]);
+    evidence.fullDisks.push({ pid: 7, fromNs: 11_000_000n, toNs: 12_000_000n });
+    expect(violationsOf()).toEqual([]);
+  });
 });

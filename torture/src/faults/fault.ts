@@ -1,5 +1,5 @@
 import { machineNs } from "../clock.ts";
-import type { History, Malformed, Stall } from "../evidence.ts";
+import type { FullDisk, History, Malformed, Stall } from "../evidence.ts";
 import type { Random } from "../random.ts";
 import type { Store } from "../store.ts";
 import type { Announced, System } from "../system.ts";
@@ -12,6 +12,7 @@ export type Nemesis = {
   history: History;
   malformed: Malformed[];
   stalls: Stall[];
+  fullDisks: FullDisk[];
   /** Below these offsets a group has skipped what it had not read: `topic/partition`. */
   skipped: Map<string, bigint>;
 };

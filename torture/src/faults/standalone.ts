@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
+import { machineNs } from "../clock.ts";
 import { setClock } from "../clocks.ts";
 import { standaloneGaps } from "../failpoints.ts";
 import { until } from "../until.ts";
@@ -64,14 +65,16 @@ export const standaloneFaults: Fault[] = [
   {
     id: "F12",
     name: "no file may grow any more",
-    async run({ system }) {
+    async run({ system, fullDisks }) {
       const prlimit = Bun.which("prlimit");
       const pid = system.processes()[0]?.pid as number;
       if (!prlimit) return { targets: [], outcome: "there is no prlimit here", missed: true };
       const wal = statSync(join(system.dataDir, "sate.db-wal")).size;
+      const fromNs = machineNs();
       Bun.spawnSync([prlimit, `--pid=${pid}`, `--fsize=${wal}:unlimited`]);
       await Bun.sleep(4_000);
       Bun.spawnSync([prlimit, `--pid=${pid}`, "--fsize=unlimited:unlimited"]);
+      fullDisks.push({ pid, fromNs, toNs: machineNs() });
       const targets = ["standalone"];
       return (await system.ready(20_000))
         ? { targets, outcome: "ready again" }

@@ -13,10 +13,10 @@ const forEver = 2n ** 63n;
 type Interval = { executionId: string; epoch: number; pid: number; from: bigint; to: bigint };
 
 /**
- * A run without an end died with its process, and lasted until that was last seen alive. One whose process lives goes on
- * for ever.
+ * A run without an end ended when its process could not write that down, or died with its process, and lasted until that
+ * was last seen alive. Any other goes on for ever.
  */
-function intervalsOf(events: RunEvent[], lastAlive: Evidence["lastAlive"]): Interval[] {
+function intervalsOf(events: RunEvent[], { lastAlive, fullDisks }: Evidence): Interval[] {
   const ends = new Map<string, bigint>();
   const key = ({ execution_id, epoch, pid }: RunEvent) => `${execution_id} ${epoch} ${pid}`;
   for (const event of events) if (event.event === "end") ends.set(key(event), BigInt(event.monotonic_ns));
@@ -25,8 +25,9 @@ function intervalsOf(events: RunEvent[], lastAlive: Evidence["lastAlive"]): Inte
     .map((event) => {
       const from = BigInt(event.monotonic_ns);
       const { execution_id: executionId, epoch, pid } = event;
-      const died = lastAlive[pid];
-      const to = ends.get(key(event)) ?? (died === undefined ? forEver : BigInt(died));
+      const died = lastAlive[pid] === undefined ? forEver : BigInt(lastAlive[pid]);
+      const full = fullDisks.find((one) => one.pid === pid && one.toNs > from && one.fromNs < died);
+      const to = ends.get(key(event)) ?? full?.fromNs ?? died;
       return { executionId, epoch, pid, from, to: to > from ? to : from };
     });
 }
@@ -35,13 +36,14 @@ function intervalsOf(events: RunEvent[], lastAlive: Evidence["lastAlive"]): Inte
  * 4. Runs of one request do not overlap. Excused is the run of a process that was frozen meanwhile: at most its
  * concurrency for each freeze. Handlers that ignore their abort are not looked at: nobody can end them.
  */
-export const noOverlap: Invariant = ({ runs, stalls, history, concurrency, lastAlive }) => {
+export const noOverlap: Invariant = (evidence) => {
+  const { runs, stalls, history, concurrency } = evidence;
   const violations: string[] = [];
   let excused = 0;
   const byRequest = Map.groupBy(runs, ({ request_id }) => request_id);
   for (const [requestId, events] of byRequest) {
     if (history.requests.get(requestId)?.processor === "trial-deaf") continue;
-    const intervals = intervalsOf(events, lastAlive).sort((a, b) => (a.from < b.from ? -1 : 1));
+    const intervals = intervalsOf(events, evidence).sort((a, b) => (a.from < b.from ? -1 : 1));
     for (const [at, later] of intervals.entries()) {
       for (const earlier of intervals.slice(0, at)) {
         if (earlier.to <= later.from) continue;
