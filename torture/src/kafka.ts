@@ -8,6 +8,8 @@ const readBy: [group: string, topics: readonly string[]][] = [
   [groups.resultsListener, outcomeTopics],
 ];
 
+const topicsOf = (group: string) => readBy.find(([name]) => name === group)?.[1] ?? [];
+
 const withoutDeadLetters = (read: readonly string[]) => read.filter((topic) => topic !== topics.deadLetters);
 
 export type Outgoing = { key: string | null; value: Buffer | null; headers: Record<string, string> };
@@ -157,7 +159,7 @@ export function kafkaLog(broker: string) {
      */
     reset: (groupId: string, earliest: boolean): Promise<void> =>
       withAdmin(async (admin) => {
-        const read = readBy.find(([name]) => name === groupId)?.[1] ?? [];
+        const read = topicsOf(groupId);
         for (const topic of earliest ? read : withoutDeadLetters(read))
           await admin.resetOffsets({ groupId, topic, earliest });
       }),
@@ -170,7 +172,7 @@ export function kafkaLog(broker: string) {
     ends: (groupId: string): Promise<{ topic: string; partition: number; end: bigint }[]> =>
       withAdmin(async (admin) => {
         const found: { topic: string; partition: number; end: bigint }[] = [];
-        for (const topic of withoutDeadLetters(readBy.find(([name]) => name === groupId)?.[1] ?? [])) {
+        for (const topic of withoutDeadLetters(topicsOf(groupId))) {
           for (const { partition, high } of await admin.fetchTopicOffsets(topic))
             found.push({ topic, partition, end: BigInt(high) });
         }

@@ -34,6 +34,9 @@ const calls: Record<keyof typeof scale, string[]> = {
 const instancesOf = (service: string) =>
   Array.from({ length: scale[service as keyof typeof scale] ?? 0 }, (_, at) => `${service}-${at + 1}`);
 
+/** Whether a process of this name is no service of ours. */
+export const isServer = (name: string) => name === "kafka" || name === "mongo";
+
 /** The names of all processes that speak HTTP. */
 export const instances = () => Object.keys(scale).flatMap(instancesOf);
 

@@ -1,5 +1,5 @@
 import { backlog } from "./faults/backlog.ts";
-import { type Fault, type Harm, type Nemesis, serviceOf } from "./faults/fault.ts";
+import { type Fault, type Harm, type Nemesis, serviceOf, signal } from "./faults/fault.ts";
 import { kindOf, networkFaults } from "./faults/network.ts";
 import { processFaults } from "./faults/processes.ts";
 import { recordFaults } from "./faults/records.ts";
@@ -98,13 +98,7 @@ function endsOf(link: string): { from: string; to: string } {
 export async function heal({ system }: Nemesis): Promise<void> {
   system.holdBack(spare);
   for (const { proxy } of system.links) await proxy.set("pass");
-  for (const { pid } of system.processes()) {
-    try {
-      process.kill(pid, "SIGCONT");
-    } catch {
-      // It is gone already.
-    }
-  }
+  for (const { pid } of system.processes()) signal(pid, "SIGCONT");
 }
 
 /** How often each fault hit each component. */

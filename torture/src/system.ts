@@ -4,7 +4,16 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { clockEnvironment } from "./clocks.ts";
 import { createFailpoints, type Failpoints } from "./failpoints.ts";
-import { freePorts, instances, type Layout, type Link, makeLayout, scale, spare } from "./layout.ts";
+import {
+  freePorts,
+  instances,
+  isServer,
+  type Layout,
+  type Link,
+  makeLayout,
+  scale,
+  spare,
+} from "./layout.ts";
 import { until } from "./until.ts";
 import { type Watch, watchProcesses } from "./watch.ts";
 
@@ -133,7 +142,7 @@ export async function startSystem(kind: System["kind"], dataDir: string): Promis
 
 /** The processes that speak HTTP: all but the servers. */
 export function services(system: System): Announced[] {
-  return system.processes().filter(({ name }) => name !== "kafka" && name !== "mongo");
+  return system.processes().filter(({ name }) => !isServer(name));
 }
 
 export type NotReady = Announced & { why: string };

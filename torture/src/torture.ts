@@ -26,7 +26,7 @@ const idleMs = 5_000;
 
 /**
  * One run: start, load and harm at the same time, heal, drain, dump, check, report. Answers the report and where it
- * is. Rejects only if the system cannot even be started.
+ * is. Rejects if the system cannot be started, or what it has stored cannot be read in the end.
  */
 export async function torture(
   options: Options,

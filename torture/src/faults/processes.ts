@@ -1,7 +1,7 @@
 import { setClock } from "../clocks.ts";
 import { gaps } from "../failpoints.ts";
 import { spare } from "../layout.ts";
-import { leaseMs, shutdownMs, whoIsNotReady } from "../system.ts";
+import { leaseMs, services, shutdownMs, whoIsNotReady } from "../system.ts";
 import { until } from "../until.ts";
 import { type Fault, freeze, type Harm, type Nemesis, restarted, signal, victim } from "./fault.ts";
 import { throughEverything } from "./probe.ts";
@@ -68,8 +68,9 @@ export async function terminate(
 }
 
 /**
- * All works again, within 15 s where nothing else is said: a request goes through everything; and each process that is there now is ready, within a
- * time in which a group has forgotten its dead. Those that handlers end meanwhile have their own time.
+ * All works again, within 15 s where nothing else is said: a request goes through everything; and each process that is
+ * there now is ready, within a time in which a group has forgotten its dead. Those that handlers end meanwhile have
+ * their own time.
  */
 async function recovered(nemesis: Nemesis, targets: string[], withinMs = recoverMs): Promise<Harm> {
   const { system } = nemesis;
@@ -91,8 +92,6 @@ async function recovered(nemesis: Nemesis, targets: string[], withinMs = recover
   const broken = `not ready after ${readyMs / 1_000} s more: ${left.join("; ")}`;
   return { targets, outcome: `${outcome}, ${broken}`, broken };
 }
-
-const isServer = ({ name }: { name: string }) => name === "kafka" || name === "mongo";
 
 export const processFaults: Fault[] = [
   kill("F1", "the gateway", "gateway"),
@@ -228,7 +227,7 @@ export const processFaults: Fault[] = [
     id: "F23",
     name: "a wall clock set an hour forward or back",
     async run({ system, random }) {
-      const { name } = random.pick(system.processes().filter((one) => !isServer(one)));
+      const { name } = random.pick(services(system));
       const offsetMs = random.pick([-1, 0, 1]) * (hourMs + random.between(0, hourMs));
       setClock(system.dataDir, name, offsetMs);
       return { targets: [name], outcome: `set to ${(offsetMs / hourMs).toFixed(2)} h` };

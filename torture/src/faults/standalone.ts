@@ -38,18 +38,19 @@ export const standaloneFaults: Fault[] = [
   kills,
   kills,
   kills,
-  ...standaloneGaps.map(
-    (gap): Fault => ({
-      ...killedAt("F22", gap),
+  ...standaloneGaps.map((gap): Fault => {
+    const fault = killedAt("F22", gap);
+    return {
+      ...fault,
       async run(nemesis) {
         const pid = nemesis.system.processes()[0]?.pid as number;
-        const harm = await killedAt("F22", gap).run(nemesis);
+        const harm = await fault.run(nemesis);
         if (harm.missed) return harm;
         const isBack = await restarted(nemesis, pid);
         return { ...harm, targets: ["standalone"], ...(!isBack && { broken: "not ready again" }) };
       },
-    }),
-  ),
+    };
+  }),
   ...[false, true].map(
     (again): Fault => ({
       id: "F7",

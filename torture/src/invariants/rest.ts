@@ -1,5 +1,6 @@
 import { topics } from "@sate/contracts";
 import type { Invariant } from "../evidence.ts";
+import { isServer } from "../layout.ts";
 
 /**
  * 12. Every record that was consumed speaks of an execution that the database knows, or is a dead letter. Looked at in
@@ -108,7 +109,7 @@ export const hygiene: Invariant = ({ logs, secrets, history, usage, orphans }) =
   ]);
   if (history.answers["500"]) violations.push(`${history.answers["500"]} answers were 500`);
   violations.push(...orphans.map((name) => `${name} was still there when all had been stopped`));
-  const ours = usage.filter(({ name }) => name !== "kafka" && name !== "mongo");
+  const ours = usage.filter(({ name }) => !isServer(name));
   let peak = 0;
   for (const { name, pid, samples } of ours) {
     const most = Math.max(...samples.map(({ bytes }) => bytes));
