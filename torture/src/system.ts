@@ -22,7 +22,8 @@ export type Announced = { name: string; pid: number; port: number };
 export const leaseMs = 3_000;
 export const maxFailures = 3;
 export const concurrency = 24;
-export const shutdownMs = 5_000;
+/** The services' default: their adapters have 9 s between them to close, when nobody answers. */
+export const shutdownMs = 10_000;
 export const serviceToken = "torture-token-of-the-services";
 
 /** A running Sate, as its users start it, and all that a nemesis needs to know of it. */

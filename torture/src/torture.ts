@@ -61,7 +61,9 @@ export async function torture(
       faults: all,
       ms: options.minutes * 60_000,
       say: ({ id, name, targets, outcome, broken }) =>
-        say(`${broken ? "✗ " : ""}${id} ${name}: ${targets.slice(0, 3).join(", ")}: ${outcome}`),
+        say(
+          `${broken ? "✗ " : ""}${id} ${name}: ${targets.slice(0, 3).join(", ")}: ${outcome}${broken && broken !== outcome ? `: ${broken}` : ""}`,
+        ),
     });
     await heal(nemesis);
     const healedAt = performance.now();
