@@ -177,6 +177,9 @@ function keepStandalone(env: NodeJS.ProcessEnv, port: number, logFile: string): 
   let isStopping = false;
   let child: ChildProcess;
   const log = openSync(logFile, "a");
+  const install = [process.execPath, "install", "--cwd", "standalone", "--frozen-lockfile", "--silent"];
+  const { success, stderr } = Bun.spawnSync(install, { cwd: root });
+  if (!success) throw new Error(`what standalone needs could not be installed: ${stderr}`);
   const start = () => {
     child = spawn(process.execPath, [join(root, "standalone/src/main.ts")], {
       env,
