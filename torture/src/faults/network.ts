@@ -17,8 +17,8 @@ function linksOf({ system }: Nemesis): Link[] {
 /** Disturbs one link, or all of one process, or all to one target, until it has; then all is well again. */
 async function disturb({ random }: Nemesis, mode: Mode, those: Link[]): Promise<void> {
   await Promise.all(those.map(({ proxy }) => proxy.set(mode)));
-  // What comes late must come later than the lease of whoever sent it.
-  await Bun.sleep(mode === "late" ? leaseMs * 2.5 : random.between(linkMs.least, linkMs.most));
+  // What comes late must come after somebody else has begun what was taken from whoever sent it.
+  await Bun.sleep(mode === "late" ? leaseMs * 4 : random.between(linkMs.least, linkMs.most));
   await Promise.all(those.map(({ proxy }) => proxy.set("pass")));
 }
 
