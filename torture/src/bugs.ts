@@ -78,7 +78,7 @@ export const bugs: Bug[] = [
     from: "if (payload.restart || isStopped) return;",
     to: "return;",
     words: during("F10,F19"),
-    by: [15, 16, 17],
+    by: [14, 15, 16, 17],
   },
   {
     name: "a poison record is tried for ever",
