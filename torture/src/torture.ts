@@ -60,10 +60,10 @@ export async function torture(
     faults = await rage(nemesis, {
       faults: all,
       ms: options.minutes * 60_000,
-      say: ({ id, name, targets, outcome, broken }) =>
-        say(
-          `${broken ? "✗ " : ""}${id} ${name}: ${targets.slice(0, 3).join(", ")}: ${outcome}${broken && broken !== outcome ? `: ${broken}` : ""}`,
-        ),
+      say: ({ id, name, targets, outcome, broken }) => {
+        const how = broken === undefined || broken === outcome ? outcome : `${outcome}: ${broken}`;
+        say(`${broken ? "✗ " : ""}${id} ${name}: ${targets.slice(0, 3).join(", ")}: ${how}`);
+      },
     });
     await heal(nemesis);
     const healedAt = performance.now();
