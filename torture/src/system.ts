@@ -22,8 +22,8 @@ export type Announced = { name: string; pid: number; port: number };
 export const leaseMs = 3_000;
 export const maxFailures = 3;
 export const concurrency = 24;
-/** The services' default: their adapters have 9 s between them to close, when nobody answers. */
-export const shutdownMs = 10_000;
+/** What a process has for its stop. The adapters of a listener have 9 s between them to close, when nobody answers. */
+export const shutdownMs = (name: string) => (name.startsWith("results-listener") ? 10_000 : 5_000);
 export const serviceToken = "torture-token-of-the-services";
 
 /** A running Sate, as its users start it, and all that a nemesis needs to know of it. */
@@ -53,6 +53,8 @@ export type System = {
   stop(): Promise<void>;
 };
 
+const stopEnvironment = (name: string) => ({ SHUTDOWN_SECONDS: String(shutdownMs(name) / 1_000) });
+
 const root = join(import.meta.dir, "../..");
 const startMs = 180_000;
 
@@ -64,7 +66,9 @@ export async function startSystem(kind: System["kind"], dataDir: string): Promis
     kind === "cluster" ? await makeLayout() : { layout: { ports: {}, detours: {} } as Layout, links: [] };
   const layoutFile = join(dataDir, "layout.json");
   layout.down = kind === "cluster" ? spare : [];
-  layout.environment = Object.fromEntries(instances().map((name) => [name, clockEnvironment(dataDir, name)]));
+  layout.environment = Object.fromEntries(
+    instances().map((name) => [name, { ...clockEnvironment(dataDir, name), ...stopEnvironment(name) }]),
+  );
   const writeLayout = () => {
     writeFileSync(`${layoutFile}.new`, JSON.stringify(layout));
     renameSync(`${layoutFile}.new`, layoutFile);
@@ -82,7 +86,7 @@ export async function startSystem(kind: System["kind"], dataDir: string): Promis
     LAYOUT: layoutFile,
     TEST_HANDLERS: "1",
     ...failpoints.environment,
-    ...(kind === "standalone" && clockEnvironment(dataDir, "standalone")),
+    ...(kind === "standalone" && { ...clockEnvironment(dataDir, kind), ...stopEnvironment(kind) }),
     LEASE_SECONDS: String(leaseMs / 1_000),
     MAX_FAILURES: String(maxFailures),
     MAX_LOST: "5",
@@ -90,7 +94,6 @@ export async function startSystem(kind: System["kind"], dataDir: string): Promis
     CONCURRENCY: String(concurrency),
     EXECUTION_SECONDS: "8",
     PROCESSING_SECONDS: "0.05",
-    SHUTDOWN_SECONDS: String(shutdownMs / 1_000),
     LOG_LEVEL: "warn",
     SERVICE_TOKEN: serviceToken,
     SCALE: Object.entries(scale)

@@ -8,7 +8,7 @@ import { throughEverything } from "./probe.ts";
 
 const fireMs = 20_000;
 /** Beyond the time that a service gives itself. */
-const endMs = shutdownMs + 3_000;
+const endMs = (name: string) => shutdownMs(name) + 3_000;
 const sessionMs = 10_000;
 const recoverMs = 15_000;
 const readyMs = 30_000;
@@ -59,7 +59,7 @@ export async function terminate(
     await Bun.sleep(random.between(10, 500));
     signal(pid, "SIGTERM");
   }
-  const hasEnded = await until(endMs, () => system.ends(name).length > before);
+  const hasEnded = await until(endMs(name), () => system.ends(name).length > before);
   if (!hasEnded) return { targets: [name], outcome: "did not end in time", broken: "did not end in time" };
   const how = system.ends(name).at(before) ?? "";
   // A process that has only just been started may meet the signal before it listens to it.
@@ -169,7 +169,7 @@ export const processFaults: Fault[] = [
           const before = system.ends(one.name).length;
           // One that is gone already is not started again.
           return signal(one.pid, "SIGTERM")
-            ? until(endMs, () => system.ends(one.name).length > before)
+            ? until(endMs(one.name), () => system.ends(one.name).length > before)
             : Promise.resolve(true);
         }),
       );
@@ -180,7 +180,7 @@ export const processFaults: Fault[] = [
       system.holdBack(spare);
       for (const { name, pid } of system.announced().filter((one) => spare.includes(one.name))) {
         const before = system.ends(name).length;
-        if (signal(pid, "SIGTERM")) await until(endMs, () => system.ends(name).length > before);
+        if (signal(pid, "SIGTERM")) await until(endMs(name), () => system.ends(name).length > before);
       }
       const targets = [...others.map(({ name }) => name), ...spare];
       if (!ends.every(Boolean)) return { targets, outcome: "did not end", broken: "did not end in time" };
