@@ -17,6 +17,7 @@ export const failpoints: Record<string, "load" | "exhausted" | "lost"> = {
   "requests-service.stored": "load",
   "requests-service.published": "load",
   "requests-service.confirmed": "load",
+  "requests-service.orphaned": "lost",
   "requests-service.requeued": "lost",
   "processor.heard": "load",
   "processor.claimed": "load",

@@ -1,5 +1,6 @@
 import type { Counters } from "./counters.ts";
 import type { Execution, Key } from "./execution.ts";
+import { failpoint } from "./failpoint.ts";
 import type { Log } from "./log.ts";
 import type { Store } from "./ports.ts";
 import type { PutBack } from "./put-back.ts";
@@ -58,6 +59,7 @@ async function putBackOrphans(
     const page = await store.runs.running({ after, limit: pageSize });
     const orphans = await orphansOf(page, store, alive);
     for (const { workerId } of orphans) if (workerId !== undefined) owners.add(workerId);
+    if (orphans.length > 0) failpoint("requests-service.orphaned");
     await putBack(orphans, true);
     if (page.length < pageSize) return owners;
     after = page.at(-1);

@@ -69,15 +69,15 @@ export const bugs: Bug[] = [
     file: runs,
     from: '              status: "running",\n              epoch,\n              cancel_requested: false,\n',
     to: "              ...(epoch < 0 ? { epoch } : {}),\n",
-    words: during("F4,F9"),
-    by: [3, 4, 5, 6, 8, 11],
+    words: during("F4"),
+    by: [3, 4, 5, 6, 8, 10, 11],
   },
   {
     name: "a crash of the consumer is swallowed",
     file: "results-listener/src/adapters/consumer-kafka.ts",
     from: "if (payload.restart || isStopped) return;",
     to: "return;",
-    words: during("F10,F19"),
+    words: during("F13"),
     by: [14, 15, 16, 17],
   },
   {

@@ -14,14 +14,18 @@ export const gaps: Record<string, string[]> = {
   F6: ["results-listener.recorded"],
 };
 
+/** Between what a sweep of the workers saw and what it writes. In a cluster its process stands still there, instead. */
+export const sweepGap = "requests-service.orphaned";
+
 /** In standalone every gap is one of its own process. */
-export const standaloneGaps = ["sqlite.committed", ...Object.values(gaps).flat()];
+export const standaloneGaps = ["sqlite.committed", sweepGap, ...Object.values(gaps).flat()];
 
 /**
  * Every failpoint of every process is armed from the start, but spent: its name stands in the log. `arm` takes it out,
- * and the next process that comes by is killed there and writes it in again.
+ * and the next process that comes by is killed there and writes it in again. At those that are `delayed` it stands still
+ * for a second, in which somebody may stop it for longer.
  */
-export function createFailpoints(log: string) {
+export function createFailpoints(log: string, delayed: readonly string[] = []) {
   const read = () => (existsSync(log) ? readFileSync(log, "utf8").split("\n").filter(Boolean) : []);
   const isSpent = (name: string) => read().some((line) => line.startsWith(`${name} `));
   const write = (lines: string[]) => {
@@ -32,13 +36,22 @@ export function createFailpoints(log: string) {
   return {
     environment: {
       SATE_TEST_BUILD: "1",
-      SATE_FAILPOINT: standaloneGaps.map((name) => `${name}:kill`).join(","),
+      SATE_FAILPOINT: standaloneGaps
+        .map((name) => `${name}:${delayed.includes(name) ? "delay" : "kill"}`)
+        .join(","),
       SATE_FAILPOINT_LOG: log,
     },
     arm: (name: string) => write(read().filter((line) => !line.startsWith(`${name} `))),
     /** Safe when it has fired in the same instant: then it stands there twice. */
     disarm: (name: string) => write([...read(), `${name} spent`]),
     isSpent,
+    /** The process that met it last. */
+    firedIn: (name: string) =>
+      Number(
+        read()
+          .findLast((line) => line.startsWith(`${name} `))
+          ?.split(" ")[2],
+      ),
   };
 }
 

@@ -4,7 +4,7 @@ import { groups } from "@sate/contracts";
 import { every } from "./every.ts";
 import type { Dump, Evidence, RunEvent } from "./evidence.ts";
 import type { Nemesis } from "./faults/fault.ts";
-import { resetGroup } from "./faults/records.ts";
+import { resetGroup } from "./faults/groups.ts";
 import { readyMsMax, restMsMax } from "./invariants/rest.ts";
 import type { Store } from "./store.ts";
 import { concurrency, maxFailures, type System, serviceToken, whoIsNotReady } from "./system.ts";

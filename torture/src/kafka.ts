@@ -1,5 +1,5 @@
 import { groups, outcomeTopics, partitionsDefault, topics } from "@sate/contracts";
-import { Kafka, logLevel } from "kafkajs";
+import { Kafka, logLevel, type PartitionAssigner, PartitionAssigners } from "kafkajs";
 import type { TopicRecord } from "./evidence.ts";
 
 const readMs = 240_000;
@@ -11,6 +11,12 @@ const readBy: [group: string, topics: readonly string[]][] = [
 const topicsOf = (group: string) => readBy.find(([name]) => name === group)?.[1] ?? [];
 
 const withoutDeadLetters = (read: readonly string[]) => read.filter((topic) => topic !== topics.deadLetters);
+
+const strangeAssigner: PartitionAssigner = (config) => {
+  const { version, assign, protocol } = PartitionAssigners.roundRobin(config);
+  const name = "stranger";
+  return { name, version, assign, protocol: (given) => ({ ...protocol(given), name }) };
+};
 
 export type Outgoing = { key: string | null; value: Buffer | null; headers: Record<string, string> };
 
@@ -178,6 +184,27 @@ export function kafkaLog(broker: string) {
         }
         return found;
       }),
+
+    /**
+     * Joins the group with a protocol that nobody else speaks. Rejects while it has other members. Answers how it
+     * leaves.
+     */
+    async intrude(groupId: string): Promise<() => Promise<void>> {
+      const consumer = kafka.consumer({ groupId, partitionAssigners: [strangeAssigner] });
+      const joined = Promise.withResolvers<void>();
+      consumer.on(consumer.events.GROUP_JOIN, () => joined.resolve());
+      consumer.on(consumer.events.CRASH, ({ payload }) => joined.reject(payload.error));
+      try {
+        await consumer.connect();
+        await consumer.subscribe({ topics: [...topicsOf(groupId)] });
+        await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: async () => {} });
+        await joined.promise;
+      } catch (error) {
+        await consumer.disconnect();
+        throw error;
+      }
+      return () => consumer.disconnect();
+    },
 
     makeAnew: (topic: string): Promise<void> =>
       withAdmin(async (admin) => {

@@ -1,5 +1,6 @@
 import { backlog } from "./faults/backlog.ts";
 import { type Fault, type Harm, type Nemesis, serviceOf, signal } from "./faults/fault.ts";
+import { groupFaults } from "./faults/groups.ts";
 import { kindOf, networkFaults } from "./faults/network.ts";
 import { processFaults } from "./faults/processes.ts";
 import { recordFaults } from "./faults/records.ts";
@@ -18,7 +19,7 @@ export function faultsFor({ system, only, minutes }: Pick<Options, "system" | "o
   const all =
     system === "standalone"
       ? standaloneFaults
-      : [...processFaults, ...networkFaults, ...recordFaults, backlog];
+      : [...processFaults, ...networkFaults, ...recordFaults, ...groupFaults, backlog];
   return all.filter(
     ({ id, fromMinutes = 0 }) =>
       // Asked for by name it comes in a short run, too.
@@ -37,13 +38,14 @@ export async function rage(
     ms: number;
     say: (done: Done) => void;
     pauseMs?: { least: number; most: number };
+    isOver?: () => boolean;
   },
 ): Promise<Done[]> {
-  const { faults, ms, say, pauseMs = restBetweenMs } = options;
+  const { faults, ms, say, pauseMs = restBetweenMs, isOver = () => false } = options;
   const started = performance.now();
   const done: Done[] = [];
   let deck: Fault[] = [];
-  while (performance.now() - started < ms && faults.length > 0) {
+  while (performance.now() - started < ms && faults.length > 0 && !isOver()) {
     if (deck.length === 0) {
       const hadOnce = new Set(done.filter(({ missed }) => !missed).map(({ name }) => name));
       deck = nemesis.random.shuffled(

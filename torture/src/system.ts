@@ -3,7 +3,7 @@ import { mkdirSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { clockEnvironment } from "./clocks.ts";
-import { createFailpoints, type Failpoints } from "./failpoints.ts";
+import { createFailpoints, type Failpoints, sweepGap } from "./failpoints.ts";
 import {
   freePorts,
   instances,
@@ -50,6 +50,8 @@ export type System = {
   /** How processes of this name have ended so far: an exit code or the name of a signal, in order. */
   ends(name: string): string[];
   ready(deadlineMs: number): Promise<boolean>;
+  /** Whether all of it has ended, which only `stop` should bring about. */
+  hasEnded(): boolean;
   stop(): Promise<void>;
 };
 
@@ -74,7 +76,7 @@ export async function startSystem(kind: System["kind"], dataDir: string): Promis
     renameSync(`${layoutFile}.new`, layoutFile);
   };
   writeLayout();
-  const failpoints = createFailpoints(join(dataDir, "failpoints"));
+  const failpoints = createFailpoints(join(dataDir, "failpoints"), kind === "cluster" ? [sweepGap] : []);
   const [port] = (await freePorts(1)) as [number];
   const env = {
     PATH: process.env.PATH,
@@ -129,6 +131,7 @@ export async function startSystem(kind: System["kind"], dataDir: string): Promis
     ends: (name) => started.ends.filter((end) => end.name === name).map(({ how }) => how),
     ready: (deadlineMs) =>
       until(deadlineMs, async () => !started.hasEnded() && (await whoIsNotReady(system)).length === 0),
+    hasEnded: started.hasEnded,
     async stop() {
       await started.stop();
       watch.stop();
@@ -231,7 +234,8 @@ function runCluster(env: NodeJS.ProcessEnv): Started {
       starts.set(name, (starts.get(name) ?? 0) + 1);
     });
   }
-  return { announced, starts, ends, said, hasEnded: () => child.exitCode !== null, stop: () => end(child) };
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+  return { announced, starts, ends, said, hasEnded, stop: () => end(child) };
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -60,11 +60,13 @@ export async function torture(
     faults = await rage(nemesis, {
       faults: all,
       ms: options.minutes * 60_000,
+      isOver: system.hasEnded,
       say: ({ id, name, targets, outcome, broken }) => {
         const how = broken === undefined || broken === outcome ? outcome : `${outcome}: ${broken}`;
         say(`${broken ? "✗ " : ""}${id} ${name}: ${targets.slice(0, 3).join(", ")}: ${how}`);
       },
     });
+    if (system.hasEnded()) throw new Error("the system ended as a whole, and nobody had stopped it");
     await heal(nemesis);
     const healedAt = performance.now();
     say("healed; waiting until all is at rest");

@@ -32,6 +32,7 @@ test("every fault of the specification that a system can have is there", () => {
   expect(ids("standalone")).toEqual(["F12", "F21", "F22", "F23", "F7"]);
   const some = (only: string[], minutes: number) => faultsFor({ system: "cluster", only, minutes }).length;
   expect(some(["F9"], 1)).toBe(4);
+  expect(some(["F13"], 1)).toBe(4);
   // The long queue comes in long runs, and where it is asked for.
   expect(some([], 30)).toBe(some([], 29) + 1);
   expect(some(["F20"], 1)).toBe(2);

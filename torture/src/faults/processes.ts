@@ -1,17 +1,15 @@
 import { setClock } from "../clocks.ts";
-import { gaps } from "../failpoints.ts";
+import { gaps, sweepGap } from "../failpoints.ts";
 import { spare } from "../layout.ts";
-import { leaseMs, services, shutdownMs, whoIsNotReady } from "../system.ts";
+import { leaseMs, services, shutdownMs } from "../system.ts";
 import { until } from "../until.ts";
 import { type Fault, freeze, type Harm, type Nemesis, restarted, signal, victim } from "./fault.ts";
-import { throughEverything } from "./probe.ts";
+import { readyMs, recovered, recoverMs, throughEverything } from "./probe.ts";
 
 const fireMs = 20_000;
 /** Beyond the time that a service gives itself. */
 const endMs = (name: string) => shutdownMs(name) + 3_000;
 const sessionMs = 10_000;
-const recoverMs = 15_000;
-const readyMs = 30_000;
 const hourMs = 3_600_000;
 /** What the handlers that end their process make of it: that is no fault of a stop. */
 const handlersDoing = ["SIGKILL", "41"];
@@ -67,32 +65,6 @@ export async function terminate(
   return { targets: [name], outcome: `ended with ${how}`, ...(!isWell && { broken: `ended with ${how}` }) };
 }
 
-/**
- * All works again, within 15 s where nothing else is said: a request goes through everything; and each process that is
- * there now is ready, within a time in which a group has forgotten its dead. Those that handlers end meanwhile have
- * their own time.
- */
-async function recovered(nemesis: Nemesis, targets: string[], withinMs = recoverMs): Promise<Harm> {
-  const { system } = nemesis;
-  const there = new Set(system.processes().map(({ pid }) => pid));
-  const throughMs = await throughEverything(nemesis, withinMs);
-  if (throughMs === null) {
-    const those = (await whoIsNotReady(system)).map(({ name, why }) => `${name}: ${why}`).join("; ");
-    const broken = `no request went through everything within ${withinMs / 1_000} s (not ready: ${those})`;
-    return { targets, outcome: broken, broken };
-  }
-  let left: string[] = [];
-  const areReady = await until(readyMs, async () => {
-    const notReady = (await whoIsNotReady(system)).filter(({ pid }) => there.has(pid));
-    left = notReady.map(({ name, why }) => `${name}: ${why}`);
-    return notReady.length === 0;
-  });
-  const outcome = `works again after ${(throughMs / 1_000).toFixed(1)} s`;
-  if (areReady) return { targets, outcome };
-  const broken = `not ready after ${readyMs / 1_000} s more: ${left.join("; ")}`;
-  return { targets, outcome: `${outcome}, ${broken}`, broken };
-}
-
 export const processFaults: Fault[] = [
   kill("F1", "the gateway", "gateway"),
   kill("F2", "who writes, then publishes", "requests-service"),
@@ -101,6 +73,24 @@ export const processFaults: Fault[] = [
   kill("F5", "a processor about its finish", "processor"),
   kill("F6", "a results-listener", "results-listener"),
   ...Object.entries(gaps).flatMap(([id, names]) => names.map((gap) => killedAt(id, gap))),
+  {
+    id: "F4",
+    name: "a sweeper stands still before it puts back, and another runs it meanwhile",
+    async run(nemesis) {
+      const { system, random } = nemesis;
+      const { failpoints } = system;
+      failpoints.arm(sweepGap);
+      // One is well, and runs what is taken from the others.
+      for (const { pid } of random.shuffled(system.processes("processor")).slice(1)) signal(pid, "SIGKILL");
+      const hasFired = await until(fireMs, () => failpoints.isSpent(sweepGap));
+      if (!hasFired) failpoints.disarm(sweepGap);
+      const pid = failpoints.firedIn(sweepGap);
+      const sweeper = system.processes("requests-service").find((one) => one.pid === pid);
+      if (!hasFired || !sweeper) return { targets: [], outcome: "nobody came by", missed: true };
+      await freeze(nemesis, sweeper, leaseMs * 3);
+      return { targets: [sweeper.name], outcome: "went on" };
+    },
+  },
   ...[false, true].map(
     (again): Fault => ({
       id: "F7",

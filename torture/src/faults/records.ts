@@ -1,9 +1,7 @@
-import { groups, topics } from "@sate/contracts";
+import { topics } from "@sate/contracts";
 import type { Malformed } from "../evidence.ts";
 import { kafkaLog, type Outgoing } from "../kafka.ts";
-import { spare } from "../layout.ts";
-import { until } from "../until.ts";
-import { type Fault, type Nemesis, signal } from "./fault.ts";
+import type { Fault, Nemesis } from "./fault.ts";
 
 /** Malformed records, each told from all others by its mark. */
 export function malformedRecords(mark: string): Outgoing[] {
@@ -25,40 +23,9 @@ export function malformedRecords(mark: string): Outgoing[] {
   ];
 }
 
-const consumed = [topics.executions, topics.successful, topics.failed];
+export const consumed = [topics.executions, topics.successful, topics.failed];
 
-/**
- * Offsets of a group can be set only while it has no members: they leave it on SIGTERM and are held back, and those that
- * were killed before are forgotten when their session is over. Answers whether it came to that.
- */
-export async function resetGroup(
-  { system, skipped }: Nemesis,
-  group: string,
-  how: "to the beginning" | "to the end" | "forgotten",
-  meanwhile: () => Promise<void> = async () => {},
-): Promise<boolean> {
-  const log = kafkaLog(system.kafka);
-  const members = system.processes(group);
-  system.holdBack([...spare, ...members.map(({ name }) => name)]);
-  for (const { pid } of members) signal(pid, "SIGTERM");
-  try {
-    const isDone = await until(60_000, async () => {
-      if (how === "forgotten") await log.forget(group);
-      else await log.reset(group, how === "to the beginning");
-      return true;
-    });
-    if (how === "to the end") {
-      for (const { topic, partition, end } of await log.ends(group))
-        skipped.set(`${topic}/${partition}`, end);
-    }
-    if (isDone) await meanwhile();
-    return isDone;
-  } finally {
-    system.holdBack(spare);
-  }
-}
-
-async function publishMalformed({ store, malformed, random }: Nemesis, topic: string): Promise<void> {
+export async function publishMalformed({ store, malformed, random }: Nemesis, topic: string): Promise<void> {
   const records = malformedRecords(`m${random.between(1, 2 ** 31)}-${topic}`);
   await store.publish(topic, records);
   for (const { value, headers } of records) {
@@ -76,7 +43,7 @@ async function publishMalformed({ store, malformed, random }: Nemesis, topic: st
 const readMs = 60_000;
 
 /** What came to these topics only just now may be lost with them; all else must be a dead letter by now. */
-function excuse(malformed: Malformed[], topicsLost: readonly string[]): void {
+export function excuse(malformed: Malformed[], topicsLost: readonly string[]): void {
   const now = performance.now();
   for (const one of malformed) one.excused ||= topicsLost.includes(one.topic) && now - one.at < readMs;
 }
@@ -124,26 +91,5 @@ export const recordFaults: Fault[] = [
         return { targets: [topic], outcome: "made anew" };
       },
     }),
-  ),
-  ...([groups.processor, groups.resultsListener] as const).flatMap((group) =>
-    (["to the beginning", "to the end", "forgotten"] as const).map(
-      (how): Fault => ({
-        id: "F14",
-        name: `the group ${group} set ${how}`,
-        async run(nemesis) {
-          const read = consumed.filter(
-            (topic) => (topic === topics.executions) === (group === groups.processor),
-          );
-          if (how === "to the end") excuse(nemesis.malformed, read);
-          // What comes while a group has committed nothing is read from the beginning all the same.
-          const isDone = await resetGroup(nemesis, group, how, async () => {
-            if (how === "forgotten") for (const topic of read) await publishMalformed(nemesis, topic);
-          });
-          return isDone
-            ? { targets: [group], outcome: "done" }
-            : { targets: [group], outcome: "the group was never empty", missed: true };
-        },
-      }),
-    ),
   ),
 ];
