@@ -77,7 +77,8 @@ async function killAt(kind: System["kind"], names: string[]): Promise<void> {
     const ways = new Set(names.map((name) => failpoints[name]));
     const load = startLoad(client, { clients: 4, name: "failpoints" });
     if (ways.has("exhausted")) await exhaust(client, system);
-    if (ways.has("lost")) await loseRuns(system, () => arms.fired().includes("requests-service.requeued"));
+    const lost = names.filter((name) => failpoints[name] === "lost");
+    if (lost.length > 0) await loseRuns(system, () => lost.every((name) => arms.fired().includes(name)));
     await until(`each of ${names.join(", ")} has fired`, firedMs, () => arms.fired().length === names.length);
     const count = load.acknowledged.executions.length;
     await until("the load goes on", 60_000, () => load.acknowledged.executions.length > count + 8);
