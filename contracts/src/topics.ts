@@ -1,3 +1,5 @@
+import { limits } from "./limits.ts";
+
 /**
  * Every Kafka topic of Sate. The key of every record is the processing request's id, so that all that
  * happens to one request stands in one partition. Consumers never rely on that order.
@@ -19,3 +21,16 @@ export const groups = { processor: "processor", resultsListener: "results-listen
 
 /** Default number of partitions: the bound on processors that hear records; idle ones ask the database. */
 export const partitionsDefault = 12;
+
+/**
+ * The settings with which a topic is made, by whomever: room for its largest records (a dead letter may carry the bytes
+ * of any record, and more), and the broker's own time, since one that a producer's clock tells could be refused, or make
+ * a record old at once.
+ */
+export function topicConfig(topic: Topic): { name: string; value: string }[] {
+  const bytesMax = topic === topics.deadLetters ? limits.deadLetterBytesMax : limits.recordBytesMax;
+  return [
+    { name: "max.message.bytes", value: String(bytesMax) },
+    { name: "message.timestamp.type", value: "LogAppendTime" },
+  ];
+}

@@ -1,4 +1,4 @@
-import { partitionsDefault } from "@sate/contracts";
+import { partitionsDefault, type Topic, topicConfig } from "@sate/contracts";
 import { Kafka, logLevel } from "kafkajs";
 import type { TopicRecord, Topics } from "./system.ts";
 import { until } from "./until.ts";
@@ -60,7 +60,7 @@ export function kafkaTopics(broker: string): Topics {
 }
 
 /** Deletes topics, with whatever nobody has read yet, and makes them anew: the broker loses what it has acknowledged. */
-export async function makeTopicsAnew(broker: string, topics: string[]): Promise<void> {
+export async function makeTopicsAnew(broker: string, topics: Topic[]): Promise<void> {
   const admin = new Kafka({ brokers: [broker], clientId: "e2e", logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   try {
@@ -69,6 +69,7 @@ export async function makeTopicsAnew(broker: string, topics: string[]): Promise<
       topic,
       numPartitions: partitionsDefault,
       replicationFactor: 1,
+      configEntries: topicConfig(topic),
     }));
     // While the old ones are still being deleted their names are taken.
     await until("the topics are made anew", 30_000, async () => {

@@ -1,4 +1,4 @@
-import { groups, outcomeTopics, partitionsDefault, topics } from "@sate/contracts";
+import { groups, outcomeTopics, partitionsDefault, type Topic, topicConfig, topics } from "@sate/contracts";
 import { Kafka, logLevel, type PartitionAssigner, PartitionAssigners } from "kafkajs";
 import type { TopicRecord } from "./evidence.ts";
 
@@ -206,13 +206,16 @@ export function kafkaLog(broker: string) {
       return () => consumer.disconnect();
     },
 
-    makeAnew: (topic: string): Promise<void> =>
+    /** With the settings that Sate gives it. */
+    makeAnew: (topic: Topic): Promise<void> =>
       withAdmin(async (admin) => {
+        const configEntries = topicConfig(topic);
+        const wanted = [{ topic, numPartitions: partitionsDefault, replicationFactor: 1, configEntries }];
         await admin.deleteTopics({ topics: [topic] });
         for (let tries = 0; tries < 50; tries++) {
           await Bun.sleep(200);
           const made = await admin
-            .createTopics({ topics: [{ topic, numPartitions: partitionsDefault, replicationFactor: 1 }] })
+            .createTopics({ topics: wanted })
             .then(() => true)
             .catch(() => false);
           if (made || (await admin.listTopics()).includes(topic)) return;

@@ -1,4 +1,11 @@
-import { limits, type OutgoingRecord, partitionsDefault, type Topic, topics } from "@sate/contracts";
+import {
+  limits,
+  type OutgoingRecord,
+  partitionsDefault,
+  type Topic,
+  topicConfig,
+  topics,
+} from "@sate/contracts";
 import { type Admin, type Kafka, Partitioners, type Producer } from "kafkajs";
 import type { Counters } from "../counters.ts";
 import { gather } from "../gather.ts";
@@ -107,7 +114,7 @@ function bytes(value: string | Uint8Array | null): Buffer | null {
   return value === null ? null : typeof value === "string" ? Buffer.from(value) : Buffer.from(value);
 }
 
-/** Makes those topics that are missing. A dead letter may carry the bytes of any record, and more. */
+/** Makes those topics that are missing. */
 async function makeTopics(admin: Admin, replicationFactor: number): Promise<void> {
   await admin.createTopics({
     waitForLeaders: true,
@@ -116,14 +123,7 @@ async function makeTopics(admin: Admin, replicationFactor: number): Promise<void
       topic,
       numPartitions: partitionsDefault,
       replicationFactor,
-      configEntries: [
-        {
-          name: "max.message.bytes",
-          value: String(topic === topics.deadLetters ? limits.deadLetterBytesMax : limits.recordBytesMax),
-        },
-        // The broker's own time: one that a producer's clock tells could be refused, or make a record old at once.
-        { name: "message.timestamp.type", value: "LogAppendTime" },
-      ],
+      configEntries: topicConfig(topic),
     })),
   });
 }
