@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
-import { topicConfig, topics } from "../contracts/src/topics.ts";
+import { topicSpec, topics } from "../contracts/src/topics.ts";
 import { read } from "./folders.ts";
 
 test("the README tells whoever makes a topic the settings that Sate gives it", () => {
   for (const topic of Object.values(topics))
-    for (const { name, value } of topicConfig(topic)) expect(read("README.md")).toContain(`${name}=${value}`);
+    for (const { name, value } of topicSpec(topic).configEntries)
+      expect(read("README.md")).toContain(`${name}=${value}`);
 });

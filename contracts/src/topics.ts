@@ -23,14 +23,19 @@ export const groups = { processor: "processor", resultsListener: "results-listen
 export const partitionsDefault = 12;
 
 /**
- * The settings with which a topic is made, by whomever: room for its largest records (a dead letter may carry the bytes
- * of any record, and more), and the broker's own time, since one that a producer's clock tells could be refused, or make
- * a record old at once.
+ * What a topic is made of, by whomever: room for its largest records (a dead letter may carry the bytes of any record,
+ * and more), and the broker's own time, since one that a producer's clock tells could be refused, or make a record old
+ * at once.
  */
-export function topicConfig(topic: Topic): { name: string; value: string }[] {
+export function topicSpec(topic: Topic, replicationFactor = 1) {
   const bytesMax = topic === topics.deadLetters ? limits.deadLetterBytesMax : limits.recordBytesMax;
-  return [
-    { name: "max.message.bytes", value: String(bytesMax) },
-    { name: "message.timestamp.type", value: "LogAppendTime" },
-  ];
+  return {
+    topic,
+    numPartitions: partitionsDefault,
+    replicationFactor,
+    configEntries: [
+      { name: "max.message.bytes", value: String(bytesMax) },
+      { name: "message.timestamp.type", value: "LogAppendTime" },
+    ],
+  };
 }

@@ -1,4 +1,4 @@
-import { partitionsDefault, type Topic, topicConfig } from "@sate/contracts";
+import { partitionsDefault, type Topic, topicSpec } from "@sate/contracts";
 import { Kafka, logLevel } from "kafkajs";
 import type { TopicRecord, Topics } from "./system.ts";
 import { until } from "./until.ts";
@@ -65,12 +65,7 @@ export async function makeTopicsAnew(broker: string, topics: Topic[]): Promise<v
   await admin.connect();
   try {
     await admin.deleteTopics({ topics });
-    const wanted = topics.map((topic) => ({
-      topic,
-      numPartitions: partitionsDefault,
-      replicationFactor: 1,
-      configEntries: topicConfig(topic),
-    }));
+    const wanted = topics.map((topic) => topicSpec(topic));
     // While the old ones are still being deleted their names are taken.
     await until("the topics are made anew", 30_000, async () => {
       await admin.createTopics({ topics: wanted }).catch(() => {});

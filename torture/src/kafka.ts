@@ -1,4 +1,4 @@
-import { groups, outcomeTopics, partitionsDefault, type Topic, topicConfig, topics } from "@sate/contracts";
+import { groups, outcomeTopics, type Topic, topicSpec, topics } from "@sate/contracts";
 import { Kafka, logLevel, type PartitionAssigner, PartitionAssigners } from "kafkajs";
 import type { TopicRecord } from "./evidence.ts";
 
@@ -206,16 +206,13 @@ export function kafkaLog(broker: string) {
       return () => consumer.disconnect();
     },
 
-    /** With the settings that Sate gives it. */
     makeAnew: (topic: Topic): Promise<void> =>
       withAdmin(async (admin) => {
-        const configEntries = topicConfig(topic);
-        const wanted = [{ topic, numPartitions: partitionsDefault, replicationFactor: 1, configEntries }];
         await admin.deleteTopics({ topics: [topic] });
         for (let tries = 0; tries < 50; tries++) {
           await Bun.sleep(200);
           const made = await admin
-            .createTopics({ topics: wanted })
+            .createTopics({ topics: [topicSpec(topic)] })
             .then(() => true)
             .catch(() => false);
           if (made || (await admin.listTopics()).includes(topic)) return;

@@ -234,12 +234,13 @@ function runCluster(env: NodeJS.ProcessEnv): Started {
       starts.set(name, (starts.get(name) ?? 0) + 1);
     });
   }
-  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
-  return { announced, starts, ends, said, hasEnded, stop: () => end(child) };
+  return { announced, starts, ends, said, hasEnded: () => isOver(child), stop: () => end(child) };
 }
 
+const isOver = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null;
+
 async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (isOver(child)) return;
   const ended = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGTERM");
   const timer = setTimeout(() => child.kill("SIGKILL"), 60_000);

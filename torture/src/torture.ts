@@ -62,7 +62,7 @@ export async function torture(
       ms: options.minutes * 60_000,
       isOver: system.hasEnded,
       say: ({ id, name, targets, outcome, broken }) => {
-        const how = broken === undefined || broken === outcome ? outcome : `${outcome}: ${broken}`;
+        const how = broken === undefined || outcome.includes(broken) ? outcome : `${outcome}: ${broken}`;
         say(`${broken ? "✗ " : ""}${id} ${name}: ${targets.slice(0, 3).join(", ")}: ${how}`);
       },
     });

@@ -1,11 +1,4 @@
-import {
-  limits,
-  type OutgoingRecord,
-  partitionsDefault,
-  type Topic,
-  topicConfig,
-  topics,
-} from "@sate/contracts";
+import { limits, type OutgoingRecord, type Topic, topicSpec, topics } from "@sate/contracts";
 import { type Admin, type Kafka, Partitioners, type Producer } from "kafkajs";
 import type { Counters } from "../counters.ts";
 import { gather } from "../gather.ts";
@@ -119,11 +112,6 @@ async function makeTopics(admin: Admin, replicationFactor: number): Promise<void
   await admin.createTopics({
     waitForLeaders: true,
     timeout: 5_000,
-    topics: Object.values(topics).map((topic) => ({
-      topic,
-      numPartitions: partitionsDefault,
-      replicationFactor,
-      configEntries: topicConfig(topic),
-    })),
+    topics: Object.values(topics).map((topic) => topicSpec(topic, replicationFactor)),
   });
 }

@@ -12,13 +12,14 @@ const refusedMs = 30_000;
 
 /**
  * Does what can be done only while a group has no members: they leave it on SIGTERM and are held back, and those that
- * were killed before are forgotten when their session is over. `work` rejects until then; answers whether it came to it.
+ * were killed before are forgotten when their session is over. `work` rejects until then; `after` is told whether it came
+ * to that, while they are still away. Answers that, too.
  */
 async function withoutMembers(
   { system }: Nemesis,
   group: string,
   work: () => Promise<void>,
-  meanwhile: () => Promise<void> = async () => {},
+  after: (isDone: boolean) => Promise<void> = async () => {},
 ): Promise<boolean> {
   const members = system.processes(group);
   system.holdBack([...spare, ...members.map(({ name }) => name)]);
@@ -28,14 +29,14 @@ async function withoutMembers(
       await work();
       return true;
     });
-    if (isDone) await meanwhile();
+    await after(isDone);
     return isDone;
   } finally {
     system.holdBack(spare);
   }
 }
 
-/** Answers whether it came to that. */
+/** Sets what a group has committed; `meanwhile` comes before its members do. Answers whether it came to that. */
 export function resetGroup(
   nemesis: Nemesis,
   group: string,
@@ -45,12 +46,12 @@ export function resetGroup(
   const log = kafkaLog(nemesis.system.kafka);
   const reset = () =>
     how === "forgotten" ? log.forget(group) : log.reset(group, how === "to the beginning");
-  return withoutMembers(nemesis, group, reset, async () => {
+  return withoutMembers(nemesis, group, reset, async (isDone) => {
     if (how === "to the end") {
       for (const { topic, partition, end } of await log.ends(group))
         nemesis.skipped.set(`${topic}/${partition}`, end);
     }
-    await meanwhile();
+    if (isDone) await meanwhile();
   });
 }
 
@@ -75,9 +76,7 @@ const intruded = both.map(
       const isRefused = await until(refusedMs, () => failures() > before);
       await leave();
       const harm = await recovered(nemesis, [group]);
-      if (isRefused) return harm;
-      const broken = "nobody who was refused ended";
-      return { ...harm, broken: harm.broken ? `${broken}; ${harm.broken}` : broken };
+      return isRefused ? harm : { ...harm, broken: "nobody who was refused ended" };
     },
   }),
 );

@@ -25,20 +25,28 @@ const kill = (id: string, what: string, ...prefixes: string[]): Fault => ({
   },
 });
 
-/** Whoever comes first to this gap between two writes is killed in it. */
+/** Answers whether somebody came to this gap between two writes, after `provoke`. */
+async function isMet({ system }: Nemesis, gap: string, provoke = () => {}): Promise<boolean> {
+  const { failpoints } = system;
+  failpoints.arm(gap);
+  provoke();
+  const hasFired = await until(fireMs, () => failpoints.isSpent(gap));
+  if (!hasFired) failpoints.disarm(gap);
+  return hasFired;
+}
+
+/** Whoever comes first to this gap is killed in it. */
 export const killedAt = (id: string, gap: string): Fault => ({
   id,
   name: `kill -9 at ${gap}`,
   async run(nemesis) {
-    const { failpoints } = nemesis.system;
-    failpoints.arm(gap);
-    // Nobody comes by unless a run is lost.
-    if (gap.endsWith(".requeued"))
-      for (const { pid } of nemesis.system.processes("processor")) signal(pid, "SIGKILL");
-    const hasFired = await until(fireMs, () => failpoints.isSpent(gap));
-    if (!hasFired) failpoints.disarm(gap);
+    const isKilled = await isMet(nemesis, gap, () => {
+      // Nobody comes by unless a run is lost.
+      if (gap.endsWith(".requeued"))
+        for (const { pid } of nemesis.system.processes("processor")) signal(pid, "SIGKILL");
+    });
     const targets = [gap.replace(/\..*/, "")];
-    return hasFired ? { targets, outcome: "killed" } : { targets, outcome: "nobody came by", missed: true };
+    return isKilled ? { targets, outcome: "killed" } : { targets, outcome: "nobody came by", missed: true };
   },
 });
 
@@ -78,15 +86,13 @@ export const processFaults: Fault[] = [
     name: "a sweeper stands still before it puts back, and another runs it meanwhile",
     async run(nemesis) {
       const { system, random } = nemesis;
-      const { failpoints } = system;
-      failpoints.arm(sweepGap);
-      // One is well, and runs what is taken from the others.
-      for (const { pid } of random.shuffled(system.processes("processor")).slice(1)) signal(pid, "SIGKILL");
-      const hasFired = await until(fireMs, () => failpoints.isSpent(sweepGap));
-      if (!hasFired) failpoints.disarm(sweepGap);
-      const pid = failpoints.firedIn(sweepGap);
+      const hasCome = await isMet(nemesis, sweepGap, () => {
+        // One is well, and runs what is taken from the others.
+        for (const { pid } of random.shuffled(system.processes("processor")).slice(1)) signal(pid, "SIGKILL");
+      });
+      const pid = system.failpoints.firedIn(sweepGap);
       const sweeper = system.processes("requests-service").find((one) => one.pid === pid);
-      if (!hasFired || !sweeper) return { targets: [], outcome: "nobody came by", missed: true };
+      if (!hasCome || !sweeper) return { targets: [], outcome: "nobody came by", missed: true };
       await freeze(nemesis, sweeper, leaseMs * 3);
       return { targets: [sweeper.name], outcome: "went on" };
     },
