@@ -39,3 +39,21 @@ export function topicSpec(topic: Topic, replicationFactor = 1) {
     ],
   };
 }
+
+/**
+ * The settings of `topicSpec`, as `name=value`, that a topic lacks which was made elsewhere: a text that differs, a
+ * number that is smaller. What its broker does not tell is not taken for lacking.
+ */
+export function settingsLacking(
+  topic: Topic,
+  found: { configName: string; configValue: string }[],
+): string[] {
+  const values = new Map(found.map(({ configName, configValue }) => [configName, configValue]));
+  const isLacking = ({ name, value }: { name: string; value: string }) => {
+    const has = values.get(name) ?? value;
+    return Number.isNaN(Number(value)) ? has !== value : Number(has) < Number(value);
+  };
+  return topicSpec(topic)
+    .configEntries.filter(isLacking)
+    .map(({ name, value }) => `${name}=${value}`);
+}

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Topic } from "@sate/contracts";
+import { PartitionAssigners } from "kafkajs";
 import { kafkaConsumer } from "../../src/adapters/consumer-kafka.ts";
 import { createCounters } from "../../src/counters.ts";
 import { createLog } from "../../src/log.ts";
@@ -30,15 +31,16 @@ function hardTimes(brokers: string): void {
   /** A member of a group of its own, with counters of its own. */
   function memberOf(topic: Topic, groupId = `group-${Bun.randomUUIDv7()}`) {
     const counters = createCounters();
+    const lines: string[] = [];
     const consumer = kafkaConsumer(log.kafka, {
       groupId,
       topics: [topic],
       counters,
-      log: createLog("processor", "debug", () => {}),
+      log: createLog("processor", "debug", (line) => lines.push(line)),
       fatal: (what, error) => log.fatal.push(`${what}: ${error}`),
       sessionMs,
     });
-    return { consumer, groupId, count: (name: string) => counters.read()[name] ?? 0 };
+    return { consumer, groupId, lines, count: (name: string) => counters.read()[name] ?? 0 };
   }
 
   async function committedOf(groupId: string, topic: Topic): Promise<number> {
@@ -159,6 +161,57 @@ function hardTimes(brokers: string): void {
         expect(staying.count("rebalances")).toBeGreaterThan(0);
       } finally {
         await staying.consumer.stop();
+      }
+    },
+    longMs,
+  );
+
+  test(
+    "a leader that dies before it has shared out the partitions is waited for, and the member is in after it",
+    async () => {
+      const topic = await log.newTopic();
+      const { consumer, groupId, lines } = memberOf(topic);
+      const dead = Promise.withResolvers<never>();
+      dead.promise.catch(() => {});
+      let rounds = 0;
+      const dying = log.kafka.consumer({
+        groupId,
+        // Longer than any other request is waited for.
+        sessionTimeout: sessionMs + 2_000,
+        heartbeatInterval: 500,
+        retry: { retries: 0, restartOnFailure: async () => false },
+        partitionAssigners: [
+          (config) => {
+            const round = PartitionAssigners.roundRobin(config);
+            return { ...round, assign: (group) => (rounds++ === 0 ? round.assign(group) : dead.promise) };
+          },
+        ],
+      });
+      const got: string[] = [];
+      try {
+        await dying.connect();
+        await dying.subscribe({ topic, fromBeginning: true });
+        await dying.run({ eachMessage: async () => {} });
+        await eventually(() => rounds === 1, "it leads", longMs);
+        let isIn = false;
+        const starting = (async () => {
+          while (!isIn)
+            isIn = await consumer
+              .start(async (records) => void got.push(...records.map(textOf)))
+              .then(
+                () => true,
+                () => false,
+              );
+        })();
+        await eventually(() => rounds === 2, "it leads a group of two, and is dead", longMs);
+        await starting;
+        await log.publish([recordOn(topic, "after")]);
+        await eventuallyAll(() => got, ["after"]);
+        expect(lines.filter((line) => line.includes("the consumer crashed"))).toEqual([]);
+      } finally {
+        dead.reject(new Error("it was dead"));
+        await consumer.stop();
+        await dying.disconnect();
       }
     },
     longMs,

@@ -1,9 +1,9 @@
-import { limits, type OutgoingRecord, type Topic, topicSpec, topics } from "@sate/contracts";
-import { type Admin, type Kafka, Partitioners, type Producer } from "kafkajs";
+import { limits, type OutgoingRecord, settingsLacking, type Topic, topicSpec, topics } from "@sate/contracts";
+import { type Admin, ConfigResourceTypes, type Kafka, Partitioners, type Producer } from "kafkajs";
 import type { Counters } from "../counters.ts";
 import { gather } from "../gather.ts";
 import { inTime } from "../in-time.ts";
-import type { Log } from "../log.ts";
+import { errorFields, type Log } from "../log.ts";
 import { type Publisher, Unavailable } from "../ports.ts";
 
 export type KafkaPublisherOptions = {
@@ -59,6 +59,9 @@ export function kafkaPublisher(kafka: Kafka, options: KafkaPublisherOptions): Pu
       } catch (cause) {
         throw new Unavailable("The broker does not answer.", { cause });
       }
+      await inTime(tellWhatTopicsLack(admin, log), deadlineMs).catch((error) =>
+        log.debug("the broker does not show the settings of its topics", errorFields(error)),
+      );
     },
     async publish(records) {
       if (isClosed) throw new Unavailable("The publisher is closed.");
@@ -114,4 +117,20 @@ async function makeTopics(admin: Admin, replicationFactor: number): Promise<void
     timeout: 5_000,
     topics: Object.values(topics).map((topic) => topicSpec(topic, replicationFactor)),
   });
+}
+
+/** Somebody may have made a topic before; what it lacks is else seen only when the broker refuses a record. */
+async function tellWhatTopicsLack(admin: Admin, log: Log): Promise<void> {
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: Object.values(topics).map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
+  });
+  for (const { resourceName, configEntries } of resources) {
+    const lacking = settingsLacking(resourceName as Topic, configEntries);
+    if (lacking.length > 0)
+      log.warn("the topic needs other settings, or the broker may refuse records: change them there", {
+        topic: resourceName,
+        needs: lacking.join(" "),
+      });
+  }
 }

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { limits, partitionsDefault, topics } from "@sate/contracts";
+import { limits, partitionsDefault, topicSpec, topics } from "@sate/contracts";
 import { type Admin, ConfigResourceTypes } from "kafkajs";
 import { kafkaClient } from "../../src/adapters/kafka-client.ts";
 import { kafkaPublisher } from "../../src/adapters/publisher-kafka.ts";
 import { createCounters } from "../../src/counters.ts";
+import { createLog } from "../../src/log.ts";
 import { fakeLog } from "../fakes/log.ts";
 import { testServers } from "../servers.ts";
 import { until } from "../until.ts";
@@ -64,6 +65,28 @@ if (servers.kind === "running") {
       await again.open();
       await again.close();
       await until("it is there", async () => (await admin.listTopics()).includes(topics.failed));
+    }, 30_000);
+
+    test("and tells what one lacks that somebody made otherwise", async () => {
+      const configure = (configEntries: { name: string; value: string }[]) =>
+        admin.alterConfigs({
+          validateOnly: false,
+          resources: [{ type: ConfigResourceTypes.TOPIC, name: topics.failed, configEntries }],
+        });
+      const warnings = async () => {
+        const lines: string[] = [];
+        const heard = createLog("test", "warn", (line) => lines.push(line));
+        const another = kafkaPublisher(kafka, { counters: createCounters(), log: heard });
+        await another.open();
+        await another.close();
+        return lines.map((line) => JSON.parse(line)).map(({ topic, needs }) => ({ topic, needs }));
+      };
+      await configure([{ name: "max.message.bytes", value: String(2 * limits.recordBytesMax) }]);
+      expect(await warnings()).toEqual([
+        { topic: topics.failed, needs: "message.timestamp.type=LogAppendTime" },
+      ]);
+      await configure(topicSpec(topics.failed).configEntries);
+      expect(await warnings()).toEqual([]);
     }, 30_000);
 
     test("many characters of three bytes each fit into the produce requests that carry them", async () => {
