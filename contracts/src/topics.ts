@@ -49,11 +49,10 @@ export function settingsLacking(
   found: { configName: string; configValue: string }[],
 ): string[] {
   const values = new Map(found.map(({ configName, configValue }) => [configName, configValue]));
-  const isLacking = ({ name, value }: { name: string; value: string }) => {
-    const has = values.get(name) ?? value;
-    return Number.isNaN(Number(value)) ? has !== value : Number(has) < Number(value);
-  };
   return topicSpec(topic)
-    .configEntries.filter(isLacking)
+    .configEntries.filter(({ name, value }) => {
+      const has = values.get(name) ?? value;
+      return Number.isNaN(Number(value)) ? has !== value : Number(has) < Number(value);
+    })
     .map(({ name, value }) => `${name}=${value}`);
 }

@@ -193,18 +193,9 @@ function hardTimes(brokers: string): void {
         await dying.subscribe({ topic, fromBeginning: true });
         await dying.run({ eachMessage: async () => {} });
         await eventually(() => rounds === 1, "it leads", longMs);
-        let isIn = false;
-        const starting = (async () => {
-          while (!isIn)
-            isIn = await consumer
-              .start(async (records) => void got.push(...records.map(textOf)))
-              .then(
-                () => true,
-                () => false,
-              );
-        })();
+        // It may say meanwhile that it is not in; it goes on by itself.
+        consumer.start(async (records) => void got.push(...records.map(textOf))).catch(() => {});
         await eventually(() => rounds === 2, "it leads a group of two, and is dead", longMs);
-        await starting;
         await log.publish([recordOn(topic, "after")]);
         await eventuallyAll(() => got, ["after"]);
         expect(lines.filter((line) => line.includes("the consumer crashed"))).toEqual([]);
