@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { topicSpec, topics } from "../contracts/src/topics.ts";
+import { topicSpec, topics } from "../contracts/src/records/topics.ts";
 import { read } from "./folders.ts";
 
 test("the README tells whoever makes a topic the settings that Sate gives it", () => {

@@ -1,5 +1,5 @@
-import { executionKey } from "./ids.ts";
-import type { ResultRecord } from "./results-api.ts";
+import type { ResultRecord } from "../internal/results-api.ts";
+import { executionKey } from "../values/ids.ts";
 
 /**
  * The Results DB, as results-listener, its only writer, and results-service, its only reader, must agree on

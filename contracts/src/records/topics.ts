@@ -1,4 +1,4 @@
-import { limits } from "./limits.ts";
+import { limits } from "../values/limits.ts";
 
 /**
  * Every Kafka topic of Sate. The key of every record is the processing request's id, so that all that

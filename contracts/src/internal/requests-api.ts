@@ -1,8 +1,8 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
+import { ExecutionError, ExecutionStatus, Outcome, Timestamp } from "../values/execution.ts";
+import { ExecutionKey, Traceparent, Uuid } from "../values/ids.ts";
+import { limits } from "../values/limits.ts";
 import type { ApiFunctions } from "./api.ts";
-import { ExecutionError, ExecutionStatus, Outcome, Timestamp } from "./execution.ts";
-import { ExecutionKey, Traceparent, Uuid } from "./ids.ts";
-import { limits } from "./limits.ts";
 
 /**
  * The internal API of requests-service. Payloads and outputs travel as JSON text in `…_json` strings.

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { jsonAt, jsonMembers, jsonObject, limits, readJson } from "../src/index.ts";
-import { hostilePayloads, randomJson } from "./random-json.ts";
+import { jsonAt, jsonMembers, jsonObject, limits, readJson } from "../../src/index.ts";
+import { hostilePayloads, randomJson } from "../random-json.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { limits, settingsLacking, topicSpec, topics } from "../src/index.ts";
+import { limits, settingsLacking, topicSpec, topics } from "../../src/index.ts";
 
 const bytes = (configValue: string | number) => ({
   configName: "max.message.bytes",

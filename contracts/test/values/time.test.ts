@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
-import { formatTimestamp, Timestamp } from "../src/index.ts";
-import { seededRandom } from "./random-json.ts";
+import { formatTimestamp, Timestamp } from "../../src/index.ts";
+import { seededRandom } from "../random-json.ts";
 
 test("a time is written in the original's form, in UTC, with microseconds", () => {
   expect(formatTimestamp(1_604_766_718_103)).toBe("2020-11-07 16:31:58.103000");

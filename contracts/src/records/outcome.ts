@@ -1,11 +1,11 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import { ExecutionError, type Outcome, Timestamp } from "./execution.ts";
-import { Uuid } from "./ids.ts";
-import { jsonAt, jsonObject, readJson, toJson } from "./json.ts";
-import { limits } from "./limits.ts";
-import type { ExecutionRef, Run } from "./requests-api.ts";
-import type { ResultRecord } from "./results-api.ts";
+import type { ExecutionRef, Run } from "../internal/requests-api.ts";
+import type { ResultRecord } from "../internal/results-api.ts";
+import { ExecutionError, type Outcome, Timestamp } from "../values/execution.ts";
+import { Uuid } from "../values/ids.ts";
+import { jsonAt, jsonObject, readJson, toJson } from "../values/json.ts";
+import { limits } from "../values/limits.ts";
 import { type Topic, topics } from "./topics.ts";
 
 /**

@@ -1,8 +1,8 @@
 import { type Static, Type } from "@sinclair/typebox";
+import { ExecutionError, Timestamp } from "../values/execution.ts";
+import { ExecutionKey, Uuid } from "../values/ids.ts";
+import { limits } from "../values/limits.ts";
 import type { ApiFunctions } from "./api.ts";
-import { ExecutionError, Timestamp } from "./execution.ts";
-import { ExecutionKey, Uuid } from "./ids.ts";
-import { limits } from "./limits.ts";
 
 const open = { additionalProperties: true } as const;
 

@@ -13,9 +13,9 @@ import {
   refusedExecutionRecord,
   topics,
   unreadableRecord,
-} from "../src/index.ts";
-import { hostilePayloads, randomJson } from "./random-json.ts";
-import { received } from "./received.ts";
+} from "../../src/index.ts";
+import { hostilePayloads, randomJson } from "../random-json.ts";
+import { received } from "../received.ts";
 
 const requestId = "01976b1e-7f0e-7000-8f0a-4b9b2f0a6c1d";
 const executionId = "01976b1e-7f0e-7000-8f0a-4b9b2f0a6c1e";

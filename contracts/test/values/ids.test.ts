@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
-import { executionKey, limits, Traceparent, Uuid } from "../src/index.ts";
+import { executionKey, limits, Traceparent, Uuid } from "../../src/index.ts";
 
 const id = "01976b1e-7f0e-7000-8f0a-4b9b2f0a6c1d";
 

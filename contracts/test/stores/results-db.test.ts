@@ -12,8 +12,8 @@ import {
   resultRow,
   resultsCollections,
   resultsSchema,
-} from "../src/index.ts";
-import { hostilePayloads } from "./random-json.ts";
+} from "../../src/index.ts";
+import { hostilePayloads } from "../random-json.ts";
 
 const requestId = "01976b1e-7f0e-7000-8f0a-4b9b2f0a6c1d";
 const success: ResultRecord = {

@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
-import { ExecutionError, ExecutionStatus, Timestamp } from "./execution.ts";
-import { Uuid } from "./ids.ts";
+import { ExecutionError, ExecutionStatus, Timestamp } from "../values/execution.ts";
+import { Uuid } from "../values/ids.ts";
 
 /**
  * The REST bodies of the gateway. Fields and paths are those of the original; what is added is additive.

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { jsonAt, jsonMembers, jsonObject, limits, readJson } from "../src/index.ts";
-import { damaged, depthOf, jsonSpace, jsonString, jsonValue, jsonValueOfDepth } from "./any-json.ts";
+import { jsonAt, jsonMembers, jsonObject, limits, readJson } from "../../src/index.ts";
+import { damaged, depthOf, jsonSpace, jsonString, jsonValue, jsonValueOfDepth } from "../any-json.ts";
 
 /** What holds of any text, with `JSON.parse` as the judge. A failure prints its seed and the smallest text. */
 const runs = { numRuns: 1_000, interruptAfterTimeLimit: 10_000, markInterruptAsFailure: false };

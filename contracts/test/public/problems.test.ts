@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
-import { Problem, type ProblemName, problem, problems } from "../src/index.ts";
+import { Problem, type ProblemName, problem, problems } from "../../src/index.ts";
 
 const names = Object.keys(problems) as ProblemName[];
 
