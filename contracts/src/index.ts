@@ -1,9 +1,16 @@
 export * from "./internal/api.ts";
 export * from "./internal/requests-api.ts";
 export * from "./internal/results-api.ts";
+export * from "./internal/unavailable.ts";
 export * from "./public/executions.ts";
 export * from "./public/problems.ts";
+export * from "./public/requests.ts";
+export * from "./public/results.ts";
+export * from "./records/dead-letter.ts";
+export * from "./records/execution.ts";
+export { headerNames, headerOf, schemaVersion } from "./records/headers.ts";
 export * from "./records/outcome.ts";
+export type { IncomingRecord, OutgoingRecord, Reading } from "./records/record.ts";
 export * from "./records/topics.ts";
 export * from "./stores/results-db.ts";
 export * from "./values/execution.ts";

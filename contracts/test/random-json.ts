@@ -1,4 +1,4 @@
-/** Random numbers from 0 to 1 that are the same for the same seed (mulberry32). */
+/** Random numbers from 0 to 1, the same for the same seed (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -14,7 +14,7 @@ const scalars = [
   ..."0 -0 1e400 -1E-400 9007199254740993 0.1000 1e+2 true false null".split(" "),
   "123456789012345678901234567890.5",
 ];
-/** What stands between the quotes. */
+/** Texts between the quotes of a string. */
 const strings = [
   "",
   "a",
@@ -40,9 +40,9 @@ const strings = [
 ];
 
 export type RandomJson = {
-  /** Any JSON value as text, with its spaces, at most `depth` deep. */
+  /** Any JSON value as text with white space, at most `depth` levels deep. */
   value(depth: number): string;
-  /** A string's text, quotes included. */
+  /** The text of a string, including its quotes. */
   string(): string;
   space(): string;
   below(end: number): number;
@@ -69,7 +69,7 @@ export function randomJson(seed: number): RandomJson {
   return { value, string, space, below };
 }
 
-/** What clients may send and must get back byte for byte. */
+/** Payloads that clients may send and must receive byte for byte. */
 export const hostilePayloads = [
   "9007199254740993",
   "1e400",

@@ -1,6 +1,6 @@
 import type { IncomingRecord, OutgoingRecord } from "../src/index.ts";
 
-/** A published record as a consumer gets it. */
+/** A published record as a consumer receives it. */
 export function received(record: OutgoingRecord, place: Partial<IncomingRecord> = {}): IncomingRecord {
   const headers = Object.entries(record.headers).map(([name, text]) => [name, Buffer.from(text)]);
   return {

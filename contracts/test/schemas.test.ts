@@ -5,34 +5,39 @@ import * as contracts from "../src/index.ts";
 
 type Found = { path: string; schema: Record<PropertyKey, unknown> };
 
-/** Every object schema that can be reached from what this package exports. */
-function objectSchemas(from: unknown, path: string, seen = new Set<unknown>()): Found[] {
+/** Every schema of a kind that is reachable from what this package exports. */
+function schemasOf(
+  kind: string,
+  from: unknown = { ...contracts },
+  path = "contracts",
+  seen = new Set<unknown>(),
+): Found[] {
   if (typeof from !== "object" || from === null || seen.has(from)) return [];
   seen.add(from);
   const schema = from as Found["schema"];
   const inner = Object.entries(schema).flatMap(([key, value]) =>
-    objectSchemas(value, `${path}.${key}`, seen),
+    schemasOf(kind, value, `${path}.${key}`, seen),
   );
-  return schema[Kind] === "Object" ? [{ path, schema }, ...inner] : inner;
+  return schema[Kind] === kind ? [{ path, schema }, ...inner] : inner;
 }
 
-const found = objectSchemas({ ...contracts }, "contracts");
+const objects = schemasOf("Object");
 
-test("every object says whether it takes further properties: Elysia would say no for it", () => {
-  expect(found.length).toBeGreaterThan(40);
-  const silent = found.filter(({ schema }) => typeof schema.additionalProperties !== "boolean");
-  expect(silent.map(({ path }) => path)).toEqual([]);
+test("every object states whether it accepts further properties, because Elysia would default to no", () => {
+  expect(objects.length).toBeGreaterThan(40);
+  const unstated = objects.filter(({ schema }) => typeof schema.additionalProperties !== "boolean");
+  expect(unstated.map(({ path }) => path)).toEqual([]);
 });
 
-test("only what clients send to the public door is closed", () => {
-  const closed = found.filter(({ schema }) => schema.additionalProperties === false);
+test("only what clients send to the public API is closed", () => {
+  const closed = objects.filter(({ schema }) => schema.additionalProperties === false);
   expect(closed.map(({ path }) => path).toSorted()).toEqual([
     "contracts.CreateExecution",
     "contracts.CreateRequest",
   ]);
 });
 
-test("a required payload must be there, null included", () => {
+test("a required payload must be present, and null is a value", () => {
   const { CreateRequest } = contracts;
   const check = TypeCompiler.Compile(CreateRequest);
   for (const payload of [null, 0, "", [], {}]) expect(check.Check({ payload })).toBe(true);
@@ -40,7 +45,29 @@ test("a required payload must be there, null included", () => {
   expect(check.Check({ payload: 1, state: 2 })).toBe(false);
 });
 
-test("no text is checked by a format that only some processes know", () => {
+test("every timestamp says that it is UTC", () => {
+  const timestamps = schemasOf("String").filter(
+    ({ schema }) => schema.pattern === contracts.timestampPattern,
+  );
+  expect(timestamps.length).toBeGreaterThan(0);
+  for (const { path, schema } of timestamps) {
+    expect({ path, description: schema.description }).toEqual({
+      path,
+      description: expect.stringContaining("UTC"),
+    });
+  }
+});
+
+test("every description is a sentence", () => {
+  const descriptions = ["Object", "String", "Integer", "Number", "Boolean", "Unknown", "Union"]
+    .flatMap((kind) => schemasOf(kind))
+    .map(({ schema }) => schema.description)
+    .filter((description) => description !== undefined);
+  expect(descriptions.length).toBeGreaterThan(20);
+  for (const description of descriptions) expect(description).toMatch(/^[A-Z{].*\.$/);
+});
+
+test("no schema uses a format, because only some processes know it", () => {
   const text = JSON.stringify(Object.values(contracts).filter((value) => typeof value === "object"));
   expect(text).not.toContain('"format"');
 });
@@ -49,7 +76,7 @@ for (const [name, api] of Object.entries({
   requestsApi: contracts.requestsApi,
   resultsApi: contracts.resultsApi,
 })) {
-  test(`${name}: paths are its own, and every list in a body has a limit`, () => {
+  test(`${name}: every path is unique and every list in a body has a limit`, () => {
     const operations = Object.entries(api);
     const paths = operations.map(([, { path }]) => path);
     expect(new Set(paths).size).toBe(paths.length);

@@ -1,4 +1,11 @@
-import { type DeadLetterDocument, headerNames, headerOf, type IncomingRecord, limits } from "@sate/contracts";
+import {
+  cutToSize,
+  type DeadLetterDocument,
+  headerNames,
+  headerOf,
+  type IncomingRecord,
+  limits,
+} from "@sate/contracts";
 
 /** What is kept of one dead letter: together less than the 16 MiB that a document of MongoDB may have. */
 export const keptMax = {
@@ -14,6 +21,7 @@ export const keptMax = {
 /** A record of the dead letter queue as it is kept. Pure, and never throws: anything at all may stand there. */
 export function deadLetterOf(record: IncomingRecord): DeadLetterDocument {
   const { partition, offset, timestamp } = record;
+  const { key, value, headersJson, cut } = cutToSize(record, keptMax);
   return {
     _id: idOf(record),
     time: timeOf(timestamp),
@@ -24,7 +32,10 @@ export function deadLetterOf(record: IncomingRecord): DeadLetterDocument {
     origin_topic: line(headerOf(record, headerNames.originTopic), keptMax.topicChars),
     origin_partition: originPartition(headerOf(record, headerNames.originPartition)),
     origin_offset: digits(headerOf(record, headerNames.originOffset)),
-    ...fitting(record),
+    key,
+    value,
+    headers: headersJson,
+    cut,
   };
 }
 
@@ -53,30 +64,4 @@ function digits(text: string | undefined): string | null {
 /** For people: one line, not too long. */
 function line(text: string | undefined, charsMax: number): string | null {
   return text === undefined ? null : text.slice(0, charsMax).replaceAll(/\p{Cc}/gu, " ");
-}
-
-function fitting({ key, value, headers }: IncomingRecord) {
-  const cut: string[] = [];
-  const keyBytes = key?.length ?? 0;
-  const isKeyCut = keyBytes > keptMax.keyBytes;
-  if (isKeyCut) cut.push(`Its key of ${keyBytes} bytes is left out.`);
-
-  const encoded = Object.entries(headers).map(([name, header]) => [
-    name,
-    Buffer.from(header).toString("base64"),
-  ]);
-  const headersJson = JSON.stringify(Object.fromEntries(encoded));
-  const headersBytes = Buffer.byteLength(headersJson);
-  const areHeadersCut = headersBytes > keptMax.headersBytes;
-  if (areHeadersCut) cut.push(`Its headers of ${headersBytes} bytes are left out.`);
-
-  const valueBytes = value?.length ?? 0;
-  const isValueCut = valueBytes > keptMax.valueBytes;
-  if (isValueCut) cut.push(`Its value is cut to ${keptMax.valueBytes} of ${valueBytes} bytes.`);
-  return {
-    key: isKeyCut ? null : key,
-    value: value !== null && isValueCut ? value.subarray(0, keptMax.valueBytes) : value,
-    headers: areHeadersCut ? "{}" : headersJson,
-    cut: cut.length > 0 ? cut.join(" ") : null,
-  };
 }

@@ -104,7 +104,7 @@ test("all of a letter at the limits is kept; past them it is cut, and says so", 
   );
   expect([past.value?.length, past.key, past.headers]).toEqual([keptMax.valueBytes, null, "{}"]);
   expect(past.cut).toMatch(
-    /^Its key of 1048577 bytes is left out\. Its headers .* Its value is cut to 8388608 of 8388609 bytes\.$/,
+    /^The key of 1048577 bytes was omitted\. The headers .* The value was truncated to 8388608 of 8388609 bytes\.$/,
   );
 });
 

@@ -28,7 +28,7 @@ describe("the two topics of outcomes", () => {
       const { results, letters, unreadable } = sortRecords([bad, good]);
       expect({ name, results: results.length, letters }).toEqual({ name, results: 1, letters: [] });
       expect(unreadable.map(({ record }) => record)).toEqual([bad]);
-      expect(unreadable[0]?.detail).toMatch(/^Its? .*\.$/);
+      expect(unreadable[0]?.detail).toMatch(/^The .*\.$/);
     }
   });
 

@@ -1,14 +1,15 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
-import { ExecutionError, ExecutionStatus, Outcome, Timestamp } from "../values/execution.ts";
+import { ExecutionError, ExecutionStatus, Outcome } from "../values/execution.ts";
 import { ExecutionKey, Traceparent, Uuid } from "../values/ids.ts";
 import { limits } from "../values/limits.ts";
+import { Timestamp } from "../values/time.ts";
 import type { ApiFunctions } from "./api.ts";
 
 /**
  * The internal API of requests-service. Payloads and outputs travel as JSON text in `…_json` strings.
  *
- * Every operation is safe to repeat: callers choose the ids, and a repetition gets the answer that the
- * first call got or would have got.
+ * Every operation is idempotent: callers choose the ids, and a repetition returns what the first call returned or
+ * would have returned.
  */
 
 const open = { additionalProperties: true } as const;
@@ -41,7 +42,7 @@ export const ExecutionRecord = Type.Object(
     force_error: Type.Boolean(),
     creation_date: Timestamp,
     status: ExecutionStatus,
-    /** Number of runs so far; the fencing token of the last. */
+    /** The number of runs so far, and the fencing token of the last one. */
     epoch: Type.Integer({ minimum: 0 }),
     lost: Type.Integer({ minimum: 0 }),
     error: Type.Optional(ExecutionError),
@@ -55,7 +56,7 @@ export const NewExecution = Type.Object(
     id: Uuid,
     request_id: Uuid,
     force_error: Type.Boolean(),
-    /** The gateway's policy: this many failed executions, and no further one is admitted. */
+    /** The gateway's policy: the maximum failed executions per request. */
     max_failures: Type.Integer({ minimum: 1 }),
     traceparent: Type.Optional(Traceparent),
   },
@@ -63,7 +64,7 @@ export const NewExecution = Type.Object(
 );
 export type NewExecution = Static<typeof NewExecution>;
 
-/** What became of an attempt to create an execution. Refusals are data; the gateway explains them. */
+/** The result of an attempt to create an execution. Refusals are data; the gateway explains them. */
 export const Admission = Type.Union([
   Type.Object({ kind: Type.Literal("created"), execution: ExecutionRecord, request: RequestRecord }, open),
   tagged("unknown_request"),
@@ -81,18 +82,18 @@ export const Admission = Type.Union([
 ]);
 export type Admission = Static<typeof Admission>;
 
-/** An execution as a record names it. `execution_id` must be that of the stored one. */
+/** An execution as a record names it. `execution_id` must match the stored execution. */
 export const ExecutionRef = Type.Composite([ExecutionKey, Type.Object({ execution_id: Uuid })], open);
 export type ExecutionRef = Static<typeof ExecutionRef>;
 
-/** One run of one execution: `epoch` is the number of the run. */
+/** One run of an execution: `epoch` is the number of the run and its fencing token. */
 export const RunRef = Type.Composite(
   [ExecutionRef, Type.Object({ epoch: Type.Integer({ minimum: 1 }) })],
   open,
 );
 export type RunRef = Static<typeof RunRef>;
 
-/** All that a processor needs for a run. */
+/** Everything that a processor needs for a run. */
 export const Run = Type.Composite(
   [
     RunRef,
@@ -112,8 +113,8 @@ export const FinishedRun = Type.Composite([RunRef, Type.Object({ outcome: Outcom
 export type FinishedRun = Static<typeof FinishedRun>;
 
 /**
- * An outbox mark: something that must still be published. `execution:<n>` is the wake-up of a queued
- * execution whose epoch is n; `outcome` is the outcome of a final one.
+ * An outbox mark: something that must still be published. `execution:<n>` is the wake-up for a queued execution whose
+ * epoch is n; `outcome` is the outcome of a final one.
  */
 export const OutboxMark = Type.String({ pattern: "^(execution:[0-9]{1,9}|outcome)$", maxLength: 20 });
 export const executionMark = (epoch: number): string => `execution:${epoch}`;
@@ -122,11 +123,11 @@ export const outcomeMark = "outcome";
 const Claimed = Type.Object(
   {
     runs: Type.Array(Run),
-    /** Asked for, but running or final already. */
+    /** The number of named executions that are already running or final. */
     refused: Type.Integer(),
-    /** Asked for, but nobody knows them. */
+    /** The number of named executions that do not exist. */
     unknown: Type.Integer(),
-    /** Asked for, and left as they were, because their payloads together are more than one answer brings. */
+    /** The number of named executions left queued because all payloads together would exceed `limits.claimBytesMax`. */
     left: Type.Optional(Type.Integer()),
   },
   open,
@@ -138,7 +139,7 @@ export const requestsApi = {
   createRequests: {
     path: "/internal/requests/create",
     body: Type.Object({ requests: batch(NewRequest) }, open),
-    /** In the order of the batch. `conflict`: the id is taken by another request. */
+    /** In the order of the batch. `conflict`: another request has this id. */
     answer: Type.Object(
       {
         answers: Type.Array(
@@ -159,7 +160,7 @@ export const requestsApi = {
       tagged("unknown_request"),
     ]),
   },
-  /** Newest first; `before` is the last id of the page before. */
+  /** Newest first. `before` is the last id of the previous page. */
   listRequests: {
     path: "/internal/requests/list",
     body: Type.Object(
@@ -182,7 +183,7 @@ export const requestsApi = {
       tagged("unknown_execution"),
     ]),
   },
-  /** Oldest first; `after_attempt` is the last attempt of the page before. */
+  /** Oldest first. `after_attempt` is the last attempt of the previous page. */
   listExecutions: {
     path: "/internal/executions/list",
     body: Type.Object(
@@ -201,7 +202,7 @@ export const requestsApi = {
       tagged("unknown_request"),
     ]),
   },
-  /** A queued execution ends at once; a running one when its worker has heard of it. */
+  /** A queued execution ends at once; a running one after its worker's next heartbeat. */
   cancelExecution: {
     path: "/internal/executions/cancel",
     body: Type.Object({ request_id: Uuid, execution_id: Uuid }, open),
@@ -224,7 +225,7 @@ export const requestsApi = {
     body: Type.Object(worker, open),
     answer: Type.Object({}, open),
   },
-  /** `runs`: what the database holds for this worker. After `given_up` the id is never good again. */
+  /** `runs`: those that the database holds for this worker. `given_up`: the lease expired, and the id can never be used again. */
   heartbeat: {
     path: "/internal/workers/heartbeat",
     body: Type.Object(worker, open),
@@ -239,19 +240,19 @@ export const requestsApi = {
       tagged("given_up"),
     ]),
   },
-  /** A clean stop: what the worker still holds goes back to the queue, not counted as lost. */
+  /** A clean stop: requeues the runs that the worker still holds. They do not count as lost. */
   endWorker: {
     path: "/internal/workers/end",
     body: Type.Object(worker, open),
     answer: Type.Object({ handed_back: Type.Integer() }, open),
   },
-  /** `claim_id` is new for every claim and the same in its repetitions, which then get the same runs. */
+  /** `claim_id` is new for every claim and the same in its repetitions, which then return the same runs. */
   claim: {
     path: "/internal/runs/claim",
     body: Type.Object({ ...worker, claim_id: Uuid, executions: batch(ExecutionRef, limits.claimMax) }, open),
     answer: Claimed,
   },
-  /** Claims up to `limit` of whatever is queued: for a processor that has room and hears nothing. */
+  /** Claims up to `limit` queued executions: for a processor that has capacity and receives no records. */
   claimAny: {
     path: "/internal/runs/claim-any",
     body: Type.Object(
@@ -260,7 +261,7 @@ export const requestsApi = {
     ),
     answer: Claimed,
   },
-  /** The commit point. `stored` also when this very outcome was stored before; `refused`: the run is not the last one, or the execution has ended otherwise. */
+  /** The commit point. `stored`: also if the same outcome was stored before. `refused`: the epoch is stale, or the execution has another outcome. */
   finish: {
     path: "/internal/runs/finish",
     body: Type.Object({ runs: batch(FinishedRun) }, open),
@@ -269,13 +270,13 @@ export const requestsApi = {
       open,
     ),
   },
-  /** Gives runs back to the queue, not counted as lost. */
+  /** Requeues runs. They do not count as lost. */
   handBack: {
     path: "/internal/runs/hand-back",
     body: Type.Object({ runs: batch(RunRef, limits.workerRunsMax) }, open),
     answer: Type.Object({ handed_back: Type.Integer() }, open),
   },
-  /** Clears outbox marks of what the caller has published. */
+  /** Clears the outbox marks of what the caller has published. */
   markPublished: {
     path: "/internal/outbox/published",
     body: Type.Object(

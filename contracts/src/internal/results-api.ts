@@ -1,12 +1,13 @@
 import { type Static, Type } from "@sinclair/typebox";
-import { ExecutionError, Timestamp } from "../values/execution.ts";
+import { ExecutionError } from "../values/execution.ts";
 import { ExecutionKey, Uuid } from "../values/ids.ts";
 import { limits } from "../values/limits.ts";
+import { Timestamp } from "../values/time.ts";
 import type { ApiFunctions } from "./api.ts";
 
 const open = { additionalProperties: true } as const;
 
-/** A result as the Results DB keeps it. */
+/** A result as the Results DB stores it. */
 export const ResultRecord = Type.Object(
   {
     id: Uuid,
@@ -17,7 +18,7 @@ export const ResultRecord = Type.Object(
     processing_start_time: Timestamp,
     processing_end_time: Timestamp,
     processing_total_seconds: Type.Number(),
-    /** JSON text; `{}` for a failed execution. */
+    /** JSON text; `{}` for an execution that did not succeed. */
     outputs_json: Type.String(),
     error: Type.Optional(ExecutionError),
     force_error: Type.Boolean(),
@@ -28,9 +29,9 @@ export const ResultRecord = Type.Object(
 );
 export type ResultRecord = Static<typeof ResultRecord>;
 
-/** The internal API of results-service. Of results that it does not have it answers just that; it knows no requests. */
+/** The internal API of results-service. It has no requests: for an unknown one it returns no results. */
 export const resultsApi = {
-  /** Oldest first; `after_attempt` is the last attempt of the page before. */
+  /** Oldest first. `after_attempt` is the last attempt of the previous page. */
   resultsOfRequest: {
     path: "/internal/results/of-request",
     body: Type.Object(
@@ -48,7 +49,7 @@ export const resultsApi = {
     body: Type.Object({ request_id: Uuid, execution_id: Uuid }, open),
     answer: Type.Object({ results: Type.Array(ResultRecord) }, open),
   },
-  /** For each in the order asked, whether its result is recorded for good. What is once recorded stays so. */
+  /** For each execution, in the order of the call, whether its result is durably recorded. A recorded result is never removed. */
   resultsRecorded: {
     path: "/internal/results/recorded",
     body: Type.Object({ executions: Type.Array(ExecutionKey, { maxItems: limits.confirmMax }) }, open),

@@ -1,33 +1,36 @@
 import { type Static, Type } from "@sinclair/typebox";
 
 /**
- * Every refusal of Sate, as RFC 9457 problem details. `type` is `urn:sate:problem:<name>` and never changes;
- * `detail` says what happened and what to do next, and never repeats what the client sent.
+ * Every problem that Sate reports, as RFC 9457 problem details. `type` is `urn:sate:problem:<name>` and never
+ * changes; `detail` says what happened and what to do next, and never repeats what the client sent.
  */
 export const problems = {
-  "malformed-host": { status: 400, title: "The Host header is not a host" },
+  "malformed-host": { status: 400, title: "The Host header is invalid" },
   "malformed-json": { status: 400, title: "The body is not valid JSON" },
   "malformed-encoding": { status: 400, title: "The body is not valid UTF-8" },
-  "nested-too-deep": { status: 400, title: "The body is nested too deep" },
-  "duplicate-key": { status: 400, title: "A field is given twice" },
-  "invalid-parameter": { status: 400, title: "A parameter is not valid" },
-  unauthorized: { status: 401, title: "Credentials are missing or wrong" },
-  forbidden: { status: 403, title: "These credentials do not allow that" },
-  "not-found": { status: 404, title: "There is nothing at this address" },
-  "request-not-found": { status: 404, title: "No such processing request" },
-  "execution-not-found": { status: 404, title: "No such execution" },
-  "method-not-allowed": { status: 405, title: "This address does not know the method" },
+  "nested-too-deep": { status: 400, title: "The body is nested too deeply" },
+  "duplicate-key": { status: 400, title: "A field is repeated" },
+  "invalid-parameter": { status: 400, title: "A parameter is invalid" },
+  unauthorized: { status: 401, title: "Credentials are missing or invalid" },
+  forbidden: { status: 403, title: "The credentials do not permit this operation" },
+  "not-found": { status: 404, title: "The path does not exist" },
+  "request-not-found": { status: 404, title: "The processing request does not exist" },
+  "execution-not-found": { status: 404, title: "The execution does not exist" },
+  "method-not-allowed": { status: 405, title: "The method is not allowed for this path" },
   "execution-active": { status: 409, title: "An execution of this request is active" },
-  "already-succeeded": { status: 409, title: "This request has succeeded" },
-  "failures-exhausted": { status: 409, title: "This request has failed too often" },
-  "execution-ended": { status: 409, title: "The execution has ended" },
+  "already-succeeded": { status: 409, title: "This request has already succeeded" },
+  "failures-exhausted": {
+    status: 409,
+    title: "This request has reached its maximum number of failed executions",
+  },
+  "execution-ended": { status: 409, title: "The execution has already ended" },
   "body-too-large": { status: 413, title: "The body is too large" },
-  "unsupported-media-type": { status: 415, title: "The body is not of a supported type" },
-  "unsupported-content-encoding": { status: 415, title: "The body must not be compressed" },
-  "invalid-body": { status: 422, title: "The body does not have the right shape" },
-  internal: { status: 500, title: "Something went wrong on our side" },
-  unavailable: { status: 503, title: "A part of the system does not answer" },
-  overloaded: { status: 503, title: "Too much work at once" },
+  "unsupported-media-type": { status: 415, title: "The media type of the body is not supported" },
+  "unsupported-content-encoding": { status: 415, title: "The content encoding of the body is not supported" },
+  "invalid-body": { status: 422, title: "The body does not match the schema" },
+  internal: { status: 500, title: "Internal server error" },
+  unavailable: { status: 503, title: "A dependency is unavailable" },
+  overloaded: { status: 503, title: "The server is overloaded" },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ProblemName = keyof typeof problems;
@@ -36,18 +39,24 @@ export const problemContentType = "application/problem+json";
 
 export const Problem = Type.Object(
   {
-    type: Type.String({ description: "Stable name of the problem, urn:sate:problem:…" }),
-    title: Type.String(),
-    status: Type.Integer(),
+    type: Type.String({
+      description: "The stable identifier of the problem, such as urn:sate:problem:request-not-found.",
+    }),
+    title: Type.String({ description: "A summary of the problem, the same for every occurrence." }),
+    status: Type.Integer({ description: "The HTTP status of the response." }),
     detail: Type.String({ description: "What happened and what to do next." }),
-    message: Type.String({ description: "The same text as detail." }),
-    field: Type.Optional(Type.String({ description: "The field or parameter that is wrong." })),
-    execution_uri: Type.Optional(Type.String()),
-    results_uri: Type.Optional(Type.String()),
-    failures: Type.Optional(Type.Integer()),
-    max_failures: Type.Optional(Type.Integer()),
+    message: Type.String({ description: "The same text as detail, in the field of the original API." }),
+    field: Type.Optional(Type.String({ description: "The invalid field or parameter." })),
+    execution_uri: Type.Optional(Type.String({ description: "The URI of the execution in question." })),
+    results_uri: Type.Optional(Type.String({ description: "The URI of the results in question." })),
+    failures: Type.Optional(
+      Type.Integer({ description: "The number of failed executions of the processing request." }),
+    ),
+    max_failures: Type.Optional(
+      Type.Integer({ description: "The maximum number of failed executions of a processing request." }),
+    ),
   },
-  { additionalProperties: true, description: "RFC 9457 problem details" },
+  { additionalProperties: true, description: "RFC 9457 problem details." },
 );
 export type Problem = Static<typeof Problem>;
 
@@ -56,7 +65,7 @@ export type ProblemExtras = Pick<
   "field" | "execution_uri" | "results_uri" | "failures" | "max_failures"
 >;
 
-/** The body of a refusal. */
+/** The body of a problem response. `extras` are what the client needs next. */
 export function problem(name: ProblemName, detail: string, extras: ProblemExtras = {}): Problem {
   const { status, title } = problems[name];
   return { type: `urn:sate:problem:${name}`, title, status, detail, message: detail, ...extras };

@@ -1,8 +1,8 @@
 import { limits } from "../values/limits.ts";
 
 /**
- * Every Kafka topic of Sate. The key of every record is the processing request's id, so that all that
- * happens to one request stands in one partition. Consumers never rely on that order.
+ * Every Kafka topic of Sate. The key of every record is the processing request's id, so all records of a request are
+ * in one partition. Consumers never rely on their order.
  */
 export const topics = {
   executions: "processing_requests_executions",
@@ -13,19 +13,19 @@ export const topics = {
 
 export type Topic = (typeof topics)[keyof typeof topics];
 
-/** The topics that carry outcomes: what the results-listener reads. */
+/** The topics that carry outcomes: results-listener consumes them. */
 export const outcomeTopics = [topics.successful, topics.failed, topics.deadLetters] as const;
 
-/** Consumer groups: their committed offsets are all that a consumer keeps in the broker. */
+/** Consumer groups. Their committed offsets are the only state that consumers keep in the broker. */
 export const groups = { processor: "processor", resultsListener: "results-listener" } as const;
 
-/** Default number of partitions: the bound on processors that hear records; idle ones ask the database. */
+/** Default number of partitions: the maximum number of processors that receive records. Others poll the database. */
 export const partitionsDefault = 12;
 
 /**
- * What a topic is made of, by whomever: room for its largest records (a dead letter may carry the bytes of any record,
- * and more), and the broker's own time, since one that a producer's clock tells could be refused, or make a record old
- * at once.
+ * The settings with which a topic is created: room for its largest records (a dead letter may carry the bytes of any
+ * record, and more), and timestamps of the broker, because one from a producer's clock could be refused or make a new
+ * record expire at once.
  */
 export function topicSpec(topic: Topic, replicationFactor = 1) {
   const bytesMax = topic === topics.deadLetters ? limits.deadLetterBytesMax : limits.recordBytesMax;
@@ -41,8 +41,8 @@ export function topicSpec(topic: Topic, replicationFactor = 1) {
 }
 
 /**
- * The settings of `topicSpec`, as `name=value`, that a topic lacks which was made elsewhere: a text that differs, a
- * number that is smaller. What its broker does not tell is not taken for lacking.
+ * The settings of `topicSpec`, as `name=value`, that a topic created elsewhere lacks: a text that differs, a number
+ * that is smaller. A setting that the broker does not report is not counted as lacking.
  */
 export function settingsLacking(
   topic: Topic,

@@ -2,17 +2,17 @@ import type { ResultRecord } from "../internal/results-api.ts";
 import { executionKey } from "../values/ids.ts";
 
 /**
- * The Results DB, as results-listener, its only writer, and results-service, its only reader, must agree on
- * it: the same two collections, or tables, with the same names of fields in MongoDB and in SQLite.
+ * The Results DB, on which results-listener, its only writer, and results-service, its only reader, must agree: the
+ * same two collections or tables, with the same field names in MongoDB and in SQLite.
  *
- * Payloads, outputs and errors are JSON text: no key of a client can mean anything to the database, and what
- * is read is what was written.
+ * Payloads, outputs and errors are JSON text, so a client's keys have no meaning to the database, and what is read
+ * is what was written.
  */
 export const resultsCollections = { results: "results", deadLetters: "dead_letters" } as const;
 
-/** One result of one execution. It is written once and never changed. */
+/** The result of an execution. It is written once and never changed. */
 export type ResultDocument = {
-  /** `executionKey(request_id, attempt)`: one result for an execution, sharded by request, sorted by attempt. */
+  /** `executionKey(request_id, attempt)`: one result per execution, sharded by request, sorted by attempt. */
   _id: string;
   request_id: string;
   attempt: number;
@@ -23,33 +23,33 @@ export type ResultDocument = {
   processing_end_time: string;
   processing_total_seconds: number;
   outputs: string;
-  /** Absent where there is none. */
+  /** Absent if the execution succeeded. */
   error?: string;
   force_error: boolean;
   creation_date: string;
   payload: string;
 };
 
-/** The same in SQLite, which knows no booleans and no absent columns. */
+/** The same in SQLite, which has no booleans and no absent columns. */
 export type ResultRow = Omit<ResultDocument, "is_success" | "force_error" | "error"> & {
   is_success: number;
   force_error: number;
   error: string | null;
 };
 
-/** A record of the dead letter queue, as it came. It is written once and never changed. */
+/** A record of the dead letter queue as it was received. It is written once and never changed. */
 export type DeadLetterDocument = {
-  /** Its `dead-letter-id`, the same in every repetition of it; where it has none, its position and time. */
+  /** Its `dead-letter-id`, the same in every repetition of it; without one, its position and time. */
   _id: string;
-  /** When it was published: epoch ms of its record. Newest first is by `time`, then `_id`, descending. */
+  /** When it was published: the record's timestamp in epoch ms. Newest first means `time`, then `_id`, descending. */
   time: number;
-  /** Where it stands in the dead letter queue. Offsets have 64 bits, so they are digits. */
+  /** Its position in the dead letter queue. Offsets have 64 bits, so they are digits. */
   partition: number;
   offset: string;
-  /** A `DeadLetterReason`, or whatever stood there; `null` where nothing did. */
+  /** A `DeadLetterReason`, or whatever the header contained; `null` without the header. */
   reason: string | null;
   detail: string | null;
-  /** Where a record that could not be read came from; `null` for any other dead letter. */
+  /** The origin of an unreadable record; `null` for any other dead letter. */
   origin_topic: string | null;
   origin_partition: number | null;
   origin_offset: string | null;
@@ -57,7 +57,7 @@ export type DeadLetterDocument = {
   value: Uint8Array | null;
   /** JSON: name → value in base64. */
   headers: string;
-  /** What was too large to be kept, in sentences; `null` where the whole record was kept. */
+  /** Sentences about what was too large to be stored; `null` if the record was stored whole. */
   cut: string | null;
 };
 
@@ -98,7 +98,7 @@ export const resultsSchema = `
   CREATE INDEX IF NOT EXISTS newest_dead_letters ON dead_letters (time DESC, _id DESC);
 `;
 
-/** The index by which dead letters are listed, newest first, and pruned; in SQLite it is part of the schema. */
+/** The index for listing dead letters, newest first, and for pruning them. In SQLite it is part of the schema. */
 export const deadLettersIndex = { time: -1, _id: -1 } as const;
 
 export function resultDocument(result: ResultRecord): ResultDocument {
@@ -130,7 +130,7 @@ export function resultRow(result: ResultRecord): ResultRow {
   };
 }
 
-/** A stored result, of either database, as the contract's. */
+/** A stored result, from either database, as a record of the internal API. */
 export function resultOf(stored: ResultDocument | ResultRow): ResultRecord {
   return {
     id: stored.id,
@@ -149,8 +149,8 @@ export function resultOf(stored: ResultDocument | ResultRow): ResultRecord {
   };
 }
 
-/** The keys, both exclusive, between which the results of a request's attempts after `afterAttempt` stand. */
+/** The key range, both ends exclusive, of the results of a request's attempts after `afterAttempt`. */
 export function resultKeysAfter(requestId: string, afterAttempt: number): { above: string; below: string } {
-  // ";" comes right after the ":" that ends the request id in a key.
+  // ";" is the character after ":", which ends the request id in a key.
   return { above: executionKey(requestId, afterAttempt), below: `${requestId};` };
 }

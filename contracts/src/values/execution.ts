@@ -1,24 +1,25 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { Uuid } from "./ids.ts";
 import { limits } from "./limits.ts";
-import { timestampPattern } from "./time.ts";
-
-export const Timestamp = Type.String({ pattern: timestampPattern, maxLength: 26 });
+import { Timestamp } from "./time.ts";
 
 /**
  * queued → running → succeeded | failed | dead_lettered | cancelled. A final status never changes.
  *
- * - failed: the handler said so, or its deadline passed.
+ * - failed: the handler reported it, or the deadline passed.
  * - dead_lettered: an unexpected error, or lost with its worker too often.
  */
-export const ExecutionStatus = Type.Union([
-  Type.Literal("queued"),
-  Type.Literal("running"),
-  Type.Literal("succeeded"),
-  Type.Literal("failed"),
-  Type.Literal("dead_lettered"),
-  Type.Literal("cancelled"),
-]);
+export const ExecutionStatus = Type.Union(
+  [
+    Type.Literal("queued"),
+    Type.Literal("running"),
+    Type.Literal("succeeded"),
+    Type.Literal("failed"),
+    Type.Literal("dead_lettered"),
+    Type.Literal("cancelled"),
+  ],
+  { description: "The status of the execution. All but queued and running are final." },
+);
 export type ExecutionStatus = Static<typeof ExecutionStatus>;
 
 /**
@@ -27,15 +28,22 @@ export type ExecutionStatus = Static<typeof ExecutionStatus>;
  */
 export const ExecutionError = Type.Object(
   {
-    code: Type.String({ minLength: 1, maxLength: 100 }),
-    message: Type.String({ maxLength: limits.errorMessageCharsMax }),
+    code: Type.String({
+      minLength: 1,
+      maxLength: 100,
+      description: "The kind of the error, for programs: such as timeout, or a code of the processor.",
+    }),
+    message: Type.String({
+      maxLength: limits.errorMessageCharsMax,
+      description: "What went wrong, for people.",
+    }),
   },
-  { additionalProperties: true },
+  { additionalProperties: true, description: "Why the execution did not succeed." },
 );
 export type ExecutionError = Static<typeof ExecutionError>;
 
 const ended = {
-  /** Id of the result, made with the outcome, so that every repetition of it is the same result. */
+  /** Id of the result. Chosen with the outcome, so that every repetition of it is the same result. */
   result_id: Uuid,
   processing_start_time: Timestamp,
   processing_end_time: Timestamp,
@@ -43,7 +51,7 @@ const ended = {
   processing_total_seconds: Type.Number({ minimum: 0 }),
 };
 
-/** How an execution ended. There is exactly one for each. */
+/** How an execution ended. Every execution has exactly one. */
 export const Outcome = Type.Union([
   Type.Object(
     {

@@ -1,7 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { limits } from "./limits.ts";
 
-/** Lower-case UUID text, as RFC 9562 says it is written. A `pattern`, because `format: "uuid"` is unknown where Elysia is not loaded. */
+/** A UUID in lower case (RFC 9562). A `pattern`, because `format: "uuid"` is unknown where Elysia is not loaded. */
 export const uuidPattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
 
 export const Uuid = Type.String({ pattern: uuidPattern, minLength: 36, maxLength: 36 });
@@ -10,7 +10,7 @@ export const Uuid = Type.String({ pattern: uuidPattern, minLength: 36, maxLength
 export const traceparentPattern = "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$";
 export const Traceparent = Type.String({ pattern: traceparentPattern, maxLength: 55 });
 
-/** The key of an execution, and of its result, in both databases. Attempts of a request are dense: 1, 2, 3, … */
+/** The key of an execution, and of its result, in both databases. The attempts of a request are consecutive: 1, 2, 3, … */
 export const ExecutionKey = Type.Object(
   { request_id: Uuid, attempt: Type.Integer({ minimum: 1, maximum: limits.attemptMax }) },
   { additionalProperties: true },
@@ -18,8 +18,8 @@ export const ExecutionKey = Type.Object(
 export type ExecutionKey = Static<typeof ExecutionKey>;
 
 /**
- * The key as one string. It begins with the request id, so that both databases can be sharded by request,
- * and sorts by attempt within one.
+ * The key as one string. It starts with the request id, so that both databases can be sharded by request, and
+ * sorts by attempt within a request.
  */
 export function executionKey(requestId: string, attempt: number): string {
   return `${requestId}:${String(attempt).padStart(6, "0")}`;

@@ -1,5 +1,13 @@
-/** Timestamps on the wire: UTC, microseconds, the original's form `2020-11-07 16:31:58.103057`. */
+import { Type } from "@sinclair/typebox";
+
+/** Timestamps on the wire: UTC, microseconds, in the original's format `2020-11-07 16:31:58.103057`. */
 export const timestampPattern = "^\\d{4}-\\d{2}-\\d{2} \\d{2}:\\d{2}:\\d{2}\\.\\d{6}$";
+
+export const Timestamp = Type.String({
+  pattern: timestampPattern,
+  maxLength: 26,
+  description: "A time in UTC with microseconds, such as 2020-11-07 16:31:58.103057.",
+});
 
 /** `epochMs` (may have a fraction) as a timestamp on the wire. */
 export function formatTimestamp(epochMs: number): string {

@@ -4,7 +4,7 @@ import { Problem, type ProblemName, problem, problems } from "../../src/index.ts
 
 const names = Object.keys(problems) as ProblemName[];
 
-test("names are plain, titles are sentences of their own, statuses are refusals", () => {
+test("every problem has a plain name, a title of its own and an error status", () => {
   expect(new Set(names.map((name) => problems[name].title)).size).toBe(names.length);
   for (const name of names) {
     expect(name).toMatch(/^[a-z]+(-[a-z]+)*$/);
@@ -12,7 +12,7 @@ test("names are plain, titles are sentences of their own, statuses are refusals"
   }
 });
 
-test("every problem is rendered as RFC 9457 wants it, with the original's message", () => {
+test("every problem is rendered according to RFC 9457, with the original's message", () => {
   for (const name of names) {
     const body = problem(name, "What happened.");
     expect(Value.Check(Problem, body)).toBe(true);
@@ -26,7 +26,7 @@ test("every problem is rendered as RFC 9457 wants it, with the original's messag
   }
 });
 
-test("what the client needs next stands beside it", () => {
+test("a problem has the extras that the client needs next", () => {
   const extras = { failures: 3, max_failures: 3, results_uri: "/requests/x/results" };
   expect(problem("failures-exhausted", "It has failed.", extras)).toMatchObject(extras);
 });

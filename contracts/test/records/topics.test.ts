@@ -7,7 +7,7 @@ const bytes = (configValue: string | number) => ({
 });
 const clock = (configValue: string) => ({ configName: "message.timestamp.type", configValue });
 
-test("a topic of Sate's own lacks nothing, and one with more room neither", () => {
+test("a topic with the settings of topicSpec or with more room lacks nothing", () => {
   for (const topic of Object.values(topics)) {
     const own = topicSpec(topic).configEntries.map(({ name, value }) => {
       return { configName: name, configValue: value };
@@ -18,7 +18,7 @@ test("a topic of Sate's own lacks nothing, and one with more room neither", () =
   expect(settingsLacking(topics.executions, roomy)).toEqual([]);
 });
 
-test("less room and the clock of producers are lacking", () => {
+test("less room and timestamps of producers are lacking", () => {
   expect(settingsLacking(topics.executions, [bytes(1_048_588), clock("CreateTime")])).toEqual([
     `max.message.bytes=${limits.recordBytesMax}`,
     "message.timestamp.type=LogAppendTime",
@@ -29,7 +29,7 @@ test("less room and the clock of producers are lacking", () => {
   ]);
 });
 
-test("what a broker does not tell, or tells of other things, is not taken for lacking", () => {
+test("settings that the broker does not report, and other settings, are not lacking", () => {
   expect(settingsLacking(topics.failed, [{ configName: "cleanup.policy", configValue: "compact" }])).toEqual(
     [],
   );

@@ -44,7 +44,7 @@ const failure: ResultRecord = {
 function open(): Database {
   const db = new Database(":memory:", { strict: true });
   db.run(resultsSchema);
-  db.run(resultsSchema); // it may be repeated
+  db.run(resultsSchema); // it can be repeated
   return db;
 }
 
@@ -55,7 +55,7 @@ function columns(db: Database, table: string): string[] {
     .map(({ name }) => name);
 }
 
-test("a result is what it was, from a document and from a row", () => {
+test("a result is unchanged after a document and after a row", () => {
   const texts = hostilePayloads.map((text) => ({ ...success, payload_json: text, outputs_json: text }));
   for (const result of [success, failure, ...texts]) {
     expect(resultOf(resultDocument(result))).toEqual(result);
@@ -65,7 +65,7 @@ test("a result is what it was, from a document and from a row", () => {
   expect(resultDocument(failure)._id).toBe(executionKey(requestId, 2));
 });
 
-test("the tables have the fields of the documents as columns, and take a row", () => {
+test("the tables have the fields of the documents as columns and accept a row", () => {
   const db = open();
   const row = resultRow(failure);
   expect(columns(db, resultsCollections.results).toSorted()).toEqual(Object.keys(row).toSorted());
@@ -91,7 +91,7 @@ test("the tables have the fields of the documents as columns, and take a row", (
   expect(columns(db, resultsCollections.deadLetters).toSorted()).toEqual(Object.keys(letter).toSorted());
 });
 
-test("the keys of a request's results are those above an attempt, and no others", () => {
+test("the key range contains the results of a request's later attempts and no others", () => {
   const neighbours = [
     requestId.replace(/d$/, "c"),
     requestId,

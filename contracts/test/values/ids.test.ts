@@ -4,7 +4,7 @@ import { executionKey, limits, Traceparent, Uuid } from "../../src/index.ts";
 
 const id = "01976b1e-7f0e-7000-8f0a-4b9b2f0a6c1d";
 
-test("an id is a UUID in lower case, and nothing around it", () => {
+test("an id is a lower-case UUID with nothing around it", () => {
   expect(Value.Check(Uuid, id)).toBe(true);
   expect(Value.Check(Uuid, Bun.randomUUIDv7())).toBe(true);
   const wrong = [
@@ -22,7 +22,7 @@ test("an id is a UUID in lower case, and nothing around it", () => {
   for (const text of wrong) expect(Value.Check(Uuid, text)).toBe(false);
 });
 
-test("a key begins with its request, and sorts by attempt", () => {
+test("a key starts with its request and sorts by attempt", () => {
   const attempts = [1, 2, 9, 10, 11, 99, 100, 999, limits.attemptMax];
   const keys = attempts.map((attempt) => executionKey(id, attempt));
   for (const key of keys) expect(key).toStartWith(`${id}:`);
@@ -30,7 +30,7 @@ test("a key begins with its request, and sorts by attempt", () => {
   expect(keys[0]).toBe(`${id}:000001`);
 });
 
-test("a traceparent is version 00 of the W3C's", () => {
+test("a traceparent is of W3C version 00", () => {
   const good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
   expect(Value.Check(Traceparent, good)).toBe(true);
   for (const text of [good.replace("00", "ff"), `${good}-x`, good.toUpperCase(), "", `${good}\n`]) {

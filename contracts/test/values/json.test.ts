@@ -5,18 +5,21 @@ import { hostilePayloads, randomJson } from "../random-json.ts";
 const bytes = (text: string) => new TextEncoder().encode(text);
 const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
 const read = (text: string) => readJson(bytes(text), limits.nestingMax);
+const at = (text: string, ...path: string[]) => jsonAt(text, { found: path }).found;
 
 describe("reading", () => {
-  test("text comes back as it was, whatever it holds", () => {
-    for (const text of hostilePayloads) expect(read(text)).toEqual({ kind: "read", text });
+  test("any JSON text is returned unchanged, with its parsed value", () => {
+    for (const text of hostilePayloads) {
+      expect(read(text)).toEqual({ kind: "read", text, value: JSON.parse(text) });
+    }
     for (let seed = 0; seed < 2_000; seed++) {
       const text = randomJson(seed).value(6);
-      JSON.parse(text); // the generator itself makes JSON
-      expect({ seed, ...read(text) }).toEqual({ seed, kind: "read", text });
+      const value: unknown = JSON.parse(text); // throws if the generator does not make JSON
+      expect({ seed, reading: read(text) }).toEqual({ seed, reading: { kind: "read", text, value } });
     }
   });
 
-  test("what is not JSON is told so", () => {
+  test("text that is not JSON is reported as such", () => {
     const wrong = [
       '{"a":1',
       "NaN",
@@ -31,10 +34,11 @@ describe("reading", () => {
       '"[[',
       "][",
     ];
-    for (const text of wrong) expect({ text, ...read(text) }).toEqual({ text, kind: "not_json" });
+    for (const text of wrong)
+      expect({ text, reading: read(text) }).toEqual({ text, reading: { kind: "not_json" } });
   });
 
-  test("what is not UTF-8 is told so, and a byte order mark is not JSON", () => {
+  test("bytes that are not UTF-8 are reported as such, and a byte order mark is not JSON", () => {
     expect(readJson(new Uint8Array([0x22, 0xff, 0x22]), 64).kind).toBe("bad_encoding");
     // A surrogate in UTF-8, and an overlong slash.
     expect(readJson(new Uint8Array([0x22, 0xed, 0xa0, 0x80, 0x22]), 64).kind).toBe("bad_encoding");
@@ -42,7 +46,7 @@ describe("reading", () => {
     expect(readJson(new Uint8Array([0xef, 0xbb, 0xbf, 0x31]), 64).kind).toBe("not_json");
   });
 
-  test("nesting is limited, brackets in strings are not nesting, and depth never overflows the stack", () => {
+  test("nesting is limited, brackets in strings do not count, and no depth overflows the stack", () => {
     expect(read(nested(64)).kind).toBe("read");
     expect(read(nested(65)).kind).toBe("too_deep");
     expect(read(nested(200_000)).kind).toBe("too_deep");
@@ -51,13 +55,13 @@ describe("reading", () => {
     expect(read(`["${"[{".repeat(1_000)}\\"${"[".repeat(1_000)}"]`).kind).toBe("read");
     // Wide is not deep.
     expect(read(`[${Array(1_000).fill("[]").join(",")}]`).kind).toBe("read");
-    // An open string hides brackets, but then the parser never comes to them either.
+    // An unterminated string hides brackets from the depth check, and from the parser too.
     expect(read(`"${"[".repeat(200_000)}`).kind).toBe("not_json");
   });
 });
 
-describe("cutting out", () => {
-  test("members have their texts, byte for byte, in order, and repeated", () => {
+describe("extracting", () => {
+  test("the members of an object have their texts byte for byte, in order, repeated ones included", () => {
     for (let seed = 0; seed < 2_000; seed++) {
       const random = randomJson(seed);
       const { space, string, value } = random;
@@ -73,15 +77,22 @@ describe("cutting out", () => {
     expect(jsonMembers(" {} ")).toEqual([]);
   });
 
-  test("a path leads to the value that a parser would see", () => {
+  test("a path leads to the value that the parser returns", () => {
     const text = '{"a":1,"a":{"b":[1,  2],"b" : "x,}\\"" },"__proto__":{"c":1e400}}';
-    expect(jsonAt(text, "a", "b")).toBe('"x,}\\""');
-    expect(jsonAt(text, "__proto__", "c")).toBe("1e400");
-    expect(jsonAt(text)).toBe(text);
-    expect(jsonAt('{"\\u0061":1}', "a")).toBe("1");
+    expect(at(text, "a", "b")).toBe('"x,}\\""');
+    expect(at(text, "__proto__", "c")).toBe("1e400");
+    expect(at(text)).toBe(text);
+    expect(at('{"\\u0061":1}', "a")).toBe("1");
     for (const path of [["c"], ["a", "c"], ["a", "b", "c"], ["constructor"], ["c", "d"]]) {
-      expect(jsonAt(text, ...path)).toBeUndefined();
+      expect(at(text, ...path)).toBeUndefined();
     }
+  });
+
+  test("several paths are found in one pass, also where one is a prefix of another", () => {
+    const text = ' {"a" : {"b":1 , "c":[2]},"d":3,"a":{"c": {"b":[4]}}} ';
+    const paths = { a: ["a"], b: ["a", "b"], c: ["a", "c"], cb: ["a", "c", "b"], d: ["d"], none: ["d", "a"] };
+    expect(jsonAt(text, paths)).toEqual({ a: '{"c": {"b":[4]}}', c: '{"b":[4]}', cb: "[4]", d: "3" });
+    expect(jsonAt("[1]", paths)).toEqual({});
   });
 
   test("a path agrees with the parser on random objects", () => {
@@ -91,7 +102,7 @@ describe("cutting out", () => {
       const text = `{${Array.from({ length: 4 }, () => `${keys[random.below(4)]}:${random.value(2)}`).join(",")}}`;
       const parsed = JSON.parse(text);
       for (const key of ["a", "__proto__", ""]) {
-        const found = jsonAt(text, key);
+        const found = at(text, key);
         expect({ seed, found: found === undefined ? "none" : JSON.parse(found) }).toEqual({
           seed,
           found: Object.hasOwn(parsed, key) ? parsed[key] : "none",
@@ -101,24 +112,24 @@ describe("cutting out", () => {
   });
 });
 
-describe("putting together", () => {
-  test("members go in as they are and come out again; undefined ones are left out", () => {
+describe("composing", () => {
+  test("an object contains the given texts unchanged; undefined members are omitted", () => {
     for (let seed = 0; seed < 500; seed++) {
       const random = randomJson(seed);
-      const values = { a: random.value(4), 'quote"\\': random.value(4), "": random.value(4) };
-      const text = jsonObject({ ...values, left: undefined });
+      const values = { a: random.value(4), of_two: random.value(4), "": random.value(4) };
+      const text = jsonObject({ first: undefined, ...values, last: undefined });
       expect(jsonMembers(text)).toEqual(Object.entries(values).map(([key, value]) => ({ key, value })));
     }
     expect(jsonObject({})).toBe("{}");
   });
 });
 
-test("a megabyte of quotes, backslashes or members takes milliseconds, not minutes", () => {
+test("reading takes linear time for a megabyte of quotes, backslashes or members", () => {
   const million = 1_000_000;
   const texts = [`"${'\\"'.repeat(million / 2)}"`, `"${"\\\\".repeat(million / 2)}"`];
   for (const text of texts) {
     expect(readJson(bytes(text), 64).kind).toBe("read");
-    expect(jsonAt(`{"a":${text}}`, "a")).toBe(text);
+    expect(at(`{"a":${text}}`, "a")).toBe(text);
   }
   const wide = `{${Array.from({ length: 100_000 }, (_, index) => `"${index}":[]`).join(",")}}`;
   expect(jsonMembers(wide)).toHaveLength(100_000);

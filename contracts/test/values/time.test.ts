@@ -3,14 +3,14 @@ import { Value } from "@sinclair/typebox/value";
 import { formatTimestamp, Timestamp } from "../../src/index.ts";
 import { seededRandom } from "../random-json.ts";
 
-test("a time is written in the original's form, in UTC, with microseconds", () => {
+test("a timestamp has the original's format, in UTC with microseconds", () => {
   expect(formatTimestamp(1_604_766_718_103)).toBe("2020-11-07 16:31:58.103000");
   expect(formatTimestamp(1_604_766_718_103.5)).toBe("2020-11-07 16:31:58.103500");
   expect(formatTimestamp(1_604_766_718_999.9998)).toBe("2020-11-07 16:31:58.999999");
   expect(formatTimestamp(0)).toBe("1970-01-01 00:00:00.000000");
 });
 
-test("times sort as their texts do", () => {
+test("timestamps sort like their times", () => {
   const random = seededRandom(1);
   const times = Array.from({ length: 1_000 }, () => random() * 4e12).toSorted((a, b) => a - b);
   const texts = times.map(formatTimestamp);
@@ -18,7 +18,7 @@ test("times sort as their texts do", () => {
   expect(texts.toSorted()).toEqual(texts);
 });
 
-test("other forms are refused", () => {
+test("other formats are refused", () => {
   const wrong = [
     "2020-11-07T16:31:58.103057",
     "2020-11-07 16:31:58",

@@ -1,0 +1,43 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { Uuid } from "../values/ids.ts";
+import { Timestamp } from "../values/time.ts";
+import { page } from "./page.ts";
+
+/**
+ * The bodies of processing requests in the public REST API. Fields and paths are those of the original; new ones are
+ * only added. What clients send is closed (an unknown field is an error); what they receive is open.
+ */
+
+const closed = { additionalProperties: false } as const;
+const open = { additionalProperties: true } as const;
+
+/** Any JSON value. A required payload must be present; `null` is a value. */
+export const Payload = Type.Unknown({ description: "Any JSON value. It is returned byte for byte." });
+
+export const CreateRequest = Type.Object(
+  {
+    payload: Payload,
+    processor: Type.Optional(
+      Type.String({
+        pattern: "^[a-z0-9][a-z0-9._-]{0,63}$",
+        maxLength: 64,
+        description: "The name of the processor that executes the request.",
+      }),
+    ),
+  },
+  { ...closed, description: "A processing request." },
+);
+export type CreateRequest = Static<typeof CreateRequest>;
+
+const processor = Type.Optional(
+  Type.String({ description: "The name of the processor. Absent if the client did not choose one." }),
+);
+
+export const ProcessingRequest = Type.Object({ id: Uuid, payload: Payload, processor }, open);
+
+export const StoredRequest = Type.Object(
+  { id: Uuid, payload: Payload, processor, creation_date: Timestamp },
+  open,
+);
+
+export const RequestPage = page("requests", StoredRequest);

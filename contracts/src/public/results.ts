@@ -1,0 +1,24 @@
+import { Type } from "@sinclair/typebox";
+import { ExecutionError } from "../values/execution.ts";
+import { Uuid } from "../values/ids.ts";
+import { Timestamp } from "../values/time.ts";
+import { Execution } from "./executions.ts";
+import { page } from "./page.ts";
+
+export const Result = Type.Object(
+  {
+    id: Uuid,
+    is_success: Type.Boolean({ description: "Whether the execution succeeded." }),
+    processing_start_time: Timestamp,
+    processing_end_time: Timestamp,
+    processing_total_seconds: Type.Number({ description: "The duration of the run in seconds." }),
+    outputs: Type.Unknown({
+      description: "What the processor returned: any JSON value. {} if the execution did not succeed.",
+    }),
+    error: Type.Optional(ExecutionError),
+    execution: Execution,
+  },
+  { additionalProperties: true },
+);
+
+export const Results = page("results", Result);

@@ -1,0 +1,72 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { TypeCompiler } from "@sinclair/typebox/compiler";
+import type { ExecutionRef } from "../internal/requests-api.ts";
+import { Uuid } from "../values/ids.ts";
+import { jsonObject, toJson } from "../values/json.ts";
+import { limits } from "../values/limits.ts";
+import { Timestamp } from "../values/time.ts";
+import { baseHeaders } from "./headers.ts";
+import { readMessage } from "./read-message.ts";
+import type { IncomingRecord, OutgoingRecord, Reading } from "./record.ts";
+import { topics } from "./topics.ts";
+
+const open = { additionalProperties: true } as const;
+
+/** The record of a queued execution: JSON in the original's form, with `attempt` added. */
+export const ExecutionMessage = Type.Object(
+  {
+    id: Uuid,
+    attempt: Type.Integer({ minimum: 1, maximum: limits.attemptMax }),
+    force_error: Type.Boolean(),
+    creation_date: Timestamp,
+    processing_request: Type.Object({ id: Uuid, payload: Type.Unknown() }, open),
+  },
+  open,
+);
+export type ExecutionMessage = Static<typeof ExecutionMessage>;
+
+const check = TypeCompiler.Compile(ExecutionMessage);
+
+/** The public and the published form of an execution. `attempt` is omitted where it is not given. */
+export function executionJson(execution: {
+  id: string;
+  attempt?: number;
+  force_error: boolean;
+  creation_date: string;
+  request_id: string;
+  payload_json: string;
+}): string {
+  return jsonObject({
+    id: toJson(execution.id),
+    attempt: execution.attempt === undefined ? undefined : toJson(execution.attempt),
+    force_error: toJson(execution.force_error),
+    creation_date: toJson(execution.creation_date),
+    processing_request: jsonObject({ id: toJson(execution.request_id), payload: execution.payload_json }),
+  });
+}
+
+/** The wake-up for a queued execution. */
+export function executionRecord(execution: {
+  id: string;
+  attempt: number;
+  force_error: boolean;
+  creation_date: string;
+  request_id: string;
+  payload_json: string;
+  traceparent?: string | undefined;
+}): OutgoingRecord {
+  return {
+    topic: topics.executions,
+    key: execution.request_id,
+    value: executionJson(execution),
+    headers: baseHeaders(execution.traceparent),
+  };
+}
+
+/** Which execution a record on the executions topic refers to. Everything else comes from the database. */
+export function readExecution(record: IncomingRecord): Reading<ExecutionRef> {
+  const read = readMessage(record, check);
+  if (read.kind === "unreadable") return read;
+  const { id, attempt, processing_request } = read.message;
+  return { kind: "read", record: { request_id: processing_request.id, attempt, execution_id: id } };
+}

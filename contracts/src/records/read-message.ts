@@ -1,0 +1,45 @@
+import type { Static, TSchema } from "@sinclair/typebox";
+import type { TypeCheck } from "@sinclair/typebox/compiler";
+import { type JsonText, readJson } from "../values/json.ts";
+import { limits } from "../values/limits.ts";
+import { headerNames, headerOf, schemaVersion } from "./headers.ts";
+import type { IncomingRecord, Unreadable } from "./record.ts";
+
+/** A record embeds a payload of the maximum depth a few levels deeper. */
+const nestingMax = limits.nestingMax + 8;
+
+/**
+ * The JSON message in a record, checked, and its text. Unknown fields and missing headers are tolerated; a newer
+ * `schema-version` is not.
+ */
+export function readMessage<T extends TSchema>(
+  record: IncomingRecord,
+  check: TypeCheck<T>,
+): { kind: "read"; message: Static<T>; text: JsonText } | Unreadable {
+  const version = headerOf(record, headerNames.schemaVersion);
+  if (version !== undefined && version !== schemaVersion) {
+    return unreadable(`The schema version is not ${schemaVersion}.`);
+  }
+  if (record.value === null) return unreadable("The record has no value.");
+  const reading = readJson(record.value, nestingMax);
+  switch (reading.kind) {
+    case "bad_encoding":
+      return unreadable("The value is not valid UTF-8.");
+    case "too_deep":
+      return unreadable("The value is nested too deeply.");
+    case "not_json":
+      return unreadable("The value is not valid JSON.");
+  }
+  const { value, text } = reading;
+  if (check.Check(value)) return { kind: "read", message: value, text };
+  const error = check.Errors(value).First();
+  return unreadable(
+    error
+      ? `The field ${error.path || "/"} is invalid: ${error.message}.`
+      : "The value does not match the schema.",
+  );
+}
+
+function unreadable(detail: string): Unreadable {
+  return { kind: "unreadable", detail };
+}
