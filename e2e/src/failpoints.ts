@@ -13,10 +13,11 @@ import type { Settings } from "./system.ts";
  */
 export const failpoints: Record<string, "load" | "exhausted" | "lost"> = {
   "gateway.accepted": "load",
-  "gateway.dead-lettered": "exhausted",
   "requests-service.stored": "load",
   "requests-service.published": "load",
   "requests-service.confirmed": "load",
+  "requests-service.refusal-stored": "exhausted",
+  "requests-service.refusal-published": "exhausted",
   "requests-service.orphaned": "lost",
   "requests-service.requeued": "lost",
   "processor.heard": "load",

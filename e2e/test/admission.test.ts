@@ -96,13 +96,27 @@ test("a success is final", async () => {
   expect(again.json.results_uri).toEndWith(`/requests/${requestId}/results`);
 });
 
-test("after three failures every attempt is refused and stands in the dead letter queue", async () => {
-  const requestId = await client.createRequest({ fails: true });
+/** Fails a request as often as may be. */
+async function exhausted(payload: unknown): Promise<string> {
+  const requestId = await client.createRequest(payload);
   for (let attempt = 1; attempt <= 3; attempt++) {
     const { status, json } = await client.execute(requestId, { force_error: true });
     expect(status).toBe(201);
     expect(await ended(requestId, json.id)).toBe("failed");
   }
+  return requestId;
+}
+
+/** Dead letters of refused attempts, as soon as there are so many. */
+const lettersOf = (requestId: string, count: number) =>
+  until(`${count} dead letters of ${requestId}`, 30_000, async () => {
+    const all = await system.topics().read(topics.deadLetters);
+    const letters = all.filter(({ key }) => key?.toString() === requestId);
+    return letters.length >= count && letters;
+  });
+
+test("after three failures every attempt is refused and stands in the dead letter queue", async () => {
+  const requestId = await exhausted({ fails: true });
   for (let attempt = 0; attempt < 2; attempt++) {
     const refused = await client.execute(requestId);
     expect(refused.status).toBe(409);
@@ -113,16 +127,31 @@ test("after three failures every attempt is refused and stands in the dead lette
       results_uri: expect.stringContaining(`/requests/${requestId}/results`),
     });
   }
-  const letters = (await system.topics().read(topics.deadLetters)).filter(
-    ({ key }) => key?.toString() === requestId,
-  );
-  expect(letters).toHaveLength(2);
+  const letters = await lettersOf(requestId, 2);
+  expect(new Set(letters.map(({ headers }) => headers["dead-letter-id"])).size).toBe(2);
   for (const { headers, value } of letters) {
     expect(headers.reason).toBe("max_failures");
     expect(JSON.parse(String(value))).toMatchObject({
       processing_request: { id: requestId, payload: { fails: true } },
     });
   }
+}, 60_000);
+
+test("of many refused attempts at one request 100 count, and one a second; the others are told to wait", async () => {
+  const requestId = await exhausted("often");
+  const start = performance.now();
+  const answers = await Promise.all(Array.from({ length: 150 }, () => client.execute(requestId)));
+  const seconds = (performance.now() - start) / 1_000;
+  const { 409: counted = [], 429: tooMany = [] } = Object.groupBy(answers, ({ status }) => status);
+  expect(counted.length + tooMany.length).toBe(150);
+  expect(counted.length).toBeGreaterThanOrEqual(100);
+  expect(counted.length).toBeLessThanOrEqual(101 + Math.ceil(seconds));
+  for (const { json, headers } of tooMany) {
+    expect(json.type).toBe("urn:sate:problem:too-many-attempts");
+    expect(headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
+  }
+  const ids = (await lettersOf(requestId, counted.length)).map(({ headers }) => headers["dead-letter-id"]);
+  expect(new Set(ids).size).toBe(counted.length);
 }, 60_000);
 
 test("a queued or running execution can be cancelled, and that is its one outcome", async () => {

@@ -1,4 +1,4 @@
-import { limits, type NewExecution, type NewRequest } from "@sate/contracts";
+import { limits, type NewExecution, type NewRequest, type RefusedExecution } from "@sate/contracts";
 import { gather } from "./gather.ts";
 import { type Requests, Unavailable } from "./ports.ts";
 import { overloaded } from "./refusal.ts";
@@ -8,17 +8,18 @@ import { Refused } from "./refused.ts";
 const waitingMax = 10_000;
 /** An item that waited longer for its batch is not sent: its client has little time left. */
 const waitMsMaxDefault = 3_000;
-/** Every answer to an execution has its request's payload: so many bytes of them may one batch bring. */
-const answerBytesMax = 16 * 1024 * 1024;
+/** For every execution, and every refusal, its request's payload is read: so many bytes of them for one batch. */
+const payloadBytesMax = 16 * 1024 * 1024;
 
 type Sent<Answer> = { kind: "answered"; answer: Answer } | { kind: "failed"; error: unknown };
 
 /**
- * The creating operations of requests-service, one item at a time for callers and in batches on the way:
+ * The storing operations of requests-service, one item at a time for callers and in batches on the way:
  * one call of each is under way at a time, filled with what has gathered meanwhile.
  */
 export function createBatches(requests: Requests, options: { bodyBytesMax: number; waitMsMax?: number }) {
   const { bodyBytesMax, waitMsMax = waitMsMaxDefault } = options;
+  const itemsMax = Math.min(limits.batchItemsMax, Math.ceil(payloadBytesMax / bodyBytesMax));
   return {
     createRequest: batched<NewRequest, CreatedRequest>(
       async (items) => (await requests.createRequests({ requests: items })).answers,
@@ -30,11 +31,11 @@ export function createBatches(requests: Requests, options: { bodyBytesMax: numbe
     ),
     createExecution: batched<NewExecution, CreatedExecution>(
       async (items) => (await requests.createExecutions({ executions: items })).answers,
-      {
-        itemsMax: Math.min(limits.batchItemsMax, Math.ceil(answerBytesMax / bodyBytesMax)),
-        waitMsMax,
-        sizeOf: () => 0,
-      },
+      { itemsMax, waitMsMax, sizeOf: () => 0 },
+    ),
+    recordRefusal: batched<RefusedExecution, RecordedRefusal>(
+      async (items) => (await requests.recordRefusals({ refusals: items })).answers,
+      { itemsMax, waitMsMax, sizeOf: () => 0 },
     ),
   };
 }
@@ -42,6 +43,7 @@ export function createBatches(requests: Requests, options: { bodyBytesMax: numbe
 export type Batches = ReturnType<typeof createBatches>;
 
 type CreatedRequest = Awaited<ReturnType<Requests["createRequests"]>>["answers"][number];
+type RecordedRefusal = Awaited<ReturnType<Requests["recordRefusals"]>>["answers"][number];
 type CreatedExecution = Awaited<ReturnType<Requests["createExecutions"]>>["answers"][number];
 
 function batched<Item, Answer>(

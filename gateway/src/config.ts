@@ -1,7 +1,6 @@
 import { limits } from "@sate/contracts";
 import { Type } from "@sinclair/typebox";
 import { accessSettings } from "./access-settings.ts";
-import { kafkaSettings } from "./adapters/kafka-security.ts";
 import { logLevels } from "./log.ts";
 
 const serviceUrls = "^https?://[^,\\s/]+(,https?://[^,\\s/]+)*$";
@@ -23,11 +22,6 @@ export const Settings = Type.Object({
     pattern: serviceUrls,
     description: "the address of results-service, http://host:port, or several with commas between them",
   }),
-  KAFKA_BROKERS: Type.String({
-    pattern: "^[^,\\s]+:\\d+(,[^,\\s]+:\\d+)*$",
-    description: "a list host:port,host:port of brokers",
-  }),
-  ...kafkaSettings,
   MAX_FAILURES: Type.Integer({
     default: 3,
     minimum: 1,

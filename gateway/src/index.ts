@@ -1,5 +1,6 @@
 import type { ApiKey } from "./api-keys.ts";
 import { createApp } from "./app.ts";
+import { createAttemptLimit } from "./attempt-limit.ts";
 import { createBatches } from "./batches.ts";
 import { boundedReads } from "./bounded-reads.ts";
 import type { Counters } from "./counters.ts";
@@ -7,7 +8,7 @@ import { createDoor } from "./door.ts";
 import { createHealth } from "./health.ts";
 import type { Log } from "./log.ts";
 import { createLoop } from "./loop.ts";
-import type { Clock, Publisher, Requests, Results } from "./ports.ts";
+import type { Monotonic, Requests, Results } from "./ports.ts";
 import { createStartExecution } from "./start-execution.ts";
 
 export { accessProblems, accessSettings, loadAccess } from "./access-settings.ts";
@@ -28,8 +29,7 @@ export type Config = {
 export type Ports = {
   requests: Requests;
   results: Results;
-  publisher: Publisher;
-  clock: Clock;
+  monotonic: Monotonic;
   newId: () => string;
   log: Log;
   counters: Counters;
@@ -55,7 +55,7 @@ const nobody = "00000000-0000-0000-0000-000000000000";
  * `complaints` says, a sentence each, why it is not ready.
  */
 export function createGateway(ports: Ports, config: Config) {
-  const { publisher, clock, newId, log, counters, fatal } = ports;
+  const { monotonic, newId, log, counters, fatal } = ports;
   let state: "new" | "starting" | "running" | "stopped" = "new";
   const stopping = new AbortController();
   const health = createHealth(log);
@@ -65,9 +65,10 @@ export function createGateway(ports: Ports, config: Config) {
   const reads = boundedReads(ports);
   const startExecution = createStartExecution({
     createExecution: batches.createExecution,
-    publisher,
+    recordRefusal: batches.recordRefusal,
+    attemptLimit: createAttemptLimit(),
     counters,
-    clock,
+    monotonic,
     newId,
     maxFailures: config.maxFailures,
   });
@@ -83,7 +84,6 @@ export function createGateway(ports: Ports, config: Config) {
       ping: () => ports.results.resultsOfExecution({ request_id: nobody, execution_id: nobody }),
       complaint: "results-service does not answer.",
     },
-    { part: "publisher", ping: () => publisher.ping(), complaint: "The broker does not answer." },
   ];
   const pings = createLoop({
     name: "ping of the dependencies",
@@ -114,10 +114,7 @@ export function createGateway(ports: Ports, config: Config) {
       state = "starting";
       const { signal } = stopping;
       await Promise.all(
-        dependencies.map(({ part, ping, complaint }) => {
-          const first = part === "publisher" ? () => publisher.open() : ping;
-          return health.insist(part, first, complaint, signal);
-        }),
+        dependencies.map(({ part, ping, complaint }) => health.insist(part, ping, complaint, signal)),
       );
       if (state !== "starting") return;
       state = "running";
@@ -129,7 +126,6 @@ export function createGateway(ports: Ports, config: Config) {
       state = "stopped";
       stopping.abort();
       await Promise.all([pings.stop(), door.drained(drainMs)]);
-      await publisher.close();
     },
   };
 

@@ -1,9 +1,6 @@
 import { requestsApi, resultsApi } from "@sate/contracts";
 import { accessProblems, loadAccess } from "./access-settings.ts";
 import { httpClient } from "./adapters/client-http.ts";
-import { kafkaClient } from "./adapters/kafka-client.ts";
-import { kafkaSecurity, kafkaSecurityProblems } from "./adapters/kafka-security.ts";
-import { kafkaPublisher } from "./adapters/publisher-kafka.ts";
 import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { createGateway, serverBodyBytesMax } from "./index.ts";
@@ -11,20 +8,14 @@ import { createLog } from "./log.ts";
 import { exitForSettings, fatalExit, runService, settingsOrExit } from "./process.ts";
 
 const name = "gateway";
-/** With the wait for a batch, and a dead letter, this must end before a client is told that nobody answers. */
+/** With the wait for a batch this must end before a client is told that nobody answers. */
 const callDeadlineMs = 6_000;
 
-const settings = settingsOrExit(name, Settings, accessProblems, kafkaSecurityProblems);
+const settings = settingsOrExit(name, Settings, accessProblems);
 const access = loadAccess(settings);
 if (access.kind === "wrong") exitForSettings(name, access.problems);
 const log = createLog(name, settings.LOG_LEVEL, console.log);
 const counters = createCounters();
-const kafka = kafkaClient({
-  brokers: settings.KAFKA_BROKERS,
-  clientId: name,
-  log,
-  security: kafkaSecurity(settings),
-});
 const client = { serviceToken: settings.SERVICE_TOKEN, counters, deadlineMs: callDeadlineMs };
 
 const gateway = createGateway(
@@ -39,12 +30,7 @@ const gateway = createGateway(
       urls: settings.RESULTS_SERVICE_URL,
       service: "results-service",
     }),
-    publisher: kafkaPublisher(kafka, {
-      counters,
-      log,
-      deadlineMs: callDeadlineMs,
-    }),
-    clock: Date.now,
+    monotonic: () => performance.now(),
     newId: () => Bun.randomUUIDv7(),
     log,
     counters,

@@ -59,7 +59,7 @@ export function refusals(names: readonly ProblemName[]): Record<string, Json> {
       String(status),
       {
         description: group.map((name) => problems[name].title).join("; "),
-        ...(status === 503 && { headers: retryAfter }),
+        ...((status === 429 || status === 503) && { headers: retryAfter }),
         content: {
           [problemContentType]: {
             schema: reference("Problem"),

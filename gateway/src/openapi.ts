@@ -165,8 +165,8 @@ export const operations = {
     summary: "Execute a processing request",
     description:
       "At most one execution of a request is active, a success is final, and failures are bounded: otherwise " +
-      "the answer is 409 and says where to look. An attempt after too many failures is also published to the " +
-      "dead letter queue.",
+      "the answer is 409 and says where to look. An attempt after too many failures is also recorded for the dead " +
+      "letter queue; beyond 100 of one request at once, and one a second, the answer is 429 and the attempt is not recorded.",
     parameters: [requestId],
     body: {
       schema: "CreateExecution",
@@ -184,6 +184,7 @@ export const operations = {
       "execution-active",
       "already-succeeded",
       "failures-exhausted",
+      "too-many-attempts",
       ...bodyProblems,
       ...anyProblems,
     ],

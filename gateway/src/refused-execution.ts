@@ -24,17 +24,21 @@ export function hasFailedTooOften(
   requestId: string,
   { failures, max_failures }: Pick<Extract<Admission, { kind: "exhausted" }>, "failures" | "max_failures">,
 ): Refusal {
-  return new Refusal("failures-exhausted", exhaustedDetail(failures, max_failures), {
-    failures,
-    max_failures,
-    results_uri: requestResultsUri(requestId),
-  });
+  const detail =
+    `This request has ${failures} failed executions, and ${max_failures} are allowed. The attempt is recorded for ` +
+    "the dead letter queue. The results say why they failed; a new request begins anew.";
+  const results_uri = requestResultsUri(requestId);
+  return new Refusal("failures-exhausted", detail, { failures, max_failures, results_uri });
 }
 
-export function exhaustedDetail(failures: number, maxFailures: number): string {
-  return (
-    `This request has ${failures} failed executions, and ${maxFailures} are allowed. The attempt is in the ` +
-    "dead letter queue. The results say why they failed; a new request begins anew."
+/** Neither counted nor recorded. */
+export function tooManyAttempts(requestId: string, waitMs: number): Refusal {
+  return new Refusal(
+    "too-many-attempts",
+    "This request has failed too often, and there were too many attempts at it. This one does not count and is not " +
+      "recorded. A new request begins anew.",
+    { results_uri: requestResultsUri(requestId) },
+    { "retry-after": String(Math.ceil(waitMs / 1_000)) },
   );
 }
 

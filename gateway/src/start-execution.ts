@@ -1,12 +1,13 @@
-import { type Admission, formatTimestamp, type JsonText, refusedExecutionRecord } from "@sate/contracts";
+import type { JsonText } from "@sate/contracts";
+import type { AttemptLimit } from "./attempt-limit.ts";
 import type { Batches } from "./batches.ts";
 import type { Counters } from "./counters.ts";
 import { readNewExecution } from "./envelope.ts";
 import { failpoint } from "./failpoint.ts";
 import { executionUri } from "./links.ts";
 import { noSuchRequest } from "./path-ids.ts";
-import type { Clock, Publisher } from "./ports.ts";
-import { exhaustedDetail, hasFailedTooOften, hasSucceeded, isActive } from "./refused-execution.ts";
+import type { Monotonic } from "./ports.ts";
+import { hasFailedTooOften, hasSucceeded, isActive, tooManyAttempts } from "./refused-execution.ts";
 import { traceOf } from "./request-id.ts";
 import { executionView, jsonAnswer } from "./views.ts";
 
@@ -17,33 +18,21 @@ export type StartExecution = (
   headers: Headers,
 ) => Promise<Response>;
 
-type Attempt = { id: string; request_id: string; force_error: boolean; traceparent: string };
-
 /**
  * The policy of the door. requests-service decides in one step, against all callers at once; the gateway
- * says how many failures are allowed, and explains. An attempt beyond them is published to the dead letter
- * queue first: when that is not certain the answer is `Unavailable`, not the refusal.
+ * says how many failures are allowed, and explains. An attempt beyond them is stored for the dead letter queue
+ * first: when that is not certain the answer is `Unavailable`, not the refusal.
  */
 export function createStartExecution(parts: {
   createExecution: Batches["createExecution"];
-  publisher: Pick<Publisher, "publish">;
+  recordRefusal: Batches["recordRefusal"];
+  attemptLimit: AttemptLimit;
   counters: Counters;
-  clock: Clock;
+  monotonic: Monotonic;
   newId: () => string;
   maxFailures: number;
 }): StartExecution {
-  const { createExecution, publisher, counters, clock, newId, maxFailures } = parts;
-
-  async function publishRefused(
-    attempt: Attempt,
-    { failures, max_failures, request }: Extract<Admission, { kind: "exhausted" }>,
-  ): Promise<void> {
-    const creation_date = formatTimestamp(clock());
-    const { payload_json } = request;
-    const detail = exhaustedDetail(failures, max_failures);
-    await publisher.publish([refusedExecutionRecord({ ...attempt, creation_date, payload_json }, detail)]);
-    counters.add("dead_letters_published");
-  }
+  const { createExecution, recordRefusal, attemptLimit, counters, monotonic, newId, maxFailures } = parts;
 
   return async (request_id, body, headers) => {
     const { force_error } = readNewExecution(body);
@@ -63,10 +52,14 @@ export function createStartExecution(parts: {
         throw isActive(request_id, admission.execution_id);
       case "succeeded":
         throw hasSucceeded(request_id);
-      case "exhausted":
-        await publishRefused(attempt, admission);
-        failpoint("gateway.dead-lettered");
+      case "exhausted": {
+        const waitMs = attemptLimit(request_id, monotonic());
+        if (waitMs > 0) throw tooManyAttempts(request_id, waitMs);
+        const { failures, max_failures } = admission;
+        const recorded = await recordRefusal({ ...attempt, failures, max_failures });
+        if (recorded.kind === "unknown_request") throw noSuchRequest();
         throw hasFailedTooOften(request_id, admission);
+      }
     }
   };
 }

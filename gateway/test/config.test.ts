@@ -7,7 +7,6 @@ const env = {
   SERVICE_TOKEN: "0123456789abcdef",
   REQUESTS_SERVICE_URL: "http://requests-service:5001",
   RESULTS_SERVICE_URL: "http://a:5002,http://b:5002",
-  KAFKA_BROKERS: "broker:9092",
 };
 
 test("what has a default may be left out", () => {
@@ -38,12 +37,11 @@ test("all mistakes are named at once, without their values", () => {
     SERVICE_TOKEN: "short",
     REQUESTS_SERVICE_URL: "http://a/path",
     RESULTS_SERVICE_URL: "ftp://a",
-    KAFKA_BROKERS: "broker",
     MAX_FAILURES: "1001",
     BODY_BYTES_MAX: String(limits.bodyBytesCeiling + 1),
     LOG_LEVEL: "loud",
   });
   if (loaded.kind === "loaded") throw new Error("it loaded");
-  expect(loaded.problems).toHaveLength(7);
+  expect(loaded.problems).toHaveLength(6);
   expect(loaded.problems.join()).not.toContain("short");
 });

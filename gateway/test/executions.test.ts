@@ -1,5 +1,5 @@
-import { expect, test } from "bun:test";
-import { headerNames, topics } from "@sate/contracts";
+import { describe, expect, test } from "bun:test";
+import { Unavailable } from "../src/ports.ts";
 import { json, named, testGateway } from "./gateway.ts";
 
 const unknownId = "01900000-0000-7000-8000-000000000000";
@@ -60,7 +60,7 @@ async function exhausted(gateway: ReturnType<typeof testGateway>): Promise<strin
   return id;
 }
 
-test("after too many failures every attempt is a dead letter, and then refused", async () => {
+test("after too many failures every attempt is recorded, and then refused", async () => {
   const gateway = testGateway({ maxFailures: 2 });
   const id = await exhausted(gateway);
   for (let attempt = 1; attempt <= 3; attempt++) {
@@ -71,38 +71,69 @@ test("after too many failures every attempt is a dead letter, and then refused",
       max_failures: 2,
       results_uri: `/requests/${id}/results`,
     });
-    expect(gateway.publisher.records).toHaveLength(attempt);
+    expect(gateway.requests.refusals()).toHaveLength(attempt);
   }
-  const [first, second] = gateway.publisher.records;
-  expect(first?.topic).toBe(topics.deadLetters);
-  expect(first?.key).toBe(id);
-  expect(first?.headers[headerNames.reason]).toBe("max_failures");
-  expect(first?.value).toContain(`"processing_request":{"id":"${id}","payload":{"n":9007199254740993}}`);
-  expect(first?.value).toContain('"force_error":true');
-  expect(first?.headers[headerNames.deadLetterId]).not.toBe(
-    second?.headers[headerNames.deadLetterId] as string,
-  );
+  const traceparent = expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  for (const refusal of gateway.requests.refusals()) {
+    const numbers = { failures: 2, max_failures: 2 };
+    expect(refusal).toMatchObject({ request_id: id, force_error: true, traceparent, ...numbers });
+  }
   expect(gateway.requests.countExecutions()).toBe(2);
 });
 
-test("a dead letter that cannot be published is not refused as if it had been", async () => {
+test("an attempt that cannot be recorded is not refused as if it had been", async () => {
   const gateway = testGateway({ maxFailures: 2 });
   const id = await exhausted(gateway);
-  gateway.publisher.state.isAway = true;
+  gateway.requests.control.before = (name) => {
+    if (name === "recordRefusals") throw new Unavailable("no answer");
+  };
   const answer = await gateway.post(`/requests/${id}/executions`);
   expect(named(answer)).toEqual([503, "unavailable"]);
   expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
-  expect(answer.text).not.toContain("broker");
-  expect(gateway.counters.read().dead_letters_published).toBeUndefined();
-  gateway.publisher.state.isAway = false;
+  gateway.requests.control.before = () => {};
   expect(named(await gateway.post(`/requests/${id}/executions`))).toEqual([409, "failures-exhausted"]);
 });
 
-test("executions are accepted while the broker is away", async () => {
-  const gateway = testGateway();
-  gateway.publisher.state.isAway = true;
-  const id = await gateway.stored();
-  expect((await gateway.post(`/requests/${id}/executions`)).status).toBe(201);
+describe("refused attempts at one request", () => {
+  const limited = async () => {
+    const gateway = testGateway({ maxFailures: 2 });
+    const id = await exhausted(gateway);
+    return { gateway, id, attempt: () => gateway.post(`/requests/${id}/executions`) };
+  };
+
+  test("100 at once are recorded, and the next is too much, which is said and not recorded", async () => {
+    const { gateway, id, attempt } = await limited();
+    const answers = await Promise.all(Array.from({ length: 100 }, attempt));
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 409));
+    const tooMuch = await attempt();
+    expect(named(tooMuch)).toEqual([429, "too-many-attempts"]);
+    expect(tooMuch.headers.get("retry-after")).toBe("1");
+    expect(tooMuch.json.results_uri).toBe(`/requests/${id}/results`);
+    expect(gateway.requests.refusals()).toHaveLength(100);
+    expect(gateway.requests.countExecutions()).toBe(2);
+  });
+
+  test("one a second after that, whoever waits as long as it is told", async () => {
+    const { gateway, attempt } = await limited();
+    for (let count = 0; count < 100; count++) await attempt();
+    for (let second = 0; second < 3; second++) {
+      const tooMuch = await attempt();
+      gateway.time.nowMs += Number(tooMuch.headers.get("retry-after")) * 1_000;
+      expect(named(await attempt())).toEqual([409, "failures-exhausted"]);
+    }
+    expect(named(await attempt())).toEqual([429, "too-many-attempts"]);
+    expect(gateway.requests.refusals()).toHaveLength(103);
+  });
+
+  test("another request is another matter, and so is an attempt that is admitted or refused otherwise", async () => {
+    const { gateway, id, attempt } = await limited();
+    for (let count = 0; count < 101; count++) await attempt();
+    const other = await exhausted(gateway);
+    expect(named(await gateway.post(`/requests/${other}/executions`))).toEqual([409, "failures-exhausted"]);
+    gateway.requests.become(id, "cancelled");
+    expect((await attempt()).status).toBe(201);
+    for (let count = 0; count < 150; count++) expect(named(await attempt())[1]).toBe("execution-active");
+  });
 });
 
 test("an execution shows how far it is", async () => {

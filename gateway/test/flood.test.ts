@@ -36,7 +36,6 @@ test("more than it can bear is refused with Retry-After, and its memory stays bo
       SERVICE_TOKEN: "0123456789abcdef",
       REQUESTS_SERVICE_URL: `http://127.0.0.1:${behind.port}`,
       RESULTS_SERVICE_URL: `http://127.0.0.1:${behind.port}`,
-      KAFKA_BROKERS: "127.0.0.1:1",
     },
     stdout: "pipe",
     stderr: "inherit",

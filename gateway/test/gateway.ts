@@ -2,7 +2,6 @@ import { limits } from "@sate/contracts";
 import { createCounters } from "../src/counters.ts";
 import { type Config, createGateway } from "../src/index.ts";
 import { createLog } from "../src/log.ts";
-import { fakePublisher } from "./fakes/publisher.ts";
 import { fakeRequests } from "./fakes/requests.ts";
 import { fakeResults } from "./fakes/results.ts";
 
@@ -24,7 +23,7 @@ export type Answer = { status: number; text: string; json: Body; headers: Header
 export function testGateway(config: Partial<Config> = {}) {
   const requests = fakeRequests();
   const results = fakeResults();
-  const publisher = fakePublisher();
+  const time = { nowMs: 0 };
   const counters = createCounters();
   const lines: string[] = [];
   const faults: string[] = [];
@@ -32,8 +31,7 @@ export function testGateway(config: Partial<Config> = {}) {
     {
       requests: requests.api,
       results: results.api,
-      publisher: publisher.port,
-      clock: Date.now,
+      monotonic: () => time.nowMs,
       newId: () => Bun.randomUUIDv7(),
       log: createLog("gateway", "debug", (line) => void lines.push(line)),
       counters,
@@ -56,7 +54,8 @@ export function testGateway(config: Partial<Config> = {}) {
     ...gateway,
     requests,
     results,
-    publisher,
+    /** The monotonic clock, which stands still otherwise. */
+    time,
     counters,
     lines,
     faults,

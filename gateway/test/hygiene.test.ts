@@ -50,13 +50,16 @@ describe.each(thrown)("%s that is thrown inside", (_, error, status) => {
   });
 });
 
-test("a dead letter that cannot be published says as little", async () => {
+test("a refused attempt that cannot be stored says as little", async () => {
   const gateway = testGateway({ maxFailures: 1 });
   const request = await gateway.stored();
   await gateway.started(request);
   gateway.requests.become(request, "failed");
-  gateway.publisher.state.isAway = true;
+  gateway.requests.control.before = (name) => {
+    if (name === "recordRefusals") throw new Unavailable("no answer", { cause: new DriverError(address) });
+  };
   const answer = await gateway.post(`/requests/${request}/executions`);
   expect(named(answer)).toEqual([503, "unavailable"]);
-  expect(answer.text).not.toMatch(/broker|publisher|kafka/i);
+  expect(`${answer.text}${gateway.lines.join("\n")}`).not.toContain(canary);
+  expect(answer.text).not.toMatch(/requests-service|database/i);
 });

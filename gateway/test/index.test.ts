@@ -13,7 +13,6 @@ test("it is ready when its dependencies answer, and says so", async () => {
   expect((await gateway.get("/live")).status).toBe(200);
   await gateway.start();
   expect(await gateway.get("/ready")).toMatchObject({ status: 200, json: { ready: true, reasons: [] } });
-  expect(gateway.publisher.state.opens).toBe(1);
   await gateway.stop();
   expect((await gateway.get("/ready")).json).toMatchObject({ ready: false, reasons: ["It is stopping."] });
 });
@@ -22,14 +21,12 @@ test("it waits for dependencies that are not there yet, and answers meanwhile", 
   const gateway = testGateway();
   gateway.requests.control.before = away;
   gateway.results.control.before = away;
-  gateway.publisher.state.isAway = true;
   const started = gateway.start();
-  await until("all three are missed", () => gateway.complaints().length === 4);
+  await until("both are missed", () => gateway.complaints().length === 3);
   expect((await gateway.get("/requests")).status).toBe(503);
   gateway.requests.control.before = () => {};
   expect((await gateway.get("/requests")).status).toBe(200);
   gateway.results.control.before = () => {};
-  gateway.publisher.state.isAway = false;
   await started;
   expect(gateway.complaints()).toEqual([]);
   await gateway.stop();
@@ -52,10 +49,10 @@ test("stop is safe before start, twice, and while it starts", async () => {
   await early.stop();
   await early.stop();
   await early.start();
-  expect(early.publisher.state).toMatchObject({ isClosed: true, opens: 0 });
+  expect([early.requests.calls, early.results.calls]).toEqual([{}, {}]);
 
   const starting = testGateway();
-  starting.publisher.state.isAway = true;
+  starting.results.control.before = away;
   const started = starting.start();
   await until("it complains", () => starting.complaints().length > 1);
   await starting.stop();
@@ -63,7 +60,7 @@ test("stop is safe before start, twice, and while it starts", async () => {
   expect(starting.complaints()).toEqual(["It is stopping."]);
 });
 
-test("a stop lets what is under way finish, dead letter and all", async () => {
+test("a stop lets what is under way finish, the record of a refusal and all", async () => {
   const gateway = testGateway({ maxFailures: 1 });
   await gateway.start();
   const id = await gateway.stored();
@@ -81,5 +78,5 @@ test("a stop lets what is under way finish, dead letter and all", async () => {
   gate.resolve();
   expect((await answer).status).toBe(409);
   await stopped;
-  expect(gateway.publisher.records).toHaveLength(1);
+  expect(gateway.requests.refusals()).toHaveLength(1);
 });

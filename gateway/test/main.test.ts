@@ -8,7 +8,6 @@ const nowhere = {
   SERVICE_TOKEN: "0123456789abcdef",
   REQUESTS_SERVICE_URL: "http://127.0.0.1:1",
   RESULTS_SERVICE_URL: "http://127.0.0.1:1",
-  KAFKA_BROKERS: "127.0.0.1:1",
   PORT: "0",
 };
 

@@ -111,7 +111,6 @@ function onWire(
         kind: "exhausted",
         failures: admission.failures,
         max_failures: Math.min(item.max_failures, limits.attemptMax),
-        request: requestOnWire(request),
       };
   }
 }

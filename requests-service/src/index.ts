@@ -14,6 +14,7 @@ import { createLoop } from "./loop.ts";
 import { createOutbox } from "./outbox.ts";
 import type { Clock, Publisher, Random, Results, Store } from "./ports.ts";
 import { createPutBack } from "./put-back.ts";
+import { recordRefusalsCommand } from "./record-refusals.ts";
 import { recoverAll, sweepWorkers } from "./sweep.ts";
 import { createWorkerWatch } from "./worker-watch.ts";
 
@@ -80,6 +81,7 @@ export function createRequestsService(ports: Ports, config: Config) {
     ...requestCommands(known, clock),
     ...executionCommands({ store: known, outbox, clock, newId }),
     ...runCommands({ store: known, putBack, random, counters }),
+    recordRefusals: recordRefusalsCommand({ store: known, outbox, counters, clock }),
   });
   const { commands } = gate;
   let app: ReturnType<typeof createApp> | null = null;

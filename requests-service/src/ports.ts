@@ -1,4 +1,11 @@
-import type { ExecutionRef, Outcome, OutgoingRecord, ResultsApi, RunRef } from "@sate/contracts";
+import type {
+  ExecutionRef,
+  Outcome,
+  OutgoingRecord,
+  RefusedExecution,
+  ResultsApi,
+  RunRef,
+} from "@sate/contracts";
 import type { Decided, Execution, Key, StoredRequest } from "./execution.ts";
 
 /**
@@ -20,6 +27,7 @@ export type Store = {
   requests: Requests;
   executions: Executions;
   runs: Runs;
+  refusals: Refusals;
   workers: Workers;
   outbox: Outbox;
   confirmations: Confirmations;
@@ -109,6 +117,20 @@ export type Workers = {
   giveUp(workerId: string, beats?: number): Promise<boolean>;
   /** Forgets workers that are given up: an unknown worker is as good as one that was given up. */
   forget(workerIds: string[]): Promise<void>;
+};
+
+/** A refused attempt as it is stored: a reference to its request, whose payload is read when it is published. */
+export type Refusal = RefusedExecution & { creation_date: string };
+export type RefusalKey = Pick<Refusal, "request_id" | "id">;
+
+/** Refused attempts that must still be published. */
+export type Refusals = {
+  /** Stores each whose key is free. A repetition changes nothing. */
+  insert(refusals: Refusal[]): Promise<void>;
+  /** A page of them, by key, those above `after`. */
+  list(page: { after?: RefusalKey | undefined; limit: number }): Promise<Refusal[]>;
+  /** Deletes those that are there. */
+  remove(keys: RefusalKey[]): Promise<void>;
 };
 
 /** What must still be published of an execution. */

@@ -8,6 +8,7 @@ import { createCounters } from "../src/counters.ts";
 import { createOutbox } from "../src/outbox.ts";
 import type { Store } from "../src/ports.ts";
 import { createPutBack } from "../src/put-back.ts";
+import { recordRefusalsCommand } from "../src/record-refusals.ts";
 import { sweepWorkers } from "../src/sweep.ts";
 import { createWorkerWatch } from "../src/worker-watch.ts";
 import { fakeLog } from "./fakes/log.ts";
@@ -35,6 +36,7 @@ export function createCore(options: { store?: Store; random?: () => number; newI
     ...requestCommands(store, clock),
     ...executionCommands({ store, outbox, clock, newId }),
     ...runCommands({ store, putBack, random: options.random ?? (() => 0), counters }),
+    recordRefusals: recordRefusalsCommand({ store, outbox, counters, clock }),
   };
   return {
     ...{ store, publisher, results, log, counters, outbox, putBack, watch, confirmation, commands },

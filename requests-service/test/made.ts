@@ -1,5 +1,6 @@
 import { executionMark, formatTimestamp, type Outcome, type RunRef } from "@sate/contracts";
 import type { Execution, StoredRequest } from "../src/execution.ts";
+import type { Refusal } from "../src/ports.ts";
 import { runRefOf } from "../src/wire.ts";
 
 /** Things as they would be in a database, with what a test wants to be special about them. */
@@ -26,6 +27,11 @@ export function madeExecution(parts: Partial<Execution> = {}): Execution {
     mark: executionMark(0),
     ...parts,
   };
+}
+
+export function madeRefusal(parts: Partial<Refusal> = {}): Refusal {
+  const numbers = { failures: 3, max_failures: 3 };
+  return { id: newId(), request_id: newId(), force_error: false, creation_date: date, ...numbers, ...parts };
 }
 
 export function madeOutcome(

@@ -1,6 +1,7 @@
 import {
   cutToSize,
   type DeadLetterDocument,
+  type DeadLetterReason,
   headerNames,
   headerOf,
   type IncomingRecord,
@@ -21,7 +22,9 @@ export const keptMax = {
 /** A record of the dead letter queue as it is kept. Pure, and never throws: anything at all may stand there. */
 export function deadLetterOf(record: IncomingRecord): DeadLetterDocument {
   const { partition, offset, timestamp } = record;
-  const { key, value, headersJson, cut } = cutToSize(record, keptMax);
+  const stored = withoutPayload(record);
+  const { key, value, headersJson, cut } = cutToSize({ ...record, value: stored }, keptMax);
+  const omitted = stored === record.value ? [] : ["The payload was omitted: it is stored with its request."];
   return {
     _id: idOf(record),
     time: timeOf(timestamp),
@@ -35,7 +38,7 @@ export function deadLetterOf(record: IncomingRecord): DeadLetterDocument {
     key,
     value,
     headers: headersJson,
-    cut,
+    cut: [...omitted, cut ?? []].flat().join(" ") || null,
   };
 }
 
@@ -64,4 +67,22 @@ function digits(text: string | undefined): string | null {
 /** For people: one line, not too long. */
 function line(text: string | undefined, charsMax: number): string | null {
   return text === undefined ? null : text.slice(0, charsMax).replaceAll(/\p{Cc}/gu, " ");
+}
+
+const refused: DeadLetterReason = "max_failures";
+
+/**
+ * The value of a refused attempt without its payload, which is stored with its request: otherwise each attempt, of a
+ * hundred bytes, would store the payload once more. Any other value as it is.
+ */
+function withoutPayload(record: IncomingRecord): Uint8Array | null {
+  if (record.value === null || headerOf(record, headerNames.reason) !== refused) return record.value;
+  try {
+    const { processing_request, ...execution } = JSON.parse(new TextDecoder().decode(record.value));
+    const { payload, ...request } = processing_request;
+    if (payload === undefined || typeof request.id !== "string") return record.value;
+    return Buffer.from(JSON.stringify({ ...execution, processing_request: request }));
+  } catch {
+    return record.value;
+  }
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { headerNames, type IncomingRecord, limits, topics, unreadableRecord } from "@sate/contracts";
 import { deadLetterOf, keptMax } from "../src/dead-letter.ts";
-import { garbage, outcomeOf, received } from "./records.ts";
+import { garbage, outcomeOf, received, refusedExecution } from "./records.ts";
 
 const deadLetter = (parts: Partial<IncomingRecord> = {}) =>
   garbage("garbage", { topic: topics.deadLetters, partition: 3, offset: "42", ...parts });
@@ -44,6 +44,28 @@ test("a letter of a record that could not be read knows where that came from", (
     origin_partition: 7,
     origin_offset: "11",
   });
+});
+
+test("a letter of a refused attempt refers to its request instead of keeping the payload again", () => {
+  const record = received(refusedExecution(`"${"x".repeat(512 * 1024)}"`));
+  const letter = deadLetterOf(record);
+  expect(letter.cut).toContain("payload");
+  const { processing_request, ...attempt } = JSON.parse(String(record.value));
+  expect(JSON.parse(String(letter.value))).toEqual({
+    ...attempt,
+    processing_request: { id: processing_request.id },
+  });
+  const bytes = [letter.value, letter.key].reduce((sum, part) => sum + (part?.length ?? 0), 0);
+  expect(bytes + letter.headers.length).toBeLessThan(800);
+});
+
+test("what only says that it is a refused attempt is kept as it is", () => {
+  const headers = { [headerNames.reason]: text("max_failures") };
+  for (const value of ["null", "[]", "{}", "garbage", '{"processing_request":null}', "\u0000"]) {
+    const letter = deadLetterOf(deadLetter({ headers, value: text(value) }));
+    expect([String(letter.value), letter.cut]).toEqual([value, null]);
+  }
+  expect(deadLetterOf(deadLetter({ headers, value: null })).value).toBeNull();
 });
 
 test("without an id of its own, or with an odd one, its place and time are its id", () => {

@@ -82,7 +82,10 @@ const execution = () => ({
 });
 
 /** An attempt that came after too many failures. */
-export const refusedExecution = () => refusedExecutionRecord(execution(), "It has failed 3 times.");
+export function refusedExecution(payload_json = "{}") {
+  const { attempt: _, ...refused } = execution();
+  return refusedExecutionRecord({ ...refused, payload_json, failures: 3, max_failures: 3 });
+}
 
 /** A record that belongs to another topic. */
 export const wakeUp = () => executionRecord(execution());

@@ -61,7 +61,7 @@ describe("the dead letter queue", () => {
   test("a refused attempt is a letter alone", () => {
     const { results, letters } = sortRecords([received(refusedExecution())]);
     expect(results).toEqual([]);
-    expect(letters[0]).toMatchObject({ reason: "max_failures", detail: "It has failed 3 times." });
+    expect(letters[0]).toMatchObject({ reason: "max_failures", detail: "Failed executions: 3, allowed: 3." });
   });
 
   test("whatever cannot be read is a letter, and is never published again", () => {

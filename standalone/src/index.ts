@@ -115,7 +115,7 @@ function createServices(parts: Ports & { file: SqliteFile; topicLog: LogFile }, 
       ...shared,
       requests: direct(requests.commands, gatewayService.Unavailable),
       results: direct(results.commands, gatewayService.Unavailable),
-      publisher: sqlitePublisher(topicLog, gatewayService.Unavailable),
+      monotonic: () => performance.now(),
     },
     { maxFailures, bodyBytesMax, apiKeys: config.apiKeys ?? [] },
   );

@@ -18,7 +18,7 @@ const during = (only: string, minutes = 1) => ["--minutes", `${minutes}`, "--onl
 export const bugs: Bug[] = [
   {
     name: "the unique key on the attempt does not decide",
-    file: "requests-service/src/adapters/store-mongo.ts",
+    file: "requests-service/src/adapters/insert-free.ts",
     from: "return new Set(failures.map(({ index }) => index));",
     to: "return new Set();",
     words: during("F1"),

@@ -70,6 +70,8 @@ export type Dump = {
   executions: StoredExecution[];
   results: StoredResult[];
   deadLetters: StoredDeadLetter[];
+  /** Refused attempts that are still to be published. */
+  refusals: { request_id: string; id: string }[];
   records: TopicRecord[];
 };
 

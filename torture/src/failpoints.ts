@@ -2,12 +2,17 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 
 /** The gaps between two writes at which a cluster's process is killed, by the fault that it is. */
 export const gaps: Record<string, string[]> = {
-  F2: ["gateway.accepted", "requests-service.stored", "requests-service.requeued"],
+  F2: [
+    "gateway.accepted",
+    "requests-service.stored",
+    "requests-service.requeued",
+    "requests-service.refusal-stored",
+  ],
   F3: [
     "requests-service.published",
     "requests-service.confirmed",
     "processor.published",
-    "gateway.dead-lettered",
+    "requests-service.refusal-published",
   ],
   F4: ["processor.claimed"],
   F5: ["processor.heard", "processor.ended", "processor.finished"],

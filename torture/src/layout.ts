@@ -24,7 +24,7 @@ export const scale = {
 export const spare = ["processor-4"];
 
 const calls: Record<keyof typeof scale, string[]> = {
-  gateway: ["requests-service", "results-service", "kafka"],
+  gateway: ["requests-service", "results-service"],
   "requests-service": ["requests-db", "results-service", "kafka"],
   processor: ["requests-service", "kafka"],
   "results-listener": ["results-db", "kafka"],

@@ -47,11 +47,13 @@ export function clusterStore(system: System): Store {
         const ids = { projection: { _id: 1 } } as const;
         return {
           open: (await executions.find(active, ids).toArray()).length,
-          marked: (await executions.find({ mark: { $gt: "" } }, ids).toArray()).length,
+          marked:
+            (await executions.find({ mark: { $gt: "" } }, ids).toArray()).length +
+            (await db.collection("refusals").find({}, ids).toArray()).length,
           stored: await executions.estimatedDocumentCount(),
         };
       });
-      if (open > 0 || marked > 0) return `${open} executions are not final, ${marked} marks stand`;
+      if (open > 0 || marked > 0) return `${open} executions are not final, ${marked} are to be published`;
       const results = await on(system.resultsDb, (db) =>
         db.collection(resultsCollections.results).estimatedDocumentCount(),
       );
@@ -98,6 +100,7 @@ export function clusterStore(system: System): Store {
       const requests = await all(system.requestsDb, "requests");
       const stored = await all(system.requestsDb, "executions");
       const results = await all(system.resultsDb, resultsCollections.results);
+      const refusals = await all(system.requestsDb, "refusals");
       const letters = await all(system.resultsDb, resultsCollections.deadLetters);
       const records = [];
       for (const topic of Object.values(topics)) records.push(...(await log.read(topic)));
@@ -105,6 +108,7 @@ export function clusterStore(system: System): Store {
         requests: requests.map(({ _id, payload }) => ({ id: String(_id), payload })),
         executions: stored as unknown as StoredExecution[],
         results: results as never,
+        refusals: refusals.map(({ request_id, id }) => ({ request_id, id })),
         deadLetters: letters.map(({ _id, reason, origin_topic, key, value, headers }) => ({
           _id: String(_id),
           reason,

@@ -16,8 +16,10 @@ export function standaloneStore({ dataDir }: System): Store {
   return {
     async restless() {
       const open = count("SELECT count(*) AS n FROM executions WHERE status IN ('queued', 'running')");
-      const marked = count("SELECT count(*) AS n FROM executions WHERE mark IS NOT NULL");
-      if (open > 0 || marked > 0) return `${open} executions are not final, ${marked} marks stand`;
+      const marked = count(
+        "SELECT (SELECT count(*) FROM executions WHERE mark IS NOT NULL) + (SELECT count(*) FROM refusals) AS n",
+      );
+      if (open > 0 || marked > 0) return `${open} executions are not final, ${marked} are to be published`;
       const missing = count("SELECT (SELECT count(*) FROM executions) - (SELECT count(*) FROM results) AS n");
       if (missing > 0) return `${missing} results are missing`;
       const behind = lag();
@@ -53,6 +55,7 @@ export function standaloneStore({ dataDir }: System): Store {
           key: text(key as never),
           value: value ? Buffer.from(value as never).toString("base64") : null,
         })) as never,
+        refusals: all("SELECT request_id, id FROM refusals") as never,
         records: all('SELECT topic, 0 AS partition, "offset", key, value FROM records').map((row) => ({
           ...row,
           offset: String(row.offset),

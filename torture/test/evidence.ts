@@ -66,6 +66,7 @@ export function good(): Evidence {
       deadLetters: [
         { _id: "d", reason: "unreadable_record", origin_topic: "t", key: null, value: "AAA=", headers: "{}" },
       ],
+      refusals: [],
       records: [
         {
           topic: "failed_executions",

@@ -89,6 +89,7 @@ const bad: Spoil[] = [
   ],
   [12, "committed before it was known", ({ committed }) => committed.unknown.push("x")],
   [13, "a mark is left", ({ dump }) => Object.assign(dump.executions[0] as object, { mark: "outcome" })],
+  [13, "a refusal waits", ({ dump }) => dump.refusals.push({ request_id: request, id: request })],
   [14, "a replay ran something", ({ replay }) => Object.assign(replay, { runs: 1 })],
   [15, "a malformed record is gone", ({ dump }) => dump.deadLetters.pop()],
   [15, "lag", (evidence) => Object.assign(evidence, { lag: 1 })],

@@ -76,6 +76,6 @@ test("what was not done is named, and what a fault missed does not count", () =>
   const left = notDone(faults, [one, reset]);
   expect(left).not.toContain(`F8 ${stop?.name}`);
   expect(left).not.toContain("link: reset on processor→kafka");
-  expect(left).toContain("link: reset on gateway→kafka");
+  expect(left).toContain("link: reset on requests-service→kafka");
   expect(left).toContain("link: late on processor→kafka");
 });

@@ -71,16 +71,25 @@ export const Admission = Type.Union([
   Type.Object({ kind: Type.Literal("active"), execution_id: Uuid }, open),
   Type.Object({ kind: Type.Literal("succeeded"), execution_id: Uuid }, open),
   Type.Object(
-    {
-      kind: Type.Literal("exhausted"),
-      failures: Type.Integer(),
-      max_failures: Type.Integer(),
-      request: RequestRecord,
-    },
+    { kind: Type.Literal("exhausted"), failures: Type.Integer(), max_failures: Type.Integer() },
     open,
   ),
 ]);
 export type Admission = Static<typeof Admission>;
+
+/** An attempt that was answered `exhausted`, with the numbers of that answer. It refers to its request: the payload is not repeated. */
+export const RefusedExecution = Type.Object(
+  {
+    id: Uuid,
+    request_id: Uuid,
+    force_error: Type.Boolean(),
+    failures: Type.Integer({ minimum: 0 }),
+    max_failures: Type.Integer({ minimum: 1 }),
+    traceparent: Type.Optional(Traceparent),
+  },
+  open,
+);
+export type RefusedExecution = Static<typeof RefusedExecution>;
 
 /** An execution as a record names it. `execution_id` must match the stored execution. */
 export const ExecutionRef = Type.Composite([ExecutionKey, Type.Object({ execution_id: Uuid })], open);
@@ -173,6 +182,16 @@ export const requestsApi = {
     path: "/internal/executions/create",
     body: Type.Object({ executions: batch(NewExecution) }, open),
     answer: Type.Object({ answers: Type.Array(Admission) }, open),
+  },
+  /** Durable when it is answered; published to the dead letter queue afterwards, whenever the broker takes it. */
+  recordRefusals: {
+    path: "/internal/refusals/record",
+    body: Type.Object({ refusals: batch(RefusedExecution) }, open),
+    /** In the order of the batch. */
+    answer: Type.Object(
+      { answers: Type.Array(Type.Union([tagged("recorded"), tagged("unknown_request")])) },
+      open,
+    ),
   },
   getExecution: {
     path: "/internal/executions/get",

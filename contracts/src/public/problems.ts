@@ -28,6 +28,7 @@ export const problems = {
   "unsupported-media-type": { status: 415, title: "The media type of the body is not supported" },
   "unsupported-content-encoding": { status: 415, title: "The content encoding of the body is not supported" },
   "invalid-body": { status: 422, title: "The body does not match the schema" },
+  "too-many-attempts": { status: 429, title: "Too many attempts to execute an exhausted request" },
   internal: { status: 500, title: "Internal server error" },
   unavailable: { status: 503, title: "A dependency is unavailable" },
   overloaded: { status: 503, title: "The server is overloaded" },

@@ -1,3 +1,4 @@
+import type { RefusedExecution } from "../internal/requests-api.ts";
 import { limits } from "../values/limits.ts";
 import { executionJson } from "./execution.ts";
 import { baseHeaders, headerNames, headerText } from "./headers.ts";
@@ -13,19 +14,18 @@ export type DeadLetterReason = "unreadable_record" | "unexpected_error" | "lost"
 
 /** The dead letter of an execution that was refused because its request reached the maximum number of failed executions. */
 export function refusedExecutionRecord(
-  execution: Parameters<typeof executionJson>[0] & { traceparent?: string | undefined },
-  detail: string,
+  refused: RefusedExecution & { creation_date: string; payload_json: string },
 ): OutgoingRecord {
   const reason: DeadLetterReason = "max_failures";
   return {
     topic: topics.deadLetters,
-    key: execution.request_id,
-    value: executionJson(execution),
+    key: refused.request_id,
+    value: executionJson(refused),
     headers: {
-      ...baseHeaders(execution.traceparent),
+      ...baseHeaders(refused.traceparent),
       [headerNames.reason]: reason,
-      [headerNames.deadLetterId]: execution.id,
-      [headerNames.detail]: headerText(detail),
+      [headerNames.deadLetterId]: refused.id,
+      [headerNames.detail]: `Failed executions: ${refused.failures}, allowed: ${refused.max_failures}.`,
     },
   };
 }

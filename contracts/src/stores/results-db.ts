@@ -57,7 +57,7 @@ export type DeadLetterDocument = {
   value: Uint8Array | null;
   /** JSON: name → value in base64. */
   headers: string;
-  /** Sentences about what was too large to be stored; `null` if the record was stored whole. */
+  /** Sentences about what was not stored, and why; `null` if the record was stored whole. */
   cut: string | null;
 };
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
-  executionRecord,
+  executionJson,
   headerNames,
   type IncomingRecord,
   limits,
@@ -11,18 +11,18 @@ import {
 import { execution, executionId, requestId, traceparent } from "./builders.ts";
 
 test("the dead letter of a refused execution is the execution with the reason", () => {
-  const record = refusedExecutionRecord({ ...execution, traceparent }, "It has failed 3 times.");
+  const { attempt: _, ...refused } = { ...execution, failures: 4, max_failures: 3 };
+  const record = refusedExecutionRecord({ ...refused, traceparent });
   expect(record).toMatchObject({ topic: topics.deadLetters, key: requestId });
-  expect(record.value).toBe(executionRecord(execution).value);
+  expect(record.value).toBe(executionJson(refused));
+  expect(record.value).not.toContain("attempt");
   expect(record.headers).toEqual({
     "schema-version": "1",
     traceparent,
     reason: "max_failures",
     "dead-letter-id": executionId,
-    detail: "It has failed 3 times.",
+    detail: "Failed executions: 4, allowed: 3.",
   });
-  const { attempt: _, ...withoutAttempt } = execution;
-  expect(refusedExecutionRecord(withoutAttempt, "").value).not.toContain("attempt");
 });
 
 describe("the dead letter of an unreadable record", () => {

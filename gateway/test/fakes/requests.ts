@@ -3,6 +3,7 @@ import {
   type ExecutionStatus,
   formatTimestamp,
   type NewExecution,
+  type RefusedExecution,
   type RequestRecord,
 } from "@sate/contracts";
 import type { Requests } from "../../src/ports.ts";
@@ -15,6 +16,7 @@ export function fakeRequests() {
   const requests = new Map<string, RequestRecord>();
   const executions = new Map<string, ExecutionRecord[]>();
   const traces = new Map<string, string | undefined>();
+  const refusals = new Map<string, RefusedExecution>();
   const calls: Record<string, number> = {};
   const control: { before: (name: string, body: never) => Promise<void> | void } = { before: () => {} };
 
@@ -36,7 +38,7 @@ export function fakeRequests() {
     const succeeded = attempts.find(({ status }) => status === "succeeded");
     if (succeeded) return { kind: "succeeded" as const, execution_id: succeeded.id };
     const failures = attempts.filter(({ status }) => status === "failed").length;
-    if (failures >= max_failures) return { kind: "exhausted" as const, failures, max_failures, request };
+    if (failures >= max_failures) return { kind: "exhausted" as const, failures, max_failures };
     const execution: ExecutionRecord = {
       id,
       request_id,
@@ -81,6 +83,13 @@ export function fakeRequests() {
     createExecutions: operation("createExecutions", ({ executions: wanted }) => ({
       answers: wanted.map(admit),
     })),
+    recordRefusals: operation("recordRefusals", ({ refusals: wanted }) => ({
+      answers: wanted.map((refusal) => {
+        if (!requests.has(refusal.request_id)) return { kind: "unknown_request" as const };
+        if (!refusals.has(refusal.id)) refusals.set(refusal.id, refusal);
+        return { kind: "recorded" as const };
+      }),
+    })),
     getExecution: operation("getExecution", find),
     listExecutions: operation("listExecutions", ({ request_id, limit, after_attempt = 0 }) => {
       if (!requests.has(request_id)) return { kind: "unknown_request" as const };
@@ -104,6 +113,8 @@ export function fakeRequests() {
     control,
     traces,
     requests,
+    /** Refused attempts that were recorded, oldest first. */
+    refusals: () => [...refusals.values()],
     countExecutions: () => [...executions.values()].flat().length,
     /** Gives the last execution of a request another status. */
     become(requestId: string, status: ExecutionStatus, more: Partial<ExecutionRecord> = {}) {

@@ -34,6 +34,17 @@ export const schema = `
   CREATE INDEX IF NOT EXISTS running_executions ON executions (request_id, attempt) WHERE status = 'running';
   CREATE INDEX IF NOT EXISTS marked_executions ON executions (mark DESC, request_id, attempt) WHERE mark IS NOT NULL;
 
+  CREATE TABLE IF NOT EXISTS refusals (
+    request_id TEXT NOT NULL,
+    id TEXT NOT NULL,
+    force_error INTEGER NOT NULL,
+    creation_date TEXT NOT NULL,
+    traceparent TEXT,
+    failures INTEGER NOT NULL,
+    max_failures INTEGER NOT NULL,
+    PRIMARY KEY (request_id, id)
+  ) STRICT, WITHOUT ROWID;
+
   CREATE TABLE IF NOT EXISTS workers (
     id TEXT PRIMARY KEY NOT NULL,
     beats INTEGER NOT NULL,

@@ -1,10 +1,11 @@
 import { executionKey, outcomeMark } from "@sate/contracts";
-import { MongoBulkWriteError, MongoClient } from "mongodb";
+import { MongoClient } from "mongodb";
 import type { Counters } from "../counters.ts";
 import { type Execution, type Key, type StoredRequest, unconfirmedMark } from "../execution.ts";
 import { openWithin } from "../first-within.ts";
 import { inTime } from "../in-time.ts";
 import { type Store, Unavailable, type Worker } from "../ports.ts";
+import { insertFree } from "./insert-free.ts";
 import {
   type ExecutionDocument,
   executionDocument,
@@ -18,6 +19,7 @@ import {
   withoutOutputs,
   workerOf,
 } from "./mongo-documents.ts";
+import { mongoRefusals, type RefusalDocument } from "./refusals-mongo.ts";
 import { mongoRuns } from "./runs-mongo.ts";
 
 export type MongoStoreOptions = { url: string; counters: Counters; deadlineMs?: number };
@@ -51,6 +53,7 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
   const db = client.db();
   const requests = db.collection<RequestDocument>("requests");
   const executions = db.collection<ExecutionDocument>("executions");
+  const refusals = db.collection<RefusalDocument>("refusals");
   const workers = db.collection<WorkerDocument>("workers");
   let isClosed = false;
 
@@ -157,6 +160,7 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
     },
 
     runs: mongoRuns(executions, guarded),
+    refusals: mongoRefusals(refusals, guarded),
 
     workers: {
       register: guarded(async (workerId) => {
@@ -265,26 +269,6 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
 /** Something must be published. So written because what has no mark stands in the index as well, before all texts. */
 const isMark = { $gt: unconfirmedMark };
 const noMark = { $unset: { mark: "" } } as const;
-
-const duplicateKey = 11_000;
-
-/** Inserts those whose key is free; answers the places of the others. */
-async function insertFree<D extends { _id: string }>(
-  collection: { insertMany(documents: never[], options: { ordered: false }): Promise<unknown> },
-  documents: D[],
-): Promise<Set<number>> {
-  try {
-    await collection.insertMany(documents as never[], { ordered: false });
-    return new Set();
-  } catch (error) {
-    if (!(error instanceof MongoBulkWriteError)) throw error;
-    const failures = [error.writeErrors].flat();
-    // The driver throws this also for a broken connection, without failures: then nothing is known.
-    if (failures.length === 0 || failures.some(({ code }) => code !== duplicateKey)) throw error;
-    if (error.result.getWriteConcernError()) throw error;
-    return new Set(failures.map(({ index }) => index));
-  }
-}
 
 function keyOf({ requestId, attempt }: Key): string {
   return executionKey(requestId, attempt);

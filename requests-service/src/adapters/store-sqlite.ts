@@ -4,6 +4,7 @@ import { type Execution, type Key, unconfirmedMark } from "../execution.ts";
 import { firstWithin, openWithin } from "../first-within.ts";
 import { type Marked, type Store, Unavailable, type Worker } from "../ports.ts";
 import { closeSqliteFile, openSqliteFile, type SqliteFile } from "./group-commit.ts";
+import { sqliteRefusals } from "./refusals-sqlite.ts";
 import { type SqliteAccess, sqliteRuns } from "./runs-sqlite.ts";
 import {
   type ExecutionRow,
@@ -167,6 +168,7 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     },
 
     runs: sqliteRuns({ read, write, writeAll }),
+    refusals: sqliteRefusals({ read, write, writeAll }),
 
     workers: {
       register: write((db, workerId) => {

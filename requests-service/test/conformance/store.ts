@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { executionMark, limits, outcomeMark } from "@sate/contracts";
 import type { Execution } from "../../src/execution.ts";
 import { type Store, Unavailable } from "../../src/ports.ts";
-import { madeExecution, madeOutcome, madeRequest, newId, refOf, runOf } from "../made.ts";
+import { madeExecution, madeOutcome, madeRefusal, madeRequest, newId, refOf, runOf } from "../made.ts";
+import { refusalsConformance } from "./refusals.ts";
 
 export type StoreUnderTest = {
   /** A store on a database of its own, or on that of a store made before. Not opened. */
@@ -721,6 +722,8 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
       });
     });
 
+    refusalsConformance(() => ({ store, other }));
+
     test("empty batches are nothing, and ask nobody", async () => {
       const before = database.operations();
       expect(await store.requests.insert([])).toEqual([]);
@@ -736,6 +739,8 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
       await store.workers.forget([]);
       expect(await store.outbox.standing([])).toEqual([]);
       await store.outbox.clear([]);
+      await store.refusals.insert([]);
+      await store.refusals.remove([]);
       await store.confirmations.confirm([]);
       await store.confirmations.publishAgain([]);
       expect(database.operations()).toBe(before);
@@ -759,6 +764,8 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
         () => closed.runs.queued(1),
         () => closed.workers.beat(newId()),
         () => closed.outbox.marked({ limit: 1 }),
+        () => closed.refusals.insert([madeRefusal()]),
+        () => closed.refusals.list({ limit: 1 }),
         () => closed.confirmations.unconfirmed({ limit: 1 }),
         () => closed.open(),
         () => closed.ping(),

@@ -42,6 +42,22 @@ export const bugs: Record<string, Bug> = {
   "no outbox sweep": {
     store: (store) => ({ ...store, outbox: { ...store.outbox, marked: async () => [] } }),
   },
+  "a refused attempt that is only in memory": {
+    store: (store) => ({ ...store, refusals: { ...store.refusals, insert: async () => {} } }),
+  },
+  "a refused attempt that is forgotten before it is published": {
+    store: (store) => ({
+      ...store,
+      refusals: {
+        ...store.refusals,
+        list: async (page) => {
+          const refusals = await store.refusals.list(page);
+          await store.refusals.remove(refusals);
+          return refusals;
+        },
+      },
+    }),
+  },
   "a lost outcome that is not published again": {
     store: (store) => ({
       ...store,

@@ -1,15 +1,8 @@
 import type { HandlerEnd, HandlerRun } from "@sate/processor";
+import { createAttemptLimit } from "../../../gateway/src/attempt-limit.ts";
 import { createStartExecution } from "../../../gateway/src/start-execution.ts";
 import { createCounters } from "../../src/counters.ts";
-import {
-  type Commands,
-  callerOf,
-  newOwner,
-  type Process,
-  publisherOf,
-  type Service,
-  type World,
-} from "./processes.ts";
+import { type Commands, callerOf, newOwner, type Process, type Service, type World } from "./processes.ts";
 
 type Target = Process<Service & { commands: Commands }>;
 
@@ -17,6 +10,7 @@ type Target = Process<Service & { commands: Commands }>;
 export function createClients(world: World, maxFailures: number) {
   const { history, newId, simulation, weather } = world;
   const requestIds: string[] = [];
+  const attemptLimit = createAttemptLimit();
 
   /** A call to requests-service comes once, though it may come late: nothing on that way repeats a POST. */
   const once = (commands: Commands): Commands["createExecutions"] => {
@@ -55,13 +49,20 @@ export function createClients(world: World, maxFailures: number) {
       const start = createStartExecution({
         createExecution: async (execution) => {
           id = execution.id;
-          const { answers } = await once(callerOf(world, owner, target))({ executions: [execution] });
+          // The same twice in one batch is one execution.
+          const executions = weather.random.chance(0.1) ? [execution, execution] : [execution];
+          const { answers } = await once(callerOf(world, owner, target))({ executions });
           if (!answers[0]) throw new Error("no answer");
           return answers[0];
         },
-        publisher: publisherOf(world, owner),
+        recordRefusal: async (refusal) => {
+          const { answers } = await callerOf(world, owner, target).recordRefusals({ refusals: [refusal] });
+          if (!answers[0]) throw new Error("no answer");
+          return answers[0];
+        },
+        attemptLimit,
         counters: createCounters(),
-        clock: simulation.now,
+        monotonic: simulation.now,
         newId,
         maxFailures,
       });

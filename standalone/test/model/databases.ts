@@ -41,7 +41,7 @@ export function openDatabases(bugs: SchemaBugs = {}) {
     writer: () => sqliteResultsWriter({ file }),
     reader: () => sqliteResultsReader({ file }),
     clear(): void {
-      for (const table of ["requests", "executions", "workers", "results", "dead_letters"]) {
+      for (const table of ["requests", "executions", "refusals", "workers", "results", "dead_letters"]) {
         db.run(`DELETE FROM ${table}`);
       }
     },

@@ -21,6 +21,9 @@ type Row = {
   epoch: number;
   lost: number;
   result_id: string | null;
+  /** Of its outcome, which is stored as text beside it. */
+  outcome_status: string | null;
+  cancel_requested: number;
   mark: string | null;
 };
 type ResultRow = {
@@ -53,9 +56,11 @@ export function createHistory(parts: { databases: Databases; maxFailures: number
   let excusedOverlaps = 0;
 
   const selectAll = db.query<Row, []>(
-    "SELECT request_id, attempt, id, status, epoch, lost, result_id, mark FROM executions ORDER BY request_id, attempt",
+    `SELECT request_id, attempt, id, status, epoch, lost, result_id, outcome ->> 'status' AS outcome_status,
+     cancel_requested, mark FROM executions ORDER BY request_id, attempt`,
   );
   const selectOne = db.query<Row, [string]>("SELECT * FROM executions WHERE id = ?");
+  const countRefusals = db.query<{ count: number }, []>("SELECT count(*) AS count FROM refusals");
   const selectResults = db.query<ResultRow, []>(
     "SELECT request_id, attempt, execution_id, id, is_success, payload FROM results",
   );
@@ -84,9 +89,12 @@ export function createHistory(parts: { databases: Databases; maxFailures: number
     must(!refused.has(row.id), "2: an execution that was refused is there");
     must(row.lost <= lostMax, "5: lost more often than allowed");
     must(isActive(row) === (row.result_id === null), "5: an outcome without an end, or an end without one");
+    must(row.outcome_status === (isActive(row) ? null : row.status), "5: an outcome of another status");
     const before = last.get(row.id);
     if (!before) return;
     must(row.epoch >= before.epoch && row.lost >= before.lost, "11: an epoch or a loss was taken back");
+    if (before.cancel_requested)
+      must(row.epoch === before.epoch, "5: one that was to be cancelled ran again");
     if (isActive(before)) return;
     const isSame =
       before.status === row.status && before.result_id === row.result_id && before.epoch === row.epoch;
@@ -99,6 +107,7 @@ export function createHistory(parts: { databases: Databases; maxFailures: number
     acknowledged,
     rows: () => selectAll.all(),
     results: () => selectResults.all(),
+    refusalsLeft: () => countRefusals.get()?.count ?? 0,
     excusedOverlaps: () => excusedOverlaps,
 
     requestAcknowledged: (id: string, payload: string) => void payloads.set(id, payload),
@@ -223,6 +232,16 @@ export function createHistory(parts: { databases: Databases; maxFailures: number
         broker.read(topics.deadLetters).map(({ headers }) => String(headers["dead-letter-id"])),
       );
       for (const id of refusedAsExhausted) must(letters.has(id), "7: a refused attempt has no dead letter");
+      must(this.refusalsLeft() === 0, "13: a refused attempt is stored still");
+      for (const record of Object.values(topics).flatMap(broker.read)) {
+        const reading = readOutcome(record);
+        if (reading.kind === "unreadable") continue;
+        const { id, execution_id } = reading.record;
+        must(
+          last.get(execution_id)?.result_id === id,
+          "8: an outcome was published that is not the stored one",
+        );
+      }
       must(!broker.hasLag(), "16: a group has lag");
     },
   };

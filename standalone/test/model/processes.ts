@@ -120,6 +120,7 @@ export function bootRequests(world: World, name: string): Process<Service & { co
     requests: linked(real.requests, link),
     executions: linked(touching(real.executions), link),
     runs: linked(touching({ ...real.runs, finish }), link),
+    refusals: linked(real.refusals, link),
     workers: linked(real.workers, link),
     outbox: linked(touching(real.outbox), link),
     confirmations: linked(touching(real.confirmations), link),
@@ -229,10 +230,6 @@ export function callerOf(
     target.service.commands,
     linkOf(world, owner, Unavailable, () => target.owner),
   );
-}
-
-export function publisherOf(world: World, owner: Owner) {
-  return world.broker.publisher(linkOf(world, owner, requestsService.Unavailable, () => null));
 }
 
 function wrapped(consumer: ReturnType<Broker["consumer"]>, group: string, bug: Bug) {

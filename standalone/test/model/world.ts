@@ -121,7 +121,7 @@ function createWorld({ seed, bug, databases, simulation, weather }: Setting) {
 }
 
 function isAtRest({ broker, history }: World): boolean {
-  if (broker.hasLag()) return false;
+  if (broker.hasLag() || history.refusalsLeft() > 0) return false;
   return history.rows().every(({ mark, result_id }) => mark === null && result_id !== null);
 }
 

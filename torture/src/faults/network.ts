@@ -69,7 +69,8 @@ const noDeadLetters: Fault = {
   name: "dead letters cannot be published",
   async run(nemesis) {
     const those = nemesis.system.links.filter(
-      ({ from, to }) => to === "kafka" && (from.startsWith("gateway") || from.startsWith("processor")),
+      ({ from, to }) =>
+        to === "kafka" && (from.startsWith("requests-service") || from.startsWith("processor")),
     );
     const mode = nemesis.random.pick(["refuse", "blackhole"] as const);
     await Promise.all(those.map(({ proxy }) => proxy.set(mode)));

@@ -37,11 +37,12 @@ function executionIdOf(value: string | null): string | undefined {
 /** 13. Nothing waits to be published when all is well. */
 export const nothingToPublish: Invariant = ({ dump }) => ({
   number: 13,
-  name: "no outbox mark is left",
+  name: "nothing is left in the outbox",
   checked: dump.executions.length,
-  violations: dump.executions.flatMap(({ id, mark }) =>
-    mark ? [`execution ${id} has the mark ${mark}`] : [],
-  ),
+  violations: [
+    ...dump.executions.flatMap(({ id, mark }) => (mark ? [`execution ${id} has the mark ${mark}`] : [])),
+    ...dump.refusals.map(({ request_id }) => `a refused attempt at ${request_id} is not published`),
+  ],
 });
 
 /** 14. Reading every topic once more from its beginning changes nothing and runs nothing. */

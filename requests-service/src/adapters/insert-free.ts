@@ -1,0 +1,21 @@
+import { MongoBulkWriteError } from "mongodb";
+
+const duplicateKey = 11_000;
+
+/** Inserts those whose key is free; answers the places of the others. */
+export async function insertFree<D extends { _id: string }>(
+  collection: { insertMany(documents: never[], options: { ordered: false }): Promise<unknown> },
+  documents: D[],
+): Promise<Set<number>> {
+  try {
+    await collection.insertMany(documents as never[], { ordered: false });
+    return new Set();
+  } catch (error) {
+    if (!(error instanceof MongoBulkWriteError)) throw error;
+    const failures = [error.writeErrors].flat();
+    // The driver throws this also for a broken connection, without failures: then nothing is known.
+    if (failures.length === 0 || failures.some(({ code }) => code !== duplicateKey)) throw error;
+    if (error.result.getWriteConcernError()) throw error;
+    return new Set(failures.map(({ index }) => index));
+  }
+}
