@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { contracts, folders, read, root, services, standalone } from "./folders.ts";
+import { contracts, folders, read, root, services, sources, standalone } from "./folders.ts";
 
 /**
  * Services share no code but contracts, so a little is repeated in each. What is repeated is the same to the
@@ -9,11 +9,7 @@ import { contracts, folders, read, root, services, standalone } from "./folders.
  */
 const twins = [
   "src/adapters/client-http.ts",
-  "src/adapters/consumer-kafka.ts",
   "src/adapters/group-commit.ts",
-  "src/adapters/kafka-client.ts",
-  "src/adapters/kafka-security.ts",
-  "src/adapters/publisher-kafka.ts",
   "src/counters.ts",
   "src/environment.ts",
   "src/failpoint.ts",
@@ -28,25 +24,22 @@ const twins = [
   "src/routes/commands.ts",
   "src/routes/health.ts",
   "test/any-json.ts",
-  "test/conformance/publisher.ts",
-  "test/conformance/consumer.ts",
   "test/open-address.test.ts",
   "test/servers.ts",
   "bunfig.toml",
   "tsconfig.json",
 ];
 
+/** In these folders of a service, files with the same path are the same, without being listed. */
+const twinFolders = ["src/adapters/kafka"];
+
 /**
  * Where not every folder has its copy: the doors of services that are asked by others, and of those that only say how
- * they are (the gateway has its own); the patches, wherever the patched is used.
+ * they are (the gateway has its own).
  */
 const partTwins: [path: string, folders: string[]][] = [
   ["src/app.ts", ["requests-service", "results-service"]],
   ["src/app.ts", ["processor", "results-listener"]],
-  ...["kafkajs@2.2.4", "mongodb@7.9.0"].map((patched): [string, string[]] => [
-    `patches/${patched}.patch`,
-    folders.filter((folder) => read(`${folder}/package.json`).includes(`"${patched.split("@")[0]}"`)),
-  ]),
 ];
 
 for (const [path, owners] of partTwins) {
@@ -56,7 +49,7 @@ for (const [path, owners] of partTwins) {
   });
 }
 
-for (const path of twins) {
+for (const path of [...twins, ...twinFolders.flatMap(pathsIn)]) {
   test(`${path} is the same in every service that has it`, () => {
     const copies = [contracts, ...services, standalone].filter((folder) =>
       existsSync(join(root, folder, path)),
@@ -66,3 +59,25 @@ for (const path of twins) {
     expect(texts.size).toBe(1);
   });
 }
+
+/** The paths, below a service, of the files that services have in this folder. */
+function pathsIn(folder: string): string[] {
+  const found = services.flatMap((service) => sources(service).map((path) => path.slice(service.length + 1)));
+  return [...new Set(found)].filter((path) => path.startsWith(`${folder}/`));
+}
+
+test("every folder that depends on a patched package applies the one patch at the root", () => {
+  const files = readdirSync(join(root, "patches")).filter((file) => file.endsWith(".patch"));
+  const patched = files.map((file) => file.slice(0, -".patch".length));
+  expect(patched.length).toBeGreaterThan(0);
+  for (const folder of folders) {
+    const { dependencies, devDependencies, patchedDependencies } = JSON.parse(read(`${folder}/package.json`));
+    const used = Object.entries<string>({ ...dependencies, ...devDependencies }).map((each) =>
+      each.join("@"),
+    );
+    const wanted = patched
+      .filter((each) => used.includes(each))
+      .map((each) => [each, `../patches/${each}.patch`]);
+    expect({ folder, ...patchedDependencies }).toEqual({ folder, ...Object.fromEntries(wanted) });
+  }
+});

@@ -12,6 +12,7 @@ export { headerNames, headerOf, schemaVersion } from "./records/headers.ts";
 export * from "./records/outcome.ts";
 export type { IncomingRecord, OutgoingRecord, Reading } from "./records/record.ts";
 export * from "./records/topics.ts";
+export * from "./settings/kafka.ts";
 export * from "./stores/results-db.ts";
 export * from "./values/execution.ts";
 export * from "./values/ids.ts";

@@ -7,7 +7,7 @@ import { createHealth } from "./health.ts";
 import { createIntake } from "./intake.ts";
 import type { Log } from "./log.ts";
 import { createLoop } from "./loop.ts";
-import type { Consumer, Handlers, Publisher, Requests } from "./ports.ts";
+import { type Consumer, type Handlers, type Publisher, type Requests, Unavailable } from "./ports.ts";
 import { createRecords } from "./records.ts";
 import { createRuns } from "./runs.ts";
 import { shutDown } from "./shutdown.ts";
@@ -134,7 +134,7 @@ export function createProcessor(ports: Ports, config: Config) {
         });
       await health.insist("publisher", publisher.open, "The broker does not answer.", signal);
       const join = () => consumer.start(records);
-      await health.insist("consumer", join, "The consumer cannot join its group.", signal);
+      await health.insist("consumer", join, whyNotJoined, signal);
       await registration;
       if (!signal.aborted) state = "running";
     },
@@ -152,4 +152,8 @@ export function createProcessor(ports: Ports, config: Config) {
     if (state !== "running") return ["It is starting.", ...all];
     return [...all, ...[consumer.complaint() ?? []].flat()];
   }
+}
+
+function whyNotJoined(error: unknown): string {
+  return error instanceof Unavailable ? error.message : "The consumer cannot join its group.";
 }

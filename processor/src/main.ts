@@ -1,9 +1,8 @@
-import { groups, requestsApi, topics } from "@sate/contracts";
+import { groups, kafkaProblems, requestsApi, topics } from "@sate/contracts";
 import { httpClient } from "./adapters/client-http.ts";
-import { kafkaConsumer } from "./adapters/consumer-kafka.ts";
-import { kafkaClient } from "./adapters/kafka-client.ts";
-import { kafkaSecurity, kafkaSecurityProblems } from "./adapters/kafka-security.ts";
-import { kafkaPublisher } from "./adapters/publisher-kafka.ts";
+import { kafkaConfig, kafkaFileProblems } from "./adapters/kafka/client.ts";
+import { kafkaConsumer } from "./adapters/kafka/consumer.ts";
+import { kafkaPublisher } from "./adapters/kafka/publisher.ts";
 import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { withRunLog } from "./handlers/run-log.ts";
@@ -15,7 +14,7 @@ import { fatalExit, runService, settingsOrExit } from "./process.ts";
 import { systemTime as time } from "./time.ts";
 
 const name = "processor";
-const settings = settingsOrExit(name, Settings, kafkaSecurityProblems);
+const settings = settingsOrExit(name, Settings, kafkaProblems, kafkaFileProblems);
 const log = createLog(name, settings.LOG_LEVEL, console.log);
 const counters = createCounters();
 const fatal = fatalExit(log);
@@ -25,12 +24,7 @@ const handlers = {
   default: simulation({ processingMs: settings.PROCESSING_SECONDS * 1_000, time }),
   ...(settings.TEST_HANDLERS === 1 && trialHandlers({ leaseMs, time })),
 };
-const kafka = kafkaClient({
-  brokers: settings.KAFKA_BROKERS,
-  clientId: name,
-  log,
-  security: kafkaSecurity(settings),
-});
+const kafka = kafkaConfig(settings, { clientId: name, log });
 
 const service = createProcessor(
   {

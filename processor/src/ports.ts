@@ -21,7 +21,7 @@ export type Requests = Pick<
 /** Publishes records durably: acknowledged by the broker when it resolves. All or nothing is not promised; repeating is safe for readers. */
 export type Publisher = {
   publish(records: OutgoingRecord[]): Promise<void>;
-  /** Resolves when the broker answers and the topics are there. */
+  /** Resolves when the broker answers. */
   open(): Promise<void>;
   ping(): Promise<void>;
   /** Safe before open, and twice. */
@@ -34,7 +34,7 @@ export type Consumer = {
    * Joins the group and hands what arrives to `handle`: one call at a time, with all that has gathered, each
    * partition's records in order. The records are committed after `handle` has resolved; if it rejects, or
    * the process ends before, they come again, here or at another member: at least once. Resolves when the
-   * group is joined, rejects with `Unavailable` and may be called again.
+   * group is joined. Rejects with `Unavailable`, whose message says what is missing, and may be called again.
    */
   start(handle: (records: IncomingRecord[]) => Promise<void>): Promise<void>;
   /** Leaves the group, within a deadline. Safe before start, and twice. */

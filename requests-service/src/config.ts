@@ -1,5 +1,5 @@
+import { kafkaSettings } from "@sate/contracts";
 import { Type } from "@sinclair/typebox";
-import { kafkaSettings } from "./adapters/kafka-security.ts";
 import { logLevels } from "./log.ts";
 
 /** The environment of this service. `description` completes the sentence "<NAME> must be …". */
@@ -17,10 +17,6 @@ export const Settings = Type.Object({
   RESULTS_SERVICE_URL: Type.String({
     pattern: "^https?://[^,\\s/]+(,https?://[^,\\s/]+)*$",
     description: "the address of results-service, http://host:port, or several with commas between them",
-  }),
-  KAFKA_BROKERS: Type.String({
-    pattern: "^[^,\\s]+:\\d+(,[^,\\s]+:\\d+)*$",
-    description: "a list host:port,host:port of brokers",
   }),
   ...kafkaSettings,
   LEASE_SECONDS: Type.Number({

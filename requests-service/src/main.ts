@@ -1,8 +1,8 @@
-import { limits, resultsApi } from "@sate/contracts";
+import { kafkaProblems, limits, resultsApi } from "@sate/contracts";
 import { httpClient } from "./adapters/client-http.ts";
-import { kafkaClient } from "./adapters/kafka-client.ts";
-import { kafkaSecurity, kafkaSecurityProblems } from "./adapters/kafka-security.ts";
-import { kafkaPublisher } from "./adapters/publisher-kafka.ts";
+import { kafkaConfig, kafkaFileProblems } from "./adapters/kafka/client.ts";
+import { kafkaPublisher } from "./adapters/kafka/publisher.ts";
+import { createTopics } from "./adapters/kafka/topics.ts";
 import { mongoStore } from "./adapters/store-mongo.ts";
 import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
@@ -14,23 +14,22 @@ const name = "requests-service";
 /** Nobody waits for the answer but a stop, and that not for long. */
 const confirmDeadlineMs = 5_000;
 
-const settings = settingsOrExit(name, Settings, kafkaSecurityProblems);
+const settings = settingsOrExit(name, Settings, kafkaProblems, kafkaFileProblems);
 const log = createLog(name, settings.LOG_LEVEL, console.log);
 const counters = createCounters();
-const kafka = kafkaClient({
-  brokers: settings.KAFKA_BROKERS,
-  clientId: name,
-  log,
-  security: kafkaSecurity(settings),
-});
+const kafka = kafkaConfig(settings, { clientId: name, log });
+const publisher = kafkaPublisher(kafka, { counters, log });
 
 const service = createRequestsService(
   {
     store: storeOrExit(),
-    publisher: kafkaPublisher(kafka, {
-      counters,
-      log,
-    }),
+    publisher: {
+      ...publisher,
+      async open() {
+        await publisher.open();
+        await createTopics(kafka, log);
+      },
+    },
     results: httpClient(resultsApi, {
       urls: settings.RESULTS_SERVICE_URL,
       serviceToken: settings.SERVICE_TOKEN,

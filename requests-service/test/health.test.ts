@@ -19,6 +19,16 @@ test("a part is ill from a turn that failed to one that succeeded, and each chan
   expect(log.said).toEqual(["warn: Away.", "info: well again"]);
 });
 
+test("a complaint may be made from the error, and a reason that changes is said again", async () => {
+  const log = fakeLog();
+  const health = createHealth(log);
+  const fail = (message: string) => async () => Promise.reject(new Error(message));
+  const why = (error: unknown) => (error as Error).message;
+  for (const message of ["Away.", "Away.", "Not yet."]) await health.turn("store", fail(message), why);
+  expect(health.complaints()).toEqual(["Not yet."]);
+  expect(log.said).toEqual(["warn: Away.", "warn: Not yet."]);
+});
+
 test("two parts with the same trouble are one complaint, until both are well", async () => {
   const health = createHealth(fakeLog());
   await health.turn("a", ill, "The database is away.");

@@ -1,5 +1,5 @@
+import { kafkaSettings } from "@sate/contracts";
 import { Type } from "@sinclair/typebox";
-import { kafkaSettings } from "./adapters/kafka-security.ts";
 import { logLevels } from "./log.ts";
 
 /** The environment of this service. `description` completes the sentence "<NAME> must be …". */
@@ -13,10 +13,6 @@ export const Settings = Type.Object({
   RESULTS_MONGO_URL: Type.String({
     pattern: "^mongodb(\\+srv)?://.+",
     description: "the address of the Results DB, mongodb://…/database",
-  }),
-  KAFKA_BROKERS: Type.String({
-    pattern: "^[^,\\s]+:\\d+(,[^,\\s]+:\\d+)*$",
-    description: "a list host:port,host:port of brokers",
   }),
   ...kafkaSettings,
   SHUTDOWN_SECONDS: Type.Number({

@@ -73,7 +73,7 @@ export function createResultsListener(ports: Ports, { serviceToken }: Config) {
       if (!signal.aborted) ping.start();
       await health.insist("publisher", publisher.open, "The broker does not answer.", signal);
       const join = () => consumer.start(handle);
-      await health.insist("consumer", join, "The consumer cannot join its group.", signal);
+      await health.insist("consumer", join, whyNotJoined, signal);
       if (!signal.aborted) state = "running";
     },
 
@@ -97,4 +97,8 @@ export function createResultsListener(ports: Ports, { serviceToken }: Config) {
     if (state !== "running") return ["It is starting.", ...all];
     return [...all, consumer.complaint() ?? []].flat();
   }
+}
+
+function whyNotJoined(error: unknown): string {
+  return error instanceof Unavailable ? error.message : "The consumer cannot join its group.";
 }

@@ -1,8 +1,7 @@
-import { groups, limits, outcomeTopics } from "@sate/contracts";
-import { kafkaConsumer } from "./adapters/consumer-kafka.ts";
-import { kafkaClient } from "./adapters/kafka-client.ts";
-import { kafkaSecurity, kafkaSecurityProblems } from "./adapters/kafka-security.ts";
-import { kafkaPublisher } from "./adapters/publisher-kafka.ts";
+import { groups, kafkaProblems, limits, outcomeTopics } from "@sate/contracts";
+import { kafkaConfig, kafkaFileProblems } from "./adapters/kafka/client.ts";
+import { kafkaConsumer } from "./adapters/kafka/consumer.ts";
+import { kafkaPublisher } from "./adapters/kafka/publisher.ts";
 import { mongoResultsWriter } from "./adapters/results-mongo.ts";
 import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
@@ -11,16 +10,11 @@ import { createLog } from "./log.ts";
 import { exitForSettings, fatalExit, runService, settingsOrExit } from "./process.ts";
 
 const name = "results-listener";
-const settings = settingsOrExit(name, Settings, kafkaSecurityProblems);
+const settings = settingsOrExit(name, Settings, kafkaProblems, kafkaFileProblems);
 const log = createLog(name, settings.LOG_LEVEL, console.log);
 const counters = createCounters();
 const fatal = fatalExit(log);
-const kafka = kafkaClient({
-  brokers: settings.KAFKA_BROKERS,
-  clientId: name,
-  log,
-  security: kafkaSecurity(settings),
-});
+const kafka = kafkaConfig(settings, { clientId: name, log });
 
 const service = createResultsListener(
   {

@@ -6,13 +6,14 @@ import {
   outcomeTopics,
   type ResultDocument,
   resultsCollections,
+  topicSpec,
   topics,
 } from "@sate/contracts";
-import type { Admin, Kafka } from "kafkajs";
+import { type Admin, Kafka } from "kafkajs";
 import { type Binary, MongoClient } from "mongodb";
-import { kafkaConsumer } from "../src/adapters/consumer-kafka.ts";
-import { kafkaClient } from "../src/adapters/kafka-client.ts";
-import { kafkaPublisher } from "../src/adapters/publisher-kafka.ts";
+import { kafkaConfig } from "../src/adapters/kafka/client.ts";
+import { kafkaConsumer } from "../src/adapters/kafka/consumer.ts";
+import { kafkaPublisher } from "../src/adapters/kafka/publisher.ts";
 import { mongoResultsWriter } from "../src/adapters/results-mongo.ts";
 import { createCounters } from "../src/counters.ts";
 import { createResultsListener } from "../src/index.ts";
@@ -33,7 +34,7 @@ function systemOn(kafkaBrokers: string, resultsMongoUrl: string) {
   let groupId = newGroup();
   const fatal: string[] = [];
   const log = createLog("results-listener", "error", console.error);
-  const kafka: Kafka = kafkaClient({ brokers: kafkaBrokers, clientId: "tests", log });
+  const kafka = kafkaConfig({ KAFKA_BROKERS: kafkaBrokers }, { clientId: "tests", log });
   const mongo = new MongoClient(url.href);
   const publisher = kafkaPublisher(kafka, { counters: createCounters(), log });
   const results = mongo.db().collection<ResultDocument>(resultsCollections.results);
@@ -49,7 +50,7 @@ function systemOn(kafkaBrokers: string, resultsMongoUrl: string) {
     publisher,
     results,
     letters,
-    admin: kafka.admin() as Admin,
+    admin: new Kafka(kafka).admin() as Admin,
     member() {
       const counters = createCounters();
       const onEnd = (what: string) => void fatal.push(what);
@@ -107,6 +108,7 @@ if (servers.kind === "running") {
     beforeAll(async () => {
       await system.publisher.open();
       await system.admin.connect();
+      await system.admin.createTopics({ topics: Object.values(topics).map((topic) => topicSpec(topic)) });
     }, longMs);
     afterAll(async () => {
       await system.publisher.close();

@@ -7,7 +7,7 @@ import { sqliteResultsWriter } from "../src/adapters/results-sqlite.ts";
 import { createCounters } from "../src/counters.ts";
 import { createResultsListener } from "../src/index.ts";
 import { createLog } from "../src/log.ts";
-import { type ResultsWriter, Unavailable } from "../src/ports.ts";
+import { type Consumer, type ResultsWriter, Unavailable } from "../src/ports.ts";
 import { fakeConsumer } from "./fakes/consumer.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
 
@@ -30,7 +30,7 @@ export function resultsFile() {
 }
 
 /** A listener between a fake consumer, a fake publisher and a real file, whose answers can be kept away. */
-export function listenerOn(path: string, parts: Partial<ResultsWriter> = {}) {
+export function listenerOn(path: string, parts: Partial<ResultsWriter> & { consumer?: Consumer } = {}) {
   const counters = createCounters();
   const lines: { level: string; message: string; [field: string]: unknown }[] = [];
   const log = createLog("results-listener", "debug", (line) => lines.push(JSON.parse(line)));
@@ -38,7 +38,8 @@ export function listenerOn(path: string, parts: Partial<ResultsWriter> = {}) {
   const consumer = fakeConsumer();
   const publisher = fakePublisher();
   const database = { isAway: false, loses: "nothing" as "nothing" | "answers" };
-  const real = { ...sqliteResultsWriter({ path, counters }), ...parts };
+  const { consumer: realConsumer = consumer, ...writer } = parts;
+  const real = { ...sqliteResultsWriter({ path, counters }), ...writer };
 
   /** Away: nothing happens. Losing answers: it happens, and nobody hears of it. */
   function fragile<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
@@ -59,7 +60,7 @@ export function listenerOn(path: string, parts: Partial<ResultsWriter> = {}) {
         ping: fragile(real.ping),
         close: real.close,
       },
-      consumer,
+      consumer: realConsumer,
       publisher,
       log,
       counters,

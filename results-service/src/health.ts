@@ -1,14 +1,22 @@
 import { errorFields, type Log } from "./log.ts";
 
+/** A sentence for people, the same for every failure or made from the error. */
+type Complaint = string | ((error: unknown) => string);
+
 /**
  * What of a service is not well. A part is well until a turn of its work fails, and again as soon as one
  * succeeds; in between the service has a complaint, a sentence for people, and is not ready.
  */
 export type Health = {
   /** Does one turn of the work of `part`. Answers whether it succeeded; never rejects. */
-  turn(part: string, work: () => Promise<unknown>, complaint: string): Promise<boolean>;
+  turn(part: string, work: () => Promise<unknown>, complaint: Complaint): Promise<boolean>;
   /** Turns until one succeeds or `signal` ends it, with growing pauses. */
-  insist(part: string, work: () => Promise<unknown>, complaint: string, signal: AbortSignal): Promise<void>;
+  insist(
+    part: string,
+    work: () => Promise<unknown>,
+    complaint: Complaint,
+    signal: AbortSignal,
+  ): Promise<void>;
   complaints(): string[];
 };
 
@@ -23,8 +31,9 @@ export function createHealth(log: Log): Health {
       if (ill.delete(part)) log.info("well again", { part });
       return true;
     } catch (error) {
-      if (!ill.has(part)) log.warn(complaint, { part, ...errorFields(error) });
-      ill.set(part, complaint);
+      const sentence = typeof complaint === "string" ? complaint : complaint(error);
+      if (ill.get(part) !== sentence) log.warn(sentence, { part, ...errorFields(error) });
+      ill.set(part, sentence);
       return false;
     }
   };

@@ -50,7 +50,7 @@ export const bugs: Bug[] = [
   },
   {
     name: "a group that has committed nothing begins at the end",
-    file: "results-listener/src/adapters/consumer-kafka.ts",
+    file: "results-listener/src/adapters/kafka/consumer.ts",
     from: "fromBeginning: true",
     to: "fromBeginning: false",
     words: during("F14"),
@@ -74,7 +74,7 @@ export const bugs: Bug[] = [
   },
   {
     name: "a crash of the consumer is swallowed",
-    file: "results-listener/src/adapters/consumer-kafka.ts",
+    file: "results-listener/src/adapters/kafka/consumer.ts",
     from: "if (payload.restart || isStopped) return;",
     to: "return;",
     words: during("F13"),

@@ -1,7 +1,7 @@
 import { createCounters } from "../../src/counters.ts";
 import { type Config, createProcessor } from "../../src/index.ts";
 import { createLog } from "../../src/log.ts";
-import type { Handlers } from "../../src/ports.ts";
+import type { Consumer, Handlers } from "../../src/ports.ts";
 import { type HeldHandler, heldHandler } from "./handlers.ts";
 import { fakeConsumer, fakePublisher } from "./log.ts";
 import { fakeRequests } from "./requests.ts";
@@ -12,7 +12,9 @@ import { fakeTime } from "./time.ts";
  * times a second. What its rules know of time is in the test's hands. The lease is long, so that a test may
  * let time go on without the heartbeats of that time; tests of the lease set a short one.
  */
-export function processorAmongFakes(options: { handlers?: Handlers; config?: Partial<Config> } = {}) {
+export function processorAmongFakes(
+  options: { handlers?: Handlers; consumer?: Consumer; config?: Partial<Config> } = {},
+) {
   const requests = fakeRequests();
   const consumer = fakeConsumer();
   const publisher = fakePublisher();
@@ -24,7 +26,7 @@ export function processorAmongFakes(options: { handlers?: Handlers; config?: Par
   const processor = createProcessor(
     {
       requests,
-      consumer,
+      consumer: options.consumer ?? consumer,
       publisher,
       handlers: options.handlers ?? { default: held.handler },
       time,

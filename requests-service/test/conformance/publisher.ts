@@ -58,15 +58,6 @@ export function publisherConformance(name: string, make: () => Promise<Publisher
       expect(read.map(textOf).toSorted()).toEqual(texts.toSorted());
     });
 
-    testing("what many publish at once shares writes, and a lone record waits for nobody", async (topic) => {
-      await publisher.publish([recordOn(topic, "alone")]);
-      const before = log.writes();
-      const texts = Array.from({ length: 200 }, (_, index) => `one of many ${index}`);
-      await Promise.all(texts.map((text) => publisher.publish([recordOn(topic, text)])));
-      expect(log.writes() - before).toBeLessThanOrEqual(10);
-      expect((await log.read(topic, 201)).map(textOf)).toContain("one of many 199");
-    });
-
     testing("binary keys, values and headers arrive as they are; nulls are nulls", async (topic) => {
       const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte);
       const records: OutgoingRecord[] = [

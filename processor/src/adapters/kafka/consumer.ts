@@ -1,0 +1,278 @@
+import { type IncomingRecord, partitionsDefault, type Topic } from "@sate/contracts";
+import { type EachBatchPayload, Kafka, type KafkaConfig, KafkaJSProtocolError } from "kafkajs";
+import type { Counters } from "../../counters.ts";
+import { inTime } from "../../in-time.ts";
+import { errorFields, type Log } from "../../log.ts";
+import { type Consumer, Unavailable } from "../../ports.ts";
+import { incoming } from "./incoming.ts";
+
+export type KafkaConsumerOptions = {
+  groupId: string;
+  topics: readonly Topic[];
+  counters: Counters;
+  log: Log;
+  /** The consumer has ended and will not go on. */
+  fatal: (what: string, error: unknown) => void;
+  /** A member that is not heard of for so long is put out of its group. */
+  sessionMs?: number;
+};
+
+type Waiting = { batch: EachBatchPayload; resolve: () => void; reject: (error: unknown) => void };
+
+const heartbeatMs = 2_000;
+/** A consumer that has neither fetched nor beaten for so long is out of its group. */
+const silentMs = 15_000;
+const connectMs = 8_000;
+const stopMs = 5_000;
+const retryPauseMs = 500;
+/** Of a fetch, what is handled at a time. */
+const partRecordsMax = 512;
+const partBytesMax = 8 * 1024 * 1024;
+const topicMissing = "A topic does not exist yet: requests-service creates it when it starts.";
+
+/**
+ * A `Consumer` on a Kafka consumer group. All partitions of one fetch are handled together, in parts of limited
+ * size, and committed together, and only then the next fetch begins; in between the member keeps its heart
+ * beating, so a handler that must wait for a database does not lose its partitions. What is handled stays handled
+ * when a later part must be tried again: a fetch after a long pause has thousands of records, and would never
+ * end if all of them had to go well at once.
+ *
+ * An exception that reaches kafkajs can stop its consumer for ever while the process stays up. So nothing of
+ * ours throws into it but what it threw itself (a rebalance), and a crash that it does not restart from ends
+ * the process.
+ */
+export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions): Consumer {
+  const { groupId, topics, counters, log, fatal, sessionMs = 10_000 } = options;
+  // SyncGroup is answered when the leader has assigned the partitions, or when the session of a dead leader has
+  // ended. A member that does not wait for that leaves, rejoins as another member, and may meet the next dead leader.
+  const kafka = new Kafka({ ...config, requestTimeout: sessionMs + 5_000 });
+  const consumer = kafka.consumer({
+    groupId,
+    sessionTimeout: sessionMs,
+    rebalanceTimeout: 15_000,
+    heartbeatInterval: heartbeatMs,
+    allowAutoTopicCreation: false,
+    maxWaitTimeInMs: 1_000,
+    maxBytesPerPartition: 4 * 1024 * 1024,
+    maxBytes: 16 * 1024 * 1024,
+    metadataMaxAge: 30_000,
+    // Of the consumer as a whole: it tries again for ever, with growing pauses.
+    retry: {
+      initialRetryTime: 200,
+      maxRetryTime: 5_000,
+      retries: 8,
+      restartOnFailure: async () => !isStopped,
+    },
+  });
+  let handle: (records: IncomingRecord[]) => Promise<void> = async () => {};
+  let waiting: Waiting[] = [];
+  let running: Promise<void> | null = null;
+  let lastWork: Promise<unknown> = Promise.resolve();
+  let isStopped = false;
+  let lastSignAt = performance.now();
+
+  const sign = () => {
+    lastSignAt = performance.now();
+  };
+  const joined = Promise.withResolvers<void>();
+  joined.promise.catch(() => {}); // whoever starts it hears of that
+  consumer.on(consumer.events.GROUP_JOIN, () => joined.resolve());
+  consumer.on(consumer.events.GROUP_JOIN, sign);
+  consumer.on(consumer.events.HEARTBEAT, sign);
+  consumer.on(consumer.events.HEARTBEAT, () => counters.add("group_heartbeats"));
+  consumer.on(consumer.events.FETCH, sign);
+  // It was stopped in the middle of a restart, of which kafkajs lets nobody know, and joined after that.
+  consumer.on(consumer.events.FETCH, () => {
+    if (isStopped) void leave();
+  });
+  consumer.on(consumer.events.REBALANCING, () => counters.add("rebalances"));
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    log.warn("the consumer crashed", { restarts: payload.restart, ...errorFields(payload.error) });
+    if (payload.restart || isStopped) return;
+    if (payload.error.name === "KafkaJSGroupCoordinatorNotFound") running = runAgain();
+    else fatal("the consumer", payload.error);
+  });
+
+  /** A new broker has no coordinator for its first seconds; kafkajs takes that for final, and has disconnected. */
+  async function runAgain(): Promise<void> {
+    while (!isStopped) {
+      await Bun.sleep(retryPauseMs * (0.5 + Math.random()));
+      const isConnected = await inTime(consumer.connect(), connectMs).then(
+        () => true,
+        () => false,
+      );
+      if (isConnected && !isStopped) return run();
+    }
+  }
+
+  async function leave(): Promise<void> {
+    const end = async () => {
+      // Until its first join has succeeded or failed, a stop of kafkajs does nothing.
+      await running;
+      await consumer.stop();
+      await consumer.disconnect();
+    };
+    await inTime(end(), stopMs).catch(() => log.warn("the consumer did not stop in time"));
+  }
+
+  /** kafkajs hands over the partitions of a fetch at once, each for itself; they are handled as one. */
+  function eachBatch(batch: EachBatchPayload): Promise<void> {
+    if (isStopped) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      waiting.push({ batch, resolve, reject });
+      if (waiting.length === 1) setImmediate(handleWaiting);
+    });
+  }
+
+  async function handleWaiting(): Promise<void> {
+    const group = waiting;
+    waiting = [];
+    try {
+      await handleGroup(group.map(({ batch }) => batch));
+      for (const { resolve } of group) resolve();
+    } catch (error) {
+      for (const { reject } of group) reject(error);
+    }
+  }
+
+  async function handleGroup(batches: EachBatchPayload[]): Promise<void> {
+    const [first] = batches;
+    if (!first) return;
+    const records = batches.flatMap(({ batch: { topic, partition, messages } }) =>
+      messages.map((message) => incoming(topic, partition, message)),
+    );
+    for (const part of inParts(records)) {
+      while (!(await isHandled(part, first.heartbeat))) {
+        if (isStopped) return;
+      }
+    }
+    await commit(first, batches);
+    for (const { batch, resolveOffset } of batches) resolveOffset(batch.lastOffset());
+  }
+
+  /**
+   * Commits through the batch, not through the consumer: that would wrap a rebalance into an error from which
+   * kafkajs does not recover, and would commit nothing during a stop. What could not be committed is not
+   * resolved either, so it is fetched, handled and committed once more.
+   */
+  async function commit({ commitOffsetsIfNecessary }: EachBatchPayload, batches: EachBatchPayload[]) {
+    const byTopic = Map.groupBy(batches, ({ batch }) => batch.topic);
+    const offsets = [...byTopic].map(([topic, ofTopic]) => ({
+      topic,
+      partitions: ofTopic.map(({ batch }) => ({
+        partition: batch.partition,
+        offset: String(BigInt(batch.lastOffset()) + 1n),
+      })),
+    }));
+    try {
+      await commitOffsetsIfNecessary({ topics: offsets });
+      counters.add("offset_commits");
+    } catch (error) {
+      counters.add("offset_commits_rejected");
+      throw error;
+    }
+  }
+
+  /**
+   * One try, while the heart beats, after the one before: that may still be under way when the group was
+   * rebalanced meanwhile, or when records come from several brokers. A handler that takes longer than a beat
+   * is not waited for at a stop: its records come again elsewhere. Rejects only with what kafkajs itself threw.
+   */
+  async function isHandled(records: IncomingRecord[], heartbeat: () => Promise<void>): Promise<boolean> {
+    const work = lastWork
+      .then(() => handle(records))
+      .then(
+        () => true,
+        async (error) => {
+          log.warn("could not handle records; they are tried again", {
+            records: records.length,
+            ...errorFields(error),
+          });
+          await Bun.sleep(retryPauseMs * (0.5 + Math.random()));
+          return false;
+        },
+      );
+    lastWork = work;
+    for (;;) {
+      const answer = await orAfter(work, heartbeatMs);
+      if (answer !== undefined) return answer;
+      if (isStopped) return false;
+      await heartbeat();
+    }
+  }
+
+  /** From here on kafkajs itself tries again, and must not be told to run twice. Never rejects. */
+  async function run(): Promise<void> {
+    try {
+      await consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: partitionsDefault * topics.length,
+        eachBatch,
+      });
+    } catch (error) {
+      if (!isStopped) fatal("the consumer", error);
+    }
+  }
+
+  return {
+    async start(handler) {
+      handle = handler;
+      if (isStopped) throw new Unavailable("The consumer is stopped.");
+      try {
+        if (running === null) {
+          await inTime(consumer.connect(), connectMs);
+          await inTime(consumer.subscribe({ topics: [...topics], fromBeginning: true }), connectMs);
+          if (isStopped) await leave();
+          else running = run();
+        }
+        await inTime(joined.promise, connectMs);
+      } catch (cause) {
+        if (isTopicMissing(cause)) throw new Unavailable(topicMissing, { cause });
+        throw new Unavailable("The broker does not answer.", { cause });
+      }
+    },
+    async stop() {
+      if (isStopped) return;
+      isStopped = true;
+      joined.reject(new Unavailable("The consumer is stopped."));
+      await leave();
+    },
+    complaint() {
+      return performance.now() - lastSignAt > silentMs ? "The consumer is not in its group." : null;
+    },
+  };
+}
+
+/** kafkajs subscribes to all topics or to none. */
+function isTopicMissing(error: unknown): boolean {
+  return error instanceof KafkaJSProtocolError && error.type === "UNKNOWN_TOPIC_OR_PARTITION";
+}
+
+/** Parts that can be handled within the deadlines of those who are called for it. */
+function inParts(records: IncomingRecord[]): IncomingRecord[][] {
+  const parts: IncomingRecord[][] = [];
+  let bytes = 0;
+  for (const record of records) {
+    bytes += record.value?.length ?? 0;
+    const last = parts.at(-1);
+    if (last && last.length < partRecordsMax && bytes <= partBytesMax) {
+      last.push(record);
+    } else {
+      parts.push([record]);
+      bytes = record.value?.length ?? 0;
+    }
+  }
+  return parts;
+}
+
+/** What `work` gives, or `undefined` after `ms`. `work` must not reject. */
+function orAfter<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms, undefined);
+    void work.then((given) => {
+      clearTimeout(timer);
+      resolve(given);
+    });
+  });
+}

@@ -1,0 +1,126 @@
+import { limits, type OutgoingRecord } from "@sate/contracts";
+import { type ICustomPartitioner, Kafka, type KafkaConfig, Partitioners } from "kafkajs";
+import type { Counters } from "../../counters.ts";
+import { inTime } from "../../in-time.ts";
+import type { Log } from "../../log.ts";
+import { type Publisher, Unavailable } from "../../ports.ts";
+
+export type KafkaPublisherOptions = {
+  counters: Counters;
+  log: Log;
+  /** For one request to the broker, whatever it does. */
+  deadlineMs?: number;
+};
+
+/** One produce request carries at most this: a broker counts its record limit over a whole batch. */
+const requestBytesMax = limits.recordBytesMax / 2;
+/** Of a key, what decides on its partition. */
+const hashedBytesMax = 256;
+
+/**
+ * A `Publisher` on Kafka: all in-sync replicas have the records when it resolves. A call is one produce
+ * request, or as many as its bytes need, one after the other; calls are not batched with each other, for its
+ * callers have done that.
+ */
+export function kafkaPublisher(config: KafkaConfig, options: KafkaPublisherOptions): Publisher {
+  const { counters, log, deadlineMs = 8_000 } = options;
+  const kafka = new Kafka(config);
+  const producer = kafka.producer({
+    createPartitioner: byStartOfKey,
+    allowAutoTopicCreation: false,
+    // About two seconds: partitions get new leaders when a broker restarts, and their first one late.
+    retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 6 },
+  });
+  producer.on(producer.events.REQUEST, ({ payload }) => {
+    if (payload.apiName === "Produce") counters.add("produce_requests");
+  });
+  const admin = kafka.admin();
+  let isClosed = false;
+
+  async function produce(records: OutgoingRecord[]): Promise<void> {
+    const byTopic = Map.groupBy(records, ({ topic }) => topic);
+    await producer.sendBatch({
+      acks: -1,
+      timeout: 5_000,
+      topicMessages: [...byTopic].map(([topic, ofTopic]) => ({
+        topic,
+        messages: ofTopic.map(({ key, value, headers }) => ({
+          key: bytes(key),
+          value: bytes(value),
+          headers,
+        })),
+      })),
+    });
+  }
+
+  return {
+    async open() {
+      try {
+        await inTime(producer.connect(), deadlineMs);
+        await inTime(admin.connect(), deadlineMs);
+      } catch (cause) {
+        throw new Unavailable("The broker does not answer.", { cause });
+      }
+    },
+    async publish(records) {
+      if (isClosed) throw new Unavailable("The publisher is closed.");
+      try {
+        for (const part of partsOf(records)) await inTime(produce(part), deadlineMs);
+      } catch (cause) {
+        throw new Unavailable("The broker did not take the records.", { cause });
+      }
+    },
+    async ping() {
+      try {
+        await inTime(admin.describeCluster(), deadlineMs);
+      } catch (cause) {
+        throw new Unavailable("The broker does not answer.", { cause });
+      }
+    },
+    async close() {
+      if (isClosed) return;
+      isClosed = true;
+      const late = () => log.warn("a connection to the broker did not close in time");
+      await Promise.all([producer, admin].map((end) => inTime(end.disconnect(), 2_000).catch(late)));
+    },
+  };
+}
+
+/**
+ * kafkajs hashes keys in quadratic time: one of 1 MB would stop this process for 40 s. Ids are hashed whole; only
+ * the key of an unreadable record, which may have any size, is longer.
+ */
+const byStartOfKey: ICustomPartitioner = () => {
+  const partitionOf = Partitioners.DefaultPartitioner();
+  return ({ message, ...args }) =>
+    partitionOf({ ...args, message: { ...message, key: message.key?.slice(0, hashedBytesMax) ?? null } });
+};
+
+/** In their order, as many as one produce request may carry; one that is larger than that goes alone. */
+function partsOf(records: OutgoingRecord[]): OutgoingRecord[][] {
+  const parts: OutgoingRecord[][] = [];
+  let bytesOfPart = 0;
+  for (const record of records) {
+    const size = bytesOf(record);
+    const last = parts.at(-1);
+    bytesOfPart += size;
+    if (last && bytesOfPart <= requestBytesMax) {
+      last.push(record);
+    } else {
+      parts.push([record]);
+      bytesOfPart = size;
+    }
+  }
+  return parts;
+}
+
+/** Bytes as the broker counts them: a character may have three. */
+function bytesOf({ key, value, headers }: OutgoingRecord): number {
+  let sum = Buffer.byteLength(key ?? "") + Buffer.byteLength(value ?? "");
+  for (const [name, header] of Object.entries(headers)) sum += Buffer.byteLength(name + header);
+  return sum;
+}
+
+function bytes(value: string | Uint8Array | null): Buffer | null {
+  return value === null ? null : typeof value === "string" ? Buffer.from(value) : Buffer.from(value);
+}

@@ -1,0 +1,70 @@
+import { type IncomingRecord, limits, type Topic } from "@sate/contracts";
+import { type IHeaders, Kafka } from "kafkajs";
+import { kafkaConfig } from "../../../src/adapters/kafka/client.ts";
+import { kafkaPublisher } from "../../../src/adapters/kafka/publisher.ts";
+import { createTopics } from "../../../src/adapters/kafka/topics.ts";
+import { createCounters } from "../../../src/counters.ts";
+import { createLog } from "../../../src/log.ts";
+import type { PublisherUnderTest } from "../../conformance/publisher.ts";
+import { until } from "../../until.ts";
+
+/** A Kafka of the tests as what the conformance suite asks for. */
+export async function kafkaLog(brokers: string): Promise<PublisherUnderTest> {
+  const counters = createCounters();
+  const log = createLog("test", "error", console.error);
+  const config = kafkaConfig({ KAFKA_BROKERS: brokers }, { clientId: "tests", log });
+  await createTopics(config, log);
+  const kafka = new Kafka(config);
+  const admin = kafka.admin();
+  await admin.connect();
+
+  return {
+    async newTopic() {
+      const topic = `topic-${Bun.randomUUIDv7()}`;
+      const configEntries = [{ name: "max.message.bytes", value: String(limits.recordBytesMax) }];
+      await admin.createTopics({
+        waitForLeaders: false,
+        topics: [{ topic, numPartitions: 3, configEntries }],
+      });
+      // A busy broker takes a while to know its new topic everywhere, and longer to lead its partitions;
+      // waitForLeaders takes its first denial for final. Only a leader answers for offsets.
+      const isKnown = () => admin.listTopics().then((names) => names.includes(topic));
+      await until("the topic is there", () => isKnown().catch(() => false));
+      const isLed = () => admin.fetchTopicOffsets(topic).then(() => true);
+      await until("its partitions have leaders", () => isLed().catch(() => false));
+      return topic as Topic;
+    },
+    publisher: () => kafkaPublisher(config, { counters, log }),
+    async read(topic, count) {
+      const records: IncomingRecord[] = [];
+      const consumer = kafka.consumer({ groupId: `read-${Bun.randomUUIDv7()}`, maxWaitTimeInMs: 50 });
+      try {
+        await consumer.connect();
+        await consumer.subscribe({ topic, fromBeginning: true });
+        await consumer.run({
+          autoCommit: false,
+          eachMessage: async ({ partition, message: { offset, timestamp, key, value, headers } }) => {
+            records.push({ topic, partition, offset, timestamp, key, value, headers: plain(headers) });
+          },
+        });
+        await until(`${count} records`, () => records.length >= count, 30_000);
+        return records;
+      } finally {
+        await consumer.disconnect();
+      }
+    },
+    writes: () => counters.read().produce_requests ?? 0,
+    close: () => admin.disconnect(),
+    unreachable: (deadlineMs) => {
+      const nowhere = { ...config, brokers: ["127.0.0.1:1"] };
+      return kafkaPublisher(nowhere, { counters, log, deadlineMs });
+    },
+  };
+}
+
+function plain(headers: IHeaders | undefined): Record<string, Uint8Array> {
+  const entries = Object.entries(headers ?? {});
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, Buffer.from([value ?? ""].flat()[0] ?? "")]),
+  );
+}

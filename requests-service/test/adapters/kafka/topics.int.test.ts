@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { limits, partitionsDefault, topicSpec, topics } from "@sate/contracts";
+import { type Admin, ConfigResourceTypes, Kafka } from "kafkajs";
+import { kafkaConfig } from "../../../src/adapters/kafka/client.ts";
+import { createTopics } from "../../../src/adapters/kafka/topics.ts";
+import { createLog } from "../../../src/log.ts";
+import { Unavailable } from "../../../src/ports.ts";
+import { fakeLog } from "../../fakes/log.ts";
+import { testServers } from "../../servers.ts";
+import { until } from "../../until.ts";
+
+const servers = await testServers();
+const longMs = 60_000;
+
+if (servers.kind === "running") {
+  describe("createTopics", () => createTopicsOn(servers.kafkaBrokers));
+} else {
+  describe.skip(`the topics are not tested: ${servers.reason}`, () => test("a broker", () => {}));
+}
+
+test("a broker that does not answer is `Unavailable`", async () => {
+  const nowhere = kafkaConfig({ KAFKA_BROKERS: "127.0.0.1:1" }, { clientId: "tests", log: fakeLog() });
+  expect(await createTopics(nowhere, fakeLog()).catch((error) => error)).toBeInstanceOf(Unavailable);
+});
+
+function createTopicsOn(brokers: string): void {
+  const config = kafkaConfig({ KAFKA_BROKERS: brokers }, { clientId: "tests", log: fakeLog() });
+  const admin: Admin = new Kafka(config).admin();
+  const names = Object.values(topics);
+  const settingsOf = async (topic: string) => {
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
+    });
+    const entries = resources[0]?.configEntries ?? [];
+    return Object.fromEntries(entries.map(({ configName, configValue }) => [configName, configValue]));
+  };
+  beforeAll(async () => {
+    await admin.connect();
+    await createTopics(config, fakeLog());
+  }, longMs);
+  afterAll(() => admin.disconnect(), longMs);
+
+  test("creates each topic with its partitions, the broker's time and room for its largest record", async () => {
+    const { topics: found } = await admin.fetchTopicMetadata({ topics: names });
+    expect(found.map(({ partitions }) => partitions.length)).toEqual(names.map(() => partitionsDefault));
+    for (const topic of names) {
+      const bytesMax = topic === topics.deadLetters ? limits.deadLetterBytesMax : limits.recordBytesMax;
+      expect(await settingsOf(topic)).toMatchObject({
+        "max.message.bytes": String(bytesMax),
+        "message.timestamp.type": "LogAppendTime",
+      });
+    }
+  });
+
+  test(
+    "creates one that is missing, though others exist and several processes do so at once",
+    async () => {
+      await admin.deleteTopics({ topics: [topics.failed] });
+      await until("it is deleted", async () => !(await admin.listTopics()).includes(topics.failed));
+      await Promise.all([1, 2, 3].map(() => createTopics(config, fakeLog())));
+      await until("it exists", async () => (await admin.listTopics()).includes(topics.failed));
+    },
+    longMs,
+  );
+
+  test(
+    "warns of a setting that a topic lacks, until it has it",
+    async () => {
+      const configure = async (configEntries: { name: string; value: string }[], clock: string) => {
+        await admin.alterConfigs({
+          validateOnly: false,
+          resources: [{ type: ConfigResourceTypes.TOPIC, name: topics.failed, configEntries }],
+        });
+        // The controller acknowledges a change before the broker shows it.
+        const isShown = async () => (await settingsOf(topics.failed))["message.timestamp.type"] === clock;
+        await until("the change is shown", isShown, longMs);
+      };
+      const warnings = async () => {
+        const lines: string[] = [];
+        await createTopics(
+          config,
+          createLog("test", "warn", (line) => lines.push(line)),
+        );
+        return lines.map((line) => JSON.parse(line)).map(({ topic, needs }) => ({ topic, needs }));
+      };
+      await configure(
+        [{ name: "max.message.bytes", value: String(2 * limits.recordBytesMax) }],
+        "CreateTime",
+      );
+      expect(await warnings()).toEqual([
+        { topic: topics.failed, needs: "message.timestamp.type=LogAppendTime" },
+      ]);
+      await configure(topicSpec(topics.failed).configEntries, "LogAppendTime");
+      expect(await warnings()).toEqual([]);
+    },
+    longMs,
+  );
+}
