@@ -9,7 +9,6 @@ import { contracts, folders, read, root, services, sources, standalone } from ".
  */
 const twins = [
   "src/adapters/client-http.ts",
-  "src/adapters/group-commit.ts",
   "src/counters.ts",
   "src/environment.ts",
   "src/failpoint.ts",

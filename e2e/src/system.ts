@@ -68,7 +68,10 @@ export async function startSystem(kind: System["kind"], settings: Settings): Pro
     processes,
     topics() {
       const [broker] = processes("kafka");
-      const made = kind === "standalone" ? sqliteTopics(dataDir) : kafkaTopics(`127.0.0.1:${broker?.port}`);
+      const made =
+        kind === "standalone"
+          ? sqliteTopics(dataDir, () => processes("standalone")[0]?.pid)
+          : kafkaTopics(`127.0.0.1:${broker?.port}`);
       topics.add(made);
       return made;
     },

@@ -1,40 +1,34 @@
-import { Database } from "bun:sqlite";
-import { join } from "node:path";
+import { topics } from "@sate/contracts";
+import { lookAtStandalone } from "./standalone-copy.ts";
 import type { TopicRecord, Topics } from "./system.ts";
 
 type Row = { key: Uint8Array | null; value: Uint8Array | null; headers: string };
 
-/** Topics of a running standalone: the same file, opened beside it. */
-export function sqliteTopics(dataDir: string): Topics {
-  const db = new Database(join(dataDir, "sate.db"));
-  db.run("PRAGMA busy_timeout = 10000");
+/** Standalone stores no records. Of its topics only the dead letters can be read, in the table where they are kept. */
+export function sqliteTopics(dataDir: string, pidOf: () => number | undefined): Topics {
   const bytes = (value: Uint8Array | null) => (value === null ? null : Buffer.from(value));
   return {
     async read(topic) {
-      const rows = db
-        .query<Row, [string]>('SELECT key, value, headers FROM records WHERE topic = ? ORDER BY "offset"')
-        .all(topic);
+      if (topic !== topics.deadLetters) throw new Error(`standalone stores no records of ${topic}`);
+      const rows = await lookAtStandalone(dataDir, pidOf, (db) =>
+        db.query<Row, []>("SELECT key, value, headers FROM dead_letters ORDER BY time, _id").all(),
+      );
       return rows.map(
         ({ key, value, headers }): TopicRecord => ({
           key: bytes(key),
           value: bytes(value),
-          headers: JSON.parse(headers),
+          headers: Object.fromEntries(
+            Object.entries(JSON.parse(headers) as Record<string, string>).map(([name, text]) => [
+              name,
+              Buffer.from(text, "base64").toString(),
+            ]),
+          ),
         }),
       );
     },
-    async publish(topic, records) {
-      const insert = db.query(
-        `INSERT INTO records (topic, "offset", timestamp, key, value, headers)
-         VALUES (?1, (SELECT coalesce(max("offset"), -1) + 1 FROM records WHERE topic = ?1), ?2, ?3, ?4, ?5)`,
-      );
-      db.transaction(() => {
-        for (const { key, value, headers } of records) {
-          insert.run(topic, Date.now(), key, value, JSON.stringify(headers));
-        }
-      }).immediate();
+    async publish() {
+      throw new Error("standalone takes no records from outside");
     },
-    async close() {
-      db.close();
-    },
+    async close() {},
   };
 }

@@ -29,6 +29,8 @@ export type Config = {
 export type Ports = {
   requests: Requests;
   results: Results;
+  /** In one process with other services: why those are not ready. */
+  othersComplaints?: () => string[];
   monotonic: Monotonic;
   newId: () => string;
   log: Log;
@@ -132,7 +134,8 @@ export function createGateway(ports: Ports, config: Config) {
   function complaints(): string[] {
     if (state === "stopped") return ["It is stopping."];
     const hanging = pings.complaint();
-    const all = [...health.complaints(), ...(hanging === null ? [] : [hanging])];
-    return state === "running" ? all : ["It is starting.", ...all];
+    const others = ports.othersComplaints?.() ?? [];
+    const all = [...health.complaints(), ...(hanging === null ? [] : [hanging]), ...others];
+    return [...new Set(state === "running" ? all : ["It is starting.", ...all])];
   }
 }

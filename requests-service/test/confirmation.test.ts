@@ -1,10 +1,12 @@
 import { afterEach, expect, test } from "bun:test";
 import { outcomeMark, type Run, topics } from "@sate/contracts";
+import { sqliteStore } from "../src/adapters/store-sqlite.ts";
 import { createConfirmation } from "../src/confirmation.ts";
 import { unconfirmedMark } from "../src/execution.ts";
 import { Unavailable } from "../src/ports.ts";
 import { type Core, createCore } from "./core.ts";
 import { madeOutcome } from "./made.ts";
+import { sqliteFile } from "./sqlite-file.ts";
 
 const cores: Core[] = [];
 afterEach(async () => {
@@ -14,8 +16,8 @@ afterEach(async () => {
     await store.close();
   }
 });
-function core(): Core {
-  const made = createCore();
+function core(options: Parameters<typeof createCore>[0] = {}): Core {
+  const made = createCore(options);
   cores.push(made);
   return made;
 }
@@ -170,13 +172,16 @@ test("a mark that changes during the look stays as it is", async () => {
 });
 
 test("more than one call may ask about, some of them missing: each page is one call and one write", async () => {
-  const it = core();
+  const file = sqliteFile();
+  const store = sqliteStore(file);
+  await store.open();
+  const it = core({ store });
   const runs = await published(it, 1_100);
   for (const [index, run] of runs.entries()) if (index % 10) it.results.record(run);
-  const before = it.counters.read().sqlite_commits ?? 0;
+  const before = file.commits();
   await look(it);
   expect(it.results.asked).toEqual([1_000, 100]);
-  expect((it.counters.read().sqlite_commits ?? 0) - before).toBe(2);
+  expect(file.commits() - before).toBe(2);
   await overtake(it);
   await look(it);
   await sweepOutbox(it);

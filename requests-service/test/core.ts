@@ -15,6 +15,7 @@ import { fakeLog } from "./fakes/log.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
 import { fakeResults } from "./fakes/results.ts";
 import { newId as madeId } from "./made.ts";
+import { sqliteFile } from "./sqlite-file.ts";
 
 export const sweepsMax = 3;
 export const lostMax = 3;
@@ -23,7 +24,7 @@ export const lostMax = 3;
 export function createCore(options: { store?: Store; random?: () => number; newId?: () => string } = {}) {
   const { newId = madeId } = options;
   const counters = createCounters();
-  const store = options.store ?? sqliteStore({ path: ":memory:", counters });
+  const store = options.store ?? openedStore();
   const publisher = fakePublisher();
   const results = fakeResults();
   const log = fakeLog();
@@ -76,6 +77,13 @@ export function createCore(options: { store?: Store; random?: () => number; newI
       return execution;
     },
   };
+}
+
+/** A store in memory; opening it waits for nothing. */
+export function openedStore(): Store {
+  const store = sqliteStore(sqliteFile());
+  void store.open();
+  return store;
 }
 
 export type Core = ReturnType<typeof createCore>;

@@ -1,20 +1,18 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { join } from "node:path";
 import { outcomeMark, topics } from "@sate/contracts";
 import { sqliteStore } from "../src/adapters/store-sqlite.ts";
 import { createCounters } from "../src/counters.ts";
 import { type Config, createRequestsService } from "../src/index.ts";
 import { Unavailable } from "../src/ports.ts";
-import { temporaryFolder } from "./adapters/temporary-folder.ts";
 import { wanted } from "./core.ts";
 import { serviceToken } from "./door.ts";
 import { fakeLog } from "./fakes/log.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
 import { fakeResults } from "./fakes/results.ts";
 import { madeOutcome, newId } from "./made.ts";
+import { sqliteFile } from "./sqlite-file.ts";
 import { until } from "./until.ts";
 
-const folder = temporaryFolder();
 const started: {
   service: ReturnType<typeof createRequestsService>;
   publisher: ReturnType<typeof fakePublisher>;
@@ -26,10 +24,10 @@ afterEach(async () => {
   }
 });
 
-function made(options: Partial<Config> & { path?: string } = {}) {
-  const { path = join(folder, `${newId()}.db`), ...config } = options;
+function made(options: Partial<Config> & { file?: ReturnType<typeof sqliteFile> } = {}) {
+  const { file = sqliteFile(), ...config } = options;
   const counters = createCounters();
-  const store = sqliteStore({ path, counters });
+  const store = sqliteStore(file);
   const publisher = fakePublisher();
   const results = fakeResults();
   const log = fakeLog();
@@ -43,7 +41,7 @@ function made(options: Partial<Config> & { path?: string } = {}) {
     ...config,
   });
   started.push({ service, publisher });
-  return { service, store, publisher, results, log, counters, path };
+  return { service, store, publisher, results, log, counters, file };
 }
 
 async function running({ service }: ReturnType<typeof made>) {
@@ -105,7 +103,7 @@ describe("start", () => {
     const first = made();
     await first.service.start();
     const { run } = await running(first);
-    const second = made({ path: first.path, exclusive: true, leaseMs: 3_600_000 });
+    const second = made({ file: first.file, exclusive: true, leaseMs: 3_600_000 });
     await second.service.start();
     const found = await second.service.commands.getExecution({ ...run });
     expect(found).toMatchObject({ kind: "found", execution: { status: "queued", lost: 1 } });

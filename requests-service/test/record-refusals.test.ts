@@ -1,11 +1,10 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { headerNames, topics } from "@sate/contracts";
-import { openSqliteFile } from "../src/adapters/group-commit.ts";
 import { sqliteStore } from "../src/adapters/store-sqlite.ts";
 import { Unavailable } from "../src/ports.ts";
-import { temporaryFolder } from "./adapters/temporary-folder.ts";
 import { type Core, createCore } from "./core.ts";
 import { madeRefusal, newId } from "./made.ts";
+import { sqliteFile } from "./sqlite-file.ts";
 import { until } from "./until.ts";
 
 const cores: Core[] = [];
@@ -144,8 +143,10 @@ describe("a refused attempt", () => {
 });
 
 test("100 refused attempts at a payload of 512 KiB grow the database by less than 100 KB", async () => {
-  const file = openSqliteFile(`${temporaryFolder()}/${newId()}.db`, () => {});
-  const it = core({ store: sqliteStore({ file }) });
+  const file = sqliteFile();
+  const store = sqliteStore(file);
+  await store.open();
+  const it = core({ store });
   const { id } = await it.request({ payload_json: `"${"x".repeat(512 * 1024 - 2)}"` });
   const bytes = () =>
     file.db

@@ -4,7 +4,7 @@ import { listenerOn, resultsFile, serviceToken } from "./listener.ts";
 import { outcomeOf, received } from "./records.ts";
 
 const file = resultsFile();
-const it = listenerOn(file.path);
+const it = listenerOn(file);
 const authorization = `Bearer ${serviceToken}`;
 const ask = (path: string, init: RequestInit = {}) =>
   it.listener.app.handle(new Request(`http://localhost${path}`, init));

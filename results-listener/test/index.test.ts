@@ -12,7 +12,7 @@ beforeEach(() => {
 afterEach(() => file[Symbol.dispose]());
 
 async function started(parts: Parameters<typeof listenerOn>[1] = {}) {
-  const all = listenerOn(file.path, parts);
+  const all = listenerOn(file, parts);
   await all.listener.start();
   return { ...all, [Symbol.asyncDispose]: () => all.listener.stop() };
 }
@@ -40,12 +40,11 @@ describe("recording", () => {
       value: Buffer.from("garbage"),
       headers: { reason: "unreadable_record", "origin-topic": topics.successful },
     });
-    const { results_recorded, dead_letters_kept, records_unreadable, sqlite_commits } = it.counters.read();
-    expect({ results_recorded, dead_letters_kept, records_unreadable, sqlite_commits }).toEqual({
+    const { results_recorded, dead_letters_kept, records_unreadable } = it.counters.read();
+    expect({ results_recorded, dead_letters_kept, records_unreadable }).toEqual({
       results_recorded: 3,
       dead_letters_kept: 2,
       records_unreadable: 1,
-      sqlite_commits: 1,
     });
   });
 
@@ -130,7 +129,7 @@ describe("redelivery", () => {
 
   test("after an end between write and commit is harmless, at another listener", async () => {
     const records = oneOfEach();
-    const first = listenerOn(file.path);
+    const first = listenerOn(file);
     await first.listener.start();
     first.database.loses = "answers";
     expect(await rejection(first.consumer.deliver(records))).toBeInstanceOf(Error);
@@ -195,7 +194,7 @@ describe("when something is away", () => {
 
 describe("starting and stopping", () => {
   test("it waits for what is not there yet, in order, and is ready when it has joined", async () => {
-    const it = listenerOn(file.path);
+    const it = listenerOn(file);
     it.database.isAway = true;
     it.publisher.isAway = true;
     const start = it.listener.start();
@@ -226,12 +225,12 @@ describe("starting and stopping", () => {
   }, 15_000);
 
   test("stopping is safe before starting, in the middle of it, twice and at once", async () => {
-    const idle = listenerOn(file.path).listener;
+    const idle = listenerOn(file).listener;
     await Promise.all([idle.stop(), idle.stop()]);
     await idle.start();
     expect(idle.complaints()).toEqual(["It is stopping."]);
 
-    const waiting = listenerOn(file.path);
+    const waiting = listenerOn(file);
     waiting.publisher.isAway = true;
     const start = waiting.listener.start();
     await until("it waits", () => waiting.listener.complaints().includes("The broker does not answer."));

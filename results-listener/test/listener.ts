@@ -1,7 +1,3 @@
-import { Database } from "bun:sqlite";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type DeadLetterDocument, type ResultRecord, type ResultRow, resultOf } from "@sate/contracts";
 import { sqliteResultsWriter } from "../src/adapters/results-sqlite.ts";
 import { createCounters } from "../src/counters.ts";
@@ -10,27 +6,28 @@ import { createLog } from "../src/log.ts";
 import { type Consumer, type ResultsWriter, Unavailable } from "../src/ports.ts";
 import { fakeConsumer } from "./fakes/consumer.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
+import { sqliteFile } from "./sqlite-file.ts";
 
 export const serviceToken = "0123456789abcdef";
 
-/** A place for a Results DB on SQLite, where one listener after the other may live. */
+/** A Results DB on SQLite, where one listener after the other may live. */
 export function resultsFile() {
-  const dir = mkdtempSync(join(tmpdir(), "sate-results-listener-"));
-  const path = join(dir, "results.db");
-  function all<Row>(sql: string): Row[] {
-    using db = new Database(path, { readonly: true, strict: true });
-    return db.query<Row, []>(sql).all();
-  }
+  const file = sqliteFile();
+  const { db } = file;
   return {
-    path,
-    results: (): ResultRecord[] => all<ResultRow>("SELECT * FROM results ORDER BY rowid").map(resultOf),
-    letters: () => all<DeadLetterDocument>("SELECT * FROM dead_letters ORDER BY rowid"),
-    [Symbol.dispose]: () => rmSync(dir, { recursive: true }),
+    ...file,
+    results: (): ResultRecord[] =>
+      db.query<ResultRow, []>("SELECT * FROM results ORDER BY rowid").all().map(resultOf),
+    letters: () => db.query<DeadLetterDocument, []>("SELECT * FROM dead_letters ORDER BY rowid").all(),
+    [Symbol.dispose]: () => db.close(),
   };
 }
 
-/** A listener between a fake consumer, a fake publisher and a real file, whose answers can be kept away. */
-export function listenerOn(path: string, parts: Partial<ResultsWriter> & { consumer?: Consumer } = {}) {
+/** A listener between a fake consumer, a fake publisher and a real database, whose answers can be kept away. */
+export function listenerOn(
+  file: ReturnType<typeof resultsFile>,
+  parts: Partial<ResultsWriter> & { consumer?: Consumer } = {},
+) {
   const counters = createCounters();
   const lines: { level: string; message: string; [field: string]: unknown }[] = [];
   const log = createLog("results-listener", "debug", (line) => lines.push(JSON.parse(line)));
@@ -39,7 +36,7 @@ export function listenerOn(path: string, parts: Partial<ResultsWriter> & { consu
   const publisher = fakePublisher();
   const database = { isAway: false, loses: "nothing" as "nothing" | "answers" };
   const { consumer: realConsumer = consumer, ...writer } = parts;
-  const real = { ...sqliteResultsWriter({ path, counters }), ...writer };
+  const real = { ...sqliteResultsWriter(file), ...writer };
 
   /** Away: nothing happens. Losing answers: it happens, and nobody hears of it. */
   function fragile<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {

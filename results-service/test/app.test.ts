@@ -11,7 +11,7 @@ const results = [...attemptsOf(requestId, [1, 2]), failureOf({ request_id: reque
 const executionId = results[2]?.execution_id as string;
 file.add(results);
 
-const it = serviceOn(file.path);
+const it = serviceOn(file);
 beforeAll(() => it.service.start());
 afterAll(async () => {
   await it.service.stop();
@@ -171,7 +171,7 @@ describe("the rest of the door", () => {
   });
 
   test("a fault of ours is 500, and neither its message nor a stack leaves", async () => {
-    const broken = serviceOn(file.path, {
+    const broken = serviceOn(file, {
       ofRequest: async () => {
         throw new TypeError("mongodb://user:hidden@host");
       },

@@ -13,8 +13,8 @@ afterEach(() => file[Symbol.dispose]());
 
 describe("reading results", () => {
   test("a request is read page by page, within the bytes that one answer may have", async () => {
-    const { service } = serviceOn(file.path);
-    file.make();
+    const { service } = serviceOn(file);
+    file.makeTables();
     await service.start();
     const requestId = Bun.randomUUIDv7();
     const megabyte = `"${"x".repeat(1024 * 1024 - 2)}"`;
@@ -36,12 +36,12 @@ describe("reading results", () => {
 
 describe("starting and stopping", () => {
   test("it waits for the database, and is ready when it is there", async () => {
-    const { service, fatal } = serviceOn(file.path);
+    const { service, fatal } = serviceOn(file);
     const start = service.start();
     const missing = "The Results DB does not answer.";
     await until("the database is missed", () => service.complaints().includes(missing));
     expect(service.complaints()).toEqual(["It is starting.", missing]);
-    file.make();
+    file.makeTables();
     await start;
     expect(service.complaints()).toEqual([]);
     await service.stop();
@@ -49,8 +49,8 @@ describe("starting and stopping", () => {
   });
 
   test("it notices by itself when the database goes and comes back", async () => {
-    file.make();
-    const { service, database } = serviceOn(file.path);
+    file.makeTables();
+    const { service, database } = serviceOn(file);
     await service.start();
     database.isAway = true;
     await until("it is missed", () => service.complaints().length === 1);
@@ -60,20 +60,20 @@ describe("starting and stopping", () => {
   }, 15_000);
 
   test("stopping is safe before starting, in the middle of it, twice and at once", async () => {
-    const idle = serviceOn(file.path).service;
+    const idle = serviceOn(file).service;
     await Promise.all([idle.stop(), idle.stop()]);
     await idle.start();
     expect(idle.complaints()).toEqual(["It is stopping."]);
 
-    const waiting = serviceOn(file.path).service;
+    const waiting = serviceOn(file).service;
     const start = waiting.start();
     await until("it waits", () => waiting.complaints().length === 2);
     await waiting.stop();
     await start;
     expect(waiting.complaints()).toEqual(["It is stopping."]);
 
-    file.make();
-    const running = serviceOn(file.path).service;
+    file.makeTables();
+    const running = serviceOn(file).service;
     await running.start();
     await Promise.all([running.stop(), running.stop()]);
     const read = running.commands.resultsOfRequest({ request_id: Bun.randomUUIDv7(), limit: 1 });

@@ -1,26 +1,16 @@
 import { Database } from "bun:sqlite";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type ResultRecord, resultRow, resultsSchema } from "@sate/contracts";
 
-/** The SQLite file of a Results DB, written as results-listener does, in this process or in another. */
+/** A Results DB on SQLite, written as results-listener does. Without tables until they are made. */
 export function resultsFile() {
-  const dir = mkdtempSync(join(tmpdir(), "sate-results-service-"));
-  const path = join(dir, "results.db");
-  let opened: Database | null = null;
+  const db = new Database(":memory:", { strict: true });
   return {
-    dir,
-    path,
-    /** Makes the file, without tables if told so. */
-    make({ tables = true } = {}): Database {
-      opened ??= new Database(path, { create: true, strict: true });
-      opened.run("PRAGMA journal_mode = WAL");
-      if (tables) opened.run(resultsSchema);
-      return opened;
+    db,
+    makeTables(): void {
+      db.run(resultsSchema);
     },
     add(results: ResultRecord[]): void {
-      const db = this.make();
+      this.makeTables();
       const rows = results.map(resultRow);
       const names = Object.keys(rows[0] ?? {});
       const insert = db.query(`INSERT INTO results (${names}) VALUES (${names.map((name) => `$${name}`)})`);
@@ -28,9 +18,6 @@ export function resultsFile() {
         for (const row of rows) insert.run(row);
       })();
     },
-    [Symbol.dispose]() {
-      opened?.close();
-      rmSync(dir, { recursive: true });
-    },
+    [Symbol.dispose]: () => db.close(),
   };
 }

@@ -1,3 +1,4 @@
+import type { Database } from "bun:sqlite";
 import { sqliteResultsReader } from "../src/adapters/results-sqlite.ts";
 import { createCounters } from "../src/counters.ts";
 import { createResultsService } from "../src/index.ts";
@@ -6,13 +7,13 @@ import { type ResultsReader, Unavailable } from "../src/ports.ts";
 
 export const serviceToken = "0123456789abcdef";
 
-/** A service on a real file, whose answers can be kept away. */
-export function serviceOn(path: string, parts: Partial<ResultsReader> = {}) {
+/** A service on a real database, whose answers can be kept away. */
+export function serviceOn(file: { db: Database }, parts: Partial<ResultsReader> = {}) {
   const counters = createCounters();
   const lines: string[] = [];
   const fatal: string[] = [];
   const database = { isAway: false };
-  const real = { ...sqliteResultsReader({ path }), ...parts };
+  const real = { ...sqliteResultsReader(file), ...parts };
   const fragile = <A extends unknown[], T>(call: (...args: A) => Promise<T>) => {
     return async (...args: A): Promise<T> => {
       if (database.isAway) throw new Unavailable("The Results DB is away.");

@@ -1,5 +1,3 @@
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { groups, outcomeTopics, topics } from "@sate/contracts";
 import * as gatewayService from "@sate/gateway";
 import * as processorService from "@sate/processor";
@@ -9,16 +7,13 @@ import * as resultsListener from "@sate/results-listener";
 import { sqliteResultsWriter } from "@sate/results-listener/sqlite";
 import * as resultsService from "@sate/results-service";
 import { sqliteResultsReader } from "@sate/results-service/sqlite";
-import { sqliteConsumer } from "./adapters/consumer-sqlite.ts";
 import { direct } from "./adapters/direct.ts";
-import { closeSqliteFile, openSqliteFile, type SqliteFile } from "./adapters/group-commit.ts";
-import { sqlitePublisher } from "./adapters/publisher-sqlite.ts";
+import { createBroker } from "./broker/broker.ts";
 import type { Counters } from "./counters.ts";
 import type { Log } from "./log.ts";
-import { type LogFile, openLogFile } from "./log-file.ts";
+import type { SqliteFile } from "./sqlite/file.ts";
 
 export type Config = {
-  dataDir: string;
   maxFailures: number;
   lostMax: number;
   leaseMs: number;
@@ -32,6 +27,8 @@ export type Config = {
 };
 
 export type Ports = {
+  /** Closed by `stop`. */
+  file: SqliteFile;
   handlers: processorService.Handlers;
   log: Log;
   counters: Counters;
@@ -39,21 +36,18 @@ export type Ports = {
 };
 
 /**
- * The five services in one process: the same services as in the distributed system, on one SQLite file in
- * `dataDir`, which must be locked. They call each other as functions. What ran when the last process ended
- * is put back at the start.
+ * The five services in one process: the same services as in the distributed system, on one SQLite file. They call
+ * each other as functions and deliver records in memory. What ran when the last process ended is put back at the
+ * start.
  */
 export function createStandalone(ports: Ports, config: Config) {
-  mkdirSync(config.dataDir, { recursive: true });
-  const { counters } = ports;
-  // One file, so that the writes of all services share their commits: an fsync serves whatever is under way.
-  const file = openSqliteFile(join(config.dataDir, "sate.db"), () => counters.add("sqlite_commits"));
-  const topicLog = openLogFile({ file, clock: Date.now });
-  const { gateway, inOrder } = createServices({ ...ports, file, topicLog }, config);
+  const { file } = ports;
+  const { gateway, others } = createServices(ports, config);
+  const inOrder = [...others, gateway];
 
   return {
     app: gateway.app,
-    complaints: () => inOrder.flatMap((service) => service.complaints()),
+    complaints: gateway.complaints,
     /** Resolves when all are ready; each needs those before it. */
     async start(): Promise<void> {
       for (const service of inOrder) await service.start();
@@ -61,30 +55,34 @@ export function createStandalone(ports: Ports, config: Config) {
     /** Safe at any time, and twice: what may still be asked of a service ends before it. */
     async stop(): Promise<void> {
       for (const service of inOrder.toReversed()) await service.stop();
-      topicLog.close();
-      closeSqliteFile(file);
+      file.close();
     },
   };
 }
 
-function createServices(parts: Ports & { file: SqliteFile; topicLog: LogFile }, config: Config) {
-  const { handlers, file, topicLog, ...rest } = parts;
+function createServices(parts: Ports, config: Config) {
+  const { handlers, file, ...rest } = parts;
   const { log } = parts;
   const newId = () => Bun.randomUUIDv7();
   const shared = { ...rest, clock: Date.now, newId };
   // The services' own doors are never opened here, so nobody needs to know their token.
   const serviceToken = newId();
+  // One file, so that the writes of all services share their commits: an fsync serves whatever is under way.
+  const broker = createBroker(
+    { [groups.processor]: [topics.executions], [groups.resultsListener]: outcomeTopics },
+    { log },
+  );
   const { leaseMs, lostMax, confirmMs, concurrency, executionMs, maxFailures, bodyBytesMax } = config;
 
   const results = resultsService.createResultsService(
-    { ...shared, reader: sqliteResultsReader({ file }) },
+    { ...shared, reader: sqliteResultsReader(file) },
     { serviceToken },
   );
   const requests = requestsService.createRequestsService(
     {
       ...shared,
-      store: sqliteStore({ file }),
-      publisher: sqlitePublisher(topicLog, requestsService.Unavailable),
+      store: sqliteStore(file),
+      publisher: broker.publisher(requestsService.Unavailable),
       results: direct(results.commands, requestsService.Unavailable),
     },
     { serviceToken, leaseMs, lostMax, confirmMs, exclusive: true },
@@ -92,9 +90,9 @@ function createServices(parts: Ports & { file: SqliteFile; topicLog: LogFile }, 
   const listener = resultsListener.createResultsListener(
     {
       ...shared,
-      writer: sqliteResultsWriter({ file }),
-      publisher: sqlitePublisher(topicLog, resultsListener.Unavailable),
-      consumer: sqliteConsumer(topicLog, { groupId: groups.resultsListener, topics: outcomeTopics, log }),
+      writer: sqliteResultsWriter(file),
+      publisher: broker.publisher(resultsListener.Unavailable, { within: groups.resultsListener }),
+      consumer: broker.consumer(groups.resultsListener),
     },
     { serviceToken },
   );
@@ -102,24 +100,27 @@ function createServices(parts: Ports & { file: SqliteFile; topicLog: LogFile }, 
     {
       ...shared,
       requests: direct(requests.commands, processorService.Unavailable),
-      publisher: sqlitePublisher(topicLog, processorService.Unavailable),
-      consumer: sqliteConsumer(topicLog, { groupId: groups.processor, topics: [topics.executions], log }),
+      publisher: broker.publisher(processorService.Unavailable),
+      consumer: broker.consumer(groups.processor),
       handlers,
       time: processorService.systemTime,
       random: Math.random,
     },
     { serviceToken, leaseMs, concurrency, executionMs, shutdownMs: config.shutdownMs * shareOfStop },
   );
+  const others = [requests, listener, results, processor];
   const gateway = gatewayService.createGateway(
     {
       ...shared,
       requests: direct(requests.commands, gatewayService.Unavailable),
       results: direct(results.commands, gatewayService.Unavailable),
       monotonic: () => performance.now(),
+      othersComplaints: () =>
+        [file.complaint() ?? [], ...others.map(({ complaints }) => complaints())].flat(),
     },
     { maxFailures, bodyBytesMax, apiKeys: config.apiKeys ?? [] },
   );
-  return { gateway, inOrder: [requests, listener, results, processor, gateway] };
+  return { gateway, others };
 }
 
 /** Of the time for a stop the handlers get the most; the others need the rest. */

@@ -1,27 +1,28 @@
-import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { accessProblems, loadAccess } from "@sate/gateway";
 import { simulation, systemTime, trialHandlers, withRunLog } from "@sate/processor";
 import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { createStandalone } from "./index.ts";
-import { lockFolder } from "./lock.ts";
 import { createLog } from "./log.ts";
 import { exitForSettings, fatalExit, runService, settingsOrExit } from "./process.ts";
+import { openSqliteFile } from "./sqlite/file.ts";
 import { welcome } from "./welcome.ts";
 
 const settings = settingsOrExit("standalone", Settings, accessProblems);
 const access = loadAccess(settings);
 if (access.kind === "wrong") exitForSettings("standalone", access.problems);
 const dataDir = resolve(settings.DATA_DIR);
-mkdirSync(dataDir, { recursive: true });
-const lock = lockFolder(dataDir);
-if (lock.kind === "taken") {
-  const by = lock.pid === null ? "Another process" : `Process ${lock.pid}`;
-  console.error(
-    `${by} works on ${dataDir} already. Stop it, or give this one a folder of its own: DATA_DIR=…`,
-  );
+const counters = createCounters();
+const opened = openSqliteFile(dataDir, () => counters.add("sqlite_commits"));
+if (opened.kind === "locked") {
+  const holder = opened.pid === null ? "Another process" : `Process ${opened.pid}`;
+  console.error(`${holder} is using ${dataDir}: stop it, or choose another folder with DATA_DIR.`);
   process.exit(73); // EX_CANTCREAT of sysexits.h
+}
+if (opened.kind === "refused") {
+  console.error(opened.reason);
+  process.exit(78); // EX_CONFIG
 }
 
 const log = createLog("standalone", settings.LOG_LEVEL, console.log);
@@ -34,13 +35,13 @@ const handlers = {
 const shutdownMs = settings.SHUTDOWN_SECONDS * 1_000;
 const standalone = createStandalone(
   {
+    file: opened.file,
     handlers: settings.RUN_LOG === "" ? handlers : withRunLog(handlers, settings.RUN_LOG),
     log,
-    counters: createCounters(),
+    counters,
     fatal: fatalExit(log),
   },
   {
-    dataDir,
     maxFailures: settings.MAX_FAILURES,
     lostMax: settings.MAX_LOST,
     leaseMs,
@@ -61,4 +62,3 @@ await runService(standalone, {
   bodyBytesMax: Number.MAX_SAFE_INTEGER, // the gateway's own limit answers with a problem
 });
 console.log(welcome({ host: settings.HOST, port: standalone.app.server?.port, dataDir }));
-process.on("exit", lock.release);

@@ -2,6 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { newFolder, opened } from "./sqlite/opened.ts";
 
 const script = join(import.meta.dir, "../src/main.ts");
 const folder = mkdtempSync(join(tmpdir(), "sate-standalone-"));
@@ -44,3 +45,30 @@ for (const [name, env, status] of [
     expect(await child.exited).toBe(0);
   }, 30_000);
 }
+
+/** What a process that may not start says, and its exit code. */
+async function refusal(env: Record<string, string>): Promise<{ code: number; said: string }> {
+  const child = run(env);
+  return { code: await child.exited, said: await child.stderr.text() };
+}
+
+test("a second process on the same folder is refused in a sentence that names the first", async () => {
+  const dataDir = newFolder(folder);
+  const file = opened(dataDir);
+  const { code, said } = await refusal({ DATA_DIR: dataDir });
+  expect(code).toBe(73);
+  expect(said).toBe(
+    `Process ${process.pid} is using ${dataDir}: stop it, or choose another folder with DATA_DIR.\n`,
+  );
+  file.close();
+});
+
+test("a folder of a newer version is refused in a sentence, without a stack", async () => {
+  const dataDir = newFolder(folder);
+  const file = opened(dataDir);
+  file.db.run("PRAGMA user_version = 99");
+  file.close();
+  const { code, said } = await refusal({ DATA_DIR: dataDir });
+  expect(code).toBe(78);
+  expect(said.split("\n")).toEqual([expect.stringContaining("has schema version 99"), ""]);
+});

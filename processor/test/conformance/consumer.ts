@@ -5,11 +5,11 @@ import { eventually } from "../eventually.ts";
 
 /** A log with consumer groups, and how to get at it. */
 export type LogUnderTest = {
-  /** A new topic, empty, of more than one partition where the log has them. */
-  newTopic(): Promise<Topic>;
+  /** A new topic, empty, which only these groups read; of more than one partition where the log has them. */
+  newTopic(groups: string[]): Promise<Topic>;
   /** A new member of a group that reads this topic. Not started. */
   member(group: string, topic: Topic): Consumer;
-  /** Resolves when the records are in the log. */
+  /** Resolves when the records are in the log; where it stores none, when every group has handled them. */
   publish(records: OutgoingRecord[]): Promise<void>;
   close(): Promise<void>;
 };
@@ -18,12 +18,20 @@ const longMs = 60_000;
 /** What a handler may be handed at a time, so that it can be done within the deadlines of those whom it calls. */
 const partRecordsMax = 512;
 
-/** What every `Consumer` must do. */
-export function consumerConformance(name: string, make: () => Promise<LogUnderTest>): void {
+/**
+ * What every `Consumer` must do. `stores`: whether the log keeps records for groups that are not running. Where it
+ * does not, records are published only while a member runs, and what needs a stored record is left out.
+ */
+export function consumerConformance(
+  name: string,
+  make: () => Promise<LogUnderTest>,
+  { stores = true }: { stores?: boolean } = {},
+): void {
   describe(`${name} is a consumer`, () => {
     let log: LogUnderTest;
     let topic: Topic;
     let group: string;
+    let otherGroup: string;
     const members: Consumer[] = [];
     beforeAll(async () => {
       log = await make();
@@ -31,10 +39,11 @@ export function consumerConformance(name: string, make: () => Promise<LogUnderTe
     afterAll(() => log?.close(), longMs);
 
     /** Every test has a topic and a group of its own, and its members end with it. */
-    function testing(what: string, body: () => Promise<void>): void {
+    function testing(what: string, body: () => Promise<void>, hasOtherGroup = false): void {
       const whole = async () => {
-        topic = await log.newTopic();
         group = `group-${Bun.randomUUIDv7()}`;
+        otherGroup = `other-${Bun.randomUUIDv7()}`;
+        topic = await log.newTopic(hasOtherGroup ? [group, otherGroup] : [group]);
         try {
           await body();
         } finally {
@@ -58,9 +67,21 @@ export function consumerConformance(name: string, make: () => Promise<LogUnderTe
       return { consumer, got, texts: () => got.map(textOf) };
     }
 
-    const publish = (...texts: string[]) => log.publish(texts.map((text) => recordOn(topic, text)));
+    const recordsOf = (...texts: string[]) => texts.map((text) => recordOn(topic, text));
+    const publish = (...texts: string[]) => log.publish(recordsOf(...texts));
 
-    testing("what was there before its group, and what comes after, arrives", async () => {
+    /** Publishes the records before `start`, or after it where they would not be stored. */
+    async function around<T>(records: OutgoingRecord[], start: () => Promise<T>): Promise<T> {
+      if (stores) await log.publish(records);
+      const started = await start();
+      if (!stores) await log.publish(records);
+      return started;
+    }
+    function testingStored(what: string, body: () => Promise<void>): void {
+      if (stores) testing(what, body);
+    }
+
+    testingStored("what was there before its group, and what comes after, arrives", async () => {
       await publish("before");
       const { got, texts, consumer } = await reader();
       await eventuallyAll(texts, ["before"]);
@@ -73,12 +94,12 @@ export function consumerConformance(name: string, make: () => Promise<LogUnderTe
 
     testing("keys, values and headers are what they were, byte for byte", async () => {
       const allBytes = Uint8Array.from({ length: 256 }, (_, index) => index);
-      await log.publish([
+      const records: OutgoingRecord[] = [
         { topic, key: allBytes, value: allBytes, headers: { "schema-version": "1", note: "é\u2028 %" } },
         { topic, key: null, value: null, headers: {} },
         { topic, key: "", value: "", headers: { empty: "" } },
-      ]);
-      const { got } = await reader();
+      ];
+      const { got } = await around(records, () => reader());
       await eventually(() => got.length >= 3, "all arrive", longMs);
       const plain = got.map(({ key, value, headers }) => ({
         key: key && Buffer.from(key).toString("hex"),
@@ -101,12 +122,11 @@ export function consumerConformance(name: string, make: () => Promise<LogUnderTe
       "thousands come in parts, and what was handled is not repeated because a later part failed",
       async () => {
         const texts = Array.from({ length: 2_000 }, (_, index) => `t${index}`);
-        await publish(...texts);
         const consumer = member();
         const got: string[] = [];
         let most = 0;
         let failures = 0;
-        await consumer.start(async (records) => {
+        const handle = async (records: IncomingRecord[]) => {
           most = Math.max(most, records.length);
           // Each part but the first fails once.
           if (got.length > 0 && failures < got.length / partRecordsMax) {
@@ -114,7 +134,8 @@ export function consumerConformance(name: string, make: () => Promise<LogUnderTe
             throw new Error("not now");
           }
           got.push(...records.map(textOf));
-        });
+        };
+        await around(recordsOf(...texts), () => consumer.start(handle));
         await eventually(() => got.length >= texts.length, "all arrive", longMs);
         expect(got.toSorted()).toEqual(texts.toSorted());
         expect(most).toBeLessThanOrEqual(partRecordsMax);
@@ -146,12 +167,10 @@ export function consumerConformance(name: string, make: () => Promise<LogUnderTe
     });
 
     testing("after a clean stop the group goes on behind what was handled", async () => {
-      await publish("1", "2", "3");
-      const first = await reader();
+      const first = await around(recordsOf("1", "2", "3"), () => reader());
       await eventuallyAll(first.texts, ["1", "2", "3"]);
       await first.consumer.stop();
-      await publish("4");
-      const second = await reader();
+      const second = await around(recordsOf("4"), () => reader());
       await eventuallyAll(second.texts, ["4"]);
     });
 
@@ -172,7 +191,7 @@ export function consumerConformance(name: string, make: () => Promise<LogUnderTe
       await eventuallyAll(() => handled, ["1", "2", "3", "4"]);
     });
 
-    testing("what was handed over and not handled comes again at the next member", async () => {
+    testingStored("what was handed over and not handled comes again at the next member", async () => {
       await publish("1", "2");
       const consumer = member();
       const handedOver: string[] = [];
@@ -187,7 +206,7 @@ export function consumerConformance(name: string, make: () => Promise<LogUnderTe
       await eventuallyAll(texts, ["1", "2"]);
     });
 
-    testing("what was rejected until its member left comes again at the next one", async () => {
+    testingStored("what was rejected until its member left comes again at the next one", async () => {
       await publish("1");
       const consumer = member();
       let tries = 0;
@@ -215,12 +234,16 @@ export function consumerConformance(name: string, make: () => Promise<LogUnderTe
       expect(one.got).toHaveLength(stoppedWith);
     });
 
-    testing("another group has all of it too", async () => {
-      await publish("1");
-      const [one, other] = [await reader("one"), await reader(`other-${Bun.randomUUIDv7()}`)];
-      await eventuallyAll(one.texts, ["1"], "at least");
-      await eventuallyAll(other.texts, ["1"]);
-    });
+    testing(
+      "another group has all of it too",
+      async () => {
+        const readers = async () => [await reader(), await reader(otherGroup)] as const;
+        const [one, other] = await around(recordsOf("1"), readers);
+        await eventuallyAll(one.texts, ["1"]);
+        await eventuallyAll(other.texts, ["1"]);
+      },
+      true,
+    );
 
     testing(
       "a stop is safe before the start, twice, and at once; nothing is handed over after it",
@@ -231,8 +254,7 @@ export function consumerConformance(name: string, make: () => Promise<LogUnderTe
         const { consumer, got } = await reader();
         await Promise.all([consumer.stop(), consumer.stop()]);
         await consumer.stop();
-        await publish("1");
-        const { texts } = await reader();
+        const { texts } = await around(recordsOf("1"), () => reader());
         await eventuallyAll(texts, ["1"]);
         expect(got).toHaveLength(0);
       },
@@ -244,8 +266,7 @@ export function consumerConformance(name: string, make: () => Promise<LogUnderTe
       const starting = consumer.start(async (records) => void got.push(...records)).catch(() => {});
       await consumer.stop();
       await starting;
-      await publish("1");
-      const { texts } = await reader();
+      const { texts } = await around(recordsOf("1"), () => reader());
       await eventuallyAll(texts, ["1"]);
       expect(got).toHaveLength(0);
     });

@@ -1,9 +1,8 @@
+import type { Database } from "bun:sqlite";
 import { outcomeMark } from "@sate/contracts";
-import type { Counters } from "../counters.ts";
 import { type Execution, type Key, unconfirmedMark } from "../execution.ts";
 import { firstWithin, openWithin } from "../first-within.ts";
 import { type Marked, type Store, Unavailable, type Worker } from "../ports.ts";
-import { closeSqliteFile, openSqliteFile, type SqliteFile } from "./group-commit.ts";
 import { sqliteRefusals } from "./refusals-sqlite.ts";
 import { type SqliteAccess, sqliteRuns } from "./runs-sqlite.ts";
 import {
@@ -17,39 +16,23 @@ import {
 } from "./sqlite-schema.ts";
 import { splitOutcome } from "./stored-outcome.ts";
 
-/** A file of its own, or one that its owner has opened for several stores, which then share commits, and closes. */
-export type SqliteStoreOptions = { path: string; counters: Counters } | { file: SqliteFile };
+/** An open database of one process. `write` runs `work` in a commit and resolves when that is durable. */
+export type SqliteFile = { db: Database; write<T>(work: () => T): Promise<T> };
 
-/**
- * A `Store` on SQLite, for one process that is alone on the file. Write-ahead log, an fsync at every commit,
- * and one commit for all writes of a turn of the event loop.
- */
-export function sqliteStore(options: SqliteStoreOptions): Store {
-  let opened: SqliteFile | null = null;
+/** A `Store` on SQLite. It does not own the file: closing the store closes nothing else. */
+export function sqliteStore({ db, ...file }: SqliteFile): Store {
   let isClosed = false;
 
-  function open(): SqliteFile {
+  function assertOpen(): void {
     if (isClosed) throw new Error("the store is closed");
-    if (opened) return opened;
-    const file =
-      "file" in options
-        ? options.file
-        : openSqliteFile(options.path, () => options.counters.add("sqlite_commits"));
-    try {
-      file.db.run(schema);
-    } catch (error) {
-      if (!("file" in options)) closeSqliteFile(file);
-      throw error;
-    }
-    opened = file;
-    return file;
   }
 
   const read: SqliteAccess["read"] =
     (query) =>
     async (...args) => {
       try {
-        return query(open().db, ...args);
+        assertOpen();
+        return query(db, ...args);
       } catch (cause) {
         throw new Unavailable("The Requests DB cannot be read.", { cause });
       }
@@ -59,8 +42,8 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     (change) =>
     async (...args) => {
       try {
-        const { db, writer } = open();
-        return await writer.write(() => change(db, ...args));
+        assertOpen();
+        return await file.write(() => change(db, ...args));
       } catch (cause) {
         throw new Unavailable("The Requests DB cannot be written.", { cause });
       }
@@ -244,7 +227,8 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
 
     async open() {
       try {
-        open();
+        assertOpen();
+        db.run(schema);
       } catch (cause) {
         throw new Unavailable("The Requests DB cannot be opened.", { cause });
       }
@@ -252,8 +236,6 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     ping: read((db) => void db.query("SELECT 1").get()),
     async close() {
       isClosed = true;
-      if (opened && !("file" in options)) closeSqliteFile(opened);
-      opened = null;
     },
   };
 }

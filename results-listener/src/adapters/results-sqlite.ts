@@ -1,4 +1,4 @@
-import { SQLiteError, type Statement } from "bun:sqlite";
+import { type Database, SQLiteError, type Statement } from "bun:sqlite";
 import {
   type DeadLetterDocument,
   type ResultRow,
@@ -6,42 +6,22 @@ import {
   resultsCollections,
   resultsSchema,
 } from "@sate/contracts";
-import type { Counters } from "../counters.ts";
 import { type ResultsWriter, Unavailable } from "../ports.ts";
-import { closeSqliteFile, openSqliteFile, type SqliteFile } from "./group-commit.ts";
 
-/** A file of its own, or one that its owner has opened for several stores, which then share commits, and closes. */
-export type SqliteResultsWriterOptions = { path: string; counters: Counters } | { file: SqliteFile };
+export { deadLetterOf } from "../dead-letter.ts";
 
-/**
- * A `ResultsWriter` on SQLite, for one process that is alone on the file. Write-ahead log, an fsync at every
- * commit, and one commit for all writes of a turn of the event loop.
- */
-export function sqliteResultsWriter(options: SqliteResultsWriterOptions): ResultsWriter {
-  let opened: SqliteFile | null = null;
+/** An open database of one process. `write` runs `work` in a commit and resolves when that is durable. */
+export type SqliteFile = { db: Database; write<T>(work: () => T): Promise<T> };
+
+/** A `ResultsWriter` on SQLite. It does not own the file: closing the writer closes nothing else. */
+export function sqliteResultsWriter({ db, write }: SqliteFile): ResultsWriter {
   let isClosed = false;
 
-  function open(): SqliteFile {
-    if (isClosed) throw new Error("the writer is closed");
-    if (opened) return opened;
-    const file =
-      "file" in options
-        ? options.file
-        : openSqliteFile(options.path, () => options.counters.add("sqlite_commits"));
-    try {
-      file.db.run(resultsSchema);
-    } catch (error) {
-      if (!("file" in options)) closeSqliteFile(file);
-      throw error;
-    }
-    opened = file;
-    return file;
-  }
-
-  /** Every failure is `Unavailable`: the disk is full, the file is gone, another process holds it. */
+  /** Every failure is `Unavailable`: the disk is full, the file is gone. */
   function guarded<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
     return async (...args) => {
       try {
+        if (isClosed) throw new Error("the writer is closed");
         return await call(...args);
       } catch (cause) {
         throw new Unavailable("The Results DB did not take the write.", { cause });
@@ -52,8 +32,7 @@ export function sqliteResultsWriter(options: SqliteResultsWriterOptions): Result
   return {
     record: guarded(async (results) => {
       if (results.length === 0) return [];
-      const { db, writer } = open();
-      return writer.write(() => {
+      return write(() => {
         const insert = db.query(insertSql(resultsCollections.results, resultColumns));
         const select = db.query<{ id: string; execution_id: string }, [string]>(
           "SELECT id, execution_id FROM results WHERE _id = ?",
@@ -69,22 +48,19 @@ export function sqliteResultsWriter(options: SqliteResultsWriterOptions): Result
         });
       });
     }),
-    keep: guarded(async (letters) => {
-      if (letters.length === 0) return [];
-      const { db, writer } = open();
-      return writer.write(() => {
-        const insert = db.query(insertSql(resultsCollections.deadLetters, deadLetterColumns));
-        return letters.map((letter) => changesOf(insert, letter) !== "refused");
-      });
-    }),
-    open: guarded(async () => void open()),
-    ping: guarded(async () => void open().db.query("SELECT 1").get()),
+    keep: guarded(async (letters) => (letters.length === 0 ? [] : write(() => keepDeadLetters(db, letters)))),
+    open: guarded(async () => void db.run(resultsSchema)),
+    ping: guarded(async () => void db.query("SELECT 1").get()),
     async close() {
       isClosed = true;
-      if (opened && !("file" in options)) closeSqliteFile(opened);
-      opened = null;
     },
   };
+}
+
+/** Within a transaction: keeps those whose id is new. Returns, as `keep` does, which are kept. */
+export function keepDeadLetters(db: Database, letters: DeadLetterDocument[]): boolean[] {
+  const insert = db.query(insertSql(resultsCollections.deadLetters, deadLetterColumns));
+  return letters.map((letter) => changesOf(insert, letter) !== "refused");
 }
 
 const resultColumns: (keyof ResultRow)[] = [

@@ -1,41 +1,21 @@
-import { Database } from "bun:sqlite";
+import type { Database } from "bun:sqlite";
 import { executionKey, type ResultRow, resultKeysAfter, resultOf } from "@sate/contracts";
 import { openPage } from "../page.ts";
 import { type Bounds, type Page, type ResultsReader, Unavailable } from "../ports.ts";
 
-/** A file of its own, or one that its owner has opened, and closes. */
-export type SqliteResultsReaderOptions = { path: string } | { file: { db: Database } };
-
 /**
- * A `ResultsReader` on the SQLite file that results-listener writes. It never makes the file nor its tables,
- * and opens a file of its own to read only: as long as the listener has not made them, `open` rejects.
+ * A `ResultsReader` on the SQLite database that results-listener writes. It never makes the tables: as long as the
+ * listener has not made them, `open` rejects. It does not own the file: closing the reader closes nothing else.
  */
-export function sqliteResultsReader(options: SqliteResultsReaderOptions): ResultsReader {
-  let opened: Database | null = null;
+export function sqliteResultsReader({ db }: { db: Database }): ResultsReader {
   let isClosed = false;
-
-  function open(): Database {
-    if (isClosed) throw new Error("the reader is closed");
-    if (opened) return opened;
-    const db =
-      "file" in options ? options.file.db : new Database(options.path, { readonly: true, strict: true });
-    try {
-      db.run("PRAGMA busy_timeout = 5000");
-      // The file is there a moment before its tables are.
-      db.query("SELECT 1 FROM results LIMIT 1").get();
-    } catch (error) {
-      if (!("file" in options)) db.close();
-      throw error;
-    }
-    opened = db;
-    return db;
-  }
 
   /** A read on the spot: what was acknowledged before is committed, so it is seen. */
   function read<A extends unknown[], T>(query: (db: Database, ...args: A) => T): (...args: A) => Promise<T> {
     return async (...args) => {
       try {
-        return query(open(), ...args);
+        if (isClosed) throw new Error("the reader is closed");
+        return query(db, ...args);
       } catch (cause) {
         throw new Unavailable("The Results DB cannot be read.", { cause });
       }
@@ -62,14 +42,16 @@ export function sqliteResultsReader(options: SqliteResultsReaderOptions): Result
         ({ request_id, attempt }) => select.get(executionKey(request_id, attempt)) !== null,
       );
     }),
-    open: read(() => {}),
-    ping: read((db) => void db.query("SELECT 1 FROM results LIMIT 1").get()),
+    open: read(seeTable),
+    ping: read(seeTable),
     async close() {
       isClosed = true;
-      if (!("file" in options)) opened?.close();
-      opened = null;
     },
   };
+}
+
+function seeTable(db: Database): void {
+  db.query("SELECT 1 FROM results LIMIT 1").get();
 }
 
 /** Row by row, by key: no more is read than fits, and no open cursor keeps the log of the writer from being shortened. */

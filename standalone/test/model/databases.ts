@@ -4,7 +4,6 @@ import { sqliteStore } from "@sate/requests-service/sqlite";
 import { sqliteResultsWriter } from "@sate/results-listener/sqlite";
 import { sqliteResultsReader } from "@sate/results-service/sqlite";
 import { schema } from "../../../requests-service/src/adapters/sqlite-schema.ts";
-import type { SqliteFile } from "../../src/adapters/group-commit.ts";
 
 /** Bugs that are schemas. */
 export type SchemaBugs = { noUniqueAttempt?: boolean; noUniqueResult?: boolean };
@@ -22,24 +21,12 @@ export function openDatabases(bugs: SchemaBugs = {}) {
       ? resultsSchema.replace("_id TEXT PRIMARY KEY NOT NULL", "_id TEXT NOT NULL")
       : resultsSchema,
   );
-  const file: SqliteFile = {
-    db,
-    writer: {
-      write: (work) => {
-        try {
-          return Promise.resolve(work());
-        } catch (error) {
-          return Promise.reject(error);
-        }
-      },
-      close() {},
-    },
-  };
+  const file = { db, write: async <T>(work: () => T) => work() };
   return {
     db,
-    store: () => sqliteStore({ file }),
-    writer: () => sqliteResultsWriter({ file }),
-    reader: () => sqliteResultsReader({ file }),
+    store: () => sqliteStore(file),
+    writer: () => sqliteResultsWriter(file),
+    reader: () => sqliteResultsReader(file),
     clear(): void {
       for (const table of ["requests", "executions", "refusals", "workers", "results", "dead_letters"]) {
         db.run(`DELETE FROM ${table}`);

@@ -28,22 +28,24 @@ export async function kafkaLog(brokers: string) {
       fatal: (what, error) => fatal.push(`${what}: ${error}`),
     });
 
+  async function newTopic(): Promise<Topic> {
+    const topic = `topic-${Bun.randomUUIDv7()}`;
+    const configEntries = [{ name: "max.message.bytes", value: String(limits.recordBytesMax) }];
+    await admin.createTopics({
+      waitForLeaders: false,
+      topics: [{ topic, numPartitions: 3, configEntries }],
+    });
+    // A busy broker takes a while to lead the partitions of a new topic, and kafkajs takes the first denial
+    // for final. Only a leader answers for offsets.
+    let isLed = false;
+    const ask = () => admin.fetchTopicOffsets(topic).then(() => true);
+    for (let tries = 0; tries < 100 && !isLed; tries++) isLed = await ask().catch(() => false);
+    if (!isLed) throw new Error("the topic has no leaders");
+    return topic as Topic;
+  }
+
   const underTest: LogUnderTest = {
-    async newTopic() {
-      const topic = `topic-${Bun.randomUUIDv7()}`;
-      const configEntries = [{ name: "max.message.bytes", value: String(limits.recordBytesMax) }];
-      await admin.createTopics({
-        waitForLeaders: false,
-        topics: [{ topic, numPartitions: 3, configEntries }],
-      });
-      // A busy broker takes a while to lead the partitions of a new topic, and kafkajs takes the first denial
-      // for final. Only a leader answers for offsets.
-      let isLed = false;
-      const ask = () => admin.fetchTopicOffsets(topic).then(() => true);
-      for (let tries = 0; tries < 100 && !isLed; tries++) isLed = await ask().catch(() => false);
-      if (!isLed) throw new Error("the topic has no leaders");
-      return topic as Topic;
-    },
+    newTopic,
     member,
     publish: (records) => publisher.publish(records),
     async close() {
@@ -52,5 +54,5 @@ export async function kafkaLog(brokers: string) {
       if (fatal.length > 0) throw new Error(fatal.join("\n"));
     },
   };
-  return { ...underTest, admin, config, kafka, fatal };
+  return { ...underTest, newTopic, admin, config, kafka, fatal };
 }

@@ -42,7 +42,7 @@ async function startBeforeTheTopic(brokers: string): Promise<void> {
     fatal: (what, error) => fatal.push(`${what}: ${error}`),
   });
   using file = resultsFile();
-  const { listener } = listenerOn(file.path, { consumer });
+  const { listener } = listenerOn(file, { consumer });
   try {
     const starting = listener.start();
     const missing = [

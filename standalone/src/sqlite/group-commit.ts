@@ -1,4 +1,4 @@
-import { Database } from "bun:sqlite";
+import type { Database } from "bun:sqlite";
 import { failpoint } from "../failpoint.ts";
 
 /** Thrown to every writer whose shared commit failed: nothing of it is stored. */
@@ -17,29 +17,11 @@ export type GroupCommit = {
   close(): void;
 };
 
-/** An open file: whoever reads uses `db`, whoever writes `writer`. */
-export type SqliteFile = { db: Database; writer: GroupCommit };
-
-/** Write-ahead log, and an fsync at every commit. */
-export function openSqliteFile(path: string, onCommit: () => void): SqliteFile {
-  const db = new Database(path, { create: true, strict: true });
-  try {
-    // First, so that the others wait for a lock instead of failing.
-    db.run("PRAGMA busy_timeout = 5000");
-    db.run("PRAGMA journal_mode = WAL");
-    db.run("PRAGMA synchronous = FULL");
-  } catch (error) {
-    db.close(); // whoever tries again opens it again
-    throw error;
-  }
-  return { db, writer: groupCommit(db, onCommit) };
-}
-
-/** Commits what is waiting and closes the file. Safe twice. */
-export function closeSqliteFile({ db, writer }: SqliteFile): void {
-  writer.close();
-  db.close();
-}
+export type GroupCommitOptions = {
+  /** Throws when nothing may be committed now: the commit then fails for all that share it. */
+  check?: () => void;
+  onCommit: () => void;
+};
 
 type Waiting = { work: () => unknown; resolve: (value: never) => void; reject: (error: unknown) => void };
 
@@ -51,7 +33,7 @@ const turnsMax = 8;
  * as each turn of the event loop brings another writer: a lone one for a turn without anything in it, which
  * takes microseconds, and never for a timer.
  */
-export function groupCommit(db: Database, onCommit: () => void): GroupCommit {
+export function groupCommit(db: Database, { check = () => {}, onCommit }: GroupCommitOptions): GroupCommit {
   let waiting: Waiting[] = [];
   let isClosed = false;
 
@@ -61,6 +43,7 @@ export function groupCommit(db: Database, onCommit: () => void): GroupCommit {
     if (group.length === 0) return;
     const settle: (() => void)[] = [];
     try {
+      check();
       db.run("BEGIN IMMEDIATE");
       for (const member of group) settle.push(runAlone(db, member));
       db.run("COMMIT");

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { CommitFailed, type GroupCommit, groupCommit } from "../../src/adapters/group-commit.ts";
+import { CommitFailed, type GroupCommit, groupCommit } from "../../src/sqlite/group-commit.ts";
 
 let db: Database;
 let writer: GroupCommit;
@@ -14,7 +14,7 @@ beforeEach(() => {
     "CREATE TABLE rows (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED) STRICT",
   );
   commits = 0;
-  writer = groupCommit(db, () => void commits++);
+  writer = groupCommit(db, { onCommit: () => void commits++ });
 });
 afterEach(() => db.close());
 

@@ -1,0 +1,71 @@
+import type { Database } from "bun:sqlite";
+import { type IncomingRecord, resultsSchema } from "@sate/contracts";
+import { deadLetterOf, keepDeadLetters } from "@sate/results-listener/sqlite";
+
+const tables = new Set([
+  "requests",
+  "executions",
+  "workers",
+  "results",
+  "dead_letters",
+  "records",
+  "offsets",
+]);
+
+type RecordRow = {
+  offset: number;
+  timestamp: number;
+  key: Uint8Array | null;
+  value: Uint8Array | null;
+  headers: string;
+};
+
+/** Whether a file without a version was written by 0.1.0: it has tables of it, and no others. */
+export function isRelease010(db: Database): boolean {
+  return tablesOf(db).every((name) => tables.has(name));
+}
+
+/**
+ * 0.1.0 kept a log of records and offsets in the file. What stands only there are dead letters that results-listener
+ * had not read yet; they are kept as it would have kept them. Executions are queued in their own table, and outcomes
+ * stand in it: those without a confirmed result are published again, which readers do not mind. What is left of the
+ * log is of no use, and goes.
+ */
+export function upgradeRelease010(db: Database): void {
+  db.run(resultsSchema);
+  const has = new Set(tablesOf(db));
+  if (has.has("records")) {
+    const unread = db.query<RecordRow, []>(
+      `SELECT "offset", timestamp, key, value, headers FROM records
+       WHERE topic = 'dead_letter_queue' AND "offset" >= ${has.has("offsets") ? committed : "0"} ORDER BY "offset"`,
+    );
+    for (const row of unread.iterate()) {
+      const [isKept] = keepDeadLetters(db, [deadLetterOf(recordOf(row))]);
+      if (!isKept) throw new Error(`The dead letter ${row.offset} of 0.1.0 could not be kept.`);
+    }
+  }
+  if (has.has("executions")) db.run("UPDATE executions SET mark = 'outcome' WHERE mark = 'confirm'");
+  db.run("DROP TABLE IF EXISTS records");
+  db.run("DROP TABLE IF EXISTS offsets");
+}
+
+const committed = `coalesce(
+  (SELECT "offset" FROM offsets WHERE "group" = 'results-listener' AND topic = 'dead_letter_queue'), 0)`;
+
+function tablesOf(db: Database): string[] {
+  const query = db.query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE type = 'table'");
+  return query.all().map(({ name }) => name);
+}
+
+function recordOf({ offset, timestamp, key, value, headers }: RecordRow): IncomingRecord {
+  const entries = Object.entries(JSON.parse(headers) as Record<string, string>);
+  return {
+    topic: "dead_letter_queue",
+    partition: 0,
+    offset: String(offset),
+    timestamp: String(timestamp),
+    key,
+    value,
+    headers: Object.fromEntries(entries.map(([name, text]) => [name, Buffer.from(text)])),
+  };
+}

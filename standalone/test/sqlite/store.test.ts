@@ -1,0 +1,84 @@
+import { type Database, SQLiteError } from "bun:sqlite";
+import { afterEach, expect, test } from "bun:test";
+import { Unavailable } from "@sate/requests-service";
+import { sqliteStore } from "@sate/requests-service/sqlite";
+import { madeExecution, madeRequest } from "../../../requests-service/test/made.ts";
+import type { SqliteFile } from "../../src/sqlite/file.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { newFolder, opened } from "./opened.ts";
+
+const parent = temporaryFolder();
+const files: SqliteFile[] = [];
+afterEach(() => {
+  for (const file of files.splice(0)) file.close();
+});
+
+/** The store of requests-service on the group commit that standalone uses. */
+async function openedStore() {
+  let commits = 0;
+  const file = opened(newFolder(parent), () => commits++);
+  files.push(file);
+  const store = sqliteStore(file);
+  await store.open();
+  const list = async () => [
+    ...(await store.requests.list({ limit: 10, bytesMax: Number.MAX_SAFE_INTEGER })).found.values(),
+  ];
+  return { store, file, list, commits: () => commits };
+}
+const pagesOf = (db: Database) =>
+  db.query<{ page_count: number }, []>("PRAGMA page_count").get()?.page_count ?? 0;
+const large = () => madeRequest({ payloadJson: `"${"x".repeat(100_000)}"` });
+
+test("64 writes of one turn share one commit, and reading needs none", async () => {
+  const { store, list, commits } = await openedStore();
+  const before = commits();
+  await Promise.all(Array.from({ length: 64 }, () => store.requests.insert([madeRequest()])));
+  await list();
+  expect(commits() - before).toBe(1);
+});
+
+test("a bad row fails alone", async () => {
+  const { store } = await openedStore();
+  const good = [madeExecution(), madeExecution()];
+  const bad = madeExecution({ epoch: "one" as never });
+  const outcomes = await Promise.allSettled(
+    [good[0], bad, good[1]].map((execution) => store.executions.insert([execution as never])),
+  );
+  expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+  expect(await store.executions.get(good)).toHaveLength(2);
+  expect(await store.executions.get([bad])).toEqual([]);
+});
+
+test("a full disk: what does not fit is refused and not stored, and later there is room again", async () => {
+  const { store, file, list } = await openedStore();
+  const before = large();
+  await store.requests.insert([before]);
+  file.db.run(`PRAGMA max_page_count = ${pagesOf(file.db)}`);
+  const refused = [large(), large(), large()];
+  for (const outcome of await Promise.allSettled(
+    refused.map((request) => store.requests.insert([request])),
+  )) {
+    if (outcome.status === "fulfilled") throw new Error("it was acknowledged");
+    expect(outcome.reason).toBeInstanceOf(Unavailable);
+  }
+  expect(await list()).toEqual([before]);
+  file.db.run("PRAGMA max_page_count = 1000000");
+  await store.requests.insert(refused);
+  expect(await list()).toHaveLength(4);
+});
+
+test("a commit that fails refuses all that shared it, stores nothing, and the next one works", async () => {
+  const { store, file, list } = await openedStore();
+  const run = file.db.run;
+  file.db.run = ((sql: string, ...rest: []) => {
+    if (sql !== "COMMIT") return run.call(file.db, sql, ...rest);
+    file.db.run = run;
+    throw Object.assign(new Error("disk I/O error"), { name: SQLiteError.name });
+  }) as typeof run;
+  const requests = [large(), large()];
+  const outcomes = await Promise.allSettled(requests.map((request) => store.requests.insert([request])));
+  expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  expect(await list()).toHaveLength(0);
+  await store.requests.insert(requests);
+  expect(await list()).toHaveLength(2);
+});

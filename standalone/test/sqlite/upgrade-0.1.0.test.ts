@@ -1,0 +1,90 @@
+import { Database } from "bun:sqlite";
+import { afterEach, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { openSqliteFile } from "../../src/sqlite/file.ts";
+import { type Standalone, standaloneIn } from "../standalone.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { until } from "../until.ts";
+import { newFolder, opened } from "./opened.ts";
+
+/**
+ * The dump of a data folder that 0.1.0 wrote, killed between the dead letter of a refused attempt and its answer: a
+ * success, a request with three failures, two refused attempts of it of which one was read, and one more success.
+ */
+const release010 = readFileSync(join(import.meta.dir, "fixtures/0.1.0.sql"), "utf8");
+const parent = temporaryFolder();
+const running: Standalone[] = [];
+afterEach(async () => {
+  for (const one of running.splice(0)) await one.stop();
+});
+
+/** A folder of 0.1.0, and what `sql` makes of it. */
+function folderOf(sql = ""): string {
+  const folder = newFolder(parent);
+  using db = new Database(join(folder, "sate.db"), { create: true });
+  db.run("PRAGMA journal_mode = WAL");
+  db.run(release010);
+  if (sql !== "") db.run(sql);
+  return folder;
+}
+
+const text = (bytes: unknown) => Buffer.from(bytes as Uint8Array).toString();
+const tablesOf = (db: Database) =>
+  db
+    .query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+    .all()
+    .map(({ name }) => name);
+
+test("a dead letter that only its log had is kept as results-listener would have kept it", () => {
+  const file = opened(folderOf());
+  const letters = file.db
+    .query<Record<string, unknown>, []>(`SELECT * FROM dead_letters ORDER BY "offset"`)
+    .all()
+    .map(({ key, value, ...letter }) => ({ ...letter, key: text(key), value: JSON.parse(text(value)) }));
+  expect(letters).toHaveLength(2);
+  const [read, unread] = letters;
+  // Both are refused attempts of one request: only what tells them apart differs.
+  for (const field of ["_id", "time", "offset"] as const) {
+    expect((unread as Record<string, unknown>)[field]).not.toBe((read as Record<string, unknown>)[field]);
+  }
+  expect(unread).toMatchObject({
+    reason: "max_failures",
+    partition: 0,
+    offset: "1",
+    origin_topic: null,
+    cut: "The payload was omitted: it is stored with its request.",
+  });
+  expect(unread?.value).toHaveProperty("processing_request", { id: expect.any(String) });
+  expect([Object.keys(unread ?? {}), unread?.key]).toEqual([Object.keys(read ?? {}), read?.key]);
+  expect(tablesOf(file.db)).toEqual(["dead_letters", "executions", "requests", "results", "workers"]);
+  file.close();
+});
+
+test("everything else is there, an outcome without its result gets it soon, and it opens again", async () => {
+  const folder = folderOf(`
+    DELETE FROM results WHERE payload = '"cut"';
+    UPDATE executions SET mark = 'confirm' WHERE request_id = (SELECT id FROM requests WHERE payload = '"cut"');`);
+  const standalone = standaloneIn(folder, { confirmMs: 3_600_000 });
+  running.push(standalone);
+  await standalone.start();
+  const { requests } = (await standalone.ask("GET", "/requests?limit=10")).json;
+  const resultsOf = async (payload: unknown) => {
+    const { id } = requests.find((request) => Bun.deepEquals(request.payload, payload)) ?? { id: "none" };
+    return (await standalone.ask("GET", `/requests/${id}/results`)).json.results;
+  };
+  expect(await resultsOf({ message: "ping" })).toMatchObject([{ is_success: true }]);
+  expect(await resultsOf({ fails: true })).toMatchObject(Array(3).fill({ is_success: false }));
+  await until("the missing result is there", async () => (await resultsOf("cut")).length === 1);
+  await standalone.stop();
+  opened(folder).close();
+}, 20_000);
+
+test("an upgrade that cannot be finished changes nothing", () => {
+  const folder = folderOf(`UPDATE records SET headers = 'no JSON' WHERE topic = 'dead_letter_queue'`);
+  expect(() => openSqliteFile(folder, () => {})).toThrow();
+  using db = new Database(join(folder, "sate.db"));
+  expect(db.query("PRAGMA user_version").get()).toEqual({ user_version: 0 });
+  expect(db.query("SELECT count(*) AS n FROM dead_letters").get()).toEqual({ n: 1 });
+  expect(tablesOf(db)).toContain("records");
+});
