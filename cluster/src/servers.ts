@@ -1,25 +1,22 @@
 /**
  * A broker and two databases for tests, as a process: prints one line of JSON, with their addresses or with the
- * reason why there are none, and ends all that it started when its standard input closes or on SIGTERM or SIGINT.
- * Sentences for a person go to standard error.
+ * reason why there are none, and ends all that it started when its standard input closes or on SIGTERM, SIGINT or
+ * SIGHUP. Sentences for a person go to standard error.
  */
-import { rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Addresses, givenAddresses } from "./addresses.ts";
-import { dockerAnswers, startContainers } from "./containers.ts";
-import { inTime, until } from "./deadline.ts";
-import { installJava } from "./java.ts";
-import { addressesOf, freePorts, type Installed } from "./java-servers.ts";
-import { standardError } from "./output.ts";
-import { supervise } from "./supervised.ts";
-import { serverTasks } from "./tasks.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
+import { type Addresses, givenAddresses } from "./servers/addresses.ts";
+import { dockerAnswers, startContainers } from "./servers/containers.ts";
+import { type Installed, installJava } from "./servers/java.ts";
+import { addressesOf, javaServers, serverPorts } from "./servers/java-servers.ts";
+import { inTime, until } from "./supervise/deadline.ts";
+import { supervise } from "./supervise/supervised.ts";
 
 type Answer = Addresses | { unavailable: string };
 
 const cacheDir = join(import.meta.dir, "../../.cache");
 const startMs = 60_000;
-const triesMax = 3;
 const stopMs = 10_000;
 const endings: (() => Promise<unknown>)[] = [];
 
@@ -33,8 +30,7 @@ async function end(exitCode: number): Promise<void> {
   await inTime(all().catch(console.error), stopMs + 2_000);
   process.exit(exitCode);
 }
-process.on("SIGTERM", () => void end(0));
-process.on("SIGINT", () => void end(0));
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => void end(0));
 void endOfInput().then(() => end(0));
 
 const answer = await start().catch(
@@ -57,32 +53,21 @@ async function start(): Promise<Answer> {
   return startJavaServers(java);
 }
 
-/** Another process may take a port in the second between its choice and its use: then all is tried again. */
 async function startJavaServers(java: Installed): Promise<Answer> {
-  const dataDir = await temporaryFolder();
+  const dataDir = await mkdtemp(join(tmpdir(), "sate-servers-"));
+  const ports = await serverPorts();
+  const rules = { restarts: () => false, started() {}, said: console.error };
+  const servers = (await javaServers(java, dataDir, ports)).map((program) => supervise(program, rules));
+  endings.push(() => Promise.all(servers.map((server) => server.stop(stopMs))));
   endings.push(() => rm(dataDir, { recursive: true, force: true }));
-  for (let tries = 1; tries <= triesMax && !isEnding; tries++) {
-    const addresses = await startOnce(java, join(dataDir, `${tries}`));
-    if (addresses) return addresses;
-  }
-  return { unavailable: `the servers did not start within ${startMs / 1_000} s, ${triesMax} times` };
-}
 
-async function startOnce(java: Installed, dataDir: string): Promise<Addresses | undefined> {
-  const ports = await freePorts();
-  const tasks = await serverTasks(java, dataDir, ports, { kind: "never" }, () => standardError);
-  const servers = tasks.map((task) => supervise(task, { started() {}, said: console.error }));
-  const stop = () => Promise.all(servers.map((server) => server.stop(stopMs)));
-  endings.unshift(stop);
-
-  const ended = Promise.race(servers.map((server) => server.leftAlone));
-  const areHealthy = () => servers.every((server) => server.health() === "healthy");
-  if (await Promise.race([until(areHealthy, startMs), ended.then(() => false)])) {
+  const ended = Promise.race(servers.map((server) => server.ended));
+  const areReady = until(() => servers.every((server) => server.isReady()), startMs);
+  if (await Promise.race([areReady, ended.then(() => false)])) {
     void ended.then(() => end(1));
     return addressesOf(ports);
   }
-  await stop();
-  return undefined;
+  return { unavailable: "Kafka or the databases did not start" };
 }
 
 async function endOfInput(): Promise<void> {

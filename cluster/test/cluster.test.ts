@@ -2,8 +2,8 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { inTime, until } from "../src/deadline.ts";
-import { allGone, type Cluster, isAlive, noServers, parentOf, startCluster } from "./start-cluster.ts";
+import { inTime, until } from "../src/supervise/deadline.ts";
+import { allGone, type Cluster, isAlive, noServers, startCluster } from "./start-cluster.ts";
 
 const clusters: Cluster[] = [];
 afterEach(async () => {
@@ -36,6 +36,29 @@ describe("a running cluster", () => {
     expect(await inTime(cluster.child.exited, 15_000)).toBe(0);
     await allGone(cluster);
     expect(readFileSync(join(cluster.dataDir, "cluster/logs/worker-1.log"), "utf8")).toBe("listening\n");
+  }, 60_000);
+
+  test("stops a service before those that it needs", async () => {
+    const cluster = await ready();
+    cluster.child.kill("SIGTERM");
+    expect(await inTime(cluster.child.exited, 15_000)).toBe(0);
+    const log = readFileSync(join(cluster.dataDir, "cluster/logs/gateway-1.log"), "utf8");
+    expect(log).toContain("until the end the worker answers with 200\n");
+  }, 60_000);
+
+  test("stops on SIGHUP, but not under nohup", async () => {
+    const cluster = await ready();
+    cluster.child.kill("SIGHUP");
+    expect(await inTime(cluster.child.exited, 15_000)).toBe(0);
+    await allGone(cluster);
+
+    const kept = await ready({}, (command) => ["nohup", ...command]);
+    const { pid } = kept.process("worker-1");
+    kept.child.kill("SIGHUP");
+    process.kill(pid, "SIGKILL");
+    // A cluster that is stopping starts nothing again.
+    expect(await until(() => kept.process("worker-1").pid !== pid, 10_000)).toBe(true);
+    expect(kept.text()).not.toContain("Stopping.");
   }, 60_000);
 
   test("starts a process again that was killed, on the same port", async () => {
@@ -85,10 +108,10 @@ describe("a running cluster", () => {
     rmSync(folder, { recursive: true });
   }, 60_000);
 
-  test("says when one is frozen, and ends it all the same", async () => {
+  test("says when one does not answer, and ends it all the same", async () => {
     const cluster = await ready();
     process.kill(cluster.process("worker-1").pid, "SIGSTOP");
-    await cluster.printed("worker-1 does not answer well", 20_000);
+    await cluster.printed("worker-1 is not ready", 20_000);
     cluster.child.kill("SIGTERM");
     expect(await inTime(cluster.child.exited, 15_000)).toBe(0);
     await allGone(cluster);
@@ -114,46 +137,35 @@ describe("a running cluster", () => {
     ).toBe(true);
     await allGone(cluster, [], 5_000);
   }, 60_000);
-
-  test("puts the logs of all on standard output where that is wanted", async () => {
-    const cluster = await ready({ LOGS: "stdout" });
-    await cluster.printed("worker-1 | listening");
-  }, 60_000);
 });
 
 describe("nothing is left behind", () => {
-  test("when main is killed", async () => {
-    const cluster = await ready();
-    const supervisor = parentOf(cluster.process("worker-1").pid);
+  test("when the cluster is killed, though a service is frozen or does not listen to SIGTERM", async () => {
+    const cluster = await ready({ WORKER: "stubborn", SCALE: "worker=2" });
+    process.kill(cluster.process("worker-2").pid, "SIGSTOP");
     process.kill(cluster.child.pid, "SIGKILL");
-    await allGone(cluster, [supervisor]);
+    await allGone(cluster);
   }, 60_000);
 
-  test("when the supervisor is killed", async () => {
-    const cluster = await ready();
-    const supervisor = parentOf(cluster.process("worker-1").pid);
-    process.kill(supervisor, "SIGKILL");
-    expect(await inTime(cluster.child.exited, 20_000)).toBe(1);
-    await allGone(cluster, [supervisor]);
+  test("when its parent goes away", async () => {
+    const cluster = await ready({}, (command) => ["sh", "-c", `${command.join(" ")} & wait`]);
+    process.kill(cluster.child.pid, "SIGKILL");
+    await allGone(cluster);
+    // Its last words may still be on their way to us when it is gone.
+    await cluster.printed("The process that started the cluster has ended", 10_000);
   }, 60_000);
 
-  test("when the supervisor is killed and a service does not listen to SIGTERM", async () => {
-    const cluster = await ready({ WORKER: "stubborn", SHUTDOWN_SECONDS: "0.1" });
-    process.kill(parentOf(cluster.process("worker-1").pid), "SIGKILL");
-    await allGone(cluster, [cluster.child.pid], 30_000);
-  }, 60_000);
-
-  test("when the parent goes away, or its parent in the same job", async () => {
-    // As with `npx -y bun run cluster`: shells between the one that is killed and main.
-    const nested = (command: string[]) => ["sh", "-c", `sh -c '${command.join(" ")} & wait' & wait`];
-    for (const victimOf of [(shell: number) => shell, (shell: number) => childOf(shell)]) {
-      const cluster = await ready({}, nested);
-      process.kill(victimOf(cluster.child.pid), "SIGKILL");
+  const withNpx = (command: string[]) => ["npx", "-y", "bun", ...command.slice(1)];
+  test.skipIf(!Bun.which("npx")).each(["SIGTERM", "SIGKILL"] as const)(
+    "when the npx that started it is ended by %s",
+    async (signal) => {
+      const cluster = await ready({}, withNpx);
+      cluster.child.kill(signal);
       await allGone(cluster);
-      // Its last words may still be on their way to us when it is gone.
-      await cluster.printed("The process that started the cluster is gone", 10_000);
-    }
-  }, 90_000);
+      await cluster.printed("Stopped.", 10_000);
+    },
+    60_000,
+  );
 
   test("when the terminal goes away", async () => {
     const cluster = await ready({}, (command) => [
@@ -186,25 +198,24 @@ describe("what cannot work is said before anything starts", () => {
   }, 60_000);
 
   test("settings that are wrong, all of them at once", async () => {
-    const cluster = start({ PORT: "x", LOGS: "x" });
+    const cluster = start({ PORT: "x", SHUTDOWN_SECONDS: "x" });
     await refused(cluster, 78, "PORT must be");
-    expect(cluster.text()).toContain("LOGS must be");
+    expect(cluster.text()).toContain("SHUTDOWN_SECONDS must be");
     await refused(start({ SCALE: "nobody=2" }), 78, "SCALE names nobody; the services are gateway, worker.");
+  }, 30_000);
+
+  test("a description of services that the cluster would not follow", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sate-compose-"));
+    const COMPOSE_FILE = join(folder, "compose.yaml");
+    writeFileSync(COMPOSE_FILE, "services: { gateway: { build: ., env_file: x } }\n");
+    await refused(start({ COMPOSE_FILE }), 78, "env_file of gateway is not supported by the cluster");
+    rmSync(folder, { recursive: true });
   }, 30_000);
 
   test("and the configuration of a service, by ending", async () => {
     const cluster = start({ WORKER: "wrong configuration" });
     expect(await inTime(cluster.child.exited, 20_000)).toBe(78);
-    expect(cluster.text()).toContain("worker-1 ended with 78 and is not started again; its log: ");
+    expect(cluster.text()).toContain("worker-1 ended with 78 and is not started again (its log: ");
     await allGone(cluster);
   }, 30_000);
 });
-
-function childOf(pid: number): number {
-  const { stdout } = Bun.spawnSync(["ps", "-A", "-o", "pid=,ppid="]);
-  const rows = stdout.toString().trim().split("\n");
-  const [child] =
-    rows.map((row) => row.trim().split(/\s+/).map(Number)).find(([, parent]) => parent === pid) ?? [];
-  if (!child) throw new Error(`${pid} has no child`);
-  return child;
-}

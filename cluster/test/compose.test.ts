@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { composeFile } from "../src/compose.ts";
+import { composeFile } from "../src/compose/compose.ts";
 import { allowList, build, instructionsOf } from "./dockerfile.ts";
 
 const root = dirname(composeFile);
@@ -45,6 +45,7 @@ describe("compose.yaml", () => {
       command: ["bun", "src/main.ts"],
     });
     expect(service.mem_limit).toMatch(/^\d+m$/);
+    expect(service.pids_limit).toBeGreaterThan(0);
     expect(service.healthcheck.test.slice(0, 3)).toEqual(["CMD", "bun", "-e"]);
     for (const rule of ["privileged", "cap_add", "volumes", "container_name", "pid", "devices"]) {
       expect(service[rule]).toBeUndefined();
@@ -52,13 +53,14 @@ describe("compose.yaml", () => {
   });
 
   test.each(servers)(
-    "%s has a pinned image, no capabilities, a bound on its memory, and is restarted",
+    "%s has a pinned image, no capabilities, bounds on memory and processes, and is restarted",
     (name) => {
       const service = compose.services[name];
       expect(service.image).toMatch(/^[a-z/]+:v?\d+\.\d+\.\d+$/);
       expect(service.cap_drop).toEqual(["ALL"]);
       expect(service.security_opt).toEqual(["no-new-privileges:true"]);
       expect(service.mem_limit).toMatch(/^\d+m$/);
+      expect(service.pids_limit).toBeGreaterThan(0);
       expect(service.restart).toBe("unless-stopped");
       expect(service.container_name).toBeUndefined();
     },
@@ -182,29 +184,46 @@ describe("compose.yaml", () => {
 
 describe("the users of the databases", () => {
   type User = { user: string; pwd: string; roles: { role: string; db: string }[] };
+  type Role = {
+    role: string;
+    privileges: { resource: { db: string }; actions: string[] }[];
+    roles: unknown[];
+  };
   /** Runs users.js with the environment that compose.yaml gives to the database, the passwords named after their variables. */
-  const usersOf = (database: string): User[] => {
+  const madeIn = (database: string) => {
     const environment: Record<string, string> = {};
     for (const [name, value] of Object.entries(compose.services[database].environment)) {
       environment[name] = `${value}`.replace(/\$\{([A-Z_]+):\?[^}]*\}/g, "<$1>");
     }
     const users: User[] = [];
+    const roles: Role[] = [];
     const db = {
       getName: () => environment.MONGO_INITDB_DATABASE,
       createUser: (user: User) => void users.push(user),
+      createRole: (role: Role) => void roles.push(role),
     };
     const script = readFileSync(join(root, "cluster/mongo/users.js"), "utf8");
     new Function("db", "process", script)(db, { env: environment });
-    return users;
+    return { users, roles };
   };
-  const rolesOf = (users: User[]) =>
-    Object.fromEntries(users.map(({ user, roles }) => [user, roles.map(({ role, db }) => `${role}@${db}`)]));
+  const usersOf = (database: string) => madeIn(database).users;
+  /** What each user may do, and in which database. */
+  const rightsOf = ({ users, roles }: ReturnType<typeof madeIn>) =>
+    Object.fromEntries(
+      users.map(({ user, roles: [has] }) => {
+        const role = roles.find(({ role }) => role === has?.role);
+        expect(role?.roles).toEqual([]);
+        const rights = role?.privileges.map(({ resource, actions }) => [resource.db, ...actions.toSorted()]);
+        return [user, rights?.flat()];
+      }),
+    );
 
-  test("are one for each service, and results-service can only read", () => {
-    expect(rolesOf(usersOf("requests-db"))).toEqual({ "requests-service": ["readWrite@requests"] });
-    expect(rolesOf(usersOf("results-db"))).toEqual({
-      "results-listener": ["readWrite@results"],
-      "results-service": ["read@results"],
+  test("are one for each service, which can neither drop a collection nor an index, and results-service only reads", () => {
+    const readsAndWrites = ["createIndex", "find", "insert", "remove", "update"];
+    expect(rightsOf(madeIn("requests-db"))).toEqual({ "requests-service": ["requests", ...readsAndWrites] });
+    expect(rightsOf(madeIn("results-db"))).toEqual({
+      "results-listener": ["results", ...readsAndWrites],
+      "results-service": ["results", "find"],
     });
   });
 

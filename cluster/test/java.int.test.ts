@@ -2,9 +2,9 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { until } from "../src/deadline.ts";
-import { tryFileLock } from "../src/file-lock.ts";
-import { installJava } from "../src/java.ts";
+import { installJava } from "../src/servers/java.ts";
+import { until } from "../src/supervise/deadline.ts";
+import { tryFileLock } from "../src/supervise/file-lock.ts";
 import { startCluster } from "./start-cluster.ts";
 import { startServers } from "./start-servers.ts";
 
@@ -29,7 +29,7 @@ test.skipIf(!isHere)(
 
 test("a lock is held by one, and free again when its holder is killed", async () => {
   const path = join(folder, "held");
-  const script = `const { tryFileLock } = await import(${JSON.stringify(join(import.meta.dir, "../src/file-lock.ts"))});
+  const script = `const { tryFileLock } = await import(${JSON.stringify(join(import.meta.dir, "../src/supervise/file-lock.ts"))});
     if (tryFileLock(${JSON.stringify(path)})) console.log("held"); setInterval(() => {}, 1000);`;
   const holder = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe" });
   const { value } = await holder.stdout.getReader().read();
@@ -47,7 +47,7 @@ describe("without Java and Docker", () => {
   test("the servers for tests say why there are none", async () => {
     const { answer, child } = await startServers({ PATH: "" });
     expect(answer).toEqual({
-      unavailable: expect.stringContaining("Docker does not answer; Java is not here"),
+      unavailable: expect.stringContaining("Docker does not answer; Java is not installed"),
     });
     expect(await child.exited).toBe(0);
   });
@@ -57,7 +57,7 @@ describe("without Java and Docker", () => {
     const cluster = startCluster({ ...none, PATH: "" });
     expect(await cluster.child.exited).toBe(69);
     await cluster.printed(
-      "Java is not here (a JDK of version 17 or newer). With Docker, use docker compose up",
+      "Java is not installed (a JDK of version 17 or newer). With Docker, use docker compose up",
       1_000,
     );
     await cluster.remove();

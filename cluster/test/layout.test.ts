@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readCompose } from "../src/compose.ts";
-import { detoured, listenersOf, noLayout, readLayout, serverPorts } from "../src/layout.ts";
-import { planProcesses } from "../src/plan.ts";
+import { readCompose } from "../src/compose/compose.ts";
+import { planProcesses } from "../src/compose/plan.ts";
+import { chosenPorts, detoured, listenersOf, noLayout, readLayout } from "../src/supervise/layout.ts";
 
 const addresses = {
   KAFKA_BROKERS: "127.0.0.1:1",
@@ -34,7 +34,7 @@ test("each process goes its own ways, to the broker, the databases and other pro
     portOf: () => next++,
     hostOf: () => "127.0.0.1",
     bun: "/bin/bun",
-    detours,
+    layout: { ports: {}, detours },
   });
   const envOf = (name: string) => plans.find((plan) => plan.name === name)?.env ?? {};
   expect(envOf("processor-1").KAFKA_BROKERS).toBe("127.0.0.1:101");
@@ -46,7 +46,7 @@ test("each process goes its own ways, to the broker, the databases and other pro
 
 test("chosen ports are used, and the broker has a listener for each detour to it", () => {
   const layout = { ports: { kafka: 9, "kafka:gateway-1": 10 }, detours: { "gateway-1": { kafka: 11 } } };
-  expect(serverPorts({ kafka: 1, controller: 2, requestsDb: 3, resultsDb: 4 }, layout)).toEqual({
+  expect(chosenPorts({ kafka: 1, controller: 2, requestsDb: 3, resultsDb: 4 }, layout)).toEqual({
     kafka: 9,
     controller: 2,
     requestsDb: 3,

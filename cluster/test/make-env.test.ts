@@ -1,9 +1,9 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { composeFile } from "../src/compose.ts";
-import { completed, secretsOf } from "../src/env-file.ts";
+import { composeFile } from "../src/compose/compose.ts";
+import { completed, secretsOf } from "../src/env/env-file.ts";
 
 const template = readFileSync(join(dirname(composeFile), ".env.example"), "utf8");
 const folder = mkdtempSync(join(tmpdir(), "sate-env-"));
@@ -28,7 +28,8 @@ test("the template's settings have the defaults of compose.yaml", () => {
 
 test("the command writes a file for its owner only, with secrets that differ, and leaves it alone after that", () => {
   const target = join(folder, ".env");
-  const run = () => Bun.spawnSync([process.execPath, join(import.meta.dir, "../src/make-env.ts"), target]);
+  const run = () =>
+    Bun.spawnSync([process.execPath, join(import.meta.dir, "../src/env/make-env.ts"), target]);
   const first = run();
   expect(first.exitCode).toBe(0);
   const text = readFileSync(target, "utf8");
@@ -44,6 +45,19 @@ test("the command writes a file for its owner only, with secrets that differ, an
   expect(statSync(target).mode & 0o777).toBe(0o600);
   expect(run().exitCode).toBe(0);
   expect(readFileSync(target, "utf8")).toBe(text);
+});
+
+test("an older file is replaced as a whole, never rewritten in place, and is for its owner only afterwards", () => {
+  const own = mkdtempSync(join(folder, "older-"));
+  const target = join(own, ".env");
+  writeFileSync(target, "SERVICE_TOKEN=mine\n", { mode: 0o644 });
+  linkSync(target, join(own, "as-it-was"));
+  const command = [process.execPath, join(import.meta.dir, "../src/env/make-env.ts"), target];
+  expect(Bun.spawnSync(command).exitCode).toBe(0);
+  expect(readFileSync(join(own, "as-it-was"), "utf8")).toBe("SERVICE_TOKEN=mine\n");
+  expect(readFileSync(target, "utf8")).toStartWith("SERVICE_TOKEN=mine\n\nREQUESTS_DB_ROOT_PASSWORD=");
+  expect(statSync(target).mode & 0o777).toBe(0o600);
+  expect(readdirSync(own).sort()).toEqual([".env", "as-it-was"]);
 });
 
 test("whoever has said who may come in gets no key", () => {

@@ -1,6 +1,9 @@
-import { describe, expect, test } from "bun:test";
-import { readCompose } from "../src/compose.ts";
-import { type Place, planProcesses } from "../src/plan.ts";
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readCompose } from "../src/compose/compose.ts";
+import { type Place, planProcesses } from "../src/compose/plan.ts";
 
 const compose = await readCompose();
 const place = (env: Record<string, string> = {}): Place => {
@@ -36,7 +39,6 @@ describe("the processes of the cluster, from compose.yaml", () => {
     expect(plans["processor-1"]).toMatchObject({
       command: ["/bin/bun", "src/main.ts"],
       cwd: "/sate/processor",
-      restart: { kind: "always" },
     });
   });
 
@@ -88,17 +90,6 @@ describe("the processes of the cluster, from compose.yaml", () => {
     expect(new Set(urls)).toEqual(new Set([`${one},${other}`, `${other},${one}`]));
   });
 
-  test("are checked by the health check of compose.yaml", () => {
-    expect(planned()["gateway-1"]?.health).toEqual({
-      command: ["/bin/bun", "-e", expect.stringMatching(/Bun.env.HOST}:..Bun.env.PORT}.ready/)],
-      intervalMs: 10_000,
-      timeoutMs: 5_000,
-      retries: 3,
-      startPeriodMs: 60_000,
-      startIntervalMs: expect.any(Number),
-    });
-  });
-
   test("are stopped before what they depend on", () => {
     const plans = planned();
     const rank = (name: string) => plans[`${name}-1`]?.stopRank ?? Number.NaN;
@@ -106,5 +97,54 @@ describe("the processes of the cluster, from compose.yaml", () => {
     expect(rank("processor")).toBeGreaterThan(rank("requests-service"));
     expect(rank("gateway")).toBeGreaterThan(rank("results-service"));
     expect(rank("requests-service")).toBeGreaterThan(rank("results-service"));
+  });
+});
+
+describe("a compose.yaml that says more than the cluster does is refused", () => {
+  const folder = mkdtempSync(join(tmpdir(), "sate-compose-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const good = {
+    build: { context: ".", dockerfile: "service/Dockerfile" },
+    command: ["bun", "src/main.ts"],
+    restart: "unless-stopped",
+    environment: { HOST: "0.0.0.0" },
+    depends_on: ["redpanda"],
+    read_only: true,
+  };
+  const plansOf = async (gateway: object, more: object = {}) => {
+    const file = join(folder, `${crypto.randomUUID()}.yaml`);
+    const redpanda = { image: "redpanda:1.2.3", entrypoint: "Docker's alone" };
+    await Bun.write(file, JSON.stringify({ services: { gateway, redpanda }, ...more }));
+    return planProcesses(await readCompose(file), new Map(), place());
+  };
+
+  test("but not what is Docker's alone", async () => {
+    expect(await plansOf(good, { name: "sate", networks: {}, "x-anything": 1 })).toHaveLength(1);
+  });
+
+  const wrong: [what: string, change: object, sentence: string][] = [
+    ["an env_file", { env_file: ".env" }, "env_file of gateway is not supported by the cluster"],
+    ["an entrypoint", { entrypoint: ["sh"] }, "entrypoint of gateway is not supported"],
+    ["a command in a shell", { command: "bun src/main.ts" }, "command of gateway must be a list of words"],
+    ["another program", { command: ["node", "a.js"] }, "that begins with bun"],
+    ["no command", { command: undefined }, "command of gateway must be"],
+    ["a list of variables", { environment: ["A=1"] }, "environment of gateway must be a map"],
+    [
+      "a variable of Docker's environment",
+      { environment: { A: null } },
+      "environment of gateway must be a map",
+    ],
+    ["conditions", { depends_on: { redpanda: { condition: "x" } } }, "depends_on of gateway must be a list"],
+    ["another restart policy", { restart: "on-failure" }, "restart of gateway must be unless-stopped"],
+    ["a build target", { build: { ...good.build, target: "x" } }, "build of gateway must be"],
+    ["an address that nothing replaces", { environment: { A: "https://redpanda:9" } }, "address of redpanda"],
+    ["an interpolation of another kind", { environment: { A: "$B" } }, "does not support the $"],
+  ];
+  test.each(wrong)("%s", async (_, change, sentence) => {
+    await expect(plansOf({ ...good, ...change })).rejects.toThrow(sentence);
+  });
+
+  test("something beside the services", async () => {
+    await expect(plansOf(good, { include: ["other.yaml"] })).rejects.toThrow("does not support include");
   });
 });

@@ -1,15 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { givenAddresses } from "../src/addresses.ts";
-import { isUnbroken, jobAbove } from "../src/ancestors.ts";
-import { afterCheck, atStart, type Health, nextCheckMs } from "../src/health.ts";
-import { durationMs, interpolate } from "../src/interpolate.ts";
-import { backoffMs, isStartedAgain, restartPolicy } from "../src/restart.ts";
-import { parseScale } from "../src/scale.ts";
-import { loadSettings } from "../src/settings.ts";
-import { welcome } from "../src/welcome.ts";
+import { interpolate } from "../src/compose/interpolate.ts";
+import { parseScale } from "../src/compose/scale.ts";
+import { givenAddresses } from "../src/servers/addresses.ts";
+import { loadSettings } from "../src/supervise/settings.ts";
+import { welcome } from "../src/supervise/welcome.ts";
 
 describe("interpolation", () => {
-  test("puts values in, takes defaults for what is missing or empty, and leaves a doubled dollar alone", () => {
+  test("inserts values, takes defaults for what is missing or empty, and reduces a doubled dollar", () => {
     const env = { A: "1", EMPTY: "" };
     expect(interpolate(`\${A} \${B:-2} \${EMPTY:-3} $\${A}`, env)).toBe(`1 2 3 \${A}`);
     expect(interpolate(`\${B:-}`, env)).toBe("");
@@ -19,9 +16,8 @@ describe("interpolation", () => {
     expect(() => interpolate(`\${SECRET:?run this first}`, {})).toThrow("SECRET is not set: run this first.");
   });
 
-  test("reads durations, and refuses what is none", () => {
-    expect([durationMs("10s"), durationMs("1m30s"), durationMs("250ms")]).toEqual([10_000, 90_000, 250]);
-    expect(() => durationMs("10")).toThrow();
+  test.each(["$A", `\${A-1}`, `\${A:+1}`, `\${a}`, `\${A:-\${B}}`, "1$"])("refuses %s", (text) => {
+    expect(() => interpolate(text, { A: "1", B: "2" })).toThrow("does not support the $");
   });
 });
 
@@ -43,79 +39,16 @@ describe("SCALE", () => {
   );
 });
 
-describe("restarts", () => {
-  test("follow the policy", () => {
-    expect(isStartedAgain(restartPolicy("unless-stopped"), 0, 100)).toBe(true);
-    expect(isStartedAgain(restartPolicy("always"), 1, 0)).toBe(true);
-    expect(isStartedAgain(restartPolicy("no"), 1, 0)).toBe(false);
-    expect(isStartedAgain(restartPolicy(undefined), 1, 0)).toBe(false);
-    expect(isStartedAgain(restartPolicy("on-failure"), 0, 0)).toBe(false);
-    expect(isStartedAgain(restartPolicy("on-failure"), 1, 1_000)).toBe(true);
-    expect([1, 2].map((tries) => isStartedAgain(restartPolicy("on-failure:2"), 1, tries))).toEqual([
-      true,
-      false,
-    ]);
-    expect(() => restartPolicy("sometimes")).toThrow();
-  });
-
-  test("pause for half a second, doubling up to ten", () => {
-    expect([0, 1, 2, 3, 4, 5, 50].map(backoffMs)).toEqual([500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
-  });
-});
-
-describe("health", () => {
-  const rules = { intervalMs: 10, timeoutMs: 5, retries: 2, startPeriodMs: 60, startIntervalMs: 1 };
-
-  test("does not count failures while it starts", () => {
-    expect(afterCheck(atStart, false, 59, rules)).toEqual(atStart);
-    expect(nextCheckMs(atStart, 59, rules)).toBe(1);
-    expect(afterCheck(atStart, true, 59, rules).state).toBe("healthy");
-  });
-
-  test("is lost after so many failures in a row, and comes back with one success", () => {
-    const healthy: Health = { state: "healthy", failures: 0 };
-    const once = afterCheck(healthy, false, 100, rules);
-    expect(once.state).toBe("healthy");
-    expect(afterCheck(afterCheck(once, true, 100, rules), false, 100, rules).state).toBe("healthy");
-    const twice = afterCheck(once, false, 100, rules);
-    expect(twice.state).toBe("unhealthy");
-    expect(afterCheck(twice, true, 100, rules)).toEqual(healthy);
-    expect(nextCheckMs(twice, 5, rules)).toBe(10);
-  });
-});
-
-describe("the job that started the cluster", () => {
-  const table = new Map([
-    [10, { parent: 9, group: 8 }],
-    [9, { parent: 8, group: 8 }],
-    [8, { parent: 7, group: 8 }],
-    [7, { parent: 1, group: 7 }],
-  ]);
-
-  test("is the parent and whoever is above it in the same process group", () => {
-    expect(jobAbove(10, table)).toEqual([9, 8]);
-    expect(jobAbove(8, table)).toEqual([7]);
-    expect(jobAbove(10, new Map())).toEqual([]);
-  });
-
-  test("is broken when one of them has another parent, not when nothing is known", () => {
-    expect(isUnbroken(10, [9, 8], table)).toBe(true);
-    expect(isUnbroken(10, [9, 8], new Map([...table, [9, { parent: 1, group: 8 }]]))).toBe(false);
-    expect(isUnbroken(10, [9, 8], new Map())).toBe(true);
-  });
-});
-
 describe("settings", () => {
   test("have defaults, and every mistake is named at once", () => {
     const loaded = loadSettings({});
     expect(loaded.kind === "loaded" && loaded.settings).toMatchObject({
       host: "127.0.0.1",
       port: 5003,
-      logs: "files",
       shutdownMs: 10_000,
     });
-    const wrong = loadSettings({ PORT: "x", SHUTDOWN_SECONDS: "-1", LOGS: "here", HOST: "a b" });
-    expect(wrong.kind === "wrong" && wrong.problems).toHaveLength(4);
+    const wrong = loadSettings({ PORT: "x", SHUTDOWN_SECONDS: "-1", HOST: "a b" });
+    expect(wrong.kind === "wrong" && wrong.problems).toHaveLength(3);
   });
 
   test("keep the cluster's data apart from standalone's", () => {

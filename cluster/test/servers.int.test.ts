@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { Kafka, logLevel } from "kafkajs";
 import { MongoClient } from "mongodb";
-import type { Addresses } from "../src/addresses.ts";
-import { inTime, until } from "../src/deadline.ts";
-import { listensOn } from "../src/listens-on.ts";
+import type { Addresses } from "../src/servers/addresses.ts";
+import { listensOn } from "../src/servers/ports.ts";
+import { inTime, until } from "../src/supervise/deadline.ts";
 import { startServers } from "./start-servers.ts";
 
 const { child, answer } = await startServers();

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { until } from "../src/deadline.ts";
+import { until } from "../src/supervise/deadline.ts";
 
 export const mainFile = join(import.meta.dir, "../src/main.ts");
 const startMs = 120_000;
@@ -33,7 +33,7 @@ export function startCluster(
   wrap: (command: string[]) => string[] = (command) => command,
 ): Cluster {
   const dataDir = env.DATA_DIR ?? mkdtempSync(join(tmpdir(), "sate-cluster-test-"));
-  const { SCALE, LOGS, SERVICE_TOKEN, ...own } = process.env;
+  const { SCALE, SERVICE_TOKEN, ...own } = process.env;
   const child = Bun.spawn(wrap([process.execPath, mainFile]), {
     env: {
       ...own,
@@ -100,8 +100,4 @@ export async function allGone(cluster: Cluster, others: number[] = [], deadlineM
   const pids = [...[...cluster.processes().values()].map(({ pid }) => pid), ...others];
   if (await until(() => !pids.some(isAlive), deadlineMs)) return;
   throw new Error(`still alive: ${pids.filter(isAlive)}\n${cluster.text()}`);
-}
-
-export function parentOf(pid: number): number {
-  return Number(Bun.spawnSync(["ps", "-o", "ppid=", "-p", `${pid}`]).stdout.toString());
 }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Addresses } from "../src/addresses.ts";
+import type { Addresses } from "../src/servers/addresses.ts";
 
 export type Servers = {
   child: Bun.Subprocess<"pipe", "pipe", "inherit">;

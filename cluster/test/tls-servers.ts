@@ -3,10 +3,9 @@ import { mkdir } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { createServer } from "node:tls";
-import { until } from "../src/deadline.ts";
-import { freePort } from "../src/free-port.ts";
-import type { Installed } from "../src/java-servers.ts";
-import { listensOn } from "../src/listens-on.ts";
+import type { Installed } from "../src/servers/java.ts";
+import { freePort, listensOn } from "../src/servers/ports.ts";
+import { until } from "../src/supervise/deadline.ts";
 import type { Certificate } from "./certificates.ts";
 
 const startMs = 60_000;

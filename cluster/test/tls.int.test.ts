@@ -2,11 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { until } from "../src/deadline.ts";
-import { freePort } from "../src/free-port.ts";
-import { installJava } from "../src/java.ts";
-import { mongoCommand } from "../src/java-servers.ts";
-import { listensOn } from "../src/listens-on.ts";
+import { installJava } from "../src/servers/java.ts";
+import { mongoCommand } from "../src/servers/java-servers.ts";
+import { freePort, listensOn } from "../src/servers/ports.ts";
+import { until } from "../src/supervise/deadline.ts";
 import { authority } from "./certificates.ts";
 import { type Cluster, startCluster } from "./start-cluster.ts";
 import { type SecureKafka, secureKafka, tlsInFrontOf } from "./tls-servers.ts";
@@ -48,7 +47,7 @@ beforeAll(async () => {
     user,
   });
   ends.push(kafka.stop);
-  const ports = { requestsDb: await freePort(), resultsDb: await freePort(), kafka: 0, controller: 0 };
+  const ports = { requestsDb: await freePort(), resultsDb: await freePort() };
   const child = Bun.spawn(await mongoCommand(java, folder, ports), { stdin: "pipe", stdout: "inherit" });
   ends.push(() => child.kill("SIGKILL"));
   expect(

@@ -2,12 +2,12 @@ import { Database } from "bun:sqlite";
 
 export type FileLock = { release: () => void };
 
-/** Referred to for as long as they are held: one that is forgotten would be collected, and with it the lock. */
+/** Referenced while they are held: an object that is garbage collected would give up its lock. */
 const held = new Set<Database>();
 
 /**
- * Takes the file for this process alone, or answers `undefined` if another one has it. SQLite's lock on a database
- * belongs to the process, so it is gone when the process is, however it ended: there is no stale lock to clean up.
+ * Locks the file for this process, or returns `undefined` if another process holds it. The operating system releases
+ * SQLite's lock when the process ends, however it ends: there is no stale lock to clean up.
  */
 export function tryFileLock(path: string): FileLock | undefined {
   const database = new Database(path);

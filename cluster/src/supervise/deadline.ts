@@ -1,4 +1,4 @@
-/** Tries until it is true, or the time is over. Answers whether it became true. */
+/** Tries until it is true or the time is over. Returns whether it became true. */
 export async function until(
   isTrue: () => boolean | Promise<boolean>,
   deadlineMs: number,
@@ -12,11 +12,11 @@ export async function until(
   return true;
 }
 
-/** The answer, or `undefined` when it did not come in time. */
-export async function inTime<T>(answer: Promise<T>, deadlineMs: number): Promise<T | undefined> {
+/** The value, or `undefined` when it did not come in time. */
+export async function inTime<T>(value: Promise<T>, deadlineMs: number): Promise<T | undefined> {
   let timer: Timer | undefined;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(resolve, deadlineMs, undefined);
   });
-  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+  return Promise.race([value, late]).finally(() => clearTimeout(timer));
 }

@@ -1,6 +1,6 @@
 const names = ["KAFKA_BROKERS", "REQUESTS_MONGO_URL", "RESULTS_MONGO_URL"] as const;
 
-/** Where the broker and the two databases are, under the names that the services read from their environment. */
+/** Where the broker and the two databases are, under the names of the services' settings. */
 export type Addresses = Record<(typeof names)[number], string>;
 
 export type Given =
@@ -8,12 +8,15 @@ export type Given =
   | { kind: "none" }
   | { kind: "wrong"; problem: string };
 
-/** Servers that run already and are named by the environment: all three or none. */
+/** Servers that already run and that the environment names: all three or none. */
 export function givenAddresses(env: Record<string, string | undefined>): Given {
   const missing = names.filter((name) => !env[name]?.trim());
   if (missing.length === names.length) return { kind: "none" };
   if (missing.length > 0) {
-    return { kind: "wrong", problem: `${names.join(", ")} belong together; not set: ${missing.join(", ")}.` };
+    return {
+      kind: "wrong",
+      problem: `Set all of ${names.join(", ")}, or none; not set: ${missing.join(", ")}.`,
+    };
   }
   return {
     kind: "all",

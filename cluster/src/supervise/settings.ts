@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import { composeFile } from "./compose.ts";
+import { composeFile } from "../compose/compose.ts";
 
 export type Settings = {
   host: string;
@@ -8,28 +8,25 @@ export type Settings = {
   /** The cluster's own folder, beside whatever standalone keeps there. */
   dataDir: string;
   scale: string;
-  logs: "files" | "stdout";
   shutdownMs: number;
   composeFile: string;
 };
 
 export type Loaded = { kind: "loaded"; settings: Settings } | { kind: "wrong"; problems: string[] };
 
-const defaultDataDir = join(import.meta.dir, "../../data");
+const defaultDataDir = join(import.meta.dir, "../../../data");
 
-/** Reads what the cluster itself needs; the services' own settings are theirs to check. Pure. */
+/** Reads what the cluster itself needs; the services check their own settings. */
 export function loadSettings(env: Record<string, string | undefined>): Loaded {
   const problems: string[] = [];
   const host = env.HOST || "127.0.0.1";
   const port = Number(env.PORT || 5003);
   const shutdownSeconds = Number(env.SHUTDOWN_SECONDS || 10);
-  const logs = env.LOGS || "files";
   if (!/^[\w.-]+$/.test(host)) problems.push("HOST must be an IPv4 address or a name.");
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     problems.push("PORT must be a port from 0 to 65535.");
   if (!(shutdownSeconds >= 0 && shutdownSeconds <= 3_600))
     problems.push("SHUTDOWN_SECONDS must be from 0 to 3600 seconds: the time for a clean stop.");
-  if (logs !== "files" && logs !== "stdout") problems.push("LOGS must be files or stdout.");
   if (problems.length > 0) return { kind: "wrong", problems };
   return {
     kind: "loaded",
@@ -38,7 +35,6 @@ export function loadSettings(env: Record<string, string | undefined>): Loaded {
       port,
       dataDir: join(env.DATA_DIR ? resolve(env.DATA_DIR) : defaultDataDir, "cluster"),
       scale: env.SCALE ?? "",
-      logs: logs as Settings["logs"],
       shutdownMs: shutdownSeconds * 1_000,
       composeFile: env.COMPOSE_FILE ? resolve(env.COMPOSE_FILE) : composeFile,
     },

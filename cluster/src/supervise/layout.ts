@@ -1,15 +1,15 @@
 import { readFileSync } from "node:fs";
-import type { Addresses } from "./addresses.ts";
-import type { Ports } from "./java-servers.ts";
+import type { Addresses } from "../servers/addresses.ts";
+import type { Ports } from "../servers/java-servers.ts";
 
 /**
- * Ports that whoever starts the cluster has chosen, and detours: where a process goes instead when it calls another.
- * For a test that stands between any two of them with proxies of its own. A JSON file that `LAYOUT` names.
+ * The JSON file that `LAYOUT` names, for tests that put proxies between any two processes: chosen ports, and detours,
+ * the port that a process uses instead when it calls another.
  *
- * Names are those of processes, `processor-1`, and `kafka`, `controller`, `requests-db`, `results-db`. Clients of Kafka
- * go where the broker tells them, so each process with a detour to it has a listener there, `kafka:<process>`, that
- * tells it the detour. `environment` has more variables for single processes. Those in `down` are not started, nor
- * started again; the file is read for this each time, so that whoever wrote it can take a process away and bring it back.
+ * Names are those of processes, `processor-1`, and `kafka`, `controller`, `requests-db`, `results-db`. The broker tells
+ * its clients where to connect, so each process with a detour to it has a listener of its own there, with the port
+ * `kafka:<process>`, that advertises the detour. `environment` has more variables for single processes. Processes in
+ * `down` are not started, or started again; this is read before each start, so a test can take one away and bring it back.
  */
 export type Layout = {
   ports: Record<string, number>;
@@ -18,12 +18,12 @@ export type Layout = {
   down?: string[];
 };
 
-/** A listener of the broker beside its own; it sends its clients to `advertised`. */
+/** One more listener of the broker, which sends its clients to `advertised`. */
 export type Listener = { port: number; advertised: number };
 
 export const noLayout: Layout = { ports: {}, detours: {} };
 
-/** Throws if the file cannot be read or does not have the shape. */
+/** Throws if the file cannot be read or has another shape. */
 export function readLayout(path: string | undefined): Layout {
   if (!path) return noLayout;
   const layout = JSON.parse(readFileSync(path, "utf8")) as Layout;
@@ -44,8 +44,8 @@ export function isDown(name: string, path: string | undefined): boolean {
   return readLayout(path).down?.includes(name) ?? false;
 }
 
-/** The free ports, but for those that the layout chooses. */
-export function serverPorts(free: Ports, { ports }: Layout): Ports {
+/** The free ports, except those that the layout chooses. */
+export function chosenPorts(free: Ports, { ports }: Layout): Ports {
   return {
     kafka: ports.kafka ?? free.kafka,
     controller: ports.controller ?? free.controller,
@@ -61,7 +61,7 @@ export function listenersOf({ ports, detours }: Layout): Listener[] {
   });
 }
 
-/** The addresses as one process is to see them. */
+/** The addresses that one process gets. */
 export function detoured(addresses: Addresses, detours: Record<string, number> = {}): Addresses {
   const by = (address: string, port: number | undefined) =>
     port ? address.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${port}`) : address;

@@ -1,13 +1,13 @@
+import { readCompose } from "../compose/compose.ts";
 import type { Addresses } from "./addresses.ts";
-import { type ComposeService, readCompose, serviceOf } from "./compose.ts";
-import { freePort } from "./free-port.ts";
+import { freePort } from "./ports.ts";
 
 const answerMs = 5_000;
 const startMs = 180_000;
 const kafkaPort = 9092;
 const mongoPort = 27_017;
 
-/** Whether there is a Docker here with a daemon that answers. */
+/** Whether a Docker daemon can be reached. */
 export async function dockerAnswers(): Promise<boolean> {
   const docker = Bun.which("docker");
   if (!docker) return false;
@@ -27,16 +27,20 @@ export async function startContainers(): Promise<{ addresses: Addresses; stop: (
   const { GenericContainer, Wait } = await import("testcontainers");
   const compose = await readCompose();
   const port = await freePort();
-  const redpanda = serviceOf(compose, "redpanda");
+  const imageOf = (name: string) => {
+    const image = compose.services[name]?.image;
+    if (!image) throw new Error(`compose.yaml names no image of ${name}.`);
+    return image;
+  };
 
-  const broker = new GenericContainer(imageOf(redpanda))
-    .withCommand(advertising(`127.0.0.1:${port}`, redpanda.command ?? []))
+  const broker = new GenericContainer(imageOf("redpanda"))
+    .withCommand(advertising(`127.0.0.1:${port}`, compose.services.redpanda?.command ?? []))
     .withExposedPorts({ container: kafkaPort, host: port })
     .withWaitStrategy(Wait.forLogMessage(/Successfully started Redpanda!/))
     .withStartupTimeout(startMs)
     .start();
   const database = (name: string) =>
-    new GenericContainer(imageOf(serviceOf(compose, name)))
+    new GenericContainer(imageOf(name))
       .withExposedPorts(mongoPort)
       .withWaitStrategy(Wait.forLogMessage(/Waiting for connections/))
       .withStartupTimeout(startMs)
@@ -58,16 +62,11 @@ export async function startContainers(): Promise<{ addresses: Addresses; stop: (
   };
 }
 
-/** Outside compose's network the broker has another name. */
+/** Outside the network of compose.yaml the broker has another address. */
 function advertising(address: string, command: string[]): string[] {
   return command.map((word) => {
     if (word.startsWith("--advertise-kafka-addr=")) return `--advertise-kafka-addr=${address}`;
     if (word.startsWith("--advertise-rpc-addr=")) return "--advertise-rpc-addr=127.0.0.1:33145";
     return word;
   });
-}
-
-function imageOf(service: ComposeService): string {
-  if (!service.image) throw new Error("A server of compose.yaml has no image.");
-  return service.image;
 }

@@ -1,6 +1,6 @@
-import type { Addresses } from "./addresses.ts";
+import type { Addresses } from "../servers/addresses.ts";
 
-/** What a person wants to know once everything is ready. */
+/** Where everything is, once it is ready. */
 export function welcome(url: string, logs: string, addresses: Addresses): string[] {
   return [
     "",
@@ -15,7 +15,7 @@ export function welcome(url: string, logs: string, addresses: Addresses): string
   ];
 }
 
-/** Addresses of other people's servers may have a password in them. */
+/** An address from the environment may contain a password. */
 function withoutSecrets(address: string): string {
   return address.replace(/\/\/[^@/]*@/, "//***@");
 }

@@ -1,0 +1,76 @@
+import { join } from "node:path";
+
+/** What this folder reads of compose.yaml. */
+export type Compose = { services: Record<string, ComposeService> };
+export type ComposeService = {
+  image?: string;
+  build?: { context: string; dockerfile: string };
+  command?: string[];
+  environment?: Record<string, string | number | boolean>;
+  depends_on?: string[];
+};
+
+export const composeFile = join(import.meta.dir, "../../../compose.yaml");
+
+/** What of our own services does not change what they do, or is Docker's alone. */
+const ignored = {
+  file: ["name", "networks", "volumes"],
+  service: [
+    ...["user", "read_only", "cap_drop", "security_opt", "tmpfs", "mem_limit", "pids_limit", "init"],
+    ...["stop_grace_period", "healthcheck", "ports", "networks"],
+  ],
+};
+
+/** Throws if the file says anything about our own services that the cluster would not do. */
+export async function readCompose(file = composeFile): Promise<Compose> {
+  const compose = Bun.YAML.parse(await Bun.file(file).text());
+  const problems = problemsOf(compose);
+  if (problems.length > 0) throw new Error(`${file}: ${problems.join("; ")}.`);
+  return compose as Compose;
+}
+
+/** The services that are built from this repository, which the cluster runs as processes. */
+export function ownServices(compose: Compose): string[] {
+  return Object.keys(compose.services).filter((name) => compose.services[name]?.build);
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const isWords = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((word) => typeof word === "string");
+const isScalar = (value: unknown) => ["string", "number", "boolean"].includes(typeof value);
+
+/** The rule that each key of a service must follow, in words, and whether its value does. */
+const understood: Record<string, [rule: string, holds: (value: unknown) => boolean]> = {
+  build: [
+    "must be a context and a dockerfile",
+    (value) =>
+      isRecord(value) &&
+      isWords(Object.values(value)) &&
+      `${Object.keys(value).sort()}` === "context,dockerfile",
+  ],
+  command: ["must be a list of words that begins with bun", (value) => isWords(value) && value[0] === "bun"],
+  environment: [
+    "must be a map of names and values",
+    (value) => isRecord(value) && Object.values(value).every(isScalar),
+  ],
+  depends_on: ["must be a list of names", isWords],
+  restart: ["must be unless-stopped", (value) => value === "unless-stopped"],
+};
+
+function problemsOf(compose: unknown): string[] {
+  if (!isRecord(compose) || !isRecord(compose.services)) return ["it has no services"];
+  const problems = Object.keys(compose)
+    .filter((key) => key !== "services" && !key.startsWith("x-") && !ignored.file.includes(key))
+    .map((key) => `the cluster does not support ${key}`);
+  for (const [name, service] of Object.entries(compose.services)) {
+    if (!isRecord(service)) return [...problems, `${name} must be a map`];
+    if (!("build" in service)) continue;
+    for (const key of new Set([...Object.keys(service), "command", "restart"])) {
+      if (ignored.service.includes(key)) continue;
+      const [rule, holds] = understood[key] ?? ["is not supported by the cluster", () => false];
+      if (!holds(service[key])) problems.push(`${key} of ${name} ${rule}`);
+    }
+  }
+  return problems;
+}

@@ -1,0 +1,39 @@
+import { createServer } from "node:net";
+
+/** Below the ports that systems give to outgoing connections, so that none of those takes it while its server restarts. */
+const from = 20_000;
+const count = 10_000;
+const triesMax = 100;
+
+/** Different ports of 127.0.0.1 that no process listens on. Another process may still take one before it is used. */
+export async function freePorts(wanted: number): Promise<number[]> {
+  const found = new Set<number>();
+  for (let tries = 0; found.size < wanted; tries++) {
+    if (tries > triesMax + wanted) throw new Error(`No free port between ${from} and ${from + count}.`);
+    const port = from + Math.floor(Math.random() * count);
+    if (await isFree("127.0.0.1", port)) found.add(port);
+  }
+  return [...found];
+}
+
+export async function freePort(): Promise<number> {
+  return (await freePorts(1))[0] as number;
+}
+
+export function isFree(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ host, port }, () => server.close(() => resolve(true)));
+  });
+}
+
+/** Whether a process accepts connections on that port of 127.0.0.1. */
+export async function listensOn(port: number): Promise<boolean> {
+  try {
+    (await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } })).end();
+    return true;
+  } catch {
+    return false;
+  }
+}
