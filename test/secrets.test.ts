@@ -194,7 +194,12 @@ test("addresses of databases that the driver cannot read end a service with 78, 
 }, 60_000);
 
 test("standalone says nothing of payloads, at its most talkative, and of no key", async () => {
-  const keyRun = Bun.spawnSync([process.execPath, join(root, "gateway/src/make-key.ts"), "test", "admin"]);
+  const keyRun = Bun.spawnSync([
+    process.execPath,
+    join(root, "gateway/src/access/make-key.ts"),
+    "test",
+    "admin",
+  ]);
   const [key = ""] = /sate_[\w-]{43}/.exec(keyRun.stderr.toString()) ?? [];
   const keys = join(folder, "keys");
   writeFileSync(keys, keyRun.stdout.toString());
@@ -248,7 +253,7 @@ test("standalone says nothing of payloads, at its most talkative, and of no key"
   // What it says to the person who starts it is no log.
   const log = output.split("\n").filter((line) => line.startsWith("{"));
   expect(log.length).toBeGreaterThan(5);
-  expect(output).toContain('"a key acted"');
+  expect(output).toContain('"api key used"');
   expect(output).not.toContain(key);
   expect(log.join("\n")).not.toContain(canary);
   expectLog(log.join("\n"));

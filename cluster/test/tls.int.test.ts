@@ -191,7 +191,7 @@ test.skipIf(missing !== undefined)(
   async () => {
     const key = Bun.spawnSync([
       process.execPath,
-      join(root, "gateway/src/make-key.ts"),
+      join(root, "gateway/src/access/make-key.ts"),
       "test",
       "read+submit",
     ]);

@@ -171,7 +171,6 @@ export const rows: Record<string, Row[]> = {
       "limit[$gt]=",
       "cursor=forged",
       `cursor=${canary}`,
-      "cursor=",
       "__proto__[admin]=1",
     ],
     `cursor=${Buffer.from("r:../../etc/passwd").toString("base64url")}`,
@@ -226,6 +225,16 @@ export const rows: Record<string, Row[]> = {
     asked("/requests/:known/executions/x/cancel", 405, "method-not-allowed", {
       headers: { "X-HTTP-Method-Override": "POST" },
     }),
+  ],
+  "other sites": [
+    ...[`${canary}.org`, `sate.example.${canary}`, `localhost.${canary}`, "192.0.2.1", canary].map((host) =>
+      asked("/requests", 421, "host-not-allowed", { name: `the host ${host}`, headers: { Host: host } }),
+    ),
+    ...[`http://${canary}.org`, "null", "http://localhost:1", `https://${canary}:5003`].map((origin) =>
+      posted(`the origin ${origin}`, `{"payload":"${canary}"}`, 403, "origin-not-allowed", {
+        headers: { ...json, Origin: origin },
+      }),
+    ),
   ],
   hosts: ["", "a b", "[", "a/b?c#d", "a:99999", `<${canary}>`].map((host) =>
     asked("/requests", 400, "malformed-host", { name: `the host "${host}"`, headers: { Host: host } }),

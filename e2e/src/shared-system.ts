@@ -1,4 +1,5 @@
 import { afterAll } from "bun:test";
+import { canary } from "./hostile-rows.ts";
 import { type System, startSystem } from "./system.ts";
 
 /**
@@ -20,6 +21,8 @@ export function sharedSystem(): Promise<System> {
     PROCESSING_SECONDS: "0.05",
     LOG_LEVEL: "error",
     SERVICE_TOKEN: sharedToken,
+    // The names that the hostile clients use; others are refused without API keys.
+    ALLOWED_HOSTS: `sate.example,${canary}.example,a,ab,abc`,
     SCALE: "requests-service=2 processor=3 results-listener=2",
   });
   return system;

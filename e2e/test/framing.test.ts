@@ -140,7 +140,6 @@ describe("harmless, and treated so", () => {
       "X-Forwarded-Host": canary,
       "X-Forwarded-Proto": canary,
       Forwarded: `host=${canary}`,
-      Origin: `http://${canary}`,
       Referer: `http://${canary}`,
     };
     for (const target of [
@@ -179,7 +178,7 @@ describe("harmless, and treated so", () => {
   });
 });
 
-/** Bun looks at idle connections every 4 s, and ours may be idle for 10 s: it cuts after 9 to 13 s. */
+/** Bun looks at idle connections every 4 s. A client may be silent for 10 s within a request, and before its first. */
 const cutMs = 15_000;
 /** How long we wait for what we measure. */
 const waitMs = 30_000;
@@ -193,7 +192,6 @@ test("slow clients are cut, and healthy ones are served meanwhile", async () => 
     "a body that stalls after 3 bytes": rawly(url, `${long}{"p`, terms),
     "a dripping body": rawly(url, `${long}{"p`, { ...terms, drip }),
     "chunks that stall": rawly(url, inChunks("5\r\nab"), terms),
-    "an answer without a next request": rawly(url, `${getting}\r\n`, terms),
     "half of a request line": rawly(url, "GET /li", terms),
   };
   let served = 0;

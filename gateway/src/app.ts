@@ -1,86 +1,135 @@
-import { swagger } from "@elysiajs/swagger";
-import { Elysia } from "elysia";
-import { type AccessOptions, createAccess } from "./access.ts";
-import { allowedMethods } from "./allowed-methods.ts";
+import type { TObject } from "@sinclair/typebox";
+import { Elysia, ParseError, ValidationError } from "elysia";
+import { type AccessOptions, createAccess, pathOf } from "./access/authorize.ts";
+import { type AllowedHosts, createHostCheck } from "./access/hosts.ts";
+import type { Batches } from "./capacity/create-batches.ts";
+import type { Ingress } from "./capacity/ingress.ts";
 import type { Counters } from "./counters.ts";
+import type { StartExecution } from "./executions/create.ts";
+import { allowedMethods } from "./http/allowed-methods.ts";
+import { createLimitedLog } from "./http/limited-log.ts";
+import { invalidBody } from "./http/parse-body.ts";
+import { invalidPath } from "./http/path-ids.ts";
+import { problemResponse, Refusal } from "./http/problem-response.ts";
+import { invalidQuery } from "./http/query.ts";
+import { ownOrNew } from "./http/request-id.ts";
+import type { Uris } from "./http/uris.ts";
 import type { Log } from "./log.ts";
-import { documentation } from "./openapi.ts";
-import { Refusal, refusalAnswer } from "./refusal.ts";
-import { ownOrNew } from "./request-id.ts";
-import { type ExecutionRoutesParts, executionRoutes } from "./routes/executions.ts";
+import type { Requests, Results } from "./ports.ts";
+import { executionRoutes } from "./routes/executions.ts";
 import { healthRoutes } from "./routes/health.ts";
-import { type RequestRoutesParts, requestRoutes } from "./routes/requests.ts";
-import { type ResultRoutesParts, resultRoutes } from "./routes/results.ts";
-import { welcomeRoutes } from "./routes/welcome.ts";
+import { createOperation } from "./routes/operation.ts";
+import { requestRoutes } from "./routes/requests.ts";
+import { resultRoutes } from "./routes/results.ts";
+import { swaggerRoutes } from "./routes/swagger.ts";
+import { welcomeRoutes } from "./welcome/routes.ts";
 
-export type AppParts = RequestRoutesParts &
-  ExecutionRoutesParts &
-  ResultRoutesParts & {
-    /** What is not well, a sentence each; the service is ready when there is nothing. */
-    complaints: () => string[];
-    /** Who may come in. */
-    keys: AccessOptions["keys"];
-    serviceToken?: string | undefined;
-    counters: Counters;
-    log: Log;
-  };
+export type AppParts = {
+  requests: Requests;
+  results: Results;
+  createRequest: Batches["createRequest"];
+  startExecution: StartExecution;
+  ingress: Ingress;
+  uris: Uris;
+  newId: () => string;
+  /** Why the service is not ready, a sentence each. */
+  complaints: () => string[];
+  counters: Counters;
+  log: Log;
+  access: Omit<AccessOptions, "log"> & { allowedHosts: AllowedHosts };
+  publicUrl?: string | undefined;
+  bodyBytesMax: number;
+  idleSeconds: number;
+};
 
-/** The bundle of the page at /swagger, pinned: the default is whatever is latest. */
-const scalarVersion = "1.72.1";
+const version = "0.1.0";
 
-/**
- * The public face. It never listens; main.ts does. Elysia parses and validates nothing here: bodies are
- * opaque, so they are read in body.ts, and the schemas in the documentation are for people.
- */
+/** The public HTTP interface. It never listens; main.ts does. Each route states its schemas, scope and documentation. */
 export function createApp(parts: AppParts) {
-  const { complaints, counters, log, newId } = parts;
-  const admit = createAccess(parts);
-  const app = new Elysia({ normalize: false, strictPath: true, nativeStaticResponse: false })
-    .onError({ as: "global" }, ({ code, error, request, set }) => {
-      const requestId = String(set.headers["x-request-id"]);
-      const trouble = code === "NOT_FOUND" ? nothingHere(request) : error;
-      return refusalAnswer(trouble, { method: request.method, requestId, log, counters });
+  const { log, counters, newId, ingress, publicUrl, idleSeconds } = parts;
+  const limitedLog = createLimitedLog(log);
+  const access = createAccess({ ...parts.access, log });
+  const { hasKeys } = access;
+  const checkHost = createHostCheck({ hasKeys, allowedHosts: parts.access.allowedHosts, publicUrl });
+  const operation = createOperation({ ...parts, access });
+  const shared = { ...parts, access, operation };
+  const documented = [
+    healthRoutes(shared),
+    welcomeRoutes(shared),
+    requestRoutes(shared),
+    executionRoutes(shared),
+    resultRoutes(shared),
+  ];
+
+  // standardHostname: Elysia looks for the path behind the eleventh character of the address, unless told otherwise,
+  // and so would take a part of it for the path where Host is shorter than four characters.
+  const app = new Elysia({
+    normalize: false,
+    strictPath: true,
+    nativeStaticResponse: false,
+    handler: { standardHostname: false },
+  })
+    .onError({ as: "global" }, ({ code, error, request, server, set }) => {
+      ingress.letGo(request);
+      const request_id = String(set.headers["x-request-id"]);
+      const failed = {
+        request: {
+          method: request.method,
+          path: pathOf(request),
+          request_id,
+          client: server?.requestIP(request)?.address,
+        },
+        log,
+        limitedLog,
+        counters,
+      };
+      return problemResponse(
+        code === "NOT_FOUND" ? nothingHere(request, request_id) : causeOf(error),
+        failed,
+      );
     })
-    .onRequest(({ request, set }) => {
-      const requestId = ownOrNew(request.headers.get("x-request-id"), newId);
-      set.headers["x-request-id"] = requestId;
+    .onRequest(({ request, server, set }) => {
+      set.headers["x-request-id"] = ownOrNew(request.headers.get("x-request-id"), newId);
       set.headers["x-content-type-options"] = "nosniff";
       set.headers["cache-control"] = "no-store";
+      server?.timeout(request, idleSeconds);
       checkHost(request);
-      admit(request, requestId);
-    })
-    .use(swagger({ documentation, scalarVersion }))
-    .use(healthRoutes({ complaints, counters }))
-    .use(welcomeRoutes())
-    .use(requestRoutes(parts))
-    .use(executionRoutes(parts))
-    .use(resultRoutes(parts));
+    });
+  for (const routes of documented) app.use(routes);
+  app.use(swaggerRoutes({ operation, documented, document: { version, hasKeys, publicUrl } }));
 
-  function nothingHere({ method, url }: Request): Refusal {
-    const methods = allowedMethods(app.routes, new URL(url).pathname);
-    if (methods.length === 0 || methods.includes(method)) {
+  /** Without a key, clients do not learn which addresses exist. */
+  function nothingHere(request: Request, requestId: string): unknown {
+    try {
+      access.authenticate({ request, requestId });
+    } catch (refusal) {
+      return refusal;
+    }
+    const methods = allowedMethods(app.routes, new URL(request.url).pathname);
+    if (methods.length === 0 || methods.includes(request.method)) {
       return new Refusal("not-found", "There is nothing at this address. GET / says what there is.");
     }
     const allow = methods.join(", ");
-    return new Refusal("method-not-allowed", `This address knows ${allow}.`, {}, { allow });
+    return new Refusal("method-not-allowed", `This address supports ${allow}.`, {}, { allow });
   }
 
   return app;
 }
 
-/** In front of a path: the router looks for one behind the eleventh character. */
-const originCharsMin = "http://".length + 4;
-
-/**
- * Where Host is missing or no host, Bun's address of the request cannot be parsed, and where it is shorter than
- * four characters, the router takes what stands in the middle of the path, or in the query, for the address:
- * it would not be the one that anybody before it has looked at. HTTP asks for 400 where Host is not valid:
- * https://www.rfc-editor.org/rfc/rfc9112#section-3.2
- */
-function checkHost({ url }: Request): void {
-  if (URL.canParse(url) && url.indexOf("/", "http://".length) >= originCharsMin) return;
-  throw new Refusal(
-    "malformed-host",
-    "Send the header Host with the name or address of this server; a name of fewer than four characters needs its port.",
-  );
+/** What a hook or a handler has thrown; or what a schema has refused, as a refusal. */
+function causeOf(error: unknown): unknown {
+  // Elysia wraps what a parse hook throws.
+  if (error instanceof ParseError) return error.cause;
+  if (!(error instanceof ValidationError) || !error.valueError) return error;
+  const { type, value, valueError, validator } = error;
+  switch (type) {
+    case "params":
+      return invalidPath(valueError);
+    case "query":
+      return invalidQuery(valueError);
+    case "body":
+      return invalidBody(value, valueError, (validator as { schema: TObject }).schema);
+    default:
+      return error;
+  }
 }

@@ -1,9 +1,17 @@
 import { limits } from "@sate/contracts";
 import { Type } from "@sinclair/typebox";
-import { accessSettings } from "./access-settings.ts";
+import { accessSettings } from "./access/settings.ts";
 import { logLevels } from "./log.ts";
 
 const serviceUrls = "^https?://[^,\\s/]+(,https?://[^,\\s/]+)*$";
+
+/** Longer than what load balancers keep idle connections, usually 60 s, so it is they who close them. */
+export const idleTimeoutSeconds = Type.Integer({
+  default: 75,
+  minimum: 15,
+  maximum: 255,
+  description: "from 15 to 255 seconds: how long a connection between two requests may be idle",
+});
 
 /** The environment of this service. `description` completes the sentence "<NAME> must be …". */
 export const Settings = Type.Object({
@@ -26,7 +34,7 @@ export const Settings = Type.Object({
     default: 3,
     minimum: 1,
     maximum: limits.attemptMax,
-    description: `from 1 to ${limits.attemptMax}: how many executions of a request may fail`,
+    description: `from 1 to ${limits.attemptMax}: maximum failed executions per request`,
   }),
   BODY_BYTES_MAX: Type.Integer({
     default: limits.bodyBytesDefault,
@@ -34,6 +42,7 @@ export const Settings = Type.Object({
     maximum: limits.bodyBytesCeiling,
     description: `from 1 to ${limits.bodyBytesCeiling} bytes: the largest body that is accepted`,
   }),
+  IDLE_TIMEOUT_SECONDS: idleTimeoutSeconds,
   SHUTDOWN_SECONDS: Type.Number({
     default: 10,
     minimum: 0,

@@ -1,28 +1,38 @@
-import type { ApiKey } from "./api-keys.ts";
+import type { ApiKey } from "./access/api-keys.ts";
+import type { AllowedHosts } from "./access/hosts.ts";
 import { createApp } from "./app.ts";
-import { createAttemptLimit } from "./attempt-limit.ts";
-import { createBatches } from "./batches.ts";
-import { boundedReads } from "./bounded-reads.ts";
+import { createBatches } from "./capacity/create-batches.ts";
+import { createIngress } from "./capacity/ingress.ts";
+import { idleTimeoutSeconds } from "./config.ts";
 import type { Counters } from "./counters.ts";
-import { createDoor } from "./door.ts";
+import { createAttemptLimit } from "./executions/attempt-limit.ts";
+import { createStartExecution } from "./executions/create.ts";
 import { createHealth } from "./health.ts";
+import { createUris } from "./http/uris.ts";
 import type { Log } from "./log.ts";
 import { createLoop } from "./loop.ts";
 import type { Monotonic, Requests, Results } from "./ports.ts";
-import { createStartExecution } from "./start-execution.ts";
 
-export { accessProblems, accessSettings, loadAccess } from "./access-settings.ts";
-export type { ApiKey } from "./api-keys.ts";
+export type { ApiKey } from "./access/api-keys.ts";
+export type { AllowedHosts } from "./access/hosts.ts";
+export { accessProblems, accessSettings, loadAccess } from "./access/settings.ts";
+export { idleTimeoutSeconds } from "./config.ts";
 export { Unavailable } from "./ports.ts";
 
 export type Config = {
-  /** So many failed executions of a request, and no further one is admitted. */
+  /** Maximum failed executions per request. */
   maxFailures: number;
   /** Bytes of the largest body that is accepted. */
   bodyBytesMax: number;
-  /** Whose keys let in whom; without any, whoever reaches the gateway may do everything. */
+  /** Without any, every client that reaches the gateway may do everything. */
   apiKeys?: readonly ApiKey[];
-  /** With keys, this too may ask /ready. */
+  /** Names beside loopback ones that are served without keys. */
+  allowedHosts?: AllowedHosts;
+  /** Scheme, host and prefix under which clients reach the API; without it links are relative to the server. */
+  publicUrl?: string;
+  /** How long a connection may be idle between two requests. */
+  idleTimeoutSeconds?: number;
+  /** With keys, this too shows why the gateway is not ready. */
   serviceToken?: string;
 };
 
@@ -40,8 +50,8 @@ export type Ports = {
 };
 
 /**
- * What the HTTP server must let through: the door itself stops reading a body that is too large, and answers
- * with a problem; the server would answer with nothing but a status.
+ * What the HTTP server must let through: the gateway itself stops reading a body that is too large, and responds with
+ * a problem; the server would respond with nothing but a status.
  */
 export const serverBodyBytesMax = Number.MAX_SAFE_INTEGER;
 
@@ -52,7 +62,7 @@ const drainMs = 4_000;
 const nobody = "00000000-0000-0000-0000-000000000000";
 
 /**
- * The one public door. `app` is its HTTP face. `start` resolves when the gateway is ready, however long its
+ * The public API. `app` is its HTTP interface. `start` resolves when the gateway is ready, however long its
  * dependencies take; it answers before that, as well as they let it. `stop` is safe at any time, and twice.
  * `complaints` says, a sentence each, why it is not ready.
  */
@@ -62,9 +72,9 @@ export function createGateway(ports: Ports, config: Config) {
   const stopping = new AbortController();
   const health = createHealth(log);
 
-  const door = createDoor(config);
+  const ingress = createIngress();
   const batches = createBatches(ports.requests, config);
-  const reads = boundedReads(ports);
+  const uris = createUris(config.publicUrl);
   const startExecution = createStartExecution({
     createExecution: batches.createExecution,
     recordRefusal: batches.recordRefusal,
@@ -73,6 +83,7 @@ export function createGateway(ports: Ports, config: Config) {
     monotonic,
     newId,
     maxFailures: config.maxFailures,
+    uris,
   });
 
   const dependencies = [
@@ -97,16 +108,24 @@ export function createGateway(ports: Ports, config: Config) {
 
   return {
     app: createApp({
-      ...reads,
-      door,
+      requests: ports.requests,
+      results: ports.results,
       createRequest: batches.createRequest,
       startExecution,
+      ingress,
+      uris,
       newId,
       complaints,
-      keys: config.apiKeys ?? [],
-      serviceToken: config.serviceToken,
       counters,
       log,
+      access: {
+        keys: config.apiKeys ?? [],
+        allowedHosts: config.allowedHosts ?? new Set(),
+        serviceToken: config.serviceToken,
+      },
+      publicUrl: config.publicUrl,
+      bodyBytesMax: config.bodyBytesMax,
+      idleSeconds: config.idleTimeoutSeconds ?? idleTimeoutSeconds.default,
     }),
 
     complaints,
@@ -127,7 +146,7 @@ export function createGateway(ports: Ports, config: Config) {
       if (state === "stopped") return;
       state = "stopped";
       stopping.abort();
-      await Promise.all([pings.stop(), door.drained(drainMs)]);
+      await Promise.all([pings.stop(), ingress.drained(drainMs)]);
     },
   };
 

@@ -1,5 +1,5 @@
 import { requestsApi, resultsApi } from "@sate/contracts";
-import { accessProblems, loadAccess } from "./access-settings.ts";
+import { accessProblems, loadAccess } from "./access/settings.ts";
 import { httpClient } from "./adapters/client-http.ts";
 import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
@@ -8,7 +8,7 @@ import { createLog } from "./log.ts";
 import { exitForSettings, fatalExit, runService, settingsOrExit } from "./process.ts";
 
 const name = "gateway";
-/** With the wait for a batch this must end before a client is told that nobody answers. */
+/** With the wait for a batch this must end before a client is told that a part did not answer. */
 const callDeadlineMs = 6_000;
 
 const settings = settingsOrExit(name, Settings, accessProblems);
@@ -40,6 +40,9 @@ const gateway = createGateway(
     maxFailures: settings.MAX_FAILURES,
     bodyBytesMax: settings.BODY_BYTES_MAX,
     apiKeys: access.keys,
+    allowedHosts: access.allowedHosts,
+    publicUrl: settings.PUBLIC_URL,
+    idleTimeoutSeconds: settings.IDLE_TIMEOUT_SECONDS,
     serviceToken: settings.SERVICE_TOKEN,
   },
 );

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Unavailable } from "../src/ports.ts";
-import { prefersHtml } from "../src/routes/welcome.ts";
+import { addressOf, prefersHtml } from "../src/welcome/routes.ts";
 import { named, testGateway } from "./gateway.ts";
 
 const unknownId = "01900000-0000-7000-8000-000000000000";
@@ -55,6 +55,7 @@ test("every answer has a request id of ours and the headers of safety", async ()
     ["GET", "/swagger"],
     ["GET", "/swagger/json"],
     ["GET", "/requests"],
+    ["GET", "/requests?x=1"],
     ["GET", "/nothing"],
     ["PUT", "/requests"],
     ["POST", "/requests"],
@@ -126,8 +127,21 @@ test("GET / says where to go: JSON for programs, a page for browsers", async () 
     accept: "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
   });
   expect(page.headers.get("content-type")).toStartWith("text/html");
-  expect(page.text).toContain('href="/swagger"');
   expect(page.text).not.toContain("<script");
+  const links = [...page.text.matchAll(/href="([^"]+)"/g)].map(([, href]) => href as string);
+  expect(links).toContain("swagger");
+  for (const link of links) {
+    // Relative, so that they hold behind a prefix.
+    expect(link).toMatch(/^[a-z]/);
+    expect((await gateway.get(`/${link}`)).status).not.toBe(404);
+  }
+});
+
+test("the command that GET / shows reaches the server where it listens", () => {
+  expect(addressOf("127.0.0.1", 5003)).toBe("http://127.0.0.1:5003");
+  expect(addressOf("::1", 5004)).toBe("http://[::1]:5004");
+  expect(addressOf("localhost", 5003)).toBe("http://localhost:5003");
+  for (const any of ["0.0.0.0", "::"]) expect(addressOf(any, 5003)).toBe("http://127.0.0.1:5003");
 });
 
 test("whoever prefers HTML gets it", () => {

@@ -122,6 +122,7 @@ const accepted: [name: string, body: string, headers: Record<string, string>][] 
   ["exactly the depth", nested(limits.nestingMax), json],
   ["a charset in capitals", '{"payload":1}', { "content-type": "Application/JSON;Charset=UTF-8" }],
   ["a charset in quotes", '{"payload":1}', { "content-type": 'application/json; charset="utf-8"' }],
+  ["a charset by its common name", '{"payload":1}', { "content-type": "application/json; charset=utf8" }],
   ["an encoding that is none", '{"payload":1}', { ...json, "content-encoding": "Identity" }],
   ["spaces around", ' \t\r\n{"payload":1} \n', json],
 ];
@@ -151,6 +152,16 @@ for (const [body, status, type, field] of executionBodies) {
     expect(gateway.requests.countExecutions()).toBe(0);
   });
 }
+
+test("a body where none belongs is refused; none, and an empty object, are not", async () => {
+  const gateway = testGateway();
+  const id = await gateway.stored();
+  const path = `/requests/${id}/executions/${await gateway.started(id)}/cancel`;
+  for (const body of ['{"why":1}', "null", "[]", "1"]) {
+    expect(named(await gateway.post(path, body))).toEqual([422, "invalid-body"]);
+  }
+  for (const body of [undefined, "", "{}"]) expect((await gateway.post(path, body)).status).toBe(200);
+});
 
 test("no refusal repeats what was sent, and none pollutes our own objects", async () => {
   const gateway = testGateway();

@@ -37,7 +37,12 @@ export function testGateway(config: Partial<Config> = {}) {
       counters,
       fatal: (what) => void faults.push(what),
     },
-    { maxFailures: 3, bodyBytesMax: limits.bodyBytesDefault, ...config },
+    {
+      maxFailures: 3,
+      bodyBytesMax: limits.bodyBytesDefault,
+      allowedHosts: new Set(["gateway.example"]),
+      ...config,
+    },
   );
 
   async function ask(

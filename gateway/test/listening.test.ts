@@ -1,17 +1,15 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { limits } from "@sate/contracts";
-import { serverBodyBytesMax } from "../src/index.ts";
 import { answerOf, json, named, testGateway } from "./gateway.ts";
+import { listen } from "./listen.ts";
 import { type RawAnswer, rawly } from "./raw-http.ts";
 
 /** What depends on HTTP's framing, through a server that listens as main.ts has it. */
-const gateway = testGateway();
+const gateway = testGateway({ idleTimeoutSeconds: 20 });
 let port: number;
 let url: string;
 beforeAll(() => {
-  const options = { hostname: "127.0.0.1", port: 0, maxRequestBodySize: serverBodyBytesMax, idleTimeout: 10 };
-  gateway.app.listen(options);
-  port = gateway.app.server?.port as number;
+  port = listen(gateway);
   url = `http://127.0.0.1:${port}`;
 });
 afterAll(async () => {
@@ -119,7 +117,7 @@ test("a refused body leaves the connection fit for the next request", async () =
 test("the address in the request line and forwarded headers are not trusted", async () => {
   const id = await gateway.stored();
   const answer = await raw(
-    `GET http://evil.example/requests/${id} HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Host: evil.example\r\nConnection: close\r\n\r\n`,
+    `GET http://evil.example/requests/${id} HTTP/1.1\r\n${host}X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Host: evil.example\r\nConnection: close\r\n\r\n`,
   );
   expect(answer.status).toBe(200);
   expect(answer.text).not.toContain("evil");
@@ -160,11 +158,12 @@ test("slow clients are cut within 15 s, a slow but steady one is waited for, and
   const unanswered = fetch(`${url}/requests`);
   const head = `POST /requests HTTP/1.1\r\n${host}Content-Type: application/json\r\nContent-Length: 40000\r\n\r\n`;
   const startedAt = performance.now();
-  const cutAfter = async (piece: string, drips: boolean) => {
-    await rawly(port, [piece], { dripEveryMs: drips ? 500 : 0, deadlineMs: 30_000 });
+  const cutAfter = async (piece: string, drips: boolean, ends = true) => {
+    await rawly(port, [piece], { dripEveryMs: drips ? 500 : 0, deadlineMs: 30_000, ends });
     return performance.now() - startedAt;
   };
   const steady = steadily();
+  const idle = cutAfter(`GET /live HTTP/1.1\r\n${host}\r\n`, false, false);
   const cut = Promise.all([
     cutAfter("GET /live HTTP/1.1\r\nX-Slow: ", true),
     cutAfter(`${head}{"p`, false),
@@ -174,8 +173,12 @@ test("slow clients are cut within 15 s, a slow but steady one is waited for, and
   expect((await fetch(`${url}/live`)).status).toBe(200);
   for (const ms of await cut) expect(ms).toBeLessThan(15_000);
   expect(await steady).toBe(201);
-  // Nobody answered it, but the gateway did, before the server would have cut the connection.
+  // The service did not respond, but the gateway did, before the server would have cut the connection.
   expect((await unanswered).status).toBe(503);
+  // Between two requests a connection may be idle for longer.
+  const idleMs = await idle;
+  expect(idleMs).toBeGreaterThan(19_000);
+  expect(idleMs).toBeLessThan(28_000);
 }, 60_000);
 
 /** 4 KB a second for longer than the server's idle timeout. */
@@ -194,11 +197,6 @@ async function steadily(): Promise<number> {
   return (await fetch(`${url}/requests`, { method: "POST", headers: json, body })).status;
 }
 
-function shortly(target: string): string {
-  const body = '{"payload":1}';
-  return `POST ${target} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-}
-
 const noHosts: [name: string, text: string][] = [
   ["missing", "GET /requests HTTP/1.0\r\n\r\n"],
   ["empty", "GET /requests HTTP/1.1\r\nHost: \r\n\r\n"],
@@ -206,10 +204,7 @@ const noHosts: [name: string, text: string][] = [
   ["a bracket", "GET /requests HTTP/1.1\r\nHost: [\r\n\r\n"],
   ["with a path", "GET /requests HTTP/1.1\r\nHost: a/b?c#d\r\n\r\n"],
   ["a port beyond ports", "GET /requests HTTP/1.1\r\nHost: a:99999\r\n\r\n"],
-  // What the router would take for POST /requests.
-  ["short, before another address", shortly("/nowhere/requests")],
-  ["short, with another address in the query", shortly("/live?/requests")],
-  ["short, with another address in the fragment", shortly("/live#/requests")],
+  ["two of them", "GET /requests HTTP/1.1\r\nHost: gateway.example\r\nHost: gateway.example\r\n\r\n"],
   // Without a host before it, the router would take only what stands after eleven characters for the address.
   ["empty, before another address", "GET /0123456789/requests HTTP/1.1\r\nHost: \r\n\r\n"],
 ];
@@ -221,3 +216,26 @@ for (const [name, text] of noHosts) {
     expect(gateway.requests.calls).toEqual(calls);
   });
 }
+
+test("short Hosts lead to the address that was asked for", async () => {
+  const short = testGateway({ allowedHosts: "any" });
+  const shortPort = listen(short);
+  const body = '{"payload":1}';
+  const ask = async (method: string, target: string, name: string) => {
+    const head = `${method} ${target} HTTP/1.1\r\nHost: ${name}\r\nConnection: close\r\n`;
+    const sent = `${head}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    return (await rawly(shortPort, [sent])).status;
+  };
+  try {
+    for (const name of ["a", "api", "api:80", "x:1"]) {
+      expect([name, await ask("POST", "/requests", name)]).toEqual([name, 201]);
+      for (const target of ["/nowhere/requests", "/live/requests", "/requests/nowhere/requests"]) {
+        expect([name, target, await ask("POST", target, name)]).toEqual([name, target, 404]);
+      }
+      expect(await ask("POST", "/live?/requests", name)).toBe(405);
+    }
+    expect(short.requests.requests.size).toBe(4);
+  } finally {
+    await short.app.server?.stop(true);
+  }
+});

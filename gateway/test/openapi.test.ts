@@ -1,58 +1,103 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { problems } from "@sate/contracts";
 import { Validator } from "@seriousme/openapi-schema-validator";
-import { scopeWanted } from "../src/access.ts";
-import { testGateway } from "./gateway.ts";
+import Ajv from "ajv";
+import { newKey, readKeys } from "../src/access/api-keys.ts";
+import { result } from "./fakes/results.ts";
+import { type Answer, type TestGateway, testGateway } from "./gateway.ts";
 
+type Media = { schema: { $ref?: string }; examples?: Record<string, unknown> };
 type Operation = {
   operationId: string;
   description?: string;
   security?: object[];
-  parameters?: { name: string; in: string }[];
-  responses: Record<string, { content?: Record<string, { examples?: Record<string, unknown> }> }>;
+  parameters?: { name: string; in: string; required: boolean; schema: object }[];
+  requestBody?: { required: boolean; content: Record<string, Media> };
+  responses: Record<string, { content?: Record<string, Media> }>;
 };
-type Document = { paths: Record<string, Record<string, Operation>>; components: { schemas: object } };
+type Document = {
+  servers: { url: string }[];
+  security?: object[];
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, object>; securitySchemes?: object };
+};
+
+const { keys } = readKeys(newKey("a", ["read"]).entry, "keys");
+const withKeys = () => testGateway({ apiKeys: keys });
 
 async function documentOf(gateway = testGateway()): Promise<Document> {
   return (await gateway.get("/swagger/json")).json as never;
 }
+const operationsOf = ({ paths }: Document) => Object.values(paths).flatMap((path) => Object.values(path));
+const documentedRoutes = (gateway: TestGateway) =>
+  gateway.app.routes.filter(({ path }) => !path.startsWith("/swagger"));
+const operationAt = ({ paths }: Document, { method, path }: { method: string; path: string }) => {
+  const operation = paths[path.replaceAll(/:(\w+)/g, "{$1}")]?.[method.toLowerCase()];
+  if (!operation) throw new Error(`${method} ${path} is not documented`);
+  return operation;
+};
 
-test("the document is valid OpenAPI 3.0, and every reference leads somewhere", async () => {
-  const document = await documentOf();
-  const { valid, errors } = await new Validator().validate(structuredClone(document));
-  expect([valid, errors]).toEqual([true, undefined]);
-  const names = Object.keys(document.components.schemas);
-  for (const [, name] of JSON.stringify(document).matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
-    expect(names).toContain(name as string);
-  }
+describe.each([
+  ["without keys", testGateway],
+  ["with keys", withKeys],
+] as const)("%s", (_, make) => {
+  test("the document is valid OpenAPI 3.0, and every reference leads somewhere", async () => {
+    const document = await documentOf(make());
+    const { valid, errors } = await new Validator().validate(structuredClone(document));
+    expect([valid, errors]).toEqual([true, undefined]);
+    const names = Object.keys(document.components.schemas);
+    for (const [, name] of JSON.stringify(document).matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
+      expect(names).toContain(name as string);
+    }
+    expect(new Set(operationsOf(document).map(({ operationId }) => operationId)).size).toBe(
+      operationsOf(document).length,
+    );
+  });
+
+  test("every route of the app is documented, with its problems and its parameters", async () => {
+    const gateway = make();
+    const document = await documentOf(gateway);
+    const routes = documentedRoutes(gateway);
+    expect(routes.length).toBeGreaterThan(12);
+    for (const { method, path } of routes) {
+      const operation = operationAt(document, { method, path });
+      expect(operation.responses["500"]?.content).toHaveProperty(["application/problem+json"]);
+      const inPath = operation.parameters?.filter((parameter) => parameter.in === "path") ?? [];
+      const wanted = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name as string);
+      expect(inPath.map(({ name }) => name)).toEqual(wanted);
+      if (path.startsWith("/requests")) expect(operation.responses).toHaveProperty("503");
+      if (wanted.length > 0) expect(operation.responses).toHaveProperty("404");
+    }
+    expect(operationsOf(document)).toHaveLength(routes.length);
+  });
+
+  test("JSON is the only type of a body, and what may be left out is not required", async () => {
+    const document = await documentOf(make());
+    const text = JSON.stringify(document);
+    for (const type of ["multipart/form-data", "x-www-form-urlencoded"]) expect(text).not.toContain(type);
+    const { createRequest, createExecution, cancelExecution, listRequests } = Object.fromEntries(
+      operationsOf(document).map((operation) => [operation.operationId, operation]),
+    );
+    const media = (operation?: Operation) => operation?.requestBody?.content["application/json"];
+    expect(createRequest?.requestBody?.required).toBe(true);
+    expect(media(createRequest)?.schema.$ref).toBe("#/components/schemas/CreateRequest");
+    expect(createExecution?.requestBody?.required).toBe(false);
+    expect(media(createExecution)?.schema.$ref).toBe("#/components/schemas/CreateExecution");
+    expect(cancelExecution?.requestBody).toBeUndefined();
+    expect(listRequests?.parameters).toMatchObject([
+      { name: "limit", in: "query", required: false, schema: { type: "integer", minimum: 1, maximum: 100 } },
+      { name: "cursor", in: "query", required: false, schema: { type: "string" } },
+    ]);
+  });
 });
 
-test("every route of the app is documented, with its problems and its parameters", async () => {
-  const gateway = testGateway();
-  const { paths } = await documentOf(gateway);
-  const routes = gateway.app.routes.filter(({ path }) => !path.startsWith("/swagger"));
-  expect(routes.length).toBeGreaterThan(12);
-  for (const { method, path } of routes) {
-    const inDocument = path.replaceAll(/:(\w+)/g, "{$1}");
-    const operation = paths[inDocument]?.[method.toLowerCase()];
-    if (!operation) throw new Error(`${method} ${path} is not documented`);
-    expect(operation.responses["500"]?.content).toHaveProperty(["application/problem+json"]);
-    const inPath = operation.parameters?.filter((parameter) => parameter.in === "path") ?? [];
-    const wanted = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name as string);
-    expect(inPath.map(({ name }) => name)).toEqual(wanted);
-    if (path.startsWith("/requests")) expect(operation.responses).toHaveProperty("503");
-    if (wanted.length > 0) expect(operation.responses).toHaveProperty("404");
-  }
-  const documented = Object.values(paths).flatMap((methods) => Object.keys(methods));
-  expect(documented).toHaveLength(routes.length);
-});
-
-test("every problem that the door can answer is documented somewhere", async () => {
-  const { paths } = await documentOf();
+test("every problem that the gateway can respond with is documented somewhere", async () => {
   const seen = new Set<string>();
-  for (const operation of Object.values(paths).flatMap((methods) => Object.values(methods))) {
-    for (const { content } of Object.values(operation.responses)) {
-      for (const name of Object.keys(content?.["application/problem+json"]?.examples ?? {})) seen.add(name);
+  for (const gateway of [testGateway(), withKeys()]) {
+    for (const operation of operationsOf(await documentOf(gateway))) {
+      for (const { content } of Object.values(operation.responses)) {
+        for (const name of Object.keys(content?.["application/problem+json"]?.examples ?? {})) seen.add(name);
+      }
     }
   }
   // These belong to addresses and methods that there are not.
@@ -60,28 +105,88 @@ test("every problem that the door can answer is documented somewhere", async () 
   expect([...seen, ...elsewhere].sort()).toEqual(Object.keys(problems).sort());
 });
 
-test("the document says what asks for a key, and what for", async () => {
-  const gateway = testGateway();
+test("the document says of this server whether it requires a key, and for what", async () => {
+  const gateway = withKeys();
   const document = await documentOf(gateway);
   expect(document).toMatchObject({
     security: [{ apiKey: [] }],
     components: { securitySchemes: { apiKey: { type: "http", scheme: "bearer" } } },
   });
-  for (const { method, path } of gateway.app.routes.filter(({ path }) => !path.startsWith("/swagger"))) {
-    const operation = document.paths[path.replaceAll(/:(\w+)/g, "{$1}")]?.[method.toLowerCase()];
-    const wanted = scopeWanted(method, path);
-    const statuses = Object.keys(operation?.responses ?? {}).filter((status) => /^40[13]$/.test(status));
-    if (wanted === "none") expect([path, operation?.security, statuses]).toEqual([path, [], []]);
-    else if (wanted === "any") expect([path, statuses]).toEqual([path, ["401"]]);
+  for (const { method, path, hooks } of documentedRoutes(gateway)) {
+    const operation = operationAt(document, { method, path });
+    const scope = (hooks.detail as unknown as Record<string, string>)["x-required-scope"];
+    const statuses = Object.keys(operation.responses).filter((status) => /^40[13]$/.test(status));
+    if (scope === "none") expect([path, operation.security, statuses]).toEqual([path, [], []]);
     else {
-      expect([path, statuses]).toEqual([path, ["401", "403"]]);
-      expect(operation?.description).toContain(`scope ${wanted}.`);
+      expect([path, operation.security, statuses]).toEqual([path, undefined, ["401", "403"]]);
+      expect(operation.description).toContain(`\`${scope}\` scope`);
     }
+  }
+  const open = await documentOf();
+  expect([open.security, open.components.securitySchemes]).toEqual([undefined, undefined]);
+  for (const operation of operationsOf(open)) {
+    expect([operation.operationId, operation.responses]).not.toHaveProperty(["1", "401"]);
+    expect(JSON.stringify(operation)).not.toContain("API key with");
   }
 });
 
-test("the page names a pinned script and the document", async () => {
-  const { text } = await testGateway().get("/swagger");
-  expect(text).toContain('data-url="swagger/json"');
-  expect(text).not.toContain("@latest");
+test("the document's addresses are relative to it, or those of PUBLIC_URL", async () => {
+  expect((await documentOf()).servers).toMatchObject([{ url: ".." }]);
+  const publicUrl = "https://sate.example/prefix";
+  expect((await documentOf(testGateway({ publicUrl }))).servers).toMatchObject([{ url: publicUrl }]);
+});
+
+test("every timestamp says that it is UTC", async () => {
+  const { components } = await documentOf();
+  const dates: [string, { description?: string }][] = [];
+  const visit = (value: unknown): void => {
+    if (value === null || typeof value !== "object") return;
+    for (const [key, member] of Object.entries(value)) {
+      if (/_date$|_time$/.test(key)) dates.push([key, member]);
+      visit(member);
+    }
+  };
+  visit(components.schemas);
+  expect(dates.length).toBeGreaterThanOrEqual(6);
+  for (const [key, { description }] of dates)
+    expect([key, description]).toEqual([key, expect.stringContaining("UTC")]);
+});
+
+test("responses are what the document says", async () => {
+  const gateway = testGateway();
+  const document = await documentOf(gateway);
+  const ajv = new Ajv({ strict: false });
+  ajv.addSchema(document, "document");
+  const id = await gateway.stored('{"a":[1,null]}');
+  const execution = await gateway.started(id);
+  const ofExecution = `/requests/${id}/executions/${execution}`;
+  gateway.results.records.push(result(id, 1, { execution_id: execution }));
+  const unknown = "01900000-0000-7000-8000-000000000000";
+  const asked: [operationId: string, answer: Answer][] = [
+    ["createRequest", await gateway.post("/requests", '{"payload":{},"processor":"a"}')],
+    ["createRequest", await gateway.post("/requests", "{}")],
+    ["createRequest", await gateway.post("/requests", "{}", { "content-type": "text/plain" })],
+    ["listRequests", await gateway.get("/requests?limit=1")],
+    ["listRequests", await gateway.get("/requests?limit=0")],
+    ["getRequest", await gateway.get(`/requests/${id}`)],
+    ["getRequest", await gateway.get(`/requests/${unknown}`)],
+    ["createExecution", await gateway.post(`/requests/${await gateway.stored()}/executions`)],
+    ["createExecution", await gateway.post(`/requests/${id}/executions`)],
+    ["listExecutions", await gateway.get(`/requests/${id}/executions`)],
+    ["getExecution", await gateway.get(ofExecution)],
+    ["resultsOfRequest", await gateway.get(`/requests/${id}/results`)],
+    ["resultsOfExecution", await gateway.get(`${ofExecution}/results`)],
+    ["cancelExecution", await gateway.post(`${ofExecution}/cancel`)],
+    ["welcome", await gateway.get("/")],
+    ["live", await gateway.get("/live")],
+    ["ready", await gateway.get("/ready")],
+  ];
+  for (const [operationId, { status, json, headers }] of asked) {
+    const operation = operationsOf(document).find((one) => one.operationId === operationId);
+    const type = headers.get("content-type")?.split(";")[0] as string;
+    const media = operation?.responses[status]?.content?.[type];
+    expect([operationId, status, media?.schema]).toEqual([operationId, status, expect.anything()]);
+    const validate = ajv.compile({ $ref: `document${media?.schema.$ref}` });
+    expect([operationId, status, validate(json), validate.errors]).toEqual([operationId, status, true, null]);
+  }
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
-import { serverBodyBytesMax } from "../src/index.ts";
 import { testGateway } from "./gateway.ts";
+import { listen } from "./listen.ts";
 import { until } from "./until.ts";
 
 /** A service that does not answer, and more clients than may wait for it, through a server that listens. */
@@ -10,15 +10,13 @@ const gate = Promise.withResolvers<void>();
 let port: number;
 beforeAll(() => {
   gateway.requests.control.before = () => gate.promise;
-  const options = { hostname: "127.0.0.1", port: 0, maxRequestBodySize: serverBodyBytesMax, idleTimeout: 10 };
-  gateway.app.listen(options);
-  port = gateway.app.server?.port as number;
+  port = listen(gateway);
 });
 afterAll(async () => {
   await gateway.app.server?.stop(true);
 });
 
-/** As many reads of one service as are under way, and as many as may wait: src/bounded-reads.ts. */
+/** As many reads as are under way, and as many as may wait: src/capacity/ingress.ts. */
 const roomMax = 64 + 2_000;
 const beyond = 500;
 

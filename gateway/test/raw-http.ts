@@ -4,12 +4,21 @@ export type RawAnswer = { status: number; headers: Headers; body: string; text: 
 
 /**
  * Sends bytes as they are, a piece after the answer to the one before, and reads until the server closes the
- * connection or has been silent for a moment after an answer. `dripEveryMs` goes on sending single bytes.
+ * connection or has been silent for a moment after an answer. `dripEveryMs` goes on sending single bytes; with `ends:
+ * false` only the server closes the connection.
  */
 export function rawly(
   port: number,
   pieces: string[],
-  { dripEveryMs = 0, deadlineMs = 5_000 }: { dripEveryMs?: number; deadlineMs?: number } = {},
+  {
+    dripEveryMs = 0,
+    deadlineMs = 5_000,
+    ends = true,
+  }: Partial<{
+    dripEveryMs: number;
+    deadlineMs: number;
+    ends: boolean;
+  }> = {},
 ): Promise<RawAnswer> {
   return new Promise((resolve) => {
     let text = "";
@@ -20,8 +29,8 @@ export function rawly(
     const drip = dripEveryMs > 0 ? setInterval(() => socket.write("a"), dripEveryMs) : undefined;
     const send = () => {
       const piece = pieces[next++];
-      if (piece === undefined) socket.end();
-      else if (piece !== "") socket.write(piece);
+      if (piece === undefined && ends) socket.end();
+      else if (piece !== undefined && piece !== "") socket.write(piece);
     };
     socket.on("connect", send);
     socket.on("data", (data) => {

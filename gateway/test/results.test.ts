@@ -1,26 +1,6 @@
 import { expect, test } from "bun:test";
-import type { ResultRecord } from "@sate/contracts";
+import { result, resultTime as time } from "./fakes/results.ts";
 import { testGateway } from "./gateway.ts";
-
-const time = "2020-11-07 16:26:04.319542";
-
-function result(request_id: string, attempt: number, more: Partial<ResultRecord> = {}): ResultRecord {
-  return {
-    id: Bun.randomUUIDv7(),
-    request_id,
-    attempt,
-    execution_id: Bun.randomUUIDv7(),
-    is_success: true,
-    processing_start_time: time,
-    processing_end_time: time,
-    processing_total_seconds: 10.010077,
-    outputs_json: '{"message":"pong","n":1e400}',
-    force_error: false,
-    creation_date: time,
-    payload_json: '{"2":0,"1":-0}',
-    ...more,
-  };
-}
 
 test("a result has exactly the original's fields, its texts byte for byte, and takes one call", async () => {
   const gateway = testGateway();

@@ -1,5 +1,5 @@
 import { limits } from "@sate/contracts";
-import { accessSettings } from "@sate/gateway";
+import { accessSettings, idleTimeoutSeconds } from "@sate/gateway";
 import { Type } from "@sinclair/typebox";
 import { logLevels } from "./log.ts";
 
@@ -49,6 +49,7 @@ export const Settings = Type.Object({
     default: limits.bodyBytesDefault,
     description: `from 1 to ${limits.bodyBytesCeiling} bytes: the largest body of a request`,
   }),
+  IDLE_TIMEOUT_SECONDS: idleTimeoutSeconds,
   SHUTDOWN_SECONDS: seconds(3_600, {
     default: 10,
     description: "from 0 to 3600 seconds: the time for a clean stop",

@@ -21,8 +21,8 @@ export type Config = {
   concurrency: number;
   executionMs: number;
   bodyBytesMax: number;
-  /** Whose keys let in whom; without any, whoever reaches the door may do everything. */
-  apiKeys?: readonly gatewayService.ApiKey[];
+  /** Who may use the API, and under which names and addresses, as the gateway has it. */
+  access?: Pick<gatewayService.Config, "apiKeys" | "allowedHosts" | "publicUrl" | "idleTimeoutSeconds">;
   shutdownMs: number;
 };
 
@@ -118,7 +118,7 @@ function createServices(parts: Ports, config: Config) {
       othersComplaints: () =>
         [file.complaint() ?? [], ...others.map(({ complaints }) => complaints())].flat(),
     },
-    { maxFailures, bodyBytesMax, apiKeys: config.apiKeys ?? [] },
+    { maxFailures, bodyBytesMax, ...config.access },
   );
   return { gateway, others };
 }

@@ -49,7 +49,12 @@ const standalone = createStandalone(
     concurrency: settings.CONCURRENCY,
     executionMs: settings.EXECUTION_SECONDS * 1_000,
     bodyBytesMax: settings.BODY_BYTES_MAX,
-    apiKeys: access.keys,
+    access: {
+      apiKeys: access.keys,
+      allowedHosts: access.allowedHosts,
+      publicUrl: settings.PUBLIC_URL,
+      idleTimeoutSeconds: settings.IDLE_TIMEOUT_SECONDS,
+    },
     shutdownMs,
   },
 );

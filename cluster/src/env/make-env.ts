@@ -33,7 +33,7 @@ function secret(): string {
 
 /** The entry of a new key. The command itself prints the key, which never passes through here. */
 function firstKey(): string {
-  const command = [process.execPath, join(root, "gateway/src/make-key.ts"), "first", "read+submit"];
+  const command = [process.execPath, join(root, "gateway/src/access/make-key.ts"), "first", "read+submit"];
   const { exitCode, stdout } = Bun.spawnSync(command, { stdout: "pipe", stderr: "inherit" });
   if (exitCode !== 0) throw new Error("no API key could be made");
   return stdout.toString().trim();

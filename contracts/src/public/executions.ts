@@ -12,8 +12,9 @@ const open = { additionalProperties: true } as const;
 
 export const CreateExecution = Type.Object(
   {
+    // No `default`: Elysia would put it into a body that is no object, and so make an object of it.
     force_error: Type.Optional(
-      Type.Boolean({ default: false, description: "Makes the execution fail, to test error handling." }),
+      Type.Boolean({ description: "Makes the execution fail, to test error handling. false if absent." }),
     ),
   },
   { ...closed, description: "An attempt to execute a processing request. The body is optional." },

@@ -1,92 +1,148 @@
-import { limits } from "@sate/contracts";
+import { CreateExecution, limits } from "@sate/contracts";
+import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import type { Door } from "../door.ts";
-import { readNothing } from "../envelope.ts";
-import { executionsUri, nextUri } from "../links.ts";
-import { operations } from "../openapi.ts";
-import { executionIdOf, noSuchExecution, noSuchRequest, requestIdOf } from "../path-ids.ts";
+import type { Ingress } from "../capacity/ingress.ts";
+import { hasEnded } from "../executions/conflicts.ts";
+import type { StartExecution } from "../executions/create.ts";
+import { ExecutionPath, noSuchExecution, noSuchRequest, RequestPath } from "../http/path-ids.ts";
+import { attemptCursorOf, cursors, NoQuery, pageQuery } from "../http/query.ts";
+import { executionPageView, executionStateView, jsonResponse } from "../http/render.ts";
+import type { Uris } from "../http/uris.ts";
+import { examples } from "../openapi/examples.ts";
+import { jsonResponseOf } from "../openapi/responses.ts";
 import type { Requests } from "../ports.ts";
-import { attemptCursorOf, cursors, limitOf, pageParameters } from "../query.ts";
-import { hasEnded } from "../refused-execution.ts";
-import type { StartExecution } from "../start-execution.ts";
-import { executionPageView, executionStateView, jsonAnswer } from "../views.ts";
+import type { Operation } from "./operation.ts";
 
 export type ExecutionRoutesParts = {
-  door: Door;
+  operation: Operation;
+  ingress: Ingress;
   requests: Pick<Requests, "getExecution" | "listExecutions" | "cancelExecution">;
   startExecution: StartExecution;
+  uris: Uris;
 };
 
+/** The body of an address that needs none. */
+const NoBody = Type.Object({}, { additionalProperties: false });
+
 /** Executions of a request: started, followed, cancelled. */
-export function executionRoutes({ door, requests, startExecution }: ExecutionRoutesParts) {
-  return new Elysia({ strictPath: true })
+export function executionRoutes(parts: ExecutionRoutesParts) {
+  const { operation, ingress, requests, startExecution, uris } = parts;
+  return new Elysia({ normalize: false, strictPath: true })
     .post(
       "/requests/:request_id/executions",
-      ({ request, server, params }) => {
-        const requestId = requestIdOf(params.request_id);
-        return door.pass({ request, server }, { hasBody: true }, ({ body }) =>
-          startExecution(requestId, body, request.headers),
-        );
-      },
-      { parse: "none", detail: operations.createExecution },
+      ({ request, params, body }) =>
+        ingress.serve(request, "create", () => startExecution(params.request_id, body, request.headers)),
+      operation(
+        { params: RequestPath, query: NoQuery, body: CreateExecution },
+        {
+          id: "createExecution",
+          scope: "submit",
+          tag: "executions",
+          summary: "Execute a processing request",
+          description:
+            "At most one execution of a request is active, a success is final, and failures are bounded: otherwise " +
+            "the response is 409 and says where to look. An attempt after too many failures is also recorded for the " +
+            "dead letter queue; beyond 100 of one request at once, and one a second, the response is 429 and the " +
+            "attempt is not recorded.",
+          responses: {
+            201: jsonResponseOf("The execution is accepted durably", "Execution", {
+              example: examples.execution,
+              location: "Address of the execution",
+            }),
+          },
+          problems: [
+            "request-not-found",
+            "execution-active",
+            "already-succeeded",
+            "failures-exhausted",
+            "too-many-attempts",
+          ],
+        },
+      ),
     )
     .get(
       "/requests/:request_id/executions",
-      ({ request, server, params }) => {
-        const request_id = requestIdOf(params.request_id);
-        return door.pass({ request, server }, { parameters: pageParameters }, async ({ query }) => {
-          const limit = limitOf(query, limits.pageDefault);
-          const after_attempt = attemptCursorOf(query) ?? 0;
+      ({ request, params: { request_id }, query: { limit, cursor } }) =>
+        ingress.serve(request, "readRequests", async () => {
+          const after_attempt = attemptCursorOf(cursor);
           const page = await requests.listExecutions({ request_id, limit, after_attempt });
           if (page.kind === "unknown_request") throw noSuchRequest();
           const last = page.more ? page.executions.at(-1) : undefined;
-          const next = last && nextUri(executionsUri(request_id), limit, cursors.ofAttempt(last.attempt));
-          return jsonAnswer(200, executionPageView(page.executions, next));
-        });
-      },
-      { detail: operations.listExecutions },
+          const next = last && uris.next(uris.executions(request_id), limit, cursors.ofAttempt(last.attempt));
+          return jsonResponse(200, executionPageView(uris, page.executions, next));
+        }),
+      operation(
+        { params: RequestPath, query: pageQuery(limits.pageDefault) },
+        {
+          id: "listExecutions",
+          scope: "read",
+          tag: "executions",
+          summary: "List the executions of a request, oldest first",
+          responses: { 200: jsonResponseOf("A page of executions", "ExecutionPage") },
+          problems: ["request-not-found"],
+        },
+      ),
     )
     .get(
       "/requests/:request_id/executions/:execution_id",
-      ({ request, server, params }) => {
-        const request_id = requestIdOf(params.request_id);
-        const execution_id = executionIdOf(params.execution_id);
-        return door.pass({ request, server }, {}, async () => {
-          const found = await requests.getExecution({ request_id, execution_id });
+      ({ request, params }) =>
+        ingress.serve(request, "readRequests", async () => {
+          const found = await requests.getExecution(params);
           switch (found.kind) {
             case "found":
-              return jsonAnswer(200, executionStateView(found.execution, found.request));
+              return jsonResponse(200, executionStateView(uris, found.execution, found.request));
             case "unknown_request":
               throw noSuchRequest();
             case "unknown_execution":
               throw noSuchExecution();
           }
-        });
-      },
-      { detail: operations.getExecution },
+        }),
+      operation(
+        { params: ExecutionPath, query: NoQuery },
+        {
+          id: "getExecution",
+          scope: "read",
+          tag: "executions",
+          summary: "Read an execution and its status",
+          description: "A final status never changes. The result can be read a moment after it.",
+          responses: { 200: jsonResponseOf("The execution", "ExecutionState") },
+          problems: ["request-not-found", "execution-not-found"],
+        },
+      ),
     )
     .post(
       "/requests/:request_id/executions/:execution_id/cancel",
-      ({ request, server, params }) => {
-        const request_id = requestIdOf(params.request_id);
-        const execution_id = executionIdOf(params.execution_id);
-        return door.pass({ request, server }, { hasBody: true }, async ({ body }) => {
-          readNothing(body);
-          const answer = await requests.cancelExecution({ request_id, execution_id });
-          switch (answer.kind) {
+      ({ request, params }) =>
+        ingress.serve(request, "readRequests", async () => {
+          const cancelled = await requests.cancelExecution(params);
+          switch (cancelled.kind) {
             case "cancelled":
-              return jsonAnswer(200, executionStateView(answer.execution, answer.request));
+              return jsonResponse(200, executionStateView(uris, cancelled.execution, cancelled.request));
             case "cancelling":
-              return jsonAnswer(202, executionStateView(answer.execution, answer.request));
+              return jsonResponse(202, executionStateView(uris, cancelled.execution, cancelled.request));
             case "ended":
-              throw hasEnded(answer.execution);
+              throw hasEnded(uris, cancelled.execution);
             case "unknown_request":
               throw noSuchRequest();
             case "unknown_execution":
               throw noSuchExecution();
           }
-        });
-      },
-      { parse: "none", detail: operations.cancelExecution },
+        }),
+      operation(
+        { params: ExecutionPath, query: NoQuery, body: NoBody },
+        {
+          id: "cancelExecution",
+          scope: "submit",
+          tag: "executions",
+          summary: "Cancel an execution",
+          description:
+            "A queued execution ends at once, a running one when its processor has been told. May be repeated.",
+          responses: {
+            200: jsonResponseOf("The execution is cancelled", "ExecutionState"),
+            202: jsonResponseOf("The execution will be cancelled, unless it ends before", "ExecutionState"),
+          },
+          problems: ["request-not-found", "execution-not-found", "execution-ended"],
+        },
+      ),
     );
 }

@@ -1,65 +1,106 @@
-import { limits, type RequestRecord } from "@sate/contracts";
+import { CreateRequest, type JsonText, limits, type RequestRecord } from "@sate/contracts";
 import { Elysia } from "elysia";
-import type { Batches } from "../batches.ts";
+import type { Batches } from "../capacity/create-batches.ts";
+import type { Ingress } from "../capacity/ingress.ts";
 import type { Counters } from "../counters.ts";
-import type { Door } from "../door.ts";
-import { readNewRequest } from "../envelope.ts";
-import { nextUri, requestUri } from "../links.ts";
-import { operations } from "../openapi.ts";
-import { noSuchRequest, requestIdOf } from "../path-ids.ts";
+import { noSuchRequest, RequestPath } from "../http/path-ids.ts";
+import { cursors, NoQuery, pageQuery, requestCursorOf } from "../http/query.ts";
+import { jsonResponse, requestPageView, requestView, storedRequestView } from "../http/render.ts";
+import type { Uris } from "../http/uris.ts";
+import { examples } from "../openapi/examples.ts";
+import { jsonResponseOf } from "../openapi/responses.ts";
 import type { Requests } from "../ports.ts";
-import { cursors, limitOf, pageParameters, requestCursorOf } from "../query.ts";
-import { jsonAnswer, requestPageView, requestView, storedRequestView } from "../views.ts";
+import type { Operation } from "./operation.ts";
 
 export type RequestRoutesParts = {
-  door: Door;
+  operation: Operation;
+  ingress: Ingress;
   requests: Pick<Requests, "getRequest" | "listRequests">;
   createRequest: Batches["createRequest"];
   counters: Counters;
   newId: () => string;
+  uris: Uris;
 };
 
-/** Processing requests: made, read, listed. */
-export function requestRoutes({ door, requests, createRequest, counters, newId }: RequestRoutesParts) {
-  return new Elysia({ strictPath: true })
+/** Processing requests: created, read, listed. */
+export function requestRoutes(parts: RequestRoutesParts) {
+  const { operation, ingress, requests, createRequest, counters, newId, uris } = parts;
+  return new Elysia({ normalize: false, strictPath: true })
     .post(
       "/requests",
-      ({ request, server }) =>
-        door.pass({ request, server }, { hasBody: true }, async ({ body }) => {
-          const created = await createRequest({ id: newId(), ...readNewRequest(body) });
-          // Ids are ours and new: nobody else can have taken one.
+      ({ request, body }) =>
+        ingress.serve(request, "create", async () => {
+          const { payload, processor } = body;
+          const created = await createRequest({
+            id: newId(),
+            payload_json: payload as JsonText,
+            ...(processor !== undefined && { processor }),
+          });
+          // Ids are ours and new: no other request can have one.
           if (created.kind === "conflict") throw new Error("a new id is taken");
           counters.add("requests_created");
-          return jsonAnswer(201, requestView(created.request), { location: requestUri(created.request.id) });
+          const location = uris.request(created.request.id);
+          return jsonResponse(201, requestView(created.request), { location });
         }),
-      { parse: "none", detail: operations.createRequest },
+      operation(
+        { query: NoQuery, body: CreateRequest },
+        {
+          id: "createRequest",
+          scope: "submit",
+          tag: "requests",
+          summary: "Store a processing request",
+          description: "The payload may be any JSON value, and comes back byte for byte.",
+          responses: {
+            201: jsonResponseOf("The request is stored durably", "ProcessingRequest", {
+              example: examples.request,
+              location: "Address of the request",
+            }),
+          },
+        },
+      ),
     )
     .get(
       "/requests",
-      ({ request, server }) =>
-        door.pass({ request, server }, { parameters: pageParameters }, async ({ query }) => {
-          const limit = limitOf(query, limits.pageDefault);
-          const before = requestCursorOf(query);
+      ({ request, query: { limit, cursor } }) =>
+        ingress.serve(request, "readRequests", async () => {
+          const before = requestCursorOf(cursor);
           const page = await requests.listRequests({ limit, ...(before !== undefined && { before }) });
-          return jsonAnswer(200, requestPageView(page.requests, nextPage(page, limit)));
+          return jsonResponse(200, requestPageView(page.requests, nextPage(page, limit)));
         }),
-      { detail: operations.listRequests },
+      operation(
+        { query: pageQuery(limits.pageDefault) },
+        {
+          id: "listRequests",
+          scope: "read",
+          tag: "requests",
+          summary: "List processing requests, newest first",
+          responses: { 200: jsonResponseOf("A page of requests", "RequestPage") },
+        },
+      ),
     )
     .get(
       "/requests/:request_id",
-      ({ request, server, params }) => {
-        const request_id = requestIdOf(params.request_id);
-        return door.pass({ request, server }, {}, async () => {
-          const found = await requests.getRequest({ request_id });
+      ({ request, params }) =>
+        ingress.serve(request, "readRequests", async () => {
+          const found = await requests.getRequest(params);
           if (found.kind === "unknown_request") throw noSuchRequest();
-          return jsonAnswer(200, storedRequestView(found.request));
-        });
-      },
-      { detail: operations.getRequest },
+          return jsonResponse(200, storedRequestView(found.request));
+        }),
+      operation(
+        { params: RequestPath, query: NoQuery },
+        {
+          id: "getRequest",
+          scope: "read",
+          tag: "requests",
+          summary: "Read a processing request",
+          responses: { 200: jsonResponseOf("The processing request", "StoredRequest") },
+          problems: ["request-not-found"],
+        },
+      ),
     );
-}
 
-function nextPage(page: { requests: RequestRecord[]; more: boolean }, limit: number): string | undefined {
-  const last = page.requests.at(-1);
-  return page.more && last ? nextUri("/requests", limit, cursors.ofRequest(last.id)) : undefined;
+  function nextPage(page: { requests: RequestRecord[]; more: boolean }, limit: number): string | undefined {
+    const last = page.requests.at(-1);
+    return page.more && last ? uris.next(uris.requests(), limit, cursors.ofRequest(last.id)) : undefined;
+  }
 }

@@ -1,33 +1,34 @@
 import { limits } from "@sate/contracts";
 import { Elysia } from "elysia";
-import type { Door } from "../door.ts";
-import { nextUri, requestResultsUri } from "../links.ts";
-import { operations } from "../openapi.ts";
-import { executionIdOf, noSuchExecution, noSuchRequest, requestIdOf } from "../path-ids.ts";
+import type { Ingress } from "../capacity/ingress.ts";
+import { ExecutionPath, noSuchExecution, noSuchRequest, RequestPath } from "../http/path-ids.ts";
+import { attemptCursorOf, cursors, NoQuery, pageQuery } from "../http/query.ts";
+import { jsonResponse, resultPageView } from "../http/render.ts";
+import type { Uris } from "../http/uris.ts";
+import { examples } from "../openapi/examples.ts";
+import { jsonResponseOf } from "../openapi/responses.ts";
 import type { Requests, Results } from "../ports.ts";
-import { attemptCursorOf, cursors, limitOf, pageParameters } from "../query.ts";
-import { jsonAnswer, resultPageView } from "../views.ts";
+import type { Operation } from "./operation.ts";
 
 export type ResultRoutesParts = {
-  door: Door;
+  operation: Operation;
+  ingress: Ingress;
   requests: Pick<Requests, "getRequest" | "getExecution">;
   results: Results;
+  uris: Uris;
 };
 
 /**
- * Results, of a request and of an execution. results-service knows no requests, so whether there is one is
- * asked only where there are no results: mostly one call answers.
+ * Results, of a request and of an execution. results-service knows no requests, so whether there is one is asked only
+ * where there are no results: mostly one call is enough.
  */
-export function resultRoutes({ door, requests, results }: ResultRoutesParts) {
-  return new Elysia({ strictPath: true })
+export function resultRoutes({ operation, ingress, requests, results, uris }: ResultRoutesParts) {
+  return new Elysia({ normalize: false, strictPath: true })
     .get(
       "/requests/:request_id/results",
-      ({ request, server, params }) => {
-        const request_id = requestIdOf(params.request_id);
-        return door.pass({ request, server }, { parameters: pageParameters }, async ({ query }) => {
-          // The original gave all of them: by default a page is as large as pages can be.
-          const limit = limitOf(query, limits.pageMax);
-          const after_attempt = attemptCursorOf(query) ?? 0;
+      ({ request, params: { request_id }, query: { limit, cursor } }) =>
+        ingress.serve(request, "readResults", async () => {
+          const after_attempt = attemptCursorOf(cursor);
           const page = await results.resultsOfRequest({ request_id, limit, after_attempt });
           const last = page.results.at(-1);
           if (!last && (await requests.getRequest({ request_id })).kind === "unknown_request") {
@@ -36,28 +37,57 @@ export function resultRoutes({ door, requests, results }: ResultRoutesParts) {
           const isLastPage = !page.more || !last;
           const next = isLastPage
             ? undefined
-            : nextUri(requestResultsUri(request_id), limit, cursors.ofAttempt(last.attempt));
-          return jsonAnswer(200, resultPageView(page.results, next));
-        });
-      },
-      { detail: operations.resultsOfRequest },
+            : uris.next(uris.requestResults(request_id), limit, cursors.ofAttempt(last.attempt));
+          return jsonResponse(200, resultPageView(page.results, next));
+        }),
+      operation(
+        // The original returned all of them: by default a page is as large as pages can be.
+        { params: RequestPath, query: pageQuery(limits.pageMax) },
+        {
+          id: "resultsOfRequest",
+          scope: "read",
+          tag: "results",
+          summary: "List the results of a request, oldest first",
+          responses: {
+            200: jsonResponseOf("A page of results; empty as long as no execution has ended", "Results", {
+              example: examples.results,
+            }),
+          },
+          problems: ["request-not-found"],
+        },
+      ),
     )
     .get(
       "/requests/:request_id/executions/:execution_id/results",
-      ({ request, server, params }) => {
-        const request_id = requestIdOf(params.request_id);
-        const execution_id = executionIdOf(params.execution_id);
-        return door.pass({ request, server }, {}, async () => {
-          const found = (await results.resultsOfExecution({ request_id, execution_id })).results;
-          if (found.length === 0) await mustExist(request_id, execution_id);
-          return jsonAnswer(200, resultPageView(found));
-        });
-      },
-      { detail: operations.resultsOfExecution },
+      ({ request, params }) =>
+        ingress.serve(request, "readResults", async () => {
+          const found = (await results.resultsOfExecution(params)).results;
+          if (found.length === 0) await mustExist(params);
+          return jsonResponse(200, resultPageView(found));
+        }),
+      operation(
+        { params: ExecutionPath, query: NoQuery },
+        {
+          id: "resultsOfExecution",
+          scope: "read",
+          tag: "results",
+          summary: "Read the result of an execution",
+          responses: {
+            200: jsonResponseOf(
+              "A list of one result; empty as long as the execution has not ended",
+              "Results",
+              {
+                example: examples.results,
+              },
+            ),
+          },
+          problems: ["request-not-found", "execution-not-found"],
+        },
+      ),
     );
 
-  async function mustExist(request_id: string, execution_id: string): Promise<void> {
-    const { kind } = await requests.getExecution({ request_id, execution_id });
+  async function mustExist(ids: { request_id: string; execution_id: string }): Promise<void> {
+    const { kind } = await requests.getExecution(ids);
     if (kind === "unknown_request") throw noSuchRequest();
     if (kind === "unknown_execution") throw noSuchExecution();
   }

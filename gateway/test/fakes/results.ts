@@ -30,3 +30,24 @@ export function fakeResults() {
   };
   return { api, records, calls, control };
 }
+
+export const resultTime = "2020-11-07 16:26:04.319542";
+
+/** A result as results-service returns it. */
+export function result(request_id: string, attempt: number, more: Partial<ResultRecord> = {}): ResultRecord {
+  return {
+    id: Bun.randomUUIDv7(),
+    request_id,
+    attempt,
+    execution_id: Bun.randomUUIDv7(),
+    is_success: true,
+    processing_start_time: resultTime,
+    processing_end_time: resultTime,
+    processing_total_seconds: 10.010077,
+    outputs_json: '{"message":"pong","n":1e400}',
+    force_error: false,
+    creation_date: resultTime,
+    payload_json: '{"2":0,"1":-0}',
+    ...more,
+  };
+}

@@ -1,6 +1,7 @@
 import type { HandlerEnd, HandlerRun } from "@sate/processor";
-import { createAttemptLimit } from "../../../gateway/src/attempt-limit.ts";
-import { createStartExecution } from "../../../gateway/src/start-execution.ts";
+import { createAttemptLimit } from "../../../gateway/src/executions/attempt-limit.ts";
+import { createStartExecution } from "../../../gateway/src/executions/create.ts";
+import { createUris } from "../../../gateway/src/http/uris.ts";
 import { createCounters } from "../../src/counters.ts";
 import { type Commands, callerOf, newOwner, type Process, type Service, type World } from "./processes.ts";
 
@@ -61,13 +62,14 @@ export function createClients(world: World, maxFailures: number) {
           return answers[0];
         },
         attemptLimit,
+        uris: createUris(),
         counters: createCounters(),
         monotonic: simulation.now,
         newId,
         maxFailures,
       });
       simulation.as(owner, () => {
-        start(requestId, null, new Headers()).then(
+        start(requestId, {}, new Headers()).then(
           () => history.executionAcknowledged(id, requestId),
           (error) => {
             if (error.problemName === undefined) return; // 503: nobody knows

@@ -1,0 +1,55 @@
+export type SemaphoreOptions = {
+  permits: number;
+  /** Callers that may wait; more are refused at once. */
+  waitingMax: number;
+  /** A caller that has waited longer is refused: its client has little time left. */
+  waitMsMax: number;
+  refusal: () => Error;
+};
+
+export type Semaphore = {
+  /** Resolves when a permit is free, first come, first served, or rejects with the refusal. */
+  acquire(): Promise<void>;
+  /** Once for each `acquire` that has resolved. */
+  release(): void;
+  /** Resolves when every permit is free. */
+  idle(): Promise<void>;
+};
+
+/** A counting semaphore with a bounded queue. */
+export function createSemaphore({ permits, waitingMax, waitMsMax, refusal }: SemaphoreOptions): Semaphore {
+  const waiting: (() => void)[] = [];
+  const onIdle: (() => void)[] = [];
+  let free = permits;
+
+  return {
+    acquire() {
+      if (free > 0) {
+        free--;
+        return Promise.resolve();
+      }
+      if (waiting.length >= waitingMax) return Promise.reject(refusal());
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(() => {
+          waiting.splice(waiting.indexOf(admit), 1);
+          reject(refusal());
+        }, waitMsMax);
+        const admit = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        waiting.push(admit);
+      });
+    },
+
+    release() {
+      const next = waiting.shift();
+      // The permit is handed over, so that no later caller overtakes this one.
+      if (next) return next();
+      free++;
+      if (free === permits) for (const resolve of onIdle.splice(0)) resolve();
+    },
+
+    idle: () => (free === permits ? Promise.resolve() : new Promise((resolve) => onIdle.push(resolve))),
+  };
+}

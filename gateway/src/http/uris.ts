@@ -1,0 +1,25 @@
+/**
+ * The addresses of resources. They begin with `PUBLIC_URL` where that is configured, and are otherwise relative to the
+ * server: nothing that a client or a proxy says about hosts is trusted.
+ */
+export function createUris(publicUrl = "") {
+  const base = publicUrl.replace(/\/+$/, "");
+  const request = (requestId: string) => `${base}/requests/${requestId}`;
+  const executions = (requestId: string) => `${request(requestId)}/executions`;
+  const execution = (requestId: string, executionId: string) => `${executions(requestId)}/${executionId}`;
+  return {
+    /** Of an address of this server, such as `/swagger`. */
+    at: (path: string) => `${base}${path}`,
+    requests: () => `${base}/requests`,
+    request,
+    executions,
+    execution,
+    requestResults: (requestId: string) => `${request(requestId)}/results`,
+    executionResults: (requestId: string, executionId: string) =>
+      `${execution(requestId, executionId)}/results`,
+    /** The next page of the list at `uri`. */
+    next: (uri: string, limit: number, cursor: string) => `${uri}?limit=${limit}&cursor=${cursor}`,
+  };
+}
+
+export type Uris = ReturnType<typeof createUris>;

@@ -1,0 +1,93 @@
+import { swagger } from "@elysiajs/swagger";
+import { type AnyElysia, Elysia } from "elysia";
+import { examples } from "./examples.ts";
+import type { Json } from "./responses.ts";
+import { schemas } from "./schemas.ts";
+
+export type DocumentParts = { version: string; hasKeys: boolean; publicUrl?: string | undefined };
+
+type JsonObject = { [key: string]: Json };
+type Document = { paths: Record<string, Record<string, Operation>>; components: JsonObject };
+
+/** The OpenAPI document of these routes: derived by `@elysiajs/swagger`, then put into the dialect of OpenAPI 3.0. */
+export async function openApiDocument(routes: AnyElysia[], parts: DocumentParts): Promise<string> {
+  const app = new Elysia().use(
+    swagger({ documentation: documentation(parts), path: "/page", specPath: "/document" }),
+  );
+  for (const some of routes) app.use(some);
+  const response = await app.handle(new Request("http://localhost/document"));
+  const derived = (await response.json()) as Document;
+  for (const path of Object.values(derived.paths)) Object.values(path).forEach(correct);
+  const named = plain(schemas) as Record<string, JsonObject>;
+  const names = new Map(Object.entries(named).map(([name, schema]) => [JSON.stringify(schema), name]));
+  const components = Object.entries(named).map(([name, schema]) => [name, membersOf(schema, names)]);
+  return JSON.stringify({
+    ...derived,
+    paths: translated(derived.paths as Json, names),
+    components: { ...derived.components, schemas: Object.fromEntries(components) },
+  });
+}
+
+function documentation({ version, hasKeys, publicUrl }: DocumentParts) {
+  const description =
+    "A distributed processing server: store a processing request, execute it, read the results. Every refusal is an " +
+    "RFC 9457 problem. Every response has an X-Request-Id; HEAD is served wherever GET is. All times are UTC. " +
+    (hasKeys ? "Send an API key: Authorization: Bearer <key>." : "This server requires no API key.");
+  return {
+    info: { title: "Sate", version, description },
+    // Without a configured address relative to the document's own, which holds behind any proxy.
+    servers: [{ url: publicUrl || "..", description: "This server" }],
+    tags: ["requests", "executions", "results", "system"].map((name) => ({ name })),
+    ...(hasKeys && { security: [{ apiKey: [] }] }),
+    components: {
+      ...(hasKeys && { securitySchemes: { apiKey: { type: "http", scheme: "bearer" } } as never }),
+    },
+  };
+}
+
+type Operation = {
+  operationId: keyof typeof examples.bodies | (string & {});
+  parameters?: { required?: boolean; schema: { default?: Json } }[];
+  requestBody?: {
+    required: boolean;
+    content: Record<string, { schema: { required?: string[]; properties: object }; examples?: Json }>;
+  };
+};
+
+/** The plugin takes everything to be required, and knows no examples. */
+function correct(operation: Operation): void {
+  for (const parameter of operation.parameters ?? []) {
+    if (parameter.schema.default !== undefined) parameter.required = false;
+  }
+  for (const media of Object.values(operation.requestBody?.content ?? {})) {
+    const { required = [], properties } = media.schema;
+    if (Object.keys(properties).length === 0) delete operation.requestBody;
+    else if (operation.requestBody) operation.requestBody.required = required.length > 0;
+    const ofBody = (examples.bodies as Record<string, Json>)[operation.operationId];
+    if (ofBody !== undefined) media.examples = ofBody;
+  }
+}
+
+const plain = (value: unknown) => JSON.parse(JSON.stringify(value)) as Json;
+
+type Names = ReadonlyMap<string, string>;
+
+/** OpenAPI 3.0 has no `const`: a union of literals is an `enum`. A schema that has a name is a reference to it. */
+function translated(value: Json, names: Names): Json {
+  if (Array.isArray(value)) return value.map((entry) => translated(entry, names));
+  if (value === null || typeof value !== "object") return value;
+  const name = names.get(JSON.stringify(value));
+  return name === undefined ? membersOf(value, names) : { $ref: `#/components/schemas/${name}` };
+}
+
+function membersOf({ anyOf, ...rest }: JsonObject, names: Names): Json {
+  if (Array.isArray(anyOf) && anyOf.every(isLiteral)) {
+    return { ...rest, type: "string", enum: anyOf.map((one) => one.const as Json) };
+  }
+  const members = anyOf === undefined ? rest : { ...rest, anyOf };
+  return Object.fromEntries(Object.entries(members).map(([key, member]) => [key, translated(member, names)]));
+}
+
+function isLiteral(schema: Json): schema is { const: Json } {
+  return schema !== null && typeof schema === "object" && "const" in schema;
+}

@@ -1,0 +1,116 @@
+import type { ProblemName } from "@sate/contracts";
+import type { TObject } from "@sinclair/typebox";
+import type { Access, RequiredScope } from "../access/authorize.ts";
+import type { Ingress } from "../capacity/ingress.ts";
+import { emptyBody, envelopeOf } from "../http/parse-body.ts";
+import { readQuery } from "../http/query.ts";
+import { readBody } from "../http/read-body.ts";
+import { type Json, problemResponses } from "../openapi/responses.ts";
+
+/** What Elysia validates. A route with a `body` reads one; one without a `query` ignores what stands there. */
+type Schemas = { query?: TObject; params?: TObject; body?: TObject };
+
+type Declared = {
+  id: string;
+  tag: "requests" | "executions" | "results" | "system";
+  summary: string;
+  description?: string;
+  /** What it requires of an API key, where there are keys. */
+  scope: RequiredScope;
+  responses: Record<number, Json>;
+  /** Beside those that its schemas, scope and tag imply. */
+  problems?: readonly ProblemName[];
+};
+
+export type OperationParts = { access: Access; ingress: Ingress; bodyBytesMax: number; idleSeconds: number };
+
+type Context = {
+  request: Request;
+  server: { timeout(request: Request, seconds: number): void } | null;
+  set: { headers: Record<string, string | number | undefined> };
+};
+
+/** A client that sends nothing of its body for so long is cut by the server, which looks every four seconds. */
+const stallSeconds = 10;
+
+/**
+ * Makes the options of a route: its schemas, its documentation, and the hooks that check its scope before anything of
+ * the request is read, read its body, and read its query. What a schema refuses becomes a problem in app.ts.
+ */
+export function createOperation({ access, ingress, bodyBytesMax, idleSeconds }: OperationParts) {
+  return <S extends Schemas>(schemas: S, declared: Declared) => {
+    const { scope } = declared;
+
+    const authorize = ({ request, set }: Context): void => {
+      access.authorize(scope, { request, requestId: String(set.headers["x-request-id"]) });
+    };
+    const parse = async ({ request, server }: Context): Promise<unknown> => {
+      const json = await readBody(request, {
+        bytesMax: bodyBytesMax,
+        hold: (bytes) => ingress.hold(request, bytes),
+        onProgress: () => server?.timeout(request, stallSeconds),
+      });
+      server?.timeout(request, idleSeconds);
+      return json === null ? emptyBody : envelopeOf(json);
+    };
+    const parameters = (context: { request: Request; query: unknown }): void => {
+      if (schemas.query) context.query = readQuery(context.request.url, schemas.query);
+    };
+
+    // Elysia parses bodies before it transforms. "json" states the content type in the document; it never parses.
+    const hasBody = schemas.body !== undefined;
+    return {
+      ...schemas,
+      detail: detailOf(declared, schemas, access.hasKeys),
+      parse: [...(hasBody ? [authorize, parse] : []), "json" as const],
+      transform: [...(hasBody ? [] : [authorize]), parameters],
+    };
+  };
+}
+
+export type Operation = ReturnType<typeof createOperation>;
+
+const bodyProblems = [
+  "malformed-json",
+  "malformed-encoding",
+  "nested-too-deep",
+  "duplicate-key",
+  "body-too-large",
+  "unsupported-media-type",
+  "unsupported-content-encoding",
+  "invalid-body",
+] as const satisfies ProblemName[];
+/** Any route can be refused with these. */
+const anyProblems = ["malformed-host", "internal"] as const satisfies ProblemName[];
+/** Routes that ask another service. */
+const serviceProblems = ["unavailable", "overloaded"] as const satisfies ProblemName[];
+const keyProblems = ["unauthorized", "forbidden"] as const satisfies ProblemName[];
+/** Where no key protects the server: access/hosts.ts. */
+const siteProblems = ["host-not-allowed", "origin-not-allowed"] as const satisfies ProblemName[];
+
+function detailOf(declared: Declared, schemas: Schemas, hasKeys: boolean) {
+  const { id, tag, summary, scope, responses, problems = [] } = declared;
+  const needsKey = hasKeys && scope !== "none";
+  const description = [declared.description, needsKey && `Requires an API key with the \`${scope}\` scope.`]
+    .filter(Boolean)
+    .join(" ");
+  const all = [
+    ...problems,
+    ...(schemas.body ? bodyProblems : []),
+    ...(schemas.query ? (["invalid-parameter"] as const) : []),
+    ...anyProblems,
+    ...(tag === "system" ? [] : serviceProblems),
+    ...(needsKey ? keyProblems : []),
+    ...(hasKeys ? [] : siteProblems),
+  ];
+  // Elysia's own type of these is narrower than what its swagger plugin passes on.
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    ...(description !== "" && { description }),
+    ...(hasKeys && !needsKey && { security: [] }),
+    responses: { ...responses, ...problemResponses(all) },
+    "x-required-scope": scope,
+  } as never;
+}

@@ -1,0 +1,83 @@
+import { jsonObject, toJson } from "@sate/contracts";
+import { Elysia } from "elysia";
+import { jsonResponse } from "../http/render.ts";
+import type { Uris } from "../http/uris.ts";
+import { jsonResponseOf } from "../openapi/responses.ts";
+import type { Operation } from "../routes/operation.ts";
+import { welcomePage } from "./page.ts";
+
+export const sentence =
+  "Sate stores processing requests, executes them, never one twice at a time, and keeps the results.";
+
+/** Where a gateway listens by default, and as clients see it from outside a container. */
+const portDefault = 5003;
+
+export type WelcomeRoutesParts = { operation: Operation; uris: Uris; publicUrl?: string | undefined };
+
+/** `GET /`: what this is and where to go, as JSON, or as a page for browsers. */
+export function welcomeRoutes({ operation, uris, publicUrl }: WelcomeRoutesParts) {
+  return new Elysia({ normalize: false, strictPath: true }).get(
+    "/",
+    ({ request, server }) => {
+      const base = publicUrl ? uris.at("") : addressOf(server?.hostname, server?.port);
+      const example = tryIt(base);
+      const accept = request.headers.get("accept") ?? "";
+      if (!prefersHtml(accept)) return jsonResponse(200, welcome(uris, example), { vary: "accept" });
+      return new Response(welcomePage({ sentence, tryIt: example }), { headers: pageHeaders });
+    },
+    operation(
+      {},
+      {
+        id: "welcome",
+        scope: "none",
+        tag: "system",
+        summary: "What this is and where to go",
+        description: "JSON, or a page for clients that prefer text/html.",
+        responses: { 200: jsonResponseOf("Where to go", "Welcome") },
+      },
+    ),
+  );
+}
+
+/** The address that this server listens on, as a client on the same machine reaches it. What clients send is not repeated. */
+export function addressOf(hostname = "127.0.0.1", port = portDefault): string {
+  const isAny = hostname === "0.0.0.0" || hostname === "::";
+  const host = isAny ? "127.0.0.1" : hostname;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+const tryIt = (base: string) =>
+  `curl -s '${base}/requests' -H 'Content-Type: application/json' -d '{"payload": {"message": "ping"}}'`;
+
+const welcome = (uris: Uris, example: string) =>
+  jsonObject({
+    name: toJson("Sate"),
+    description: toJson(sentence),
+    requests_uri: toJson(uris.requests()),
+    documentation_uri: toJson(uris.at("/swagger")),
+    openapi_uri: toJson(uris.at("/swagger/json")),
+    ready_uri: toJson(uris.at("/ready")),
+    try: toJson(example),
+  });
+
+/** The page has no script, and nothing of it comes from elsewhere. */
+const pageHeaders = {
+  "content-type": "text/html; charset=utf-8",
+  "content-security-policy":
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  vary: "accept",
+};
+
+/** Whether HTML is wanted more than JSON. https://www.rfc-editor.org/rfc/rfc9110#name-accept */
+export function prefersHtml(accept: string): boolean {
+  const qualities = new Map<string, number>();
+  for (const range of accept.toLowerCase().split(",").slice(0, 50)) {
+    const [type = "", ...parameters] = range.split(";").map((part) => part.trim());
+    const quality = parameters.find((parameter) => parameter.startsWith("q="));
+    qualities.set(type, quality === undefined ? 1 : Number(quality.slice(2)) || 0);
+  }
+  const html = qualities.get("text/html") ?? 0;
+  const json =
+    qualities.get("application/json") ?? qualities.get("application/*") ?? qualities.get("*/*") ?? 0;
+  return html > json;
+}

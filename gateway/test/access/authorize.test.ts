@@ -1,0 +1,222 @@
+import { describe, expect, test } from "bun:test";
+import { newKey, readKeys, type Scope, scopes } from "../../src/access/api-keys.ts";
+import { named, type TestGateway, testGateway } from "../gateway.ts";
+
+/** Every route of the gateway, and what it requires of a key. A route that is not here fails the first test. */
+const required: Record<string, Scope | "none"> = {
+  "GET /live": "none",
+  "GET /ready": "none",
+  "GET /metrics": "admin",
+  "GET /": "none",
+  "GET /swagger": "none",
+  "GET /swagger/json": "none",
+  "GET /swagger/swagger-ui.css": "none",
+  "GET /swagger/swagger-ui-bundle.js": "none",
+  "GET /swagger/start.js": "none",
+  "GET /requests": "read",
+  "GET /requests/:request_id": "read",
+  "GET /requests/:request_id/executions": "read",
+  "GET /requests/:request_id/executions/:execution_id": "read",
+  "GET /requests/:request_id/results": "read",
+  "GET /requests/:request_id/executions/:execution_id/results": "read",
+  "POST /requests": "submit",
+  "POST /requests/:request_id/executions": "submit",
+  "POST /requests/:request_id/executions/:execution_id/cancel": "submit",
+};
+
+const made = Object.fromEntries(scopes.map((scope) => [scope, newKey(`the-${scope}-key`, [scope])]));
+const { keys } = readKeys(
+  Object.values(made)
+    .map(({ entry }) => entry)
+    .join("\n"),
+  "keys",
+);
+const keyWith = (scope: Scope) => made[scope]?.key as string;
+const serviceToken = "0123456789abcdef";
+const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
+const id = "01900000-0000-7000-8000-000000000000";
+
+const withKeys = () => testGateway({ apiKeys: keys, serviceToken });
+const routesOf = (gateway: TestGateway) => gateway.app.routes.map(({ method, path }) => `${method} ${path}`);
+const ask = (gateway: TestGateway, route: string, headers: Record<string, string>) => {
+  const [method = "", path = ""] = route.split(" ");
+  return gateway.ask(method, path.replaceAll(/:\w+/g, id), undefined, headers);
+};
+
+test("every route states its scope, as the table of this test has it", () => {
+  const stated = withKeys().app.routes.map(({ method, path, hooks }) => [
+    `${method} ${path}`,
+    (hooks.detail as { "x-required-scope"?: string } | undefined)?.["x-required-scope"],
+  ]);
+  expect(Object.fromEntries(stated)).toEqual(required);
+});
+
+describe.each(routesOf(withKeys()))("%s", (route) => {
+  const scope = required[route];
+  const isRefused = ({ status }: { status: number }) => status === 401 || status === 403;
+
+  test("without a key, or with one that is wrong, is 401 unless it is open", async () => {
+    const gateway = withKeys();
+    const asked: string[] = [];
+    gateway.requests.control.before = (name) => void asked.push(name);
+    const key = keyWith("admin");
+    const wrong: Record<string, string>[] = [
+      {},
+      { authorization: "" },
+      { authorization: key },
+      { authorization: "Bearer" },
+      { authorization: `Basic ${btoa(`x:${key}`)}` },
+      { authorization: `Bearer ${key}, Bearer ${key}` },
+      bearer(`${key}x`),
+      bearer(key.slice(0, -1)),
+      bearer(made.admin?.entry.split(":")[2] as string),
+      { "x-api-key": key },
+      bearer(serviceToken),
+    ];
+    for (const headers of wrong) {
+      const answer = await ask(gateway, route, headers);
+      if (scope === "none") {
+        expect(isRefused(answer)).toBe(false);
+        continue;
+      }
+      expect([headers, ...named(answer)]).toEqual([headers, 401, "unauthorized"]);
+      expect(answer.headers.get("www-authenticate")).toStartWith('Bearer realm="sate"');
+      expect(answer.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
+      expect(answer.text).not.toContain(key);
+    }
+    expect(asked).toEqual([]);
+  });
+
+  test.each([...scopes])(
+    "with a key of scope %s is allowed, or 403 with the scope that it requires",
+    async (has) => {
+      const gateway = withKeys();
+      const answer = await ask(gateway, route, bearer(keyWith(has)));
+      const mayPass = scope === "none" || has === "admin" || has === scope;
+      expect(isRefused(answer)).toBe(!mayPass);
+      if (mayPass) return;
+      expect(named(answer)).toEqual([403, "forbidden"]);
+      expect(answer.headers.get("www-authenticate")).toContain(
+        `error="insufficient_scope", scope="${scope}"`,
+      );
+    },
+  );
+
+  test("is open where there are no keys", async () => {
+    expect(isRefused(await ask(testGateway(), route, {}))).toBe(false);
+  });
+});
+
+test("what there is not is 401 as well, so that nobody can look around; with a key 404 and 405", async () => {
+  const gateway = withKeys();
+  for (const [method, path, status] of [
+    ["GET", "/nothing", 404],
+    ["GET", "/live/", 404],
+    ["GET", "//live", 404],
+    ["GET", "/LIVE", 404],
+    ["GET", "/live%2f", 404],
+    ["PUT", "/requests", 405],
+    ["OPTIONS", "/requests", 405],
+    ["TRACE", "/metrics", 405],
+  ] as const) {
+    expect([path, (await gateway.ask(method, path)).status]).toEqual([path, 401]);
+    const answer = await gateway.ask(method, path, undefined, bearer(keyWith("admin")));
+    expect([path, answer.status]).toEqual([path, status]);
+  }
+});
+
+test("a Host of any length leads to the address that was asked for, and opens nothing", async () => {
+  const gateway = withKeys();
+  const ask = async (url: string, headers: Record<string, string> = {}) =>
+    (await gateway.app.handle(new Request(url, { headers }))).status;
+  for (const host of ["x", "xy", "xyz", "x:1", "api", "a-name-of-some-length.example"]) {
+    const at = `http://${host}`;
+    for (const path of ["/live?/metrics", "/live?/requests", "/live?x=/metrics"]) {
+      expect([host, path, await ask(`${at}${path}`)]).toEqual([host, path, 200]);
+    }
+    for (const path of ["/metrics", "/metrics?/live", "/requests?/live", "/nowhere/live", "/requests/live"]) {
+      expect([host, path, await ask(`${at}${path}`)]).toEqual([host, path, 401]);
+    }
+    expect(await ask(`${at}/metrics?/live`, bearer(keyWith("read")))).toBe(403);
+    expect(await ask(`${at}/requests`, bearer(keyWith("read")))).toBe(200);
+  }
+});
+
+test("HEAD requires what GET requires", async () => {
+  const gateway = withKeys();
+  expect((await gateway.ask("HEAD", "/requests")).status).toBe(401);
+  expect((await gateway.ask("HEAD", "/requests", undefined, bearer(keyWith("read")))).status).toBe(200);
+  expect((await gateway.ask("HEAD", "/metrics", undefined, bearer(keyWith("read")))).status).toBe(403);
+});
+
+test("a body is not read without the scope, however it arrives", async () => {
+  const gateway = withKeys();
+  let pulls = 0;
+  const body = new ReadableStream({ pull: () => void pulls++ }, { highWaterMark: 0 });
+  const answer = await gateway.ask("POST", "/requests", body, { "content-type": "application/json" });
+  expect([answer.status, pulls]).toEqual([401, 0]);
+});
+
+test("the scheme may be written in any case, as RFC 9110 says", async () => {
+  const gateway = withKeys();
+  const authorization = `bearer  ${keyWith("read")}`;
+  expect((await gateway.get("/requests", { authorization })).status).toBe(200);
+});
+
+test("everybody sees whether it is ready; why not, only with a key or with the services' token", async () => {
+  const gateway = withKeys();
+  const ready = async (headers: Record<string, string>) => {
+    const { status, json } = await gateway.get("/ready", headers);
+    return [status, json as unknown];
+  };
+  const reasons = ["It is starting."];
+  for (const headers of [{}, bearer("sate_unknown"), bearer(`${serviceToken}x`)]) {
+    expect(await ready(headers)).toEqual([503, { ready: false }]);
+  }
+  for (const key of [keyWith("read"), keyWith("submit"), serviceToken]) {
+    expect(await ready(bearer(key))).toEqual([503, { ready: false, reasons }]);
+  }
+  expect((await testGateway({ apiKeys: keys }).get("/ready", bearer("undefined"))).json).toEqual({
+    ready: false,
+  } as never);
+  expect((await testGateway().get("/ready")).json).toEqual({ ready: false, reasons } as never);
+});
+
+const linesOf = (gateway: TestGateway) => gateway.lines.map((line) => JSON.parse(line));
+
+test("the log says at every default level whose key was used and what was refused, never which key", async () => {
+  const gateway = withKeys();
+  const headers = { ...bearer(keyWith("submit")), "content-type": "application/json" };
+  const { id } = (await gateway.post("/requests", '{"payload":1}', headers)).json;
+  const execution = (await gateway.post(`/requests/${id}/executions`, undefined, headers)).json;
+  await gateway.post(`/requests/${id}/executions/${execution.id}/cancel`, undefined, headers);
+  await gateway.get("/requests", bearer(keyWith("submit")));
+  await gateway.get("/requests", bearer("sate_unknown"));
+  await gateway.get("/nothing");
+  // The highest of the default levels is `warn`, of standalone.
+  expect(linesOf(gateway).filter(({ level }) => level === "warn")).toMatchObject([
+    { message: "api key used", key: "the-submit-key", method: "POST", path: "/requests" },
+    { message: "api key used", key: "the-submit-key", path: `/requests/${id}/executions` },
+    {
+      message: "api key used",
+      key: "the-submit-key",
+      path: `/requests/${id}/executions/${execution.id}/cancel`,
+    },
+    { message: "an api key without the required scope was refused", key: "the-submit-key", method: "GET" },
+    { message: "a request without a valid api key was refused", method: "GET", path: "/requests" },
+    { message: "a request without a valid api key was refused", method: "GET", path: "/nothing" },
+  ]);
+  for (const { key, entry } of Object.values(made)) {
+    expect(gateway.lines.join()).not.toContain(key);
+    expect(gateway.lines.join()).not.toContain(entry.split(":")[2] as string);
+  }
+  expect(gateway.lines.join()).not.toContain("sate_unknown");
+  expect(gateway.counters.read()).toMatchObject({ refused_unauthorized: 2, refused_forbidden: 1 });
+});
+
+test("a flood of refused requests does not flood the log", async () => {
+  const gateway = withKeys();
+  for (let count = 0; count < 500; count++) await gateway.get("/requests");
+  expect(gateway.lines.length).toBeLessThanOrEqual(10);
+  expect(gateway.counters.read()).toMatchObject({ refused_unauthorized: 500 });
+});

@@ -1,0 +1,156 @@
+import { expect, test } from "bun:test";
+import { limits } from "@sate/contracts";
+import { createIngress } from "../../src/capacity/ingress.ts";
+import { Refusal } from "../../src/http/problem-response.ts";
+import { DeadlinePassed } from "../../src/in-time.ts";
+import { json, named, testGateway } from "../gateway.ts";
+
+const request = () => new Request("http://localhost/requests");
+const done = async () => new Response("done");
+const never = () => new Promise<Response>(() => {});
+
+function nameOf(error: unknown): string {
+  return error instanceof Refusal ? error.problemName : String(error);
+}
+const refusalOf = (work: Promise<unknown>) => work.then(() => "none", nameOf);
+
+test.each([
+  ["create", 4_096],
+  ["readRequests", 64],
+  ["readResults", 64],
+] as const)(
+  "of the kind %s %d are under way; 2,000 wait, the next is refused at once",
+  async (kind, atOnce) => {
+    const ingress = createIngress({ waitMsMax: 60_000 });
+    const gate = Promise.withResolvers<void>();
+    let underWay = 0;
+    const serve = () =>
+      ingress.serve(request(), kind, async () => {
+        underWay++;
+        await gate.promise;
+        return new Response("done");
+      });
+    const all = Array.from({ length: atOnce + 2_000 }, serve);
+    expect(await refusalOf(serve())).toBe("overloaded");
+    expect(underWay).toBe(atOnce);
+    gate.resolve();
+    await Promise.all(all);
+    expect(underWay).toBe(atOnce + 2_000);
+  },
+);
+
+test("a request that waited too long is refused: its client has gone", async () => {
+  const ingress = createIngress({ waitMsMax: 5, responseMsMax: 50 });
+  const under = Array.from({ length: 64 }, () =>
+    ingress.serve(request(), "readRequests", never).catch(nameOf),
+  );
+  expect(await refusalOf(ingress.serve(request(), "readRequests", done))).toBe("overloaded");
+  await Promise.all(under);
+  expect((await ingress.serve(request(), "readRequests", done)).status).toBe(200);
+});
+
+test("clients whose bodies do not arrive keep nobody else out", async () => {
+  const gateway = testGateway();
+  const ends: (() => void)[] = [];
+  const stalled = Array.from({ length: 5_000 }, () => {
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(Buffer.from('{"p'));
+        ends.push(() => controller.close());
+      },
+    });
+    return gateway.ask("POST", "/requests", body, json);
+  });
+  expect((await gateway.post("/requests", '{"payload":1}')).status).toBe(201);
+  for (const end of ends) end();
+  expect((await Promise.all(stalled)).every(({ status }) => status === 400)).toBe(true);
+});
+
+test("bodies together are bounded: beyond it 503 with Retry-After, and afterwards there is room again", async () => {
+  const gateway = testGateway({ bodyBytesMax: limits.bodyBytesCeiling });
+  const gate = Promise.withResolvers<void>();
+  gateway.requests.control.before = () => gate.promise;
+  const body = `{"payload":"${"x".repeat(limits.bodyBytesCeiling - 14)}"}`;
+  const answers = Array.from({ length: 13 }, () => gateway.ask("POST", "/requests", body, json));
+  const refused = await Promise.race(answers);
+  expect(named(refused)).toEqual([503, "overloaded"]);
+  expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+  gate.resolve();
+  const statuses = (await Promise.all(answers)).map(({ status }) => status).sort();
+  const created = statuses.filter((status) => status === 201).length;
+  expect(created).toBeGreaterThan(8);
+  expect(created).toBeLessThanOrEqual(12);
+  expect(statuses.filter((status) => status === 503)).toHaveLength(13 - created);
+  expect((await gateway.ask("POST", "/requests", body, json)).status).toBe(201);
+});
+
+test("a service that hangs holds up only what needs it", async () => {
+  const ingress = createIngress({ responseMsMax: 60_000 });
+  for (let count = 0; count < 1_000; count++) void ingress.serve(request(), "readResults", never);
+  expect((await ingress.serve(request(), "readRequests", done)).status).toBe(200);
+  expect((await ingress.serve(request(), "create", done)).status).toBe(200);
+});
+
+test("work that does not end in time is not waited for, and holds nothing afterwards", async () => {
+  const ingress = createIngress({ responseMsMax: 5 });
+  const one = request();
+  ingress.hold(one, 1_000);
+  const error = await ingress.serve(one, "create", never).catch((error: unknown) => error);
+  expect(error).toBeInstanceOf(DeadlinePassed);
+  expect(ingress.heldBytes()).toBe(0);
+  await ingress.drained(0);
+});
+
+test("it has drained when no work is under way, or after its time", async () => {
+  const ingress = createIngress();
+  await ingress.drained(60_000);
+  const gate = Promise.withResolvers<void>();
+  const work = ingress.serve(request(), "create", () => gate.promise.then(done));
+  await ingress.drained(1);
+  const drained = ingress.drained(60_000);
+  gate.resolve();
+  await Promise.all([work, drained]);
+});
+
+test("bytes are free again when the work has ended, or will not begin", async () => {
+  const ingress = createIngress();
+  const [one, other] = [request(), request()];
+  for (const bytes of [10, 20]) ingress.hold(one, bytes);
+  ingress.hold(other, 40);
+  const both = ingress.heldBytes();
+  expect(both).toBeGreaterThanOrEqual(70);
+  await ingress.serve(one, "create", done);
+  expect(ingress.heldBytes()).toBeLessThan(both);
+  ingress.letGo(other);
+  ingress.letGo(other);
+  expect(ingress.heldBytes()).toBe(0);
+});
+
+test("bodies without bytes are bounded too", () => {
+  const ingress = createIngress();
+  const hold = () => ingress.hold(request(), 0);
+  for (let count = 0; count < 24 * 1_024; count++) hold();
+  expect(hold).toThrow(Refusal);
+});
+
+test("requests that are refused after their body was read leave no bytes behind", async () => {
+  const gateway = testGateway({ bodyBytesMax: limits.bodyBytesCeiling });
+  const filler = "x".repeat(limits.bodyBytesCeiling - 100);
+  const unknown = "01900000-0000-7000-8000-000000000000";
+  const refusals: [path: string, body: string, status: number][] = [
+    ["/requests", `{"payload":"${filler}","x":1}`, 422],
+    ["/requests", `{"payload":"${filler}`, 400],
+    ["/requests", `{"payload":"${filler}","payload":1}`, 400],
+    ["/requests?x=1", `{"payload":"${filler}"}`, 400],
+    ["/requests/none/executions", `{"force_error":${" ".repeat(filler.length)}true}`, 404],
+    [`/requests/${unknown}/executions`, `{${" ".repeat(filler.length)}}`, 404],
+    [`/requests/${unknown}/executions/none/cancel`, `{"x":"${filler}"}`, 404],
+  ];
+  // Each alone is more than the room for all, were it not given back.
+  for (const [path, body, status] of refusals) {
+    for (let count = 0; count < 13; count++) {
+      expect([path, (await gateway.post(path, body)).status]).toEqual([path, status]);
+    }
+  }
+  expect((await gateway.post("/requests", `{"payload":"${filler}"}`)).status).toBe(201);
+});

@@ -1,0 +1,38 @@
+import { expect, test } from "bun:test";
+import { createAttemptLimit } from "../../src/executions/attempt-limit.ts";
+
+/** How many of `count` attempts at the same instant are within the limit. */
+function within(limit: ReturnType<typeof createAttemptLimit>, request: string, now: number, count: number) {
+  return Array.from({ length: count }, () => limit(request, now)).filter((waitMs) => waitMs === 0).length;
+}
+
+test("a burst of 100, then one a second; those beyond are told how long to wait, and cost nothing", () => {
+  const limit = createAttemptLimit();
+  expect(within(limit, "a", 5_000, 150)).toBe(100);
+  expect(limit("a", 5_000)).toBe(1_000);
+  expect(limit("a", 5_999.5)).toBe(0.5);
+  expect(within(limit, "a", 6_000, 10)).toBe(1);
+  expect(within(limit, "a", 16_000, 50)).toBe(10);
+});
+
+test("whoever was quiet long enough has the whole burst again, and no more", () => {
+  const limit = createAttemptLimit();
+  expect(within(limit, "a", 0, 100)).toBe(100);
+  expect(within(limit, "a", 100_000, 1_000)).toBe(100);
+  expect(within(limit, "a", 100_000_000, 1_000)).toBe(100);
+});
+
+test("each request is counted for itself", () => {
+  const limit = createAttemptLimit();
+  expect(within(limit, "a", 0, 101)).toBe(100);
+  expect(within(limit, "b", 0, 101)).toBe(100);
+});
+
+test("of more requests than it remembers those are forgotten that were used least lately", () => {
+  const limit = createAttemptLimit({ burst: 1, requestsMax: 3 });
+  for (const request of ["a", "b", "c"]) expect(limit(request, 0)).toBe(0);
+  expect(limit("a", 1_000)).toBe(0);
+  expect(limit("d", 1_000)).toBe(0);
+  expect(["a", "c", "d"].map((request) => limit(request, 1_000))).toEqual([1_000, 0, 1_000]);
+  expect(limit("b", 1_000)).toBe(0);
+});
