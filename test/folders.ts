@@ -9,7 +9,7 @@ export const contracts = "contracts";
 export const services = ["gateway", "requests-service", "processor", "results-listener", "results-service"];
 /** The only one that imports services. */
 export const standalone = "standalone";
-export const others = ["cluster", "e2e", "torture"];
+export const others = ["cluster", "e2e"];
 export const folders = [contracts, ...services, standalone, ...others];
 
 /** The TypeScript files of a folder, with its own tests, without what it has installed. */

@@ -57,9 +57,14 @@ async function check(name: string, command: string[], cwd = "."): Promise<void> 
 }
 
 /** A step of `bun test`, whose own counts are taken. */
-async function suite(name: string, cwd: string, env: Record<string, string> = {}): Promise<void> {
+async function suite(
+  name: string,
+  cwd: string,
+  env: Record<string, string> = {},
+  which: string[] = [],
+): Promise<void> {
   const start = performance.now();
-  const { code, output } = await run([process.execPath, "test"], cwd, env);
+  const { code, output } = await run([process.execPath, "test", ...which], cwd, env);
   const countOf = (word: string) => Number(new RegExp(`^\\s*(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0);
   const counts = { passed: countOf("pass"), failed: countOf("fail"), skipped: countOf("skip") };
   // A suite that broke off, or that ran nothing, has failed whatever it counted.
@@ -107,9 +112,11 @@ for (const folder of folders.filter((name) => name !== "e2e")) {
   await suite(folder, folder, servers.env);
 }
 await suite("the house: boundaries, twins, READMEs", ".");
-await suite("e2e on standalone", "e2e", { SYSTEM: "standalone" });
+await suite("torture", "e2e", {}, ["test/torture"]);
+const scenarios = ["--path-ignore-patterns=test/torture/**"];
+await suite("e2e on standalone", "e2e", { SYSTEM: "standalone" }, scenarios);
 if (servers.unavailable) note("e2e on cluster", { passed: 0, failed: 0, skipped: 1 }, 0, servers.unavailable);
-else await suite("e2e on cluster", "e2e", { SYSTEM: "cluster" });
+else await suite("e2e on cluster", "e2e", { SYSTEM: "cluster" }, scenarios);
 
 const mustNotSkip = process.env.CI === "true" && total.skipped > 0;
 console.log(summary.join("\n"));

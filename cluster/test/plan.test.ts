@@ -72,9 +72,16 @@ describe("the processes of the cluster, from compose.yaml", () => {
   });
 
   test("take settings from the environment of the cluster", () => {
-    const plans = planned({}, { LEASE_SECONDS: "4", MAX_FAILURES: "5", CONCURRENCY: "2", RUN_LOG: "/r" });
+    const plans = planned(
+      {},
+      { LEASE_SECONDS: "4", MAX_FAILURES: "5", CONCURRENCY: "2", PROCESSORS_DIR: "/p" },
+    );
     expect(plans["gateway-1"]?.env).toMatchObject({ HOST: "0.0.0.0", MAX_FAILURES: "5" });
-    expect(plans["processor-1"]?.env).toMatchObject({ LEASE_SECONDS: "4", CONCURRENCY: "2", RUN_LOG: "/r" });
+    expect(plans["processor-1"]?.env).toMatchObject({
+      LEASE_SECONDS: "4",
+      CONCURRENCY: "2",
+      PROCESSORS_DIR: "/p",
+    });
     expect(plans["requests-service-1"]?.env.LEASE_SECONDS).toBe("4");
   });
 

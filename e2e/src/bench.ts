@@ -1,5 +1,5 @@
 import { measure } from "./measure.ts";
-import { type System, startSystem } from "./system.ts";
+import { type System, startSystem } from "./system/system.ts";
 
 /**
  * `bun run bench`: executions per second and operations per execution with 64 in flight and a handler that
@@ -10,7 +10,7 @@ const settings = { PROCESSING_SECONDS: "0", CONCURRENCY: "64", LOG_LEVEL: "error
 const kinds = (Bun.argv[2]?.split(",") ?? ["standalone", "cluster"]) as System["kind"][];
 
 for (const kind of kinds) {
-  const system = await startSystem(kind, settings);
+  const system = await startSystem(kind, { settings, isPlain: true });
   try {
     await measure(system, { executions: 500, inFlight: 64, token });
     const { executionsPerSecond, perExecution } = await measure(system, {

@@ -1,5 +1,6 @@
-import { createClient } from "./client.ts";
-import type { System } from "./system.ts";
+import { createClient } from "./clients/client.ts";
+import type { Announced } from "./system/processes.ts";
+import { type System, services } from "./system/system.ts";
 
 export type Measurement = {
   executions: number;
@@ -64,23 +65,27 @@ export async function measure(
 const sumOf = (value: number | undefined) => value ?? 0;
 
 /** The counters of all processes, or of those whose name begins so, added up; `token` is that of the services. */
-export async function readCounters(
-  system: System,
-  token: string,
-  prefix = "",
-): Promise<Record<string, number>> {
-  const asked = system.processes(prefix).filter(({ name }) => name !== "kafka" && !name.startsWith("mongo"));
-  const texts = await Promise.all(
-    asked.map(async ({ port }) => {
-      const headers = { authorization: `Bearer ${token}` };
-      const response = await fetch(`http://127.0.0.1:${port}/metrics`, { headers });
-      if (!response.ok) throw new Error(`/metrics gave ${response.status}`);
-      return response.text();
-    }),
-  );
-  const sums: Record<string, number> = {};
-  for (const [, name = "", value] of texts.join("").matchAll(/^sate_(\w+)_total (\d+)$/gm)) {
-    sums[name] = sumOf(sums[name]) + Number(value);
+export async function readCounters(system: System, token: string, prefix = ""): Promise<Counters> {
+  return sumOfAll(await Promise.all(services(system, prefix).map((one) => countersOf(one, token))));
+}
+
+export type Counters = Record<string, number>;
+
+/** The counters of one process. */
+export async function countersOf({ port }: Announced, token: string): Promise<Counters> {
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`, {
+    headers: { authorization: `Bearer ${token}` },
+    signal: AbortSignal.timeout(2_000),
+  });
+  if (!response.ok) throw new Error(`/metrics gave ${response.status}`);
+  const lines = (await response.text()).matchAll(/^sate_(\w+)_total (\d+)$/gm);
+  return Object.fromEntries([...lines].map(([, name, value]) => [name, Number(value)]));
+}
+
+export function sumOfAll(all: Iterable<Counters>): Counters {
+  const sums: Counters = {};
+  for (const counters of all) {
+    for (const [name, count] of Object.entries(counters)) sums[name] = (sums[name] ?? 0) + count;
   }
   return sums;
 }

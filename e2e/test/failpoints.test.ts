@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { type Client, createClient } from "../src/client.ts";
-import { armed, failpoints } from "../src/failpoints.ts";
-import { settle, startLoad } from "../src/load.ts";
-import { startsOf } from "../src/run-log.ts";
-import { expectNoDoubleRun } from "../src/single-runs.ts";
-import { type System, startSystem } from "../src/system.ts";
+import { type Client, createClient } from "../src/clients/client.ts";
+import { settle, startLoad } from "../src/clients/load.ts";
+import { startsOf } from "../src/runs/run-log.ts";
+import { expectNoDoubleRun } from "../src/runs/single-runs.ts";
+import { failpoints } from "../src/system/failpoints.ts";
+import { type System, startSystem } from "../src/system/system.ts";
 import { until } from "../src/until.ts";
 
 /**
@@ -19,8 +19,8 @@ const settings = {
   PROCESSING_SECONDS: "0.05",
   LOG_LEVEL: "error",
   SERVICE_TOKEN: "e2e-token-of-the-services",
-  SCALE: "requests-service=2 processor=2 results-listener=2",
 };
+const scale = { "requests-service": 2, processor: 2, "results-listener": 2 };
 const firedMs = 90_000;
 
 /** Whoever gets no answer asks again: the door may just have been killed. */
@@ -71,25 +71,23 @@ async function loseRuns(system: System, isOver: () => boolean): Promise<void> {
 }
 
 async function killAt(kind: System["kind"], names: string[]): Promise<void> {
-  const arms = armed(names);
-  const system = await startSystem(kind, { ...settings, ...arms.settings });
+  const system = await startSystem(kind, { settings, scale, armed: names });
+  const haveFired = (those: string[]) => those.every((name) => !system.failpoints.isArmed(name));
   try {
     const client = createClient(system.url);
-    const ways = new Set(names.map((name) => failpoints[name]));
-    const load = startLoad(client, { clients: 4, name: "failpoints" });
+    const ways = new Set(names.map((name) => failpoints[name]?.met));
+    const load = startLoad(system.url, { clients: 4, name: "failpoints" });
     if (ways.has("exhausted")) await exhaust(client, system);
-    const lost = names.filter((name) => failpoints[name] === "lost");
-    if (lost.length > 0) await loseRuns(system, () => lost.every((name) => arms.fired().includes(name)));
-    await until(`each of ${names.join(", ")} has fired`, firedMs, () => arms.fired().length === names.length);
-    const count = load.acknowledged.executions.length;
-    await until("the load goes on", 60_000, () => load.acknowledged.executions.length > count + 8);
+    const lost = names.filter((name) => failpoints[name]?.met === "lost");
+    if (lost.length > 0) await loseRuns(system, () => haveFired(lost));
+    await until(`each of ${names.join(", ")} has fired`, firedMs, () => haveFired(names));
+    const count = load.history.executions.length;
+    await until("the load goes on", 60_000, () => load.history.executions.length > count + 8);
     await load.stop();
     await system.ready();
-    expectNoDoubleRun(system, await settle(client, load.acknowledged, 60_000));
-    expect(arms.fired()).toEqual(names.toSorted());
+    expectNoDoubleRun(system, await settle(client, load.history, 60_000));
   } finally {
     await system.stop();
-    arms.remove();
   }
 }
 

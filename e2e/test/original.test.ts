@@ -1,6 +1,6 @@
-import { beforeAll, expect, test } from "bun:test";
-import { type Body, type Client, createClient } from "../src/client.ts";
-import { sharedSystem } from "../src/shared-system.ts";
+import { expect, test } from "bun:test";
+import type { Body } from "../src/clients/client.ts";
+import { sharedSystem } from "../src/system/shared-system.ts";
 import { until } from "../src/until.ts";
 
 /** The original's README, step by step, with exactly its fields. */
@@ -15,10 +15,7 @@ const payload = {
 const date = expect.stringMatching(/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\.\d{6}$/);
 const id = expect.stringMatching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
 
-let client: Client;
-beforeAll(async () => {
-  client = createClient((await sharedSystem()).url);
-}, 200_000);
+const { client } = await sharedSystem();
 
 async function create(): Promise<string> {
   const { status, json } = await client.post("/requests", { payload });

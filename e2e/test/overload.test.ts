@@ -1,18 +1,11 @@
-import { beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { type Client, createClient } from "../src/client.ts";
-import { sharedSystem } from "../src/shared-system.ts";
-import type { System } from "../src/system.ts";
+import { sharedSystem } from "../src/system/shared-system.ts";
 import { until } from "../src/until.ts";
 
-let system: System;
-let client: Client;
-beforeAll(async () => {
-  system = await sharedSystem();
-  client = createClient(system.url);
-}, 200_000);
+const { system, client } = await sharedSystem();
 
 const mebibyte = 1024 * 1024;
 const bodyBytes = mebibyte / 2;
@@ -34,7 +27,7 @@ function residentBytes(): number | undefined {
   }
 }
 
-test("500 MiB of bodies that never end: those beyond the room are told to come again, and memory stays bounded", async () => {
+test("500 MiB of unfinished bodies: the excess gets 503 with Retry-After, and memory stays bounded", async () => {
   const before = residentBytes();
   const head = `POST /requests HTTP/1.1\r\nHost: sate.example\r\nContent-Type: application/json\r\nContent-Length: ${bodyBytes}\r\n\r\n`;
   // All of it but its last byte.

@@ -1,12 +1,8 @@
-import { beforeAll, expect, test } from "bun:test";
-import { type Client, createClient } from "../src/client.ts";
-import { sharedSystem } from "../src/shared-system.ts";
+import { expect, test } from "bun:test";
+import { sharedSystem } from "../src/system/shared-system.ts";
 import { until } from "../src/until.ts";
 
-let client: Client;
-beforeAll(async () => {
-  client = createClient((await sharedSystem()).url);
-}, 200_000);
+const { client } = await sharedSystem();
 
 const payloads: Record<string, string> = {
   null: "null",

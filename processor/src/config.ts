@@ -46,13 +46,7 @@ export const Settings = Type.Object({
     maximum: 3_600,
     description: "from 0 to 3600 seconds: the time for a clean stop",
   }),
-  RUN_LOG: Type.String({ default: "", description: "a file for the starts and ends of all runs" }),
-  TEST_HANDLERS: Type.Integer({
-    default: 0,
-    minimum: 0,
-    maximum: 1,
-    description: "0, or 1 for tests only: adds handlers that fail, hang, and kill this process",
-  }),
+  PROCESSORS_DIR: Type.String({ default: "", description: "a folder of TypeScript modules" }),
   LOG_LEVEL: Type.Union(
     logLevels.map((level) => Type.Literal(level)),
     { default: "info", description: `one of ${logLevels.join(", ")}` },

@@ -14,9 +14,8 @@ import { shutDown } from "./shutdown.ts";
 import type { Time } from "./time.ts";
 import { beatsPerLease, createWorker } from "./worker.ts";
 
-export { withRunLog } from "./handlers/run-log.ts";
+export { loadModules } from "./handlers/modules.ts";
 export { simulation } from "./handlers/simulation.ts";
-export { trialHandlers } from "./handlers/trial.ts";
 export type { Consumer, Handler, HandlerEnd, HandlerRun, Handlers, Publisher, Requests } from "./ports.ts";
 export { Unavailable } from "./ports.ts";
 export { systemTime, type Time } from "./time.ts";

@@ -5,12 +5,11 @@ import { kafkaConsumer } from "./adapters/kafka/consumer.ts";
 import { kafkaPublisher } from "./adapters/kafka/publisher.ts";
 import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
-import { withRunLog } from "./handlers/run-log.ts";
+import { loadModules } from "./handlers/modules.ts";
 import { simulation } from "./handlers/simulation.ts";
-import { trialHandlers } from "./handlers/trial.ts";
 import { createProcessor } from "./index.ts";
 import { createLog } from "./log.ts";
-import { fatalExit, runService, settingsOrExit } from "./process.ts";
+import { exitForSettings, fatalExit, runService, settingsOrExit } from "./process.ts";
 import { systemTime as time } from "./time.ts";
 
 const name = "processor";
@@ -20,9 +19,11 @@ const counters = createCounters();
 const fatal = fatalExit(log);
 const shutdownMs = settings.SHUTDOWN_SECONDS * 1_000;
 const leaseMs = settings.LEASE_SECONDS * 1_000;
+const modules = await loadModules(settings.PROCESSORS_DIR);
+if (modules.kind === "wrong") exitForSettings(name, modules.problems);
 const handlers = {
   default: simulation({ processingMs: settings.PROCESSING_SECONDS * 1_000, time }),
-  ...(settings.TEST_HANDLERS === 1 && trialHandlers({ leaseMs, time })),
+  ...modules.handlers,
 };
 const kafka = kafkaConfig(settings, { clientId: name, log });
 
@@ -42,7 +43,7 @@ const service = createProcessor(
       fatal,
     }),
     publisher: kafkaPublisher(kafka, { counters, log }),
-    handlers: settings.RUN_LOG === "" ? handlers : withRunLog(handlers, settings.RUN_LOG),
+    handlers,
     time,
     newId: () => Bun.randomUUIDv7(),
     random: Math.random,

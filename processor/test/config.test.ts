@@ -27,8 +27,7 @@ test("what has no default is enough", () => {
       PROCESSING_SECONDS: 1,
       EXECUTION_SECONDS: 300,
       SHUTDOWN_SECONDS: 10,
-      RUN_LOG: "",
-      TEST_HANDLERS: 0,
+      PROCESSORS_DIR: "",
       LOG_LEVEL: "info",
     },
   });

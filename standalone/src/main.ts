@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { accessProblems, loadAccess } from "@sate/gateway";
-import { simulation, systemTime, trialHandlers, withRunLog } from "@sate/processor";
+import { loadModules, simulation, systemTime } from "@sate/processor";
 import { Settings } from "./config.ts";
 import { createCounters } from "./counters.ts";
 import { createStandalone } from "./index.ts";
@@ -12,6 +12,8 @@ import { welcome } from "./welcome.ts";
 const settings = settingsOrExit("standalone", Settings, accessProblems);
 const access = loadAccess(settings);
 if (access.kind === "wrong") exitForSettings("standalone", access.problems);
+const modules = await loadModules(settings.PROCESSORS_DIR);
+if (modules.kind === "wrong") exitForSettings("standalone", modules.problems);
 const dataDir = resolve(settings.DATA_DIR);
 const counters = createCounters();
 const opened = openSqliteFile(dataDir, () => counters.add("sqlite_commits"));
@@ -30,13 +32,13 @@ const processingMs = settings.PROCESSING_SECONDS * 1_000;
 const leaseMs = settings.LEASE_SECONDS * 1_000;
 const handlers = {
   default: simulation({ processingMs, time: systemTime }),
-  ...(settings.TEST_HANDLERS === 1 && trialHandlers({ leaseMs, time: systemTime })),
+  ...modules.handlers,
 };
 const shutdownMs = settings.SHUTDOWN_SECONDS * 1_000;
 const standalone = createStandalone(
   {
     file: opened.file,
-    handlers: settings.RUN_LOG === "" ? handlers : withRunLog(handlers, settings.RUN_LOG),
+    handlers,
     log,
     counters,
     fatal: fatalExit(log),

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newFolder, opened } from "./sqlite/opened.ts";
@@ -71,4 +71,12 @@ test("a folder of a newer version is refused in a sentence, without a stack", as
   const { code, said } = await refusal({ DATA_DIR: dataDir });
   expect(code).toBe(78);
   expect(said.split("\n")).toEqual([expect.stringContaining("has schema version 99"), ""]);
+});
+
+test("a processor module that cannot be loaded is named with the reason", async () => {
+  const processors = newFolder(folder);
+  writeFileSync(join(processors, "broken.ts"), "export default {};");
+  const { code, said } = await refusal({ PROCESSORS_DIR: processors });
+  expect(code).toBe(78);
+  expect(said).toContain("The processor module broken.ts cannot be loaded: It has no");
 });

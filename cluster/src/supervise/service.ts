@@ -1,11 +1,8 @@
 import type { ProcessPlan } from "../compose/plan.ts";
 import type { Program } from "./supervised.ts";
 
-/**
- * Of our own environment, what a process needs to find its way, and what tests use to inject faults. All else comes
- * from compose.yaml.
- */
-const passedOn = /^(PATH|HOME|TMPDIR|TZ|BUN_OPTIONS|TEST_HANDLERS|SATE_.*)$/;
+/** Of our own environment, what a process needs to find its way. All else comes from compose.yaml. */
+const passedOn = /^(PATH|HOME|TMPDIR|TZ)$/;
 const readyMs = 1_900;
 
 /** Ready when `/ready` says so, asked with the token that a gateway with API keys wants. */

@@ -1,0 +1,52 @@
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Mode } from "../hooks/failpoint.ts";
+
+/**
+ * Every gap between two writes: the fault of torture that it belongs to, and what must happen that it is passed. The
+ * tests of the house compare this list with the sources.
+ *
+ * - load: clients that submit and execute.
+ * - exhausted: an attempt at a request that has failed too often.
+ * - lost: a run whose process was killed.
+ */
+export const failpoints: Record<string, { fault: string; met: "load" | "exhausted" | "lost" }> = {
+  "gateway.accepted": { fault: "F2", met: "load" },
+  "requests-service.stored": { fault: "F2", met: "load" },
+  "requests-service.published": { fault: "F3", met: "load" },
+  "requests-service.confirmed": { fault: "F3", met: "load" },
+  "requests-service.refusal-stored": { fault: "F2", met: "exhausted" },
+  "requests-service.refusal-published": { fault: "F3", met: "exhausted" },
+  "requests-service.orphaned": { fault: "F4", met: "lost" },
+  "requests-service.requeued": { fault: "F2", met: "lost" },
+  "processor.heard": { fault: "F5", met: "load" },
+  "processor.claimed": { fault: "F4", met: "load" },
+  "processor.ended": { fault: "F5", met: "load" },
+  "processor.finished": { fault: "F5", met: "load" },
+  "processor.published": { fault: "F3", met: "load" },
+  "results-listener.recorded": { fault: "F6", met: "load" },
+  "sqlite.committed": { fault: "F22", met: "load" },
+};
+
+/**
+ * Arms failpoints of running processes by files in `folder`, which src/hooks/failpoint.ts looks for. Each fires once, in
+ * the process that comes by first.
+ */
+export function createFailpoints(folder: string) {
+  mkdirSync(folder, { recursive: true });
+  const firings = (name: string) => readdirSync(folder).filter((file) => file.startsWith(`${name}@`));
+  return {
+    environment: { SATE_FAILPOINTS: folder },
+    arm(name: string, mode: Mode = "kill") {
+      for (const file of firings(name)) rmSync(join(folder, file));
+      writeFileSync(join(folder, `${name}.new`), mode);
+      renameSync(join(folder, `${name}.new`), join(folder, name));
+    },
+    disarm: (name: string) => rmSync(join(folder, name), { force: true }),
+    isArmed: (name: string) => existsSync(join(folder, name)),
+    /** The process that met it since it was armed. */
+    firedIn: (name: string) => Number(firings(name)[0]?.slice(name.length + 1)),
+  };
+}
+
+export type Failpoints = ReturnType<typeof createFailpoints>;

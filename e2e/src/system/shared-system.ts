@@ -1,0 +1,44 @@
+import { afterAll } from "bun:test";
+import { type Client, createClient } from "../clients/client.ts";
+import { canary } from "../clients/hostile-rows.ts";
+import { type System, startSystem } from "./system.ts";
+
+export type Shared = { system: System; client: Client };
+
+/** What its services know each other by. */
+export const sharedToken = "e2e-token-of-the-services";
+
+let shared: Promise<Shared> | null = null;
+
+/**
+ * The one system that all scenarios of a run share, with whatever the earlier ones left in it: started at
+ * first use, stopped after the last test. `SYSTEM` says which: `standalone` (default) or `cluster`.
+ */
+export function sharedSystem(): Promise<Shared> {
+  shared ??= start();
+  return shared;
+}
+
+async function start(): Promise<Shared> {
+  const kind = Bun.env.SYSTEM ?? "standalone";
+  if (kind !== "standalone" && kind !== "cluster") throw new Error("SYSTEM must be standalone or cluster");
+  const settings = {
+    LEASE_SECONDS: "5",
+    MAX_FAILURES: "3",
+    // The kills of the scenarios may well hit the same execution several times.
+    MAX_LOST: "100",
+    CONFIRM_SECONDS: "2",
+    PROCESSING_SECONDS: "0.05",
+    LOG_LEVEL: "error",
+    SERVICE_TOKEN: sharedToken,
+    // The names that the hostile clients use; others are refused without API keys.
+    ALLOWED_HOSTS: `sate.example,${canary}.example,a,ab,abc`,
+  };
+  const scale = { "requests-service": 2, processor: 3, "results-listener": 2 };
+  const system = await startSystem(kind, { settings, scale });
+  return { system, client: createClient(system.url) };
+}
+
+afterAll(async () => {
+  await shared?.then(({ system }) => system.stop());
+});

@@ -1,0 +1,142 @@
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+
+/**
+ * A known bug, as a change of one place in the code. A run with these `words`, on a cluster, must find it by one of these
+ * invariants: what others say may be mere noise of a slow machine.
+ */
+export type Bug = { name: string; file: string; from: string; to: string; words: string[]; by: number[] };
+
+const runs = "requests-service/src/adapters/runs-mongo.ts";
+const during = (only: string, minutes = 1) => ["--minutes", `${minutes}`, "--only", only];
+
+/**
+ * Ten bugs that a system like this one is prone to. The second is in the listener: which records a processor has
+ * committed does not matter, since the database knows what is queued.
+ */
+export const bugs: Bug[] = [
+  {
+    name: "the unique key on the attempt does not decide",
+    file: "requests-service/src/adapters/insert-free.ts",
+    from: "return new Set(failures.map(({ index }) => index));",
+    to: "return new Set();",
+    words: during("F1"),
+    by: [1, 2, 3, 6, 8, 10],
+  },
+  {
+    name: "offsets are committed before the result is written",
+    file: "results-listener/src/recorder.ts",
+    from: "const answers = await writer.record(read.map(({ result }) => result));",
+    to: 'const answers = read.map((): Awaited<ReturnType<typeof writer.record>>[number] => "stored");\n    void Bun.sleep(1_000).then(() => writer.record(read.map(({ result }) => result))).catch(() => {});',
+    words: during("F6"),
+    by: [8, 10, 12],
+  },
+  {
+    name: "no outbox sweep",
+    file: "requests-service/src/index.ts",
+    from: "outbox.sweep,",
+    to: "async () => {},",
+    words: during("F2,F5"),
+    by: [1, 8, 13, 16],
+  },
+  {
+    name: "finish without the epoch",
+    file: runs,
+    from: '{ _id: executionKey(request_id, attempt), id: execution_id, status: "running", epoch },',
+    to: "{ _id: executionKey(request_id, attempt), id: execution_id, ...(epoch > 0 ? {} : { epoch }) },",
+    words: during("F9", 2), // in which finishes come late some six times
+    by: [4, 5, 8, 11],
+  },
+  {
+    name: "a group that has committed nothing begins at the end",
+    file: "results-listener/src/adapters/kafka/consumer.ts",
+    from: "fromBeginning: true",
+    to: "fromBeginning: false",
+    words: during("F14"),
+    by: [12, 14, 15],
+  },
+  {
+    name: "the listener does not recognise what it has",
+    file: "results-listener/src/adapters/results-mongo.ts",
+    from: "const documents = wanted.map(resultDocument);",
+    to: "const documents = wanted.map((one) => ({ ...resultDocument(one), _id: crypto.randomUUID() }));",
+    words: during("F6,F14"),
+    by: [8, 14],
+  },
+  {
+    name: "the sweeper puts back without its predicate",
+    file: runs,
+    from: '              status: "running",\n              epoch,\n              cancel_requested: false,\n',
+    to: "              ...(epoch < 0 ? { epoch } : {}),\n",
+    words: during("F4"),
+    by: [3, 4, 5, 6, 8, 10, 11],
+  },
+  {
+    name: "a crash of the consumer is swallowed",
+    file: "results-listener/src/adapters/kafka/consumer.ts",
+    from: "if (payload.restart || isStopped) return;",
+    to: "return;",
+    words: during("F13"),
+    by: [14, 15, 16, 17],
+  },
+  {
+    name: "a poison record is tried for ever",
+    file: "processor/src/records.ts",
+    from: "    await publisher.publish(unreadable.map(",
+    to: '    throw new Error("once more");\n    await publisher.publish(unreadable.map(',
+    words: during("F15"),
+    by: [12, 15, 16],
+  },
+  {
+    name: "an answer before the write",
+    file: "requests-service/src/commands-requests.ts",
+    from: "const stored = await store.requests.insert(wanted);",
+    to: "const stored = wanted;\n      void Bun.sleep(1_000).then(() => store.requests.insert(wanted)).catch(() => {});",
+    words: during("F2"),
+    by: [1, 2, 10],
+  },
+];
+
+const root = join(import.meta.dir, "../../..");
+const runMs = 12 * 60_000;
+
+/** A copy of the repository with the bug in it. Throws if the place is not there as it was. */
+export function plant({ file, from, to }: Bug): { folder: string; remove: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), "sate-bug-"));
+  const isLeftOut = (path: string) => ["node_modules", ".git", ".cache", "data"].includes(basename(path));
+  cpSync(root, folder, { recursive: true, filter: (path) => path === root || !isLeftOut(path) });
+  const cache = join(root, ".cache");
+  if (existsSync(cache)) symlinkSync(cache, join(folder, ".cache"));
+  const path = join(folder, file);
+  const text = readFileSync(path, "utf8");
+  if (!text.includes(from)) throw new Error(`${file} has changed: there is no place for the bug any more`);
+  writeFileSync(
+    path,
+    text.replace(from, () => to),
+  );
+  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** Runs a copy with the bug, up to three times, each with another seed. Answers whether it was found, and by what. */
+export async function isFound(bug: Bug, dataDir: string): Promise<{ found: boolean; how: string }> {
+  const { folder, remove } = plant(bug);
+  try {
+    let said = "";
+    for (let seed = 1; seed <= 3; seed++) {
+      const child = Bun.spawn([process.execPath, "run", "torture", "--seed", `${seed}`, ...bug.words], {
+        cwd: folder,
+        env: { ...process.env, DATA_DIR: dataDir },
+        stdio: ["ignore", "pipe", "inherit"],
+        timeout: runMs,
+      });
+      said = await new Response(child.stdout).text();
+      const red = said.split("\n").filter((line) => line.startsWith("✗"));
+      const isFound = red.some((line) => bug.by.includes(Number.parseInt(line.slice(1), 10)));
+      if ((await child.exited) === 1 && isFound) return { found: true, how: red.join("; ") };
+    }
+    return { found: false, how: said.split("\n").slice(-3).join(" ") };
+  } finally {
+    remove();
+  }
+}

@@ -1,0 +1,73 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type System, startSystem } from "../system/system.ts";
+import { type Watch, watchProcesses } from "./evidence/watch.ts";
+import { type Link, makeLinks, scale, spare } from "./links.ts";
+
+export const leaseMs = 3_000;
+export const maxFailures = 3;
+export const concurrency = 24;
+/** What a process has for its stop. The adapters of a listener have 9 s between them to close, when nobody answers. */
+export const shutdownMs = (name: string) => (name.startsWith("results-listener") ? 10_000 : 5_000);
+export const serviceToken = "torture-token-of-the-services";
+
+/** A running Sate, with what a nemesis does harm with. */
+export type TorturedSystem = System & {
+  links: Link[];
+  /** Addresses past the proxies, for whoever looks at the end. */
+  requestsDb: string;
+  resultsDb: string;
+  watch: Watch;
+  /** Sets the wall clock of one process forward, or back. It stays so when the process is started again. */
+  setClock(name: string, offsetMs: number): void;
+};
+
+/** Starts it with a proxy in every way that leaves a process, and a clock of its own in each. */
+export async function startTortured(kind: System["kind"], dataDir: string): Promise<TorturedSystem> {
+  const { layout, links } = kind === "cluster" ? await makeLinks() : { layout: undefined, links: [] };
+  const clocks = join(dataDir, "clocks");
+  mkdirSync(clocks, { recursive: true });
+  const close = async () => {
+    for (const { proxy } of links) await proxy.close();
+  };
+  const system = await startSystem(kind, {
+    dataDir,
+    scale,
+    ...(layout && { layout: { ...layout, down: spare } }),
+    // Its own servers are those that are killed, whatever the environment names.
+    inherited: { PATH: process.env.PATH, HOME: process.env.HOME },
+    environmentOf: (name) => ({
+      CLOCK_FILE: join(clocks, name),
+      SHUTDOWN_SECONDS: String(shutdownMs(name) / 1_000),
+    }),
+    survives: true,
+    settings: {
+      LEASE_SECONDS: String(leaseMs / 1_000),
+      MAX_FAILURES: String(maxFailures),
+      MAX_LOST: "5",
+      CONFIRM_SECONDS: "2",
+      CONCURRENCY: String(concurrency),
+      EXECUTION_SECONDS: "8",
+      PROCESSING_SECONDS: "0.05",
+      LOG_LEVEL: "warn",
+      SERVICE_TOKEN: serviceToken,
+    },
+  }).catch(async (error) => {
+    await close();
+    throw error;
+  });
+  const watch = watchProcesses(system.announced);
+  return {
+    ...system,
+    links,
+    requestsDb: `mongodb://127.0.0.1:${layout?.ports["requests-db"]}/requests`,
+    resultsDb: `mongodb://127.0.0.1:${layout?.ports["results-db"]}/results`,
+    watch,
+    setClock: (name, offsetMs) => writeFileSync(join(clocks, name), String(offsetMs)),
+    async stop() {
+      await system.stop();
+      watch.stop();
+      await close();
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import { readdirSync, statSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { CreateRequest } from "@sate/contracts";
+import { Value } from "@sinclair/typebox/value";
+import { inTime } from "../in-time.ts";
+import type { Handler, HandlerEnd, HandlerRun, Handlers } from "../ports.ts";
+
+/** What a module is told of its run, besides the payload. */
+export type ModuleContext = Pick<
+  HandlerRun,
+  "requestId" | "executionId" | "epoch" | "attempt" | "forceError" | "signal" | "deadlineMs"
+> & {
+  /** The payload byte for byte as it was sent, with the digits that JavaScript's numbers do not hold. */
+  payloadText: string;
+};
+
+/** The default export of a module. */
+type Module = { run(payload: unknown, context: ModuleContext): unknown };
+
+export type LoadedModules = { kind: "loaded"; handlers: Handlers } | { kind: "wrong"; problems: string[] };
+
+const loadMs = 30_000;
+
+/**
+ * Loads the TypeScript modules of a folder, its subfolders left out. A file's name is the processor's name, its
+ * default export has `run(payload, context)`. What that returns are the outputs. An error that it throws with the
+ * name "Failure" and a `code` is a failure that it foresaw; any other is an unexpected error. Names all bad modules
+ * at once. Without a folder (`""`) there are none.
+ */
+export async function loadModules(folder: string): Promise<LoadedModules> {
+  if (folder === "") return { kind: "loaded", handlers: {} };
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    return { kind: "wrong", problems: ["PROCESSORS_DIR must be a folder."] };
+  const handlers: Record<string, Handler> = {};
+  const problems: string[] = [];
+  for (const file of readdirSync(folder).filter((name) => name.endsWith(".ts"))) {
+    const name = basename(file, ".ts");
+    try {
+      handlers[checked(name)] = handlerOf(await load(resolve(folder, file)));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      problems.push(`The processor module ${file} cannot be loaded: ${why}`);
+    }
+  }
+  return problems.length > 0 ? { kind: "wrong", problems } : { kind: "loaded", handlers };
+}
+
+/** As a request may name it. "default" serves the requests that name none. */
+function checked(name: string): string {
+  if (name !== "default" && Value.Check(CreateRequest, { payload: null, processor: name })) return name;
+  throw new Error(`"${name}" cannot be the name of a processor.`);
+}
+
+async function load(path: string): Promise<Module> {
+  const module = (await inTime(import(path), loadMs)) as { default?: Partial<Module> };
+  if (typeof module.default?.run === "function") return module.default as Module;
+  throw new Error("It has no default export with a function `run`.");
+}
+
+function handlerOf(module: Module): Handler {
+  return async ({ payloadJson, ...run }) => {
+    try {
+      const outputs = await module.run(JSON.parse(payloadJson), { ...run, payloadText: payloadJson });
+      return { kind: "succeeded", outputsJson: JSON.stringify(outputs) };
+    } catch (error) {
+      return failureOf(error);
+    }
+  };
+}
+
+/** Told by its name, not by its class: a module may bring a copy of its own. Throws what is no failure. */
+function failureOf(error: unknown): HandlerEnd {
+  const { name, code, message } = (error ?? {}) as { name?: unknown; code?: unknown; message?: unknown };
+  if (name !== "Failure" || typeof code !== "string" || typeof message !== "string") throw error;
+  return { kind: "failed", error: { code, message } };
+}
