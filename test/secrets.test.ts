@@ -143,6 +143,8 @@ for (const [name, start] of Object.entries(failing)) {
       expect(output + answers).not.toContain(canary);
       expect(answers).not.toMatch(/ at .*\.ts|node_modules|127\.0\.0\.1:1\b/);
       expectLog(output);
+      const isDatabaseRefused = name === "refuses connections" && services[index] === "requests-service";
+      if (isDatabaseRefused) expect(output).toMatch(/"cause":"Mongo[^"]+ ECONNREFUSED"/);
     }
   }, 90_000);
 }
@@ -181,12 +183,13 @@ test("addresses of databases that the driver cannot read end a service with 78, 
     for (const url of [
       `mongodb://user:${canary}@${canary}@host/db`,
       `mongodb://user:${canary}@host/db?tls=${canary}`,
-      `mongodb://user:${canary}@host/db?tls=true&tlsCAFile=/${canary}`,
+      `mongodb://user:${canary}@host/db?tls=true&tlsCAFile=/no-such-file`,
     ]) {
       const { output, code } = await run(service, { ...environment(1), [name]: url });
       const isFile = url.includes("tlsCAFile");
-      // That a file is missing the driver says when it connects: then the database counts as away.
+      // That a file is missing the driver says when it connects: then the database counts as away, and the log says why.
       if (!isFile || code !== 0) expect([service, url, code]).toEqual([service, url, 78]);
+      else expect(output).toContain("ENOENT /no-such-file");
       expect(output).not.toContain(canary);
       expectLog(output);
     }

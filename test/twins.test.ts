@@ -5,51 +5,24 @@ import { contracts, folders, read, root, services, sources, standalone } from ".
 
 /**
  * Services share no code but contracts, so a little is repeated in each. What is repeated is the same to the
- * letter: a fault that is mended in one is mended in all.
+ * letter: a fault that is mended in one is mended in all. In these rooms every file is such a copy.
  */
+const rooms = ["src/runtime/", "src/adapters/http/", "src/adapters/kafka/"];
+const inRooms = [...services, standalone]
+  .flatMap((folder) => sources(folder).map((path) => path.slice(folder.length + 1)))
+  .filter((path) => rooms.some((room) => path.startsWith(room)));
+
 const twins = [
-  "src/adapters/client-http.ts",
-  "src/counters.ts",
-  "src/environment.ts",
+  ...new Set(inRooms),
+  // Copies elsewhere.
   "src/failpoint.ts",
-  "src/gather.ts",
-  "src/health.ts",
-  "src/in-time.ts",
-  "src/log.ts",
-  "src/loop.ts",
-  "src/open-address.ts",
-  "src/process.ts",
-  "src/refused.ts",
-  "src/routes/commands.ts",
   "test/any-json.ts",
-  "test/open-address.test.ts",
   "test/servers.ts",
   "bunfig.toml",
   "tsconfig.json",
 ];
 
-/** In these folders of a service, files with the same path are the same, without being listed. */
-const twinFolders = ["src/adapters/kafka"];
-
-/**
- * Where not every folder has its copy: the doors of services that are asked by others, and of those that only say how
- * they are (the gateway has its own).
- */
-const partTwins: [path: string, folders: string[]][] = [
-  ["src/app.ts", ["requests-service", "results-service"]],
-  ["src/app.ts", ["processor", "results-listener"]],
-  // The gateway's own says why it is not ready only to those with a key.
-  ["src/routes/health.ts", ["requests-service", "results-service", "processor", "results-listener"]],
-];
-
-for (const [path, owners] of partTwins) {
-  test(`${path} is the same in ${owners.join(", ")}`, () => {
-    const texts = new Set(owners.map((folder) => read(`${folder}/${path}`)));
-    expect(texts.size).toBe(1);
-  });
-}
-
-for (const path of [...twins, ...twinFolders.flatMap(pathsIn)]) {
+for (const path of twins) {
   test(`${path} is the same in every service that has it`, () => {
     const copies = [contracts, ...services, standalone].filter((folder) =>
       existsSync(join(root, folder, path)),
@@ -58,12 +31,6 @@ for (const path of [...twins, ...twinFolders.flatMap(pathsIn)]) {
     const texts = new Set(copies.map((folder) => read(`${folder}/${path}`)));
     expect(texts.size).toBe(1);
   });
-}
-
-/** The paths, below a service, of the files that services have in this folder. */
-function pathsIn(folder: string): string[] {
-  const found = services.flatMap((service) => sources(service).map((path) => path.slice(service.length + 1)));
-  return [...new Set(found)].filter((path) => path.startsWith(`${folder}/`));
 }
 
 test("every folder that depends on a patched package applies the one patch at the root", () => {

@@ -105,7 +105,9 @@ async function becomesReady(service: string, env: Record<string, string>): Promi
   let complaints = 0;
   let isReady = false;
   const isDecided = async () => {
-    const answer = await fetch(`http://127.0.0.1:${port}/ready`).catch(() => null);
+    const answer = await fetch(`http://127.0.0.1:${port}/ready`, {
+      headers: { authorization: `Bearer ${token}` },
+    }).catch(() => null);
     const { ready, reasons } = ((await answer?.json()) ?? {}) as { ready?: boolean; reasons?: string[] };
     isReady = ready === true;
     if (reasons?.some((reason) => reason.includes("does not answer"))) complaints++;

@@ -4,7 +4,6 @@ import { type AccessOptions, createAccess, pathOf } from "./access/authorize.ts"
 import { type AllowedHosts, createHostCheck } from "./access/hosts.ts";
 import type { Batches } from "./capacity/create-batches.ts";
 import type { Ingress } from "./capacity/ingress.ts";
-import type { Counters } from "./counters.ts";
 import type { StartExecution } from "./executions/create.ts";
 import { allowedMethods } from "./http/allowed-methods.ts";
 import { createLimitedLog } from "./http/limited-log.ts";
@@ -14,7 +13,6 @@ import { problemResponse, Refusal } from "./http/problem-response.ts";
 import { invalidQuery } from "./http/query.ts";
 import { ownOrNew } from "./http/request-id.ts";
 import type { Uris } from "./http/uris.ts";
-import type { Log } from "./log.ts";
 import type { Requests, Results } from "./ports.ts";
 import { executionRoutes } from "./routes/executions.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -22,6 +20,8 @@ import { createOperation } from "./routes/operation.ts";
 import { requestRoutes } from "./routes/requests.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { swaggerRoutes } from "./routes/swagger.ts";
+import type { Log } from "./runtime/log.ts";
+import type { Counters } from "./runtime/metrics.ts";
 import { welcomeRoutes } from "./welcome/routes.ts";
 
 export type AppParts = {
@@ -33,7 +33,7 @@ export type AppParts = {
   uris: Uris;
   newId: () => string;
   /** Why the service is not ready, a sentence each. */
-  complaints: () => string[];
+  notReadyReasons: () => Promise<string[]>;
   counters: Counters;
   log: Log;
   access: Omit<AccessOptions, "log"> & { allowedHosts: AllowedHosts };

@@ -1,7 +1,7 @@
 import { limits } from "@sate/contracts";
 import { Type } from "@sinclair/typebox";
 import { accessSettings } from "./access/settings.ts";
-import { logLevels } from "./log.ts";
+import { logLevels } from "./runtime/log.ts";
 
 const serviceUrls = "^https?://[^,\\s/]+(,https?://[^,\\s/]+)*$";
 

@@ -4,14 +4,13 @@ import { createApp } from "./app.ts";
 import { createBatches } from "./capacity/create-batches.ts";
 import { createIngress } from "./capacity/ingress.ts";
 import { idleTimeoutSeconds } from "./config.ts";
-import type { Counters } from "./counters.ts";
 import { createAttemptLimit } from "./executions/attempt-limit.ts";
 import { createStartExecution } from "./executions/create.ts";
-import { createHealth } from "./health.ts";
 import { createUris } from "./http/uris.ts";
-import type { Log } from "./log.ts";
-import { createLoop } from "./loop.ts";
 import type { Monotonic, Requests, Results } from "./ports.ts";
+import { createLifecycle } from "./runtime/lifecycle.ts";
+import type { Log } from "./runtime/log.ts";
+import type { Counters } from "./runtime/metrics.ts";
 
 export type { ApiKey } from "./access/api-keys.ts";
 export type { AllowedHosts } from "./access/hosts.ts";
@@ -39,14 +38,12 @@ export type Config = {
 export type Ports = {
   requests: Requests;
   results: Results;
-  /** In one process with other services: why those are not ready. */
-  othersComplaints?: () => string[];
   monotonic: Monotonic;
   newId: () => string;
   log: Log;
   counters: Counters;
-  /** A loop ended unexpectedly: the process must not go on as if it were well. */
-  fatal: (what: string, error: unknown) => void;
+  /** Why other services of the same process are not ready. */
+  othersNotReady?: () => Promise<string[]>;
 };
 
 /**
@@ -55,22 +52,16 @@ export type Ports = {
  */
 export const serverBodyBytesMax = Number.MAX_SAFE_INTEGER;
 
-const pingMs = 2_000;
-/** What is under way at a stop is waited for so long. */
-const drainMs = 4_000;
 /** Looking for this costs its owner one look into an index, and shows that its database answers. */
 const nobody = "00000000-0000-0000-0000-000000000000";
 
 /**
  * The public API. `app` is its HTTP interface. `start` resolves when the gateway is ready, however long its
  * dependencies take; it answers before that, as well as they let it. `stop` is safe at any time, and twice.
- * `complaints` says, a sentence each, why it is not ready.
+ * `notReadyReasons` says why it is not ready.
  */
 export function createGateway(ports: Ports, config: Config) {
-  const { monotonic, newId, log, counters, fatal } = ports;
-  let state: "new" | "starting" | "running" | "stopped" = "new";
-  const stopping = new AbortController();
-  const health = createHealth(log);
+  const { monotonic, newId, log, counters } = ports;
 
   const ingress = createIngress();
   const batches = createBatches(ports.requests, config);
@@ -88,22 +79,23 @@ export function createGateway(ports: Ports, config: Config) {
 
   const dependencies = [
     {
-      part: "requests-service",
-      ping: () => ports.requests.getRequest({ request_id: nobody }),
-      complaint: "requests-service does not answer.",
+      name: "requests-service",
+      probe: () => ports.requests.getRequest({ request_id: nobody }),
+      reason: "requests-service does not answer.",
     },
     {
-      part: "results-service",
-      ping: () => ports.results.resultsOfExecution({ request_id: nobody, execution_id: nobody }),
-      complaint: "results-service does not answer.",
+      name: "results-service",
+      probe: () => ports.results.resultsOfExecution({ request_id: nobody, execution_id: nobody }),
+      reason: "results-service does not answer.",
     },
   ];
-  const pings = createLoop({
-    name: "ping of the dependencies",
-    pauseMs: pingMs,
-    turn: () =>
-      Promise.all(dependencies.map(({ part, ping, complaint }) => health.turn(part, ping, complaint))),
-    fatal,
+  const { notReadyReasons, start, stop } = createLifecycle({
+    log,
+    dependencies,
+    onStart: (connect) =>
+      Promise.all(dependencies.map(({ name, probe, reason }) => connect(name, probe, reason))),
+    onStop: async () => {},
+    reasons: () => ports.othersNotReady?.() ?? [],
   });
 
   return {
@@ -115,7 +107,7 @@ export function createGateway(ports: Ports, config: Config) {
       ingress,
       uris,
       newId,
-      complaints,
+      notReadyReasons,
       counters,
       log,
       access: {
@@ -128,33 +120,8 @@ export function createGateway(ports: Ports, config: Config) {
       idleSeconds: config.idleTimeoutSeconds ?? idleTimeoutSeconds.default,
     }),
 
-    complaints,
-
-    async start(): Promise<void> {
-      if (state !== "new") return;
-      state = "starting";
-      const { signal } = stopping;
-      await Promise.all(
-        dependencies.map(({ part, ping, complaint }) => health.insist(part, ping, complaint, signal)),
-      );
-      if (state !== "starting") return;
-      state = "running";
-      pings.start();
-    },
-
-    async stop(): Promise<void> {
-      if (state === "stopped") return;
-      state = "stopped";
-      stopping.abort();
-      await Promise.all([pings.stop(), ingress.drained(drainMs)]);
-    },
+    notReadyReasons,
+    start,
+    stop,
   };
-
-  function complaints(): string[] {
-    if (state === "stopped") return ["It is stopping."];
-    const hanging = pings.complaint();
-    const others = ports.othersComplaints?.() ?? [];
-    const all = [...health.complaints(), ...(hanging === null ? [] : [hanging]), ...others];
-    return [...new Set(state === "running" ? all : ["It is starting.", ...all])];
-  }
 }

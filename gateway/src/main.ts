@@ -1,11 +1,11 @@
 import { requestsApi, resultsApi } from "@sate/contracts";
 import { accessProblems, loadAccess } from "./access/settings.ts";
-import { httpClient } from "./adapters/client-http.ts";
+import { httpClient } from "./adapters/http/client.ts";
 import { Settings } from "./config.ts";
-import { createCounters } from "./counters.ts";
 import { createGateway, serverBodyBytesMax } from "./index.ts";
-import { createLog } from "./log.ts";
-import { exitForSettings, fatalExit, runService, settingsOrExit } from "./process.ts";
+import { createLog } from "./runtime/log.ts";
+import { createCounters } from "./runtime/metrics.ts";
+import { exitForSettings, runService, settingsOrExit } from "./runtime/process.ts";
 
 const name = "gateway";
 /** With the wait for a batch this must end before a client is told that a part did not answer. */
@@ -34,7 +34,6 @@ const gateway = createGateway(
     newId: () => Bun.randomUUIDv7(),
     log,
     counters,
-    fatal: fatalExit(log),
   },
   {
     maxFailures: settings.MAX_FAILURES,

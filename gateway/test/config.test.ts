@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { limits } from "@sate/contracts";
 import { Settings } from "../src/config.ts";
-import { loadEnvironment } from "../src/environment.ts";
+import { loadSettings } from "../src/runtime/load-settings.ts";
 
 const env = {
   SERVICE_TOKEN: "0123456789abcdef",
@@ -10,7 +10,7 @@ const env = {
 };
 
 test("what has a default may be left out", () => {
-  const loaded = loadEnvironment(Settings, { ...env, MAX_FAILURES: "" });
+  const loaded = loadSettings(Settings, { ...env, MAX_FAILURES: "" });
   if (loaded.kind === "wrong") throw new Error(loaded.problems.join());
   expect(loaded.settings).toMatchObject({
     PORT: 5003,
@@ -21,18 +21,18 @@ test("what has a default may be left out", () => {
 });
 
 test("what says who may come in has no default but loopback", () => {
-  const loaded = loadEnvironment(Settings, env);
+  const loaded = loadSettings(Settings, env);
   expect(loaded.kind === "loaded" && loaded.settings).toMatchObject({
     HOST: "127.0.0.1",
     API_KEYS: "",
     API_KEYS_FILE: "",
     ALLOW_ANONYMOUS: "0",
   });
-  expect(loadEnvironment(Settings, { ...env, ALLOW_ANONYMOUS: "yes" }).kind).toBe("wrong");
+  expect(loadSettings(Settings, { ...env, ALLOW_ANONYMOUS: "yes" }).kind).toBe("wrong");
 });
 
 test("all mistakes are named at once, without their values", () => {
-  const loaded = loadEnvironment(Settings, {
+  const loaded = loadSettings(Settings, {
     ...env,
     SERVICE_TOKEN: "short",
     REQUESTS_SERVICE_URL: "http://a/path",

@@ -1,7 +1,7 @@
 import { limits } from "@sate/contracts";
-import { createCounters } from "../src/counters.ts";
-import { type Config, createGateway } from "../src/index.ts";
-import { createLog } from "../src/log.ts";
+import { type Config, createGateway, type Ports } from "../src/index.ts";
+import { createLog } from "../src/runtime/log.ts";
+import { createCounters } from "../src/runtime/metrics.ts";
 import { fakeRequests } from "./fakes/requests.ts";
 import { fakeResults } from "./fakes/results.ts";
 
@@ -20,13 +20,12 @@ export type Body = Record<string, unknown> & {
 export type Answer = { status: number; text: string; json: Body; headers: Headers };
 
 /** A gateway on fakes, and ways to ask it: without a server, or through one that listens. */
-export function testGateway(config: Partial<Config> = {}) {
+export function testGateway(config: Partial<Config> = {}, ports: Partial<Ports> = {}) {
   const requests = fakeRequests();
   const results = fakeResults();
   const time = { nowMs: 0 };
   const counters = createCounters();
   const lines: string[] = [];
-  const faults: string[] = [];
   const gateway = createGateway(
     {
       requests: requests.api,
@@ -35,7 +34,7 @@ export function testGateway(config: Partial<Config> = {}) {
       newId: () => Bun.randomUUIDv7(),
       log: createLog("gateway", "debug", (line) => void lines.push(line)),
       counters,
-      fatal: (what) => void faults.push(what),
+      ...ports,
     },
     {
       maxFailures: 3,
@@ -63,7 +62,6 @@ export function testGateway(config: Partial<Config> = {}) {
     time,
     counters,
     lines,
-    faults,
     ask,
     get: (path: string, headers?: Record<string, string>) => ask("GET", path, undefined, headers),
     post: (path: string, body?: string, headers?: Record<string, string>) => ask("POST", path, body, headers),

@@ -22,13 +22,13 @@ test("it waits for dependencies that are not there yet, and answers meanwhile", 
   gateway.requests.control.before = away;
   gateway.results.control.before = away;
   const started = gateway.start();
-  await until("both are missed", () => gateway.complaints().length === 3);
+  await until("both are missed", async () => (await gateway.notReadyReasons()).length === 3);
   expect((await gateway.get("/requests")).status).toBe(503);
   gateway.requests.control.before = () => {};
   expect((await gateway.get("/requests")).status).toBe(200);
   gateway.results.control.before = () => {};
   await started;
-  expect(gateway.complaints()).toEqual([]);
+  expect(await gateway.notReadyReasons()).toEqual([]);
   await gateway.stop();
 });
 
@@ -36,11 +36,10 @@ test("it is not ready while a dependency does not answer, and gets over it", asy
   const gateway = testGateway();
   await gateway.start();
   gateway.results.control.before = away;
-  await until("it complains", () => gateway.complaints().length > 0);
-  expect(gateway.complaints()).toEqual(["results-service does not answer."]);
+  await until("it complains", async () => (await gateway.notReadyReasons()).length > 0);
+  expect(await gateway.notReadyReasons()).toEqual(["results-service does not answer."]);
   gateway.results.control.before = () => {};
-  await until("it is well again", () => gateway.complaints().length === 0);
-  expect(gateway.faults).toEqual([]);
+  await until("it has recovered", async () => (await gateway.notReadyReasons()).length === 0);
   await gateway.stop();
 });
 
@@ -54,29 +53,19 @@ test("stop is safe before start, twice, and while it starts", async () => {
   const starting = testGateway();
   starting.results.control.before = away;
   const started = starting.start();
-  await until("it complains", () => starting.complaints().length > 1);
+  await until("it complains", async () => (await starting.notReadyReasons()).length > 1);
   await starting.stop();
   await started;
-  expect(starting.complaints()).toEqual(["It is stopping."]);
+  expect(await starting.notReadyReasons()).toEqual(["It is stopping."]);
 });
 
-test("a stop lets what is under way finish, the record of a refusal and all", async () => {
-  const gateway = testGateway({ maxFailures: 1 });
+test("where other services live in its process, it is not ready as long as they are not", async () => {
+  let others = ["The Results DB does not answer."];
+  const gateway = testGateway({}, { othersNotReady: async () => others });
   await gateway.start();
-  const id = await gateway.stored();
-  await gateway.started(id);
-  gateway.requests.become(id, "failed");
-  const arrived = Promise.withResolvers<void>();
-  const gate = Promise.withResolvers<void>();
-  gateway.requests.control.before = () => {
-    arrived.resolve();
-    return gate.promise;
-  };
-  const answer = gateway.post(`/requests/${id}/executions`);
-  await arrived.promise;
-  const stopped = gateway.stop();
-  gate.resolve();
-  expect((await answer).status).toBe(409);
-  await stopped;
-  expect(gateway.requests.refusals()).toHaveLength(1);
+  const { status, json } = await gateway.get("/ready");
+  expect([status, json.reasons]).toEqual([503, others]);
+  others = [];
+  expect((await gateway.get("/ready")).status).toBe(200);
+  await gateway.stop();
 });

@@ -205,6 +205,8 @@ const noHosts: [name: string, text: string][] = [
   ["with a path", "GET /requests HTTP/1.1\r\nHost: a/b?c#d\r\n\r\n"],
   ["a port beyond ports", "GET /requests HTTP/1.1\r\nHost: a:99999\r\n\r\n"],
   ["two of them", "GET /requests HTTP/1.1\r\nHost: gateway.example\r\nHost: gateway.example\r\n\r\n"],
+  ["with a path, and long", "GET /requests HTTP/1.1\r\nHost: gateway.example/b?c#d\r\n\r\n"],
+  ["with a user", "GET /requests HTTP/1.1\r\nHost: user@gateway.example\r\n\r\n"],
   // Without a host before it, the router would take only what stands after eleven characters for the address.
   ["empty, before another address", "GET /0123456789/requests HTTP/1.1\r\nHost: \r\n\r\n"],
 ];
@@ -227,14 +229,16 @@ test("short Hosts lead to the address that was asked for", async () => {
     return (await rawly(shortPort, [sent])).status;
   };
   try {
-    for (const name of ["a", "api", "api:80", "x:1"]) {
+    for (const name of ["a", "ab", "a_b", "api", "api:80", "x:1", "[::1]", "127.0.0.1:5003"]) {
       expect([name, await ask("POST", "/requests", name)]).toEqual([name, 201]);
       for (const target of ["/nowhere/requests", "/live/requests", "/requests/nowhere/requests"]) {
         expect([name, target, await ask("POST", target, name)]).toEqual([name, target, 404]);
       }
-      expect(await ask("POST", "/live?/requests", name)).toBe(405);
+      for (const target of ["/live?/requests", "/live#/requests"]) {
+        expect([name, target, await ask("POST", target, name)]).toEqual([name, target, 405]);
+      }
     }
-    expect(short.requests.requests.size).toBe(4);
+    expect(short.requests.requests.size).toBe(8);
   } finally {
     await short.app.server?.stop(true);
   }

@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { Elysia } from "elysia";
-import { createLog } from "../src/log.ts";
-import { serverOptions } from "../src/process.ts";
+import { createLog } from "../src/runtime/log.ts";
+import { serverOptions } from "../src/runtime/process.ts";
 import { answerOf, named } from "./gateway.ts";
 
 /** What a route must not throw, and some library will. */

@@ -1,8 +1,8 @@
 import { type Outcome, type OutgoingRecord, outcomeMark, outcomeRecord, type Run } from "@sate/contracts";
-import type { Counters } from "./counters.ts";
 import { failpoint } from "./failpoint.ts";
-import { errorFields, type Log } from "./log.ts";
 import type { Publisher, Requests } from "./ports.ts";
+import { errorFields, type Log } from "./runtime/log.ts";
+import type { Counters } from "./runtime/metrics.ts";
 import type { Time } from "./time.ts";
 
 /**

@@ -1,9 +1,9 @@
 import { type FinishedRun, limits, type Outcome, type Run } from "@sate/contracts";
 import { backoffMs } from "./backoff.ts";
-import type { Counters } from "./counters.ts";
-import { gather } from "./gather.ts";
-import { errorFields, type Log } from "./log.ts";
 import { type Requests, Unavailable } from "./ports.ts";
+import { errorFields, type Log } from "./runtime/log.ts";
+import type { Counters } from "./runtime/metrics.ts";
+import { microBatch } from "./runtime/micro-batch.ts";
 import { pause, type Time } from "./time.ts";
 
 /** `dropped`: not sent any more, because the run's worker is gone or the processor ends. */
@@ -51,11 +51,9 @@ export function createFinisher(parts: {
   const limit = {
     sizeMax: limits.batchBytesMax,
     sizeOf: ({ outcome }: Ended) => (outcome.status === "succeeded" ? outcome.outputs_json.length : 0),
-    waitingMax: limits.workerRunsMax,
-    full: () => new Unavailable("Too many outcomes are waiting."),
   };
-  const together = gather(send, { ...limit, itemsMax: limits.batchItemsMax });
-  const alone = gather(send, { ...limit, itemsMax: 1 });
+  const together = microBatch(send, { ...limit, itemsMax: limits.batchItemsMax });
+  const alone = microBatch(send, { ...limit, itemsMax: 1 });
 
   return {
     async finish(ended) {

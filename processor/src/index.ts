@@ -1,15 +1,15 @@
 import type { ExecutionRef, Run } from "@sate/contracts";
 import { createAnnouncer } from "./announcer.ts";
-import { createApp } from "./app.ts";
-import type { Counters } from "./counters.ts";
 import { createFinisher } from "./finisher.ts";
-import { createHealth } from "./health.ts";
 import { createIntake } from "./intake.ts";
-import type { Log } from "./log.ts";
-import { createLoop } from "./loop.ts";
 import { type Consumer, type Handlers, type Publisher, type Requests, Unavailable } from "./ports.ts";
 import { createRecords } from "./records.ts";
 import { createRuns } from "./runs.ts";
+import { createInternalApp } from "./runtime/internal-app.ts";
+import { type Attempt, createLifecycle } from "./runtime/lifecycle.ts";
+import type { Log } from "./runtime/log.ts";
+import type { Counters } from "./runtime/metrics.ts";
+import { periodic } from "./runtime/periodic.ts";
 import { shutDown } from "./shutdown.ts";
 import type { Time } from "./time.ts";
 import { beatsPerLease, createWorker } from "./worker.ts";
@@ -47,26 +47,24 @@ export type Ports = {
   fatal: (what: string, error: unknown) => void;
 };
 
-const pingMs = 2_000;
 /** How often the intake looks for pauses that are over and for executions that nobody heard of. */
 const intakeMs = 200;
 /** A frozen process must notice an expired lease within a second of waking. */
 const expiryMsMost = 250;
 
+const requestsAway = "requests-service does not answer.";
+const brokerAway = "The broker does not answer.";
+
 /**
  * The processor: hears of executions, claims what it has room for, runs the handlers, finishes, publishes.
  * Kafka wakes it, requests-service decides. `start` resolves when it is ready, however long its dependencies
- * take; work begins as soon as requests-service answers. `stop` is safe at any time, and twice. `complaints`
- * says, a sentence each, why it is not ready.
+ * take; work begins as soon as requests-service answers. `stop` is safe at any time, and twice.
+ * `notReadyReasons` says why it is not ready.
  */
 export function createProcessor(ports: Ports, config: Config) {
   const { requests, consumer, publisher, log, counters, time, fatal } = ports;
   const { leaseMs, serviceToken } = config;
-  let state: "new" | "starting" | "running" = "new";
-  let stopped: Promise<void> | null = null;
-  const stopping = new AbortController();
-  const health = createHealth(log);
-  let app: ReturnType<typeof createApp> | null = null;
+  let app: ReturnType<typeof createInternalApp> | null = null;
 
   const isCurrent = (workerId: string) => worker.id() === workerId;
   const announcer = createAnnouncer({ requests, publisher, time, counters, log });
@@ -99,58 +97,51 @@ export function createProcessor(ports: Ports, config: Config) {
     log,
   });
 
-  const beatTurn = () => health.turn("requests-service", worker.turn, "requests-service does not answer.");
-  const pingTurn = () => health.turn("publisher", publisher.ping, "The broker does not answer.");
-  const loops = [
-    { name: "heartbeat", pauseMs: leaseMs / beatsPerLease, turn: beatTurn },
+  const lifecycle = createLifecycle({
+    log,
+    // Whether requests-service responds is known from the heartbeats.
+    dependencies: [{ name: "publisher", probe: publisher.ping, reason: brokerAway }],
+    onStart: begin,
+    onStop: () => shutDown({ ...ports, intake, runs, finisher, worker, announcer, tasks }, config.shutdownMs),
+    reasons: () => [...tasks.flatMap((task) => task.hangs()), ...[consumer.complaint() ?? []].flat()],
+  });
+  const { attempt, stopping, notReadyReasons, start, stop } = lifecycle;
+
+  const tasks = [
+    {
+      name: "heartbeat",
+      pauseMs: leaseMs / beatsPerLease,
+      work: () => attempt("requests-service", worker.turn, requestsAway),
+    },
     {
       name: "watch over the lease",
       pauseMs: Math.min(leaseMs / 20, expiryMsMost),
-      turn: async () => worker.expire(),
+      work: async () => worker.expire(),
     },
-    { name: "intake", pauseMs: intakeMs, turn: async () => intake.tick() },
-    { name: "ping of the broker", pauseMs: pingMs, turn: pingTurn },
-  ].map((loop) => createLoop({ ...loop, fatal }));
+    { name: "intake", pauseMs: intakeMs, work: async () => intake.tick() },
+  ].map((task) => periodic({ ...task, fatal }));
+
+  async function begin(connect: Attempt<void>): Promise<void> {
+    // Executions are run without the broker, so the tasks go on while it is waited for.
+    const registration = connect("requests-service", worker.turn, requestsAway).then(() => {
+      if (!stopping.aborted) for (const task of tasks) task.start();
+    });
+    await connect("publisher", publisher.open, brokerAway);
+    await connect("consumer", () => consumer.start(records), whyNotJoined);
+    await registration;
+  }
 
   return {
+    notReadyReasons,
+    start,
+    stop,
+
     /** Made when it is asked for: in standalone nobody opens this door. */
     get app() {
-      app ??= createApp({ serviceToken, complaints, counters, log });
+      app ??= createInternalApp({ serviceToken, notReadyReasons, counters, log });
       return app;
     },
-
-    complaints,
-
-    async start(): Promise<void> {
-      if (state !== "new" || stopped !== null) return;
-      state = "starting";
-      const { signal } = stopping;
-      // Executions are run without the broker, so the loops go on while it is waited for.
-      const registration = health
-        .insist("requests-service", worker.turn, "requests-service does not answer.", signal)
-        .then(() => {
-          if (!signal.aborted) for (const loop of loops) loop.start();
-        });
-      await health.insist("publisher", publisher.open, "The broker does not answer.", signal);
-      const join = () => consumer.start(records);
-      await health.insist("consumer", join, whyNotJoined, signal);
-      await registration;
-      if (!signal.aborted) state = "running";
-    },
-
-    stop(): Promise<void> {
-      stopping.abort();
-      stopped ??= shutDown({ ...ports, intake, runs, finisher, worker, announcer, loops }, config.shutdownMs);
-      return stopped;
-    },
   };
-
-  function complaints(): string[] {
-    if (stopped !== null) return ["It is stopping."];
-    const all = [...health.complaints(), ...loops.flatMap((loop) => loop.complaint() ?? [])];
-    if (state !== "running") return ["It is starting.", ...all];
-    return [...all, ...[consumer.complaint() ?? []].flat()];
-  }
 }
 
 function whyNotJoined(error: unknown): string {

@@ -1,11 +1,11 @@
 import type { ExecutionRef, Run } from "@sate/contracts";
 import { backoffMs } from "./backoff.ts";
-import type { Counters } from "./counters.ts";
 import { failpoint } from "./failpoint.ts";
 import { answered, createHints, type Hint } from "./hints.ts";
-import { errorFields, type Log } from "./log.ts";
 import { type NextClaim, nextClaim } from "./next-claim.ts";
 import type { Requests } from "./ports.ts";
+import { errorFields, type Log } from "./runtime/log.ts";
+import type { Counters } from "./runtime/metrics.ts";
 import type { Time } from "./time.ts";
 
 /**

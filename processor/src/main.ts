@@ -1,15 +1,15 @@
 import { groups, kafkaProblems, requestsApi, topics } from "@sate/contracts";
-import { httpClient } from "./adapters/client-http.ts";
+import { httpClient } from "./adapters/http/client.ts";
 import { kafkaConfig, kafkaFileProblems } from "./adapters/kafka/client.ts";
 import { kafkaConsumer } from "./adapters/kafka/consumer.ts";
 import { kafkaPublisher } from "./adapters/kafka/publisher.ts";
 import { Settings } from "./config.ts";
-import { createCounters } from "./counters.ts";
 import { loadModules } from "./handlers/modules.ts";
 import { simulation } from "./handlers/simulation.ts";
 import { createProcessor } from "./index.ts";
-import { createLog } from "./log.ts";
-import { exitForSettings, fatalExit, runService, settingsOrExit } from "./process.ts";
+import { createLog } from "./runtime/log.ts";
+import { createCounters } from "./runtime/metrics.ts";
+import { drainMs, exitForSettings, fatalExit, runService, settingsOrExit } from "./runtime/process.ts";
 import { systemTime as time } from "./time.ts";
 
 const name = "processor";
@@ -56,7 +56,7 @@ const service = createProcessor(
     leaseMs,
     concurrency: settings.CONCURRENCY,
     executionMs: settings.EXECUTION_SECONDS * 1_000,
-    shutdownMs,
+    shutdownMs: shutdownMs - drainMs(shutdownMs),
   },
 );
 

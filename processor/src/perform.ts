@@ -1,8 +1,8 @@
 import type { Outcome, Run } from "@sate/contracts";
-import type { Counters } from "./counters.ts";
-import { errorFields, type Log } from "./log.ts";
 import { decideOutcome, type RunEnd } from "./outcome.ts";
 import { Aborted, type AbortReason, type Handler, type HandlerRun, type Handlers } from "./ports.ts";
+import { errorFields, type Log } from "./runtime/log.ts";
+import type { Counters } from "./runtime/metrics.ts";
 import type { Time } from "./time.ts";
 
 /** A run under way. */

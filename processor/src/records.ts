@@ -1,8 +1,8 @@
 import { type ExecutionRef, type IncomingRecord, readExecution, unreadableRecord } from "@sate/contracts";
-import type { Counters } from "./counters.ts";
 import { failpoint } from "./failpoint.ts";
-import type { Log } from "./log.ts";
 import type { Publisher } from "./ports.ts";
+import type { Log } from "./runtime/log.ts";
+import type { Counters } from "./runtime/metrics.ts";
 
 /**
  * What happens to records of the executions topic. Resolves when they may be committed: those that can be

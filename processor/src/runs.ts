@@ -1,10 +1,10 @@
 import { limits, type Outcome, type Run, type RunRef } from "@sate/contracts";
-import type { Counters } from "./counters.ts";
 import { failpoint } from "./failpoint.ts";
 import type { Finished } from "./finisher.ts";
-import type { Log } from "./log.ts";
 import { type Performance, type PerformParts, perform } from "./perform.ts";
 import type { AbortReason } from "./ports.ts";
+import type { Log } from "./runtime/log.ts";
+import type { Counters } from "./runtime/metrics.ts";
 
 /**
  * The runs that this process holds.

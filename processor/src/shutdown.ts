@@ -1,10 +1,10 @@
 import type { Announcer } from "./announcer.ts";
 import type { Finisher } from "./finisher.ts";
 import type { Intake } from "./intake.ts";
-import type { Log } from "./log.ts";
-import type { Loop } from "./loop.ts";
 import type { Consumer, Publisher } from "./ports.ts";
 import type { Runs } from "./runs.ts";
+import type { Log } from "./runtime/log.ts";
+import type { Periodic } from "./runtime/periodic.ts";
 import { type Time, within } from "./time.ts";
 import type { Worker } from "./worker.ts";
 
@@ -31,13 +31,13 @@ export async function shutDown(
     finisher: Finisher;
     worker: Worker;
     announcer: Announcer;
-    loops: Loop[];
+    tasks: Periodic[];
     time: Time;
     log: Log;
   },
   shutdownMs: number,
 ): Promise<void> {
-  const { consumer, publisher, intake, runs, finisher, worker, announcer, loops, time, log } = parts;
+  const { consumer, publisher, intake, runs, finisher, worker, announcer, tasks, time, log } = parts;
   const endsAt = time.monotonic() + shutdownMs;
   const reserveMs = Math.min(shutdownMs * reserveShareMost, reserveMsMost);
   /** Waits until `work` is done or only that share of the reserve is left. */
@@ -50,7 +50,7 @@ export async function shutDown(
   void runs.abortAll("stopping");
   await upTo(0.5, Promise.all([runs.empty(), claimed]));
   finisher.close();
-  await upTo(0.4, Promise.all(loops.map((loop) => loop.stop())));
+  await upTo(0.4, Promise.all(tasks.map((task) => task.stop())));
   if (!(await upTo(0.3, worker.end()))) log.warn("could not end the worker; it will be swept");
   await upTo(0.15, announcer.flush());
   await upTo(0.05, Promise.all([left, publisher.close()]));

@@ -1,11 +1,11 @@
 import { limits, type RequestsApi } from "@sate/contracts";
-import type { Counters } from "./counters.ts";
-import { inTime } from "./in-time.ts";
 import type { ClaimUnderWay } from "./intake.ts";
-import { errorFields, type Log } from "./log.ts";
 import type { Requests } from "./ports.ts";
 import { type Doubts, noDoubts, reconcile } from "./reconcile.ts";
 import type { Runs } from "./runs.ts";
+import { inTime } from "./runtime/deadline.ts";
+import { errorFields, type Log } from "./runtime/log.ts";
+import type { Counters } from "./runtime/metrics.ts";
 import type { Time } from "./time.ts";
 
 /**

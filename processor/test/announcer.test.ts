@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { limits, type Outcome, type OutgoingRecord, type Run } from "@sate/contracts";
 import { createAnnouncer } from "../src/announcer.ts";
-import { createCounters } from "../src/counters.ts";
-import { createLog } from "../src/log.ts";
+import { createLog } from "../src/runtime/log.ts";
+import { createCounters } from "../src/runtime/metrics.ts";
 import { turns } from "./eventually.ts";
 import { fakeTime } from "./fakes/time.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { type KafkaSettings, kafkaSettings } from "@sate/contracts";
 import { Settings } from "../src/config.ts";
-import { loadEnvironment } from "../src/environment.ts";
+import { loadSettings } from "../src/runtime/load-settings.ts";
 
 const least = {
   SERVICE_TOKEN: "a-token-for-tests",
@@ -15,7 +15,7 @@ const plainKafka = Object.fromEntries(
 ) as Omit<KafkaSettings, "KAFKA_BROKERS">;
 
 test("what has no default is enough", () => {
-  expect(loadEnvironment(Settings, least)).toEqual({
+  expect(loadSettings(Settings, least)).toEqual({
     kind: "loaded",
     settings: {
       ...least,
@@ -34,7 +34,7 @@ test("what has no default is enough", () => {
 });
 
 test("all mistakes are named at once", () => {
-  const loaded = loadEnvironment(Settings, {
+  const loaded = loadSettings(Settings, {
     SERVICE_TOKEN: "short",
     REQUESTS_SERVICE_URL: "http://one:5001,two",
     LEASE_SECONDS: "0.5",
@@ -51,5 +51,5 @@ test("all mistakes are named at once", () => {
 
 test("several addresses, and fractions", () => {
   const env = { ...least, REQUESTS_SERVICE_URL: "http://one:5001,http://two:5001", LEASE_SECONDS: "1.5" };
-  expect(loadEnvironment(Settings, env).kind).toBe("loaded");
+  expect(loadSettings(Settings, env).kind).toBe("loaded");
 });

@@ -1,7 +1,11 @@
 /** Resolves when `isSo` holds, asked at every turn of the event loop; rejects after a deadline that only a fault can pass. */
-export async function eventually(isSo: () => boolean, what: string, deadlineMs = 5_000): Promise<void> {
+export async function eventually(
+  isSo: () => boolean | Promise<boolean>,
+  what: string,
+  deadlineMs = 5_000,
+): Promise<void> {
   const endsAt = performance.now() + deadlineMs;
-  while (!isSo()) {
+  while (!(await isSo())) {
     if (performance.now() > endsAt) throw new Error(`it did not come to this: ${what}`);
     await new Promise((resolve) => setImmediate(resolve));
   }

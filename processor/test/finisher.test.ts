@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import type { FinishedRun, Outcome, Run } from "@sate/contracts";
-import { createCounters } from "../src/counters.ts";
 import { createFinisher } from "../src/finisher.ts";
-import { createLog } from "../src/log.ts";
 import { Unavailable } from "../src/ports.ts";
+import { createLog } from "../src/runtime/log.ts";
+import { createCounters } from "../src/runtime/metrics.ts";
 import { turns } from "./eventually.ts";
 import { fakeTime } from "./fakes/time.ts";
 

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import type { Run } from "@sate/contracts";
-import { createCounters } from "../src/counters.ts";
-import { createLog } from "../src/log.ts";
 import { type Beginning, graceMs, perform } from "../src/perform.ts";
+import { createLog } from "../src/runtime/log.ts";
+import { createCounters } from "../src/runtime/metrics.ts";
 import { heldHandler } from "./fakes/handlers.ts";
 import { fakeTime } from "./fakes/time.ts";
 

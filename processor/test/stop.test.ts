@@ -30,7 +30,7 @@ async function stopped(): Promise<number> {
 test("a stop at rest is quick: not ready at once, out of the group, the worker ended, all closed", async () => {
   const { processor, requests, consumer, publisher } = await started();
   const stopping = processor.stop();
-  expect(processor.complaints()).toEqual(["It is stopping."]);
+  expect(await processor.notReadyReasons()).toEqual(["It is stopping."]);
   await stopping;
   expect(consumer.isStopped).toBe(true);
   expect(publisher.isClosed).toBe(true);
@@ -146,7 +146,7 @@ test("a stop while its dependencies are still waited for ends the start", async 
   requests.isAway = true;
   publisher.isAway = true;
   const starting = processor.start();
-  await eventually(() => processor.complaints().length === 3, "it waits for both");
+  await eventually(async () => (await processor.notReadyReasons()).length === 3, "it waits for both");
   expect(await stopped()).toBeLessThan(10_000);
   await starting;
   expect(consumer.isJoined).toBe(false);

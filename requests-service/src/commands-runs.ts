@@ -1,8 +1,8 @@
 import { type ExecutionRef, limits, type RequestsApi, type Run, type RunRef } from "@sate/contracts";
-import type { Counters } from "./counters.ts";
 import type { Execution, Key, StoredRequest } from "./execution.ts";
 import type { Claim, Random, Store } from "./ports.ts";
 import type { PutBack } from "./put-back.ts";
+import type { Counters } from "./runtime/metrics.ts";
 import { runOnWire, runRefOf } from "./wire.ts";
 
 type Names =

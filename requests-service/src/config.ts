@@ -1,6 +1,6 @@
 import { kafkaSettings } from "@sate/contracts";
 import { Type } from "@sinclair/typebox";
-import { logLevels } from "./log.ts";
+import { logLevels } from "./runtime/log.ts";
 
 /** The environment of this service. `description` completes the sentence "<NAME> must be …". */
 export const Settings = Type.Object({

@@ -1,8 +1,8 @@
 import { type ExecutionKey, limits } from "@sate/contracts";
-import type { Counters } from "./counters.ts";
 import type { Key } from "./execution.ts";
 import { failpoint } from "./failpoint.ts";
 import { type Results, type Store, Unavailable } from "./ports.ts";
+import type { Counters } from "./runtime/metrics.ts";
 
 /**
  * Whether results have arrived. A broker may lose what it has acknowledged: so an outcome that was published,

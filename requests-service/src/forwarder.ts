@@ -1,8 +1,8 @@
 import type { OutgoingRecord } from "@sate/contracts";
-import type { Counters } from "./counters.ts";
 import { failpoint } from "./failpoint.ts";
-import { errorFields, type Log } from "./log.ts";
 import { type Publisher, Unavailable } from "./ports.ts";
+import { errorFields, type Log } from "./runtime/log.ts";
+import type { Counters } from "./runtime/metrics.ts";
 
 /**
  * Publishes what is decided in the database, at least once, though database and broker know nothing of each other. That

@@ -1,20 +1,20 @@
 import { type RequestsApi, requestsApi } from "@sate/contracts";
-import { createApp } from "./app.ts";
 import { executionCommands } from "./commands-executions.ts";
 import { requestCommands } from "./commands-requests.ts";
 import { runCommands } from "./commands-runs.ts";
 import { createConfirmation } from "./confirmation.ts";
-import type { Counters } from "./counters.ts";
-import { createGate } from "./gate.ts";
-import { createHealth } from "./health.ts";
-import { inTime } from "./in-time.ts";
 import { knownRequests } from "./known-requests.ts";
-import { errorFields, type Log } from "./log.ts";
-import { createLoop } from "./loop.ts";
 import { createOutbox } from "./outbox.ts";
 import type { Clock, Publisher, Random, Results, Store } from "./ports.ts";
 import { createPutBack } from "./put-back.ts";
 import { recordRefusalsCommand } from "./record-refusals.ts";
+import { commandRoutes } from "./runtime/command-routes.ts";
+import { inTime } from "./runtime/deadline.ts";
+import { createInternalApp } from "./runtime/internal-app.ts";
+import { type Attempt, createLifecycle } from "./runtime/lifecycle.ts";
+import { errorFields, type Log } from "./runtime/log.ts";
+import type { Counters } from "./runtime/metrics.ts";
+import { periodic } from "./runtime/periodic.ts";
 import { recoverAll, sweepWorkers } from "./sweep.ts";
 import { createWorkerWatch } from "./worker-watch.ts";
 
@@ -50,8 +50,7 @@ export type Ports = {
 const sweepsPerLease = 10;
 /** Marks of the outbox that two sweeps have seen are published by the second. */
 const outboxSweepMs = 2_000;
-const pingMs = 2_000;
-/** Of a stop: four steps, so that the whole takes less than SHUTDOWN_SECONDS's default. */
+/** Of a stop: three steps, so that the whole takes less than SHUTDOWN_SECONDS's default. */
 const stopStepMs = 2_000;
 
 /** Payloads of the latest requests are kept in memory: most are asked for within seconds of their creation. */
@@ -63,98 +62,81 @@ const brokerAway = "The broker does not answer.";
 /**
  * The owner of the Requests DB. `commands` is its internal API as functions; `app` the same over HTTP.
  * `start` resolves when the service is ready, however long its dependencies take; `stop` is safe at any
- * time, and twice. `complaints` says, a sentence each, why it is not ready.
+ * time, and twice, once nothing calls the commands any more. `notReadyReasons` says why it is not ready.
  */
 export function createRequestsService(ports: Ports, config: Config) {
   const { store, publisher, results, clock, newId, random = Math.random, log, counters, fatal } = ports;
   const known = { ...store, requests: knownRequests(store.requests, { charsMax: knownCharsMax }) };
-  let state: "new" | "starting" | "running" | "stopped" = "new";
-  let stopped: Promise<void> | null = null;
-  const stopping = new AbortController();
-  const health = createHealth(log);
-
   const outbox = createOutbox({ store: known, publisher, counters, log });
   const putBack = createPutBack({ store: known, outbox, counters, clock, newId, lostMax: config.lostMax });
   const watch = createWorkerWatch(sweepsPerLease);
   const confirmation = createConfirmation({ store, results, counters });
-  const gate = createGate<RequestsApi>({
+  const commands: RequestsApi = {
     ...requestCommands(known, clock),
     ...executionCommands({ store: known, outbox, clock, newId }),
     ...runCommands({ store: known, putBack, random, counters }),
     recordRefusals: recordRefusalsCommand({ store: known, outbox, counters, clock }),
-  });
-  const { commands } = gate;
-  let app: ReturnType<typeof createApp> | null = null;
+  };
+  let app: ReturnType<typeof createInternalApp> | null = null;
 
-  const sweepWorkersTurn = async () => {
+  const lifecycle = createLifecycle({
+    log,
+    dependencies: [
+      { name: "store", probe: store.ping, reason: storeAway },
+      { name: "publisher", probe: publisher.ping, reason: brokerAway },
+    ],
+    // Executions are accepted without the broker, so the sweeps begin while it is waited for.
+    onStart: (connect) => Promise.all([startOnStore(connect), startOnBroker(connect)]),
+    onStop: stopAll,
+    reasons: () => sweeps.flatMap((sweep) => sweep.hangs()),
+  });
+  const { attempt, stopping, notReadyReasons, start, stop } = lifecycle;
+
+  async function sweepAllWorkers(): Promise<void> {
     const work = () => sweepWorkers({ store, watch, putBack, counters, log });
-    if (!(await health.turn("worker sweep", work, storeAway))) watch.reset();
-  };
-  const sweepOutboxTurn = async () => {
-    await health.turn("outbox sweep", outbox.sweep, "The outbox cannot be published.");
-  };
-  /** No complaint if it fails: nobody waits for it, and the next look does what this one did not. */
-  const confirmTurn = async () => {
-    await confirmation.look(stopping.signal).catch((error) => {
+    if (!(await attempt("worker sweep", work, storeAway))) watch.reset();
+  }
+  /** It keeps nothing from being ready: nobody waits for it, and the next look does what this one did not. */
+  async function lookForResults(): Promise<void> {
+    await confirmation.look(stopping).catch((error) => {
       counters.add("confirm_looks_failed");
       log.warn("could not see whether results are recorded; the next look will", errorFields(error));
     });
-  };
-  const pingTurn = async () => {
-    await Promise.all([
-      health.turn("store", store.ping, storeAway),
-      health.turn("publisher", publisher.ping, brokerAway),
-    ]);
-  };
-  const loops = [
-    { name: "sweep of the workers", pauseMs: config.leaseMs / sweepsPerLease, turn: sweepWorkersTurn },
-    { name: "sweep of the outbox", pauseMs: outboxSweepMs, turn: sweepOutboxTurn },
+  }
+  const sweeps = [
+    { name: "sweep of the workers", pauseMs: config.leaseMs / sweepsPerLease, work: sweepAllWorkers },
+    {
+      name: "sweep of the outbox",
+      pauseMs: outboxSweepMs,
+      work: () => attempt("outbox sweep", outbox.sweep, "The outbox cannot be published."),
+    },
     // Each process at a pace of its own, so that they do not all look at the same moment.
-    { name: "look for results", pauseMs: config.confirmMs * (0.75 + random() / 2), turn: confirmTurn },
-    { name: "ping of the dependencies", pauseMs: pingMs, turn: pingTurn },
-  ].map((loop) => createLoop({ ...loop, fatal }));
+    { name: "look for results", pauseMs: config.confirmMs * (0.75 + random() / 2), work: lookForResults },
+  ].map((task) => periodic({ ...task, fatal }));
 
   return {
     commands,
+    notReadyReasons,
+    start,
+    stop,
 
     /** Made when it is asked for: whoever calls the commands as functions needs no HTTP. */
     get app() {
-      app ??= createApp(requestsApi, commands, {
-        serviceToken: config.serviceToken,
-        complaints,
-        counters,
-        log,
-      });
+      const { serviceToken } = config;
+      const routes = commandRoutes(requestsApi, commands);
+      app ??= createInternalApp({ serviceToken, notReadyReasons, counters, log, routes });
       return app;
-    },
-
-    complaints,
-
-    async start(): Promise<void> {
-      if (state !== "new") return;
-      state = "starting";
-      await Promise.all([startOnStore(), startOnBroker()]);
-      if (state === "starting") state = "running";
-    },
-
-    stop(): Promise<void> {
-      state = "stopped";
-      stopped ??= stopAll();
-      return stopped;
     },
   };
 
-  /** Executions are accepted without the broker, so the loops run while it is waited for. */
-  async function startOnStore(): Promise<void> {
-    await health.insist("store", store.open, storeAway, stopping.signal);
-    if (config.exclusive) {
-      await health.insist("recovery", () => recoverAll(store, putBack), storeAway, stopping.signal);
-    }
-    if (state === "starting") for (const loop of loops) loop.start();
+  async function startOnStore(connect: Attempt<void>): Promise<void> {
+    await connect("store", store.open, storeAway);
+    if (config.exclusive) await connect("recovery", () => recoverAll(store, putBack), storeAway);
+    if (!stopping.aborted) for (const sweep of sweeps) sweep.start();
   }
 
-  async function startOnBroker(): Promise<void> {
-    await health.insist("publisher", publisher.open, brokerAway, stopping.signal);
+  async function startOnBroker(connect: Attempt<void>): Promise<void> {
+    await connect("publisher", publisher.open, brokerAway);
   }
 
   /**
@@ -162,10 +144,8 @@ export function createRequestsService(ports: Ports, config: Config) {
    * undone: what is decided stands in the database with its mark.
    */
   async function stopAll(): Promise<void> {
-    stopping.abort();
     const steps: [string, () => Promise<unknown>][] = [
-      ["commands under way", gate.close],
-      ["loops", () => Promise.all(loops.map((loop) => loop.stop()))],
+      ["sweeps", () => Promise.all(sweeps.map((sweep) => sweep.stop()))],
       ["outbox", outbox.flush],
       ["connections", () => Promise.all([publisher.close(), store.close()])],
     ];
@@ -174,11 +154,5 @@ export function createRequestsService(ports: Ports, config: Config) {
         log.warn("a part did not stop in time", { part: step, ...errorFields(error) });
       });
     }
-  }
-
-  function complaints(): string[] {
-    if (state === "stopped") return ["It is stopping."];
-    const all = [...health.complaints(), ...loops.flatMap((loop) => loop.complaint() ?? [])];
-    return state === "running" ? all : ["It is starting.", ...all];
   }
 }

@@ -1,6 +1,9 @@
+import { LRUCache } from "lru-cache";
 import type { StoredRequest } from "./execution.ts";
 import { firstWithin } from "./first-within.ts";
 import type { Requests } from "./ports.ts";
+
+const entriesMax = 20_000;
 
 /**
  * The same requests, with the latest ones kept in memory. A request that is stored never changes and is
@@ -8,52 +11,43 @@ import type { Requests } from "./ports.ts";
  * of the database each time.
  */
 export function knownRequests(requests: Requests, { charsMax }: { charsMax: number }): Requests {
-  /** The latest used is the last. */
-  const known = new Map<string, StoredRequest>();
-  let chars = 0;
+  const known = new LRUCache<string, StoredRequest>({
+    max: entriesMax,
+    maxSize: charsMax,
+    sizeCalculation: ({ payloadJson }) => Math.max(payloadJson.length, 1),
+  });
 
-  function keep(request: StoredRequest): void {
-    forget(request.id);
-    known.set(request.id, request);
-    chars += request.payloadJson.length;
-    for (const id of known.keys()) {
-      if (chars <= charsMax && known.size <= entriesMax) return;
-      forget(id);
-    }
+  function keep(stored: Iterable<StoredRequest>): void {
+    for (const request of stored) known.set(request.id, request);
   }
 
-  function forget(id: string): void {
-    const request = known.get(id);
-    if (!request) return;
-    known.delete(id);
-    chars -= request.payloadJson.length;
+  /** Those of these that are known, in their order. */
+  function knownOf(ids: string[]): Map<string, StoredRequest> {
+    return new Map(
+      ids.flatMap((id) => {
+        const request = known.get(id);
+        return request ? [[id, request] as const] : [];
+      }),
+    );
   }
 
   return {
     async insert(wanted) {
       const stored = await requests.insert(wanted);
-      for (const request of stored) keep(request);
+      keep(stored);
       return stored;
     },
     async get(ids) {
-      const found = new Map<string, StoredRequest>();
-      const missing: string[] = [];
-      for (const id of ids) {
-        const request = known.get(id);
-        if (request) found.set(id, request);
-        else missing.push(id);
-      }
-      if (missing.length > 0) for (const [id, request] of await requests.get(missing)) found.set(id, request);
-      for (const request of found.values()) keep(request);
-      return found;
+      const found = knownOf(ids);
+      const missing = ids.filter((id) => !found.has(id));
+      if (missing.length === 0) return found;
+      const read = await requests.get(missing);
+      keep(read.values());
+      return new Map([...found, ...read]);
     },
     async getWithin(ids, bytesMax) {
       const sorted = [...new Set(ids)].toSorted();
-      const all = new Map<string, StoredRequest>();
-      for (const id of sorted) {
-        const request = known.get(id);
-        if (request) all.set(id, request);
-      }
+      const all = knownOf(sorted);
       const missing = sorted.filter((id) => !all.has(id));
       const read = missing.length === 0 ? null : await requests.getWithin(missing, bytesMax);
       for (const [id, request] of read?.found ?? []) all.set(id, request);
@@ -63,11 +57,9 @@ export function knownRequests(requests: Requests, { charsMax }: { charsMax: numb
         sorted.flatMap((id) => (id <= end && all.get(id)) || []),
         bytesMax,
       );
-      for (const request of found.values()) keep(request);
+      keep(found.values());
       return { found, isCut: isCut || read?.isCut === true };
     },
     list: requests.list,
   };
 }
-
-const entriesMax = 20_000;

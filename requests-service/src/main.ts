@@ -1,14 +1,14 @@
 import { kafkaProblems, limits, resultsApi } from "@sate/contracts";
-import { httpClient } from "./adapters/client-http.ts";
+import { httpClient } from "./adapters/http/client.ts";
 import { kafkaConfig, kafkaFileProblems } from "./adapters/kafka/client.ts";
 import { kafkaPublisher } from "./adapters/kafka/publisher.ts";
 import { createTopics } from "./adapters/kafka/topics.ts";
 import { mongoStore } from "./adapters/store-mongo.ts";
 import { Settings } from "./config.ts";
-import { createCounters } from "./counters.ts";
 import { createRequestsService } from "./index.ts";
-import { createLog } from "./log.ts";
-import { exitForSettings, fatalExit, runService, settingsOrExit } from "./process.ts";
+import { createLog } from "./runtime/log.ts";
+import { createCounters } from "./runtime/metrics.ts";
+import { exitForSettings, fatalExit, runService, settingsOrExit } from "./runtime/process.ts";
 
 const name = "requests-service";
 /** Nobody waits for the answer but a stop, and that not for long. */

@@ -1,10 +1,10 @@
 import { refusedExecutionRecord } from "@sate/contracts";
-import type { Counters } from "./counters.ts";
 import type { Execution, StoredRequest } from "./execution.ts";
 import { failpoint } from "./failpoint.ts";
 import { createForwarder, type Entries, type Letter } from "./forwarder.ts";
-import type { Log } from "./log.ts";
 import type { Marked, Publisher, Refusal, Store } from "./ports.ts";
+import type { Log } from "./runtime/log.ts";
+import type { Counters } from "./runtime/metrics.ts";
 import { markedRecord } from "./wire.ts";
 
 /**

@@ -1,10 +1,10 @@
 import { executionMark, outcomeMark } from "@sate/contracts";
-import type { Counters } from "./counters.ts";
 import { decideReturn, outcomeWithoutRun } from "./ending.ts";
 import type { Decided, Execution } from "./execution.ts";
 import { failpoint } from "./failpoint.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Clock, Store } from "./ports.ts";
+import type { Counters } from "./runtime/metrics.ts";
 import { runRefOf } from "./wire.ts";
 
 /**

@@ -1,8 +1,8 @@
 import { formatTimestamp, type RequestsApi } from "@sate/contracts";
-import type { Counters } from "./counters.ts";
 import { failpoint } from "./failpoint.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Clock, Refusal, Store } from "./ports.ts";
+import type { Counters } from "./runtime/metrics.ts";
 
 /**
  * Stores refused attempts, which the outbox publishes to the dead letter queue. An operation of its own, which

@@ -1,9 +1,9 @@
-import type { Counters } from "./counters.ts";
 import type { Execution, Key } from "./execution.ts";
 import { failpoint } from "./failpoint.ts";
-import type { Log } from "./log.ts";
 import type { Store } from "./ports.ts";
 import type { PutBack } from "./put-back.ts";
+import type { Log } from "./runtime/log.ts";
+import type { Counters } from "./runtime/metrics.ts";
 import type { WorkerWatch } from "./worker-watch.ts";
 
 const pageSize = 500;

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { type ExecutionRecord, limits, type Run, requestsApi } from "@sate/contracts";
-import { createApp } from "../src/app.ts";
 import { unconfirmedMark } from "../src/execution.ts";
+import { commandRoutes } from "../src/runtime/command-routes.ts";
+import { createInternalApp } from "../src/runtime/internal-app.ts";
 import { type Core, createCore, wanted } from "./core.ts";
 import { clientOf, serviceToken } from "./door.ts";
 import { madeOutcome, newId } from "./made.ts";
@@ -19,7 +20,8 @@ function service(random?: () => number) {
   const core = createCore(random ? { random } : {});
   cores.push(core);
   const { commands, counters, log } = core;
-  const app = createApp(requestsApi, commands, { serviceToken, complaints: () => [], counters, log });
+  const routes = commandRoutes(requestsApi, commands);
+  const app = createInternalApp({ serviceToken, notReadyReasons: async () => [], counters, log, routes });
   const api = clientOf(app);
 
   async function create(requestId: string, parts: Parameters<typeof wanted>[1] = {}) {

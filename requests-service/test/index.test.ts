@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { outcomeMark, topics } from "@sate/contracts";
 import { sqliteStore } from "../src/adapters/store-sqlite.ts";
-import { createCounters } from "../src/counters.ts";
 import { type Config, createRequestsService } from "../src/index.ts";
 import { Unavailable } from "../src/ports.ts";
+import { createCounters } from "../src/runtime/metrics.ts";
 import { wanted } from "./core.ts";
 import { serviceToken } from "./door.ts";
 import { fakeLog } from "./fakes/log.ts";
@@ -63,23 +63,23 @@ async function running({ service }: ReturnType<typeof made>) {
 describe("start", () => {
   test("it is ready when all is well, and not before", async () => {
     const { service } = made();
-    expect(service.complaints()).toEqual(["It is starting."]);
+    expect(await service.notReadyReasons()).toEqual(["It is starting."]);
     await service.start();
     await service.start();
-    expect(service.complaints()).toEqual([]);
+    expect(await service.notReadyReasons()).toEqual([]);
   });
 
   test("it waits for a broker that is away, accepts executions meanwhile, and publishes them when it is back", async () => {
     const it = made();
     it.publisher.mood = "away";
     const start = it.service.start();
-    await until("it complains", () => it.service.complaints().length === 2);
-    expect(it.service.complaints()).toEqual(["It is starting.", "The broker does not answer."]);
+    await until("it complains", async () => (await it.service.notReadyReasons()).length === 2);
+    expect(await it.service.notReadyReasons()).toEqual(["It is starting.", "The broker does not answer."]);
     const { status } = await running(it);
     expect(await status()).toBe("running");
     it.publisher.mood = "well";
     await start;
-    expect(it.service.complaints()).toEqual([]);
+    expect(await it.service.notReadyReasons()).toEqual([]);
   });
 
   test("it waits for a database that is away, and says so beside the broker", async () => {
@@ -92,11 +92,11 @@ describe("start", () => {
       await open();
     };
     const start = it.service.start();
-    await until("it complains of both", () => it.service.complaints().length === 3);
+    await until("it complains of both", async () => (await it.service.notReadyReasons()).length === 3);
     isAway = false;
     it.publisher.mood = "well";
     await start;
-    expect(it.service.complaints()).toEqual([]);
+    expect(await it.service.notReadyReasons()).toEqual([]);
   });
 
   test("alone on its database, it puts back at once what a crash left running", async () => {
@@ -133,10 +133,10 @@ describe("its loops", () => {
       throw new Unavailable("away");
     };
     await until("many sweeps failed", () => failures > 15);
-    expect(it.service.complaints()).toEqual(["The Requests DB does not answer."]);
+    expect(await it.service.notReadyReasons()).toEqual(["The Requests DB does not answer."]);
     expect(await status()).toBe("running");
     it.store.workers.list = list;
-    await until("it is ready again", () => it.service.complaints().length === 0);
+    await until("it is ready again", async () => (await it.service.notReadyReasons()).length === 0);
     expect(await status()).toBe("running");
   });
 });
@@ -160,7 +160,7 @@ describe("results that do not come", () => {
     await until("it is published again", () => outcomes() > 0, 20_000);
     it.results.record(run);
     await until("it is confirmed", () => it.counters.read().results_confirmed === 1);
-    expect(it.service.complaints()).toEqual([]);
+    expect(await it.service.notReadyReasons()).toEqual([]);
   }, 30_000);
 
   test("results-service may be away: no complaint, nothing is published, and later it is asked again", async () => {
@@ -168,7 +168,7 @@ describe("results that do not come", () => {
     it.results.isAway = true;
     const { run, outcomes } = await finished(it);
     await until("some looks failed", () => (it.counters.read().confirm_looks_failed ?? 0) > 5);
-    expect([it.service.complaints(), outcomes()]).toEqual([[], 0]);
+    expect([await it.service.notReadyReasons(), outcomes()]).toEqual([[], 0]);
     it.results.record(run);
     it.results.isAway = false;
     await until("it is confirmed", () => it.counters.read().results_confirmed === 1);
@@ -180,41 +180,29 @@ describe("stop", () => {
     const { service } = made();
     await Promise.all([service.stop(), service.stop()]);
     await service.start();
-    expect(service.complaints()).toEqual(["It is stopping."]);
+    expect(await service.notReadyReasons()).toEqual(["It is stopping."]);
   });
 
   test("ends a start that waits", async () => {
     const it = made();
     it.publisher.mood = "away";
     const start = it.service.start();
-    await until("it complains", () => it.service.complaints().length === 2);
+    await until("it complains", async () => (await it.service.notReadyReasons()).length === 2);
     await it.service.stop();
     await start;
-    expect(it.service.complaints()).toEqual(["It is stopping."]);
+    expect(await it.service.notReadyReasons()).toEqual(["It is stopping."]);
   });
 
-  test("lets commands under way end, refuses later ones, and publishes what they accepted", async () => {
+  test("publishes what it has accepted, and then closes its database", async () => {
     const it = made();
     await it.service.start();
     const request = { id: newId(), payload_json: "1" };
     await it.service.commands.createRequests({ requests: [request] });
-    const { insert } = it.store.executions;
-    const inserting = Promise.withResolvers<void>();
-    const goOn = Promise.withResolvers<void>();
-    it.store.executions.insert = async (executions) => {
-      inserting.resolve();
-      await goOn.promise;
-      return insert(executions);
-    };
-    const call = it.service.commands.createExecutions({ executions: [wanted(request.id)] });
-    await inserting.promise;
-    const stop = it.service.stop();
-    const late = it.service.commands.getRequest({ request_id: request.id });
-    expect(await late.catch((error: unknown) => error)).toBeInstanceOf(Unavailable);
-    goOn.resolve();
-    expect((await call).answers[0]?.kind).toBe("created");
-    await stop;
+    await it.service.commands.createExecutions({ executions: [wanted(request.id)] });
+    await it.service.stop();
     expect(it.publisher.records).toHaveLength(1);
+    const late = it.service.commands.getRequest({ request_id: newId() });
+    expect(await late.catch((error: unknown) => error)).toBeInstanceOf(Unavailable);
   });
 
   test("does not wait longer than its deadline for a broker that hangs", async () => {

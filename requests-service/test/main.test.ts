@@ -94,7 +94,7 @@ test("it lives while nobody else is there, and SIGTERM ends it with 0 in time, i
   expect((await fetch(`${at}/live`)).status).toBe(200);
   let reasons: string[] = [];
   await until("it says what is away", async () => {
-    const ready = await fetch(`${at}/ready`);
+    const ready = await fetch(`${at}/ready`, { headers: { authorization: `Bearer ${token}` } });
     expect(ready.status).toBe(503);
     reasons = ((await ready.json()) as { reasons: string[] }).reasons;
     return reasons.length === 3;

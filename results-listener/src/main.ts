@@ -4,10 +4,10 @@ import { kafkaConsumer } from "./adapters/kafka/consumer.ts";
 import { kafkaPublisher } from "./adapters/kafka/publisher.ts";
 import { mongoResultsWriter } from "./adapters/results-mongo.ts";
 import { Settings } from "./config.ts";
-import { createCounters } from "./counters.ts";
 import { createResultsListener } from "./index.ts";
-import { createLog } from "./log.ts";
-import { exitForSettings, fatalExit, runService, settingsOrExit } from "./process.ts";
+import { createLog } from "./runtime/log.ts";
+import { createCounters } from "./runtime/metrics.ts";
+import { exitForSettings, fatalExit, runService, settingsOrExit } from "./runtime/process.ts";
 
 const name = "results-listener";
 const settings = settingsOrExit(name, Settings, kafkaProblems, kafkaFileProblems);
@@ -29,7 +29,6 @@ const service = createResultsListener(
     publisher: kafkaPublisher(kafka, { counters, log }),
     log,
     counters,
-    fatal,
   },
   { serviceToken: settings.SERVICE_TOKEN },
 );

@@ -1,8 +1,8 @@
 import { topics, unreadableRecord } from "@sate/contracts";
-import type { Counters } from "./counters.ts";
 import { failpoint } from "./failpoint.ts";
-import type { Log } from "./log.ts";
 import type { Publisher, ResultsWriter } from "./ports.ts";
+import type { Log } from "./runtime/log.ts";
+import type { Counters } from "./runtime/metrics.ts";
 import { type ReadResult, sortRecords, type Unreadable } from "./sorting.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { type KafkaSettings, kafkaSettings } from "@sate/contracts";
 import { Settings } from "../src/config.ts";
-import { loadEnvironment } from "../src/environment.ts";
+import { loadSettings } from "../src/runtime/load-settings.ts";
 
 const env = {
   SERVICE_TOKEN: "0123456789abcdef",
@@ -15,7 +15,7 @@ const plainKafka = Object.fromEntries(
 ) as Omit<KafkaSettings, "KAFKA_BROKERS">;
 
 test("what must be given is enough", () => {
-  expect(loadEnvironment(Settings, env)).toEqual({
+  expect(loadSettings(Settings, env)).toEqual({
     kind: "loaded",
     settings: {
       ...env,
@@ -37,7 +37,7 @@ test("all mistakes are named at once, and no value is repeated", () => {
     SHUTDOWN_SECONDS: "soon",
     LOG_LEVEL: "loud",
   };
-  const loaded = loadEnvironment(Settings, wrong);
+  const loaded = loadSettings(Settings, wrong);
   if (loaded.kind !== "wrong") throw new Error("it was loaded");
   expect(loaded.problems).toHaveLength(6);
   for (const name of Object.keys(wrong)) {

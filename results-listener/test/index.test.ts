@@ -153,13 +153,13 @@ describe("when something is away", () => {
     expect(await rejection(it.consumer.deliver(records))).toBeInstanceOf(Error);
     expect(it.consumer.committed).toEqual([]);
     expect(it.counters.read().records_unreadable).toBeUndefined();
-    expect(it.listener.complaints()).toContain("Outcomes cannot be recorded.");
+    expect(await it.listener.notReadyReasons()).toContain("Outcomes cannot be recorded.");
     it.publisher.isAway = false;
     await it.consumer.deliver(records);
     expect(it.consumer.committed).toEqual(records);
     expect(it.publisher.published).toHaveLength(1);
     expect(file.results()).toHaveLength(3);
-    expect(it.listener.complaints()).toEqual([]);
+    expect(await it.listener.notReadyReasons()).not.toContain("Outcomes cannot be recorded.");
   });
 
   test("nothing is committed until the database has it", async () => {
@@ -169,11 +169,11 @@ describe("when something is away", () => {
     expect(await rejection(it.consumer.deliver(records))).toBeInstanceOf(Error);
     expect([it.consumer.committed, file.results(), file.letters()]).toEqual([[], [], []]);
     expect(it.counters.read().results_recorded).toBeUndefined();
-    expect(it.listener.complaints()).toEqual(["Outcomes cannot be recorded."]);
+    expect(await it.listener.notReadyReasons()).toContain("Outcomes cannot be recorded.");
     it.database.isAway = false;
     await it.consumer.deliver(records);
     expect([file.results().length, file.letters().length]).toEqual([3, 2]);
-    expect(it.listener.complaints()).toEqual([]);
+    expect(await it.listener.notReadyReasons()).not.toContain("Outcomes cannot be recorded.");
   });
 
   test("all writes have ended before their repetition begins", async () => {
@@ -198,42 +198,43 @@ describe("starting and stopping", () => {
     it.database.isAway = true;
     it.publisher.isAway = true;
     const start = it.listener.start();
-    const complains = (text: string) => () => it.listener.complaints().includes(text);
+    const complains = (text: string) => async () => (await it.listener.notReadyReasons()).includes(text);
     await until("the database is missed", complains("The Results DB does not answer."));
-    expect(it.listener.complaints()[0]).toBe("It is starting.");
+    expect((await it.listener.notReadyReasons())[0]).toBe("It is starting.");
     it.database.isAway = false;
     await until("the broker is missed", complains("The broker does not answer."));
     expect(it.consumer.isJoined).toBe(false);
     it.publisher.isAway = false;
     await start;
     expect(it.consumer.isJoined).toBe(true);
-    expect(it.listener.complaints()).toEqual([]);
+    expect(await it.listener.notReadyReasons()).toEqual([]);
     it.consumer.complains = "The consumer is not in its group.";
-    expect(it.listener.complaints()).toEqual(["The consumer is not in its group."]);
+    expect(await it.listener.notReadyReasons()).toEqual(["The consumer is not in its group."]);
     await it.listener.stop();
-    expect(it.fatal).toEqual([]);
   });
 
-  test("it notices by itself when the broker or the database goes and comes back", async () => {
+  test("it is not ready while the broker or the database is away", async () => {
     await using it = await started();
     it.publisher.isAway = true;
     it.database.isAway = true;
-    await until("both are missed", () => it.listener.complaints().length === 2);
+    await until("both are missed", async () => (await it.listener.notReadyReasons()).length === 2);
     it.publisher.isAway = false;
     it.database.isAway = false;
-    await until("both are back", () => it.listener.complaints().length === 0);
+    await until("both are back", async () => (await it.listener.notReadyReasons()).length === 0);
   }, 15_000);
 
   test("stopping is safe before starting, in the middle of it, twice and at once", async () => {
     const idle = listenerOn(file).listener;
     await Promise.all([idle.stop(), idle.stop()]);
     await idle.start();
-    expect(idle.complaints()).toEqual(["It is stopping."]);
+    expect(await idle.notReadyReasons()).toEqual(["It is stopping."]);
 
     const waiting = listenerOn(file);
     waiting.publisher.isAway = true;
     const start = waiting.listener.start();
-    await until("it waits", () => waiting.listener.complaints().includes("The broker does not answer."));
+    await until("it waits", async () =>
+      (await waiting.listener.notReadyReasons()).includes("The broker does not answer."),
+    );
     await waiting.listener.stop();
     await start;
     expect(waiting.consumer.isJoined).toBe(false);
@@ -241,7 +242,7 @@ describe("starting and stopping", () => {
     const it = await started();
     await Promise.all([it.listener.stop(), it.listener.stop()]);
     expect([it.consumer.isStopped, it.publisher.isClosed]).toEqual([true, true]);
-    expect(it.listener.complaints()).toEqual(["It is stopping."]);
+    expect(await it.listener.notReadyReasons()).toEqual(["It is stopping."]);
   });
 });
 

@@ -15,9 +15,9 @@ import { kafkaConfig } from "../src/adapters/kafka/client.ts";
 import { kafkaConsumer } from "../src/adapters/kafka/consumer.ts";
 import { kafkaPublisher } from "../src/adapters/kafka/publisher.ts";
 import { mongoResultsWriter } from "../src/adapters/results-mongo.ts";
-import { createCounters } from "../src/counters.ts";
 import { createResultsListener } from "../src/index.ts";
-import { createLog } from "../src/log.ts";
+import { createLog } from "../src/runtime/log.ts";
+import { createCounters } from "../src/runtime/metrics.ts";
 import { type Ending, outcomeOf, randomBytes, refusedExecution } from "./records.ts";
 import { testServers } from "./servers.ts";
 import { until } from "./until.ts";
@@ -61,7 +61,6 @@ function systemOn(kafkaBrokers: string, resultsMongoUrl: string) {
           publisher: kafkaPublisher(kafka, { counters, log }),
           log,
           counters,
-          fatal: onEnd,
         },
         { serviceToken: "0123456789abcdef" },
       );
@@ -140,7 +139,7 @@ if (servers.kind === "running") {
         await listener.start();
         await nothingLeft(system);
         expect(await resultsOf(outcomes)).toBe(outcomes.length);
-        expect(listener.complaints()).toEqual([]);
+        expect(await listener.notReadyReasons()).toEqual([]);
         expect(counters.read().results_repeated).toBeGreaterThanOrEqual(50);
         for (const { key, topic } of outcomes.slice(0, endings.length)) {
           const stored = await system.results.findOne({ request_id: String(key) });

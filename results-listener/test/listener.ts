@@ -1,9 +1,9 @@
 import { type DeadLetterDocument, type ResultRecord, type ResultRow, resultOf } from "@sate/contracts";
 import { sqliteResultsWriter } from "../src/adapters/results-sqlite.ts";
-import { createCounters } from "../src/counters.ts";
 import { createResultsListener } from "../src/index.ts";
-import { createLog } from "../src/log.ts";
 import { type Consumer, type ResultsWriter, Unavailable } from "../src/ports.ts";
+import { createLog } from "../src/runtime/log.ts";
+import { createCounters } from "../src/runtime/metrics.ts";
 import { fakeConsumer } from "./fakes/consumer.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
 import { sqliteFile } from "./sqlite-file.ts";
@@ -31,7 +31,6 @@ export function listenerOn(
   const counters = createCounters();
   const lines: { level: string; message: string; [field: string]: unknown }[] = [];
   const log = createLog("results-listener", "debug", (line) => lines.push(JSON.parse(line)));
-  const fatal: string[] = [];
   const consumer = fakeConsumer();
   const publisher = fakePublisher();
   const database = { isAway: false, loses: "nothing" as "nothing" | "answers" };
@@ -61,9 +60,8 @@ export function listenerOn(
       publisher,
       log,
       counters,
-      fatal: (what) => fatal.push(what),
     },
     { serviceToken },
   );
-  return { listener, consumer, publisher, database, counters, lines, fatal };
+  return { listener, consumer, publisher, database, counters, lines };
 }

@@ -44,7 +44,8 @@ test("it answers while nobody else is there, and SIGTERM ends it with 0", async 
   await until("it listens", () => listening() !== undefined);
   const { port } = listening();
   expect((await fetch(`http://127.0.0.1:${port}/live`)).status).toBe(200);
-  const ready = await fetch(`http://127.0.0.1:${port}/ready`);
+  const headers = { authorization: `Bearer ${nowhere.SERVICE_TOKEN}` };
+  const ready = await fetch(`http://127.0.0.1:${port}/ready`, { headers });
   const { reasons } = (await ready.json()) as { reasons: string[] };
   expect([ready.status, reasons[0]]).toEqual([503, "It is starting."]);
   child.kill("SIGTERM");

@@ -1,5 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { logLevels } from "./log.ts";
+import { logLevels } from "./runtime/log.ts";
 
 /** The environment of this service. `description` completes the sentence "<NAME> must be …". */
 export const Settings = Type.Object({

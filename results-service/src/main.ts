@@ -1,10 +1,10 @@
 import { limits } from "@sate/contracts";
 import { mongoResultsReader } from "./adapters/results-mongo.ts";
 import { Settings } from "./config.ts";
-import { createCounters } from "./counters.ts";
 import { createResultsService } from "./index.ts";
-import { createLog } from "./log.ts";
-import { exitForSettings, fatalExit, runService, settingsOrExit } from "./process.ts";
+import { createLog } from "./runtime/log.ts";
+import { createCounters } from "./runtime/metrics.ts";
+import { exitForSettings, runService, settingsOrExit } from "./runtime/process.ts";
 
 const name = "results-service";
 const settings = settingsOrExit(name, Settings);
@@ -16,7 +16,6 @@ const service = createResultsService(
     reader: readerOrExit(),
     log,
     counters,
-    fatal: fatalExit(log),
   },
   { serviceToken: settings.SERVICE_TOKEN },
 );

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Settings } from "../src/config.ts";
-import { loadEnvironment } from "../src/environment.ts";
+import { loadSettings } from "../src/runtime/load-settings.ts";
 
 const env = {
   SERVICE_TOKEN: "0123456789abcdef",
@@ -8,7 +8,7 @@ const env = {
 };
 
 test("what must be given is enough", () => {
-  expect(loadEnvironment(Settings, env)).toEqual({
+  expect(loadSettings(Settings, env)).toEqual({
     kind: "loaded",
     settings: { ...env, HOST: "127.0.0.1", PORT: 5002, SHUTDOWN_SECONDS: 10, LOG_LEVEL: "info" },
   });
@@ -22,7 +22,7 @@ test("all mistakes are named at once, and no value is repeated", () => {
     SHUTDOWN_SECONDS: "soon",
     LOG_LEVEL: "loud",
   };
-  const loaded = loadEnvironment(Settings, wrong);
+  const loaded = loadSettings(Settings, wrong);
   if (loaded.kind !== "wrong") throw new Error("it was loaded");
   expect(loaded.problems).toHaveLength(5);
   for (const name of Object.keys(wrong)) {

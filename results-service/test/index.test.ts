@@ -36,26 +36,25 @@ describe("reading results", () => {
 
 describe("starting and stopping", () => {
   test("it waits for the database, and is ready when it is there", async () => {
-    const { service, fatal } = serviceOn(file);
+    const { service } = serviceOn(file);
     const start = service.start();
     const missing = "The Results DB does not answer.";
-    await until("the database is missed", () => service.complaints().includes(missing));
-    expect(service.complaints()).toEqual(["It is starting.", missing]);
+    await until("the database is missed", async () => (await service.notReadyReasons()).includes(missing));
+    expect(await service.notReadyReasons()).toEqual(["It is starting.", missing]);
     file.makeTables();
     await start;
-    expect(service.complaints()).toEqual([]);
+    expect(await service.notReadyReasons()).toEqual([]);
     await service.stop();
-    expect(fatal).toEqual([]);
   });
 
-  test("it notices by itself when the database goes and comes back", async () => {
+  test("it is not ready while the database is away", async () => {
     file.makeTables();
     const { service, database } = serviceOn(file);
     await service.start();
     database.isAway = true;
-    await until("it is missed", () => service.complaints().length === 1);
+    await until("it is missed", async () => (await service.notReadyReasons()).length === 1);
     database.isAway = false;
-    await until("it is back", () => service.complaints().length === 0);
+    await until("it is back", async () => (await service.notReadyReasons()).length === 0);
     await service.stop();
   }, 15_000);
 
@@ -63,14 +62,14 @@ describe("starting and stopping", () => {
     const idle = serviceOn(file).service;
     await Promise.all([idle.stop(), idle.stop()]);
     await idle.start();
-    expect(idle.complaints()).toEqual(["It is stopping."]);
+    expect(await idle.notReadyReasons()).toEqual(["It is stopping."]);
 
     const waiting = serviceOn(file).service;
     const start = waiting.start();
-    await until("it waits", () => waiting.complaints().length === 2);
+    await until("it waits", async () => (await waiting.notReadyReasons()).length === 2);
     await waiting.stop();
     await start;
-    expect(waiting.complaints()).toEqual(["It is stopping."]);
+    expect(await waiting.notReadyReasons()).toEqual(["It is stopping."]);
 
     file.makeTables();
     const running = serviceOn(file).service;

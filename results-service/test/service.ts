@@ -1,9 +1,9 @@
 import type { Database } from "bun:sqlite";
 import { sqliteResultsReader } from "../src/adapters/results-sqlite.ts";
-import { createCounters } from "../src/counters.ts";
 import { createResultsService } from "../src/index.ts";
-import { createLog } from "../src/log.ts";
 import { type ResultsReader, Unavailable } from "../src/ports.ts";
+import { createLog } from "../src/runtime/log.ts";
+import { createCounters } from "../src/runtime/metrics.ts";
 
 export const serviceToken = "0123456789abcdef";
 
@@ -11,7 +11,6 @@ export const serviceToken = "0123456789abcdef";
 export function serviceOn(file: { db: Database }, parts: Partial<ResultsReader> = {}) {
   const counters = createCounters();
   const lines: string[] = [];
-  const fatal: string[] = [];
   const database = { isAway: false };
   const real = { ...sqliteResultsReader(file), ...parts };
   const fragile = <A extends unknown[], T>(call: (...args: A) => Promise<T>) => {
@@ -32,9 +31,8 @@ export function serviceOn(file: { db: Database }, parts: Partial<ResultsReader> 
       },
       log: createLog("results-service", "debug", (line) => lines.push(line)),
       counters,
-      fatal: (what) => fatal.push(what),
     },
     { serviceToken },
   );
-  return { service, database, counters, lines, fatal };
+  return { service, database, counters, lines };
 }

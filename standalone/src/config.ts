@@ -1,7 +1,7 @@
 import { limits } from "@sate/contracts";
 import { accessSettings, idleTimeoutSeconds } from "@sate/gateway";
+import { logLevels } from "@sate/gateway/runtime/log";
 import { Type } from "@sinclair/typebox";
-import { logLevels } from "./log.ts";
 
 const seconds = (most: number, extra: { default: number; minimum?: number; description: string }) =>
   Type.Number({ minimum: 0, maximum: most, ...extra });

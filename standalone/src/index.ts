@@ -1,5 +1,7 @@
 import { groups, outcomeTopics, topics } from "@sate/contracts";
 import * as gatewayService from "@sate/gateway";
+import type { Log } from "@sate/gateway/runtime/log";
+import type { Counters } from "@sate/gateway/runtime/metrics";
 import * as processorService from "@sate/processor";
 import * as requestsService from "@sate/requests-service";
 import { sqliteStore } from "@sate/requests-service/sqlite";
@@ -9,8 +11,6 @@ import * as resultsService from "@sate/results-service";
 import { sqliteResultsReader } from "@sate/results-service/sqlite";
 import { direct } from "./adapters/direct.ts";
 import { createBroker } from "./broker/broker.ts";
-import type { Counters } from "./counters.ts";
-import type { Log } from "./log.ts";
 import type { SqliteFile } from "./sqlite/file.ts";
 
 export type Config = {
@@ -47,7 +47,7 @@ export function createStandalone(ports: Ports, config: Config) {
 
   return {
     app: gateway.app,
-    complaints: gateway.complaints,
+    notReadyReasons: gateway.notReadyReasons,
     /** Resolves when all are ready; each needs those before it. */
     async start(): Promise<void> {
       for (const service of inOrder) await service.start();
@@ -115,8 +115,10 @@ function createServices(parts: Ports, config: Config) {
       requests: direct(requests.commands, gatewayService.Unavailable),
       results: direct(results.commands, gatewayService.Unavailable),
       monotonic: () => performance.now(),
-      othersComplaints: () =>
-        [file.complaint() ?? [], ...others.map(({ complaints }) => complaints())].flat(),
+      othersNotReady: async () => {
+        const reasons = await Promise.all(others.map((service) => service.notReadyReasons()));
+        return [file.complaint() ?? [], ...reasons].flat();
+      },
     },
     { maxFailures, bodyBytesMax, ...config.access },
   );

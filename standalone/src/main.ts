@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
 import { accessProblems, loadAccess } from "@sate/gateway";
+import { createLog } from "@sate/gateway/runtime/log";
+import { createCounters } from "@sate/gateway/runtime/metrics";
+import { exitForSettings, fatalExit, runService, settingsOrExit } from "@sate/gateway/runtime/process";
 import { loadModules, simulation, systemTime } from "@sate/processor";
 import { Settings } from "./config.ts";
-import { createCounters } from "./counters.ts";
 import { createStandalone } from "./index.ts";
-import { createLog } from "./log.ts";
-import { exitForSettings, fatalExit, runService, settingsOrExit } from "./process.ts";
 import { openSqliteFile } from "./sqlite/file.ts";
 import { welcome } from "./welcome.ts";
 

@@ -34,7 +34,7 @@ describe("standalone", () => {
     const dataDir = folder();
     const first = standalone(dataDir);
     await first.start();
-    expect(first.complaints()).toEqual([]);
+    expect(await first.notReadyReasons()).toEqual([]);
     const { request } = await execute(first);
     const results = () => first.ask("GET", `${request}/results`);
     await until("it has ended", async () => (await results()).json.results.length === 1);
@@ -70,13 +70,25 @@ describe("standalone", () => {
     expect((await second.ask("GET", execution)).json).toMatchObject({ runs: 2, lost: 0 });
   });
 
+  test("while nothing can be written it is not ready, though all can be read, and gets over it", async () => {
+    const it = standalone(folder(), { leaseMs: 1_000 });
+    await it.start();
+    expect(await it.ask("GET", "/ready")).toMatchObject({ status: 200, json: { ready: true } });
+    it.file.db.run("PRAGMA query_only = ON");
+    await until("it is not ready", async () => (await it.ask("GET", "/ready")).status === 503);
+    expect((await it.ask("GET", "/ready")).json.reasons).toContain("requests-service does not answer.");
+    expect((await it.ask("GET", "/requests")).status).toBe(200);
+    it.file.db.run("PRAGMA query_only = OFF");
+    await until("it is ready again", async () => (await it.ask("GET", "/ready")).status === 200);
+  }, 20_000);
+
   test("before the start and after the stop it answers 503 with a problem", async () => {
     const it = standalone(folder());
     await it.start();
     await it.stop();
     const { status, json } = await it.ask("POST", "/requests", '{"payload":1}');
     expect([status, json.type]).toEqual([503, "urn:sate:problem:unavailable"]);
-    expect(it.complaints().length).toBeGreaterThan(0);
+    expect(await it.notReadyReasons()).toEqual(["It is stopping."]);
     await it.stop();
   });
 

@@ -1,6 +1,6 @@
-import { createCounters } from "../src/counters.ts";
+import { createLog } from "@sate/gateway/runtime/log";
+import { createCounters } from "@sate/gateway/runtime/metrics";
 import { type Config, createStandalone } from "../src/index.ts";
-import { createLog } from "../src/log.ts";
 import { opened } from "./sqlite/opened.ts";
 
 type Run = { signal: AbortSignal };
@@ -11,6 +11,7 @@ type Body = {
   type: string;
   status: string;
   results: object[];
+  reasons: string[];
   requests: { id: string; payload: unknown }[];
 };
 

@@ -31,6 +31,8 @@ export type System = {
   /** Where the modules of e2e/processors write their own starts and ends. */
   runLog: string;
   failpoints: Failpoints;
+  /** With it a process says why it is not ready. */
+  serviceToken: string;
   /** The address of the broker; a cluster only. */
   kafka(): string;
   topics(): Topics;
@@ -128,7 +130,8 @@ async function prepare(kind: System["kind"], options: SystemOptions) {
     ...environment.standalone,
   };
   const removesData = options.dataDir === undefined;
-  return { port, dataDir, removesData, runLog, failpoints, names, layout, layoutFile, env };
+  const serviceToken = settings.SERVICE_TOKEN ?? "";
+  return { port, dataDir, removesData, runLog, failpoints, serviceToken, names, layout, layoutFile, env };
 }
 
 function systemOf(kind: System["kind"], prepared: Prepared, started: Started): System {
@@ -141,6 +144,7 @@ function systemOf(kind: System["kind"], prepared: Prepared, started: Started): S
     dataDir,
     runLog,
     failpoints,
+    serviceToken: prepared.serviceToken,
     kafka: () => `127.0.0.1:${started.announced.get("kafka")?.port}`,
     topics() {
       const opened =
@@ -183,7 +187,9 @@ export type NotReady = Announced & { why: string };
 export async function whoIsNotReady(system: System): Promise<NotReady[]> {
   const asked = services(system).map(async (one) => {
     const answer = await fetch(`http://127.0.0.1:${one.port}/ready`, {
-      signal: AbortSignal.timeout(2_000),
+      headers: { authorization: `Bearer ${system.serviceToken}` },
+      // Longer than the probes of what it needs may take.
+      signal: AbortSignal.timeout(5_000),
     }).catch(() => null);
     if (answer?.ok) return [];
     return [{ ...one, why: (await answer?.text().catch(() => "")) || "no answer" }];

@@ -1,5 +1,5 @@
 import { Refusal } from "../http/problem-response.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../runtime/log.ts";
 import { type ApiKey, allows, isSameSecret, keyOf, type Scope } from "./api-keys.ts";
 
 /** What a route requires of a key: a scope, or `none`. */

@@ -1,8 +1,8 @@
 import { limits, type NewExecution, type NewRequest, type RefusedExecution } from "@sate/contracts";
+import { Refused } from "../adapters/http/client.ts";
 import { overloaded } from "../http/problem-response.ts";
 import { type Requests, Unavailable } from "../ports.ts";
-import { Refused } from "../refused.ts";
-import { microBatch } from "./micro-batch.ts";
+import { microBatch } from "../runtime/micro-batch.ts";
 
 /** An item that waited longer for its batch is not sent: its client has little time left. */
 const waitMsMaxDefault = 3_000;

@@ -1,5 +1,5 @@
 import { overloaded } from "../http/problem-response.ts";
-import { inTime } from "../in-time.ts";
+import { inTime } from "../runtime/deadline.ts";
 import { createSemaphore, type Semaphore } from "./semaphore.ts";
 
 /**
@@ -34,8 +34,6 @@ export type Ingress = {
   /** A request whose body was read ends before its work begins. Safe to repeat. */
   letGo(request: Request): void;
   heldBytes(): number;
-  /** Resolves when no work is under way, or after `withinMs`. */
-  drained(withinMs: number): Promise<void>;
 };
 
 export function createIngress(options: { responseMsMax?: number; waitMsMax?: number } = {}): Ingress {
@@ -49,8 +47,6 @@ export function createIngress(options: { responseMsMax?: number; waitMsMax?: num
   };
   const heldBy = new Map<Request, number>();
   let heldBytes = 0;
-
-  const allIdle = () => Promise.all(Object.values(semaphores).map((semaphore) => semaphore.idle()));
 
   function letGo(request: Request): void {
     heldBytes -= heldBy.get(request) ?? 0;
@@ -83,8 +79,5 @@ export function createIngress(options: { responseMsMax?: number; waitMsMax?: num
 
     letGo,
     heldBytes: () => heldBytes,
-    async drained(withinMs) {
-      await inTime(allIdle(), withinMs).catch(() => {});
-    },
   };
 }

@@ -12,14 +12,11 @@ export type Semaphore = {
   acquire(): Promise<void>;
   /** Once for each `acquire` that has resolved. */
   release(): void;
-  /** Resolves when every permit is free. */
-  idle(): Promise<void>;
 };
 
 /** A counting semaphore with a bounded queue. */
 export function createSemaphore({ permits, waitingMax, waitMsMax, refusal }: SemaphoreOptions): Semaphore {
   const waiting: (() => void)[] = [];
-  const onIdle: (() => void)[] = [];
   let free = permits;
 
   return {
@@ -45,11 +42,8 @@ export function createSemaphore({ permits, waitingMax, waitMsMax, refusal }: Sem
     release() {
       const next = waiting.shift();
       // The permit is handed over, so that no later caller overtakes this one.
-      if (next) return next();
-      free++;
-      if (free === permits) for (const resolve of onIdle.splice(0)) resolve();
+      if (next) next();
+      else free++;
     },
-
-    idle: () => (free === permits ? Promise.resolve() : new Promise((resolve) => onIdle.push(resolve))),
   };
 }

@@ -6,10 +6,10 @@ import {
   problemContentType,
   problems,
 } from "@sate/contracts";
-import type { Counters } from "../counters.ts";
-import { DeadlinePassed } from "../in-time.ts";
-import { errorFields, type Log } from "../log.ts";
 import { Unavailable } from "../ports.ts";
+import { DeadlinePassed } from "../runtime/deadline.ts";
+import { errorFields, type Log } from "../runtime/log.ts";
+import type { Counters } from "../runtime/metrics.ts";
 import type { LimitedLog } from "./limited-log.ts";
 
 /** A request that is refused: thrown wherever that is found, made a response in one place, below. */

@@ -1,21 +1,21 @@
 import { toJson } from "@sate/contracts";
 import { Elysia } from "elysia";
 import type { Access } from "../access/authorize.ts";
-import { type Counters, metricsText } from "../counters.ts";
 import { jsonResponse } from "../http/render.ts";
 import { jsonResponseOf, textResponseOf } from "../openapi/responses.ts";
+import { type Counters, metricsResponse } from "../runtime/metrics.ts";
 import type { Operation } from "./operation.ts";
 
 export type HealthRoutesParts = {
   operation: Operation;
   access: Pick<Access, "isTrusted">;
   /** Why the service is not ready, a sentence each. */
-  complaints: () => string[];
+  notReadyReasons: () => Promise<string[]>;
   counters: Counters;
 };
 
 /** `/live`: the process is alive. `/ready`: the verdict for everybody, the reasons for operators. `/metrics`: counters. */
-export function healthRoutes({ operation, access, complaints, counters }: HealthRoutesParts) {
+export function healthRoutes({ operation, access, notReadyReasons, counters }: HealthRoutesParts) {
   return new Elysia({ normalize: false, strictPath: true })
     .get(
       "/live",
@@ -33,8 +33,8 @@ export function healthRoutes({ operation, access, complaints, counters }: Health
     )
     .get(
       "/ready",
-      ({ request }) => {
-        const reasons = complaints();
+      async ({ request }) => {
+        const reasons = await notReadyReasons();
         const ready = reasons.length === 0;
         const body = access.isTrusted(request) ? { ready, reasons } : { ready };
         return jsonResponse(ready ? 200 : 503, toJson(body));
@@ -56,7 +56,7 @@ export function healthRoutes({ operation, access, complaints, counters }: Health
     )
     .get(
       "/metrics",
-      () => new Response(metricsText(counters.read()), { headers: metricsHeaders }),
+      () => metricsResponse(counters),
       operation(
         {},
         {
@@ -69,5 +69,3 @@ export function healthRoutes({ operation, access, complaints, counters }: Health
       ),
     );
 }
-
-const metricsHeaders = { "content-type": "text/plain; version=0.0.4" };

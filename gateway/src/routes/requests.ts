@@ -2,7 +2,6 @@ import { CreateRequest, type JsonText, limits, type RequestRecord } from "@sate/
 import { Elysia } from "elysia";
 import type { Batches } from "../capacity/create-batches.ts";
 import type { Ingress } from "../capacity/ingress.ts";
-import type { Counters } from "../counters.ts";
 import { noSuchRequest, RequestPath } from "../http/path-ids.ts";
 import { cursors, NoQuery, pageQuery, requestCursorOf } from "../http/query.ts";
 import { jsonResponse, requestPageView, requestView, storedRequestView } from "../http/render.ts";
@@ -10,6 +9,7 @@ import type { Uris } from "../http/uris.ts";
 import { examples } from "../openapi/examples.ts";
 import { jsonResponseOf } from "../openapi/responses.ts";
 import type { Requests } from "../ports.ts";
+import type { Counters } from "../runtime/metrics.ts";
 import type { Operation } from "./operation.ts";
 
 export type RequestRoutesParts = {

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import { limits, type NewRequest } from "@sate/contracts";
+import { Refused } from "../../src/adapters/http/client.ts";
 import { createBatches } from "../../src/capacity/create-batches.ts";
 import type { Refusal } from "../../src/http/problem-response.ts";
 import { Unavailable } from "../../src/ports.ts";
-import { Refused } from "../../src/refused.ts";
 import { fakeRequests } from "../fakes/requests.ts";
 import { named, testGateway } from "../gateway.ts";
 

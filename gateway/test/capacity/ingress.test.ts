@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { limits } from "@sate/contracts";
 import { createIngress } from "../../src/capacity/ingress.ts";
 import { Refusal } from "../../src/http/problem-response.ts";
-import { DeadlinePassed } from "../../src/in-time.ts";
+import { DeadlinePassed } from "../../src/runtime/deadline.ts";
 import { json, named, testGateway } from "../gateway.ts";
 
 const request = () => new Request("http://localhost/requests");
@@ -98,18 +98,6 @@ test("work that does not end in time is not waited for, and holds nothing afterw
   const error = await ingress.serve(one, "create", never).catch((error: unknown) => error);
   expect(error).toBeInstanceOf(DeadlinePassed);
   expect(ingress.heldBytes()).toBe(0);
-  await ingress.drained(0);
-});
-
-test("it has drained when no work is under way, or after its time", async () => {
-  const ingress = createIngress();
-  await ingress.drained(60_000);
-  const gate = Promise.withResolvers<void>();
-  const work = ingress.serve(request(), "create", () => gate.promise.then(done));
-  await ingress.drained(1);
-  const drained = ingress.drained(60_000);
-  gate.resolve();
-  await Promise.all([work, drained]);
 });
 
 test("bytes are free again when the work has ended, or will not begin", async () => {

@@ -2,8 +2,8 @@ import { readdirSync, statSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { CreateRequest } from "@sate/contracts";
 import { Value } from "@sinclair/typebox/value";
-import { inTime } from "../in-time.ts";
 import type { Handler, HandlerEnd, HandlerRun, Handlers } from "../ports.ts";
+import { inTime } from "../runtime/deadline.ts";
 
 /** What a module is told of its run, besides the payload. */
 export type ModuleContext = Pick<

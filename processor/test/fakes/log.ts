@@ -13,6 +13,7 @@ export type FakeConsumer = Consumer & {
   readonly committed: IncomingRecord[];
   readonly isJoined: boolean;
   readonly isStopped: boolean;
+  complains: string | null;
 };
 
 export function fakeConsumer(): FakeConsumer {
@@ -26,7 +27,10 @@ export function fakeConsumer(): FakeConsumer {
     async stop() {
       isStopped = true;
     },
-    complaint: () => null,
+    complains: null,
+    complaint() {
+      return this.complains;
+    },
     async deliver(records) {
       if (handle === null) throw new Error("the consumer was not started");
       await handle(records);

@@ -1,7 +1,7 @@
-import { createCounters } from "../../src/counters.ts";
 import { type Config, createProcessor } from "../../src/index.ts";
-import { createLog } from "../../src/log.ts";
 import type { Consumer, Handlers } from "../../src/ports.ts";
+import { createLog } from "../../src/runtime/log.ts";
+import { createCounters } from "../../src/runtime/metrics.ts";
 import { type HeldHandler, heldHandler } from "./handlers.ts";
 import { fakeConsumer, fakePublisher } from "./log.ts";
 import { fakeRequests } from "./requests.ts";

@@ -1,10 +1,10 @@
 import { executionKey, outcomeMark } from "@sate/contracts";
 import { MongoClient } from "mongodb";
-import type { Counters } from "../counters.ts";
 import { type Execution, type Key, type StoredRequest, unconfirmedMark } from "../execution.ts";
 import { openWithin } from "../first-within.ts";
-import { inTime } from "../in-time.ts";
 import { type Store, Unavailable, type Worker } from "../ports.ts";
+import { inTime } from "../runtime/deadline.ts";
+import type { Counters } from "../runtime/metrics.ts";
 import { insertFree } from "./insert-free.ts";
 import {
   type ExecutionDocument,

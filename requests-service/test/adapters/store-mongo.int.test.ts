@@ -2,9 +2,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, spyOn, test } from "b
 import net, { type Socket } from "node:net";
 import { MongoClient, MongoNetworkError } from "mongodb";
 import { mongoStore } from "../../src/adapters/store-mongo.ts";
-import { createCounters } from "../../src/counters.ts";
-import { inTime } from "../../src/in-time.ts";
 import { type Store, Unavailable } from "../../src/ports.ts";
+import { inTime } from "../../src/runtime/deadline.ts";
+import { createCounters } from "../../src/runtime/metrics.ts";
 import { storeConformance } from "../conformance/store.ts";
 import { createCore, wanted } from "../core.ts";
 import { madeExecution, madeOutcome, madeRequest, newId, refOf, runOf } from "../made.ts";

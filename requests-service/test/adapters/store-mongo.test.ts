@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createServer, type Server, type Socket } from "node:net";
 import { mongoStore } from "../../src/adapters/store-mongo.ts";
-import { createCounters } from "../../src/counters.ts";
 import { Unavailable } from "../../src/ports.ts";
+import { createCounters } from "../../src/runtime/metrics.ts";
 import { madeExecution, madeRequest, newId } from "../made.ts";
 
 /** No database is needed here: it is about databases that do not answer. */

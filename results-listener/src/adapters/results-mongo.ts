@@ -6,9 +6,9 @@ import {
   resultsCollections,
 } from "@sate/contracts";
 import { type Collection, MongoBulkWriteError, MongoClient } from "mongodb";
-import type { Counters } from "../counters.ts";
-import { inTime } from "../in-time.ts";
 import { type Recorded, type ResultsWriter, Unavailable } from "../ports.ts";
+import { inTime } from "../runtime/deadline.ts";
+import type { Counters } from "../runtime/metrics.ts";
 
 export type MongoResultsWriterOptions = { url: string; counters: Counters; deadlineMs?: number };
 

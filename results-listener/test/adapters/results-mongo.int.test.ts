@@ -8,8 +8,8 @@ import {
 } from "@sate/contracts";
 import { Binary, MongoClient } from "mongodb";
 import { mongoResultsWriter } from "../../src/adapters/results-mongo.ts";
-import { createCounters } from "../../src/counters.ts";
 import { Unavailable } from "../../src/ports.ts";
+import { createCounters } from "../../src/runtime/metrics.ts";
 import { letterOf, rejection, resultsWriterConformance } from "../conformance/results-writer.ts";
 import { proxyTo } from "../proxy.ts";
 import { resultOf } from "../records.ts";

@@ -6,10 +6,10 @@ import {
   resultsCollections,
 } from "@sate/contracts";
 import { type Filter, MongoClient } from "mongodb";
-import type { Counters } from "../counters.ts";
-import { inTime } from "../in-time.ts";
 import { openPage } from "../page.ts";
 import { type Bounds, type Page, type ResultsReader, Unavailable } from "../ports.ts";
+import { inTime } from "../runtime/deadline.ts";
+import type { Counters } from "../runtime/metrics.ts";
 
 export type MongoResultsReaderOptions = { url: string; counters: Counters; deadlineMs?: number };
 

@@ -1,7 +1,7 @@
 import type { IncomingRecord, OutgoingRecord, Topic } from "@sate/contracts";
+import type { Log } from "@sate/gateway/runtime/log";
 import type { Consumer, Publisher } from "@sate/processor";
 import type { UnavailableClass } from "../adapters/direct.ts";
-import type { Log } from "../log.ts";
 import { createGroup, type Group, type Limits } from "./group.ts";
 
 const defaults: Limits = { publishMs: 8_000, recordsMax: 10_000, bytesMax: 128 * 1024 * 1024 };

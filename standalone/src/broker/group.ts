@@ -1,7 +1,7 @@
 import type { IncomingRecord } from "@sate/contracts";
+import { inTime } from "@sate/gateway/runtime/deadline";
+import { errorFields, type Log } from "@sate/gateway/runtime/log";
 import type { Consumer } from "@sate/processor";
-import { inTime } from "../in-time.ts";
-import { errorFields, type Log } from "../log.ts";
 
 type Handle = (records: IncomingRecord[]) => Promise<void>;
 

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { type IncomingRecord, type OutgoingRecord, topics } from "@sate/contracts";
+import { createLog } from "@sate/gateway/runtime/log";
 import { type Consumer, Unavailable } from "@sate/results-listener";
 import { createBroker } from "../../src/broker/broker.ts";
 import type { Limits } from "../../src/broker/group.ts";
-import { createLog } from "../../src/log.ts";
 
 const log = createLog("standalone", "error", () => {});
 const consumers: Consumer[] = [];

@@ -1,5 +1,6 @@
 import type { IncomingRecord, Topic } from "@sate/contracts";
 import { topics } from "@sate/contracts";
+import { createLog } from "@sate/gateway/runtime/log";
 import { Unavailable } from "@sate/processor";
 import { consumerConformance, type LogUnderTest } from "../../../processor/test/conformance/consumer.ts";
 import { eventually } from "../../../processor/test/eventually.ts";
@@ -8,7 +9,6 @@ import {
   publisherConformance,
 } from "../../../requests-service/test/conformance/publisher.ts";
 import { createBroker } from "../../src/broker/broker.ts";
-import { createLog } from "../../src/log.ts";
 
 const log = createLog("standalone", "error", () => {});
 

@@ -7,11 +7,11 @@ import {
   topics,
   unreadableRecord,
 } from "@sate/contracts";
+import { createLog } from "@sate/gateway/runtime/log";
+import { createCounters } from "@sate/gateway/runtime/metrics";
 import { createResultsListener, Unavailable } from "@sate/results-listener";
 import { sqliteResultsWriter } from "@sate/results-listener/sqlite";
 import { createBroker } from "../../src/broker/broker.ts";
-import { createCounters } from "../../src/counters.ts";
-import { createLog } from "../../src/log.ts";
 import { newFolder, opened } from "../sqlite/opened.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 
@@ -40,9 +40,6 @@ async function listening(commit: () => void = () => {}) {
       consumer: broker.consumer(groups.resultsListener),
       log,
       counters: createCounters(),
-      fatal: (_, error) => {
-        throw error;
-      },
     },
     { serviceToken: "0123456789abcdef" },
   );

@@ -1,8 +1,8 @@
+import { createCounters } from "@sate/gateway/runtime/metrics";
 import type { HandlerEnd, HandlerRun } from "@sate/processor";
 import { createAttemptLimit } from "../../../gateway/src/executions/attempt-limit.ts";
 import { createStartExecution } from "../../../gateway/src/executions/create.ts";
 import { createUris } from "../../../gateway/src/http/uris.ts";
-import { createCounters } from "../../src/counters.ts";
 import { type Commands, callerOf, newOwner, type Process, type Service, type World } from "./processes.ts";
 
 type Target = Process<Service & { commands: Commands }>;

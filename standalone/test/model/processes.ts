@@ -1,10 +1,10 @@
 import { groups, outcomeTopics, topics } from "@sate/contracts";
+import type { Log } from "@sate/gateway/runtime/log";
+import { createCounters } from "@sate/gateway/runtime/metrics";
 import * as processorService from "@sate/processor";
 import * as requestsService from "@sate/requests-service";
 import * as resultsListener from "@sate/results-listener";
 import { resultCommands } from "../../../results-service/src/commands.ts";
-import { createCounters } from "../../src/counters.ts";
-import type { Log } from "../../src/log.ts";
 import type { Broker } from "./broker.ts";
 import type { Bug } from "./bugs.ts";
 import type { Databases } from "./databases.ts";

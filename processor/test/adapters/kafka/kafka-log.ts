@@ -3,8 +3,8 @@ import { Kafka } from "kafkajs";
 import { kafkaConfig } from "../../../src/adapters/kafka/client.ts";
 import { kafkaConsumer } from "../../../src/adapters/kafka/consumer.ts";
 import { kafkaPublisher } from "../../../src/adapters/kafka/publisher.ts";
-import { createCounters } from "../../../src/counters.ts";
-import { createLog } from "../../../src/log.ts";
+import { createLog } from "../../../src/runtime/log.ts";
+import { createCounters } from "../../../src/runtime/metrics.ts";
 import type { LogUnderTest } from "../../conformance/consumer.ts";
 
 /** A Kafka of the tests as what the conformance suite asks for. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { executionRecord, type Topic } from "@sate/contracts";
 import { kafkaConsumer } from "../../../src/adapters/kafka/consumer.ts";
-import { createCounters } from "../../../src/counters.ts";
-import { createLog } from "../../../src/log.ts";
+import { createLog } from "../../../src/runtime/log.ts";
+import { createCounters } from "../../../src/runtime/metrics.ts";
 import { eventually } from "../../eventually.ts";
 import { processorAmongFakes } from "../../fakes/processor.ts";
 import { testServers } from "../../servers.ts";
@@ -38,11 +38,15 @@ async function startBeforeTheTopic(brokers: string): Promise<void> {
       "It is starting.",
       "A topic does not exist yet: requests-service creates it when it starts.",
     ];
-    await eventually(() => Bun.deepEquals(among.processor.complaints(), missing), "it says so", longMs);
+    await eventually(
+      async () => Bun.deepEquals(await among.processor.notReadyReasons(), missing),
+      "it says so",
+      longMs,
+    );
     expect(await log.admin.listTopics()).not.toContain(topic);
     await log.admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions: 3 }] });
     await starting;
-    expect(among.processor.complaints()).toEqual([]);
+    expect(await among.processor.notReadyReasons()).toEqual([]);
     const { request_id, attempt, execution_id } = among.requests.queue();
     const record = executionRecord({
       ...{ id: execution_id, request_id, attempt },

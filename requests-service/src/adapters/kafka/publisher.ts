@@ -1,9 +1,9 @@
 import { limits, type OutgoingRecord } from "@sate/contracts";
 import { type ICustomPartitioner, Kafka, type KafkaConfig, Partitioners } from "kafkajs";
-import type { Counters } from "../../counters.ts";
-import { inTime } from "../../in-time.ts";
-import type { Log } from "../../log.ts";
 import { type Publisher, Unavailable } from "../../ports.ts";
+import { inTime } from "../../runtime/deadline.ts";
+import type { Log } from "../../runtime/log.ts";
+import type { Counters } from "../../runtime/metrics.ts";
 
 export type KafkaPublisherOptions = {
   counters: Counters;

@@ -1,8 +1,8 @@
 import { settingsLacking, type Topic, topicSpec, topics } from "@sate/contracts";
 import { type Admin, ConfigResourceTypes, Kafka, type KafkaConfig } from "kafkajs";
-import { inTime } from "../../in-time.ts";
-import { errorFields, type Log } from "../../log.ts";
 import { Unavailable } from "../../ports.ts";
+import { inTime } from "../../runtime/deadline.ts";
+import { errorFields, type Log } from "../../runtime/log.ts";
 
 const deadlineMs = 8_000;
 const closeMs = 2_000;

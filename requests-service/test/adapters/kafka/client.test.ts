@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { kafkaConfig, kafkaFileProblems } from "../../../src/adapters/kafka/client.ts";
 import { Settings } from "../../../src/config.ts";
-import { loadEnvironment } from "../../../src/environment.ts";
+import { loadSettings } from "../../../src/runtime/load-settings.ts";
 import { fakeLog } from "../../fakes/log.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sate-kafka-client-"));
@@ -22,7 +22,7 @@ function configOf(env: Record<string, string>) {
     REQUESTS_MONGO_URL: "mongodb://h/d",
     RESULTS_SERVICE_URL: "http://h:1",
   };
-  const loaded = loadEnvironment(Settings, { ...rest, ...env });
+  const loaded = loadSettings(Settings, { ...rest, ...env });
   if (loaded.kind === "wrong") throw new Error(loaded.problems.join());
   const { brokers, ssl, sasl } = kafkaConfig(loaded.settings, { clientId: "tests", log: fakeLog() });
   return { brokers, ssl, sasl };

@@ -3,8 +3,8 @@ import { type IHeaders, Kafka } from "kafkajs";
 import { kafkaConfig } from "../../../src/adapters/kafka/client.ts";
 import { kafkaPublisher } from "../../../src/adapters/kafka/publisher.ts";
 import { createTopics } from "../../../src/adapters/kafka/topics.ts";
-import { createCounters } from "../../../src/counters.ts";
-import { createLog } from "../../../src/log.ts";
+import { createLog } from "../../../src/runtime/log.ts";
+import { createCounters } from "../../../src/runtime/metrics.ts";
 import type { PublisherUnderTest } from "../../conformance/publisher.ts";
 import { until } from "../../until.ts";
 

@@ -1,9 +1,9 @@
 import { type IncomingRecord, partitionsDefault, type Topic } from "@sate/contracts";
 import { type EachBatchPayload, Kafka, type KafkaConfig, KafkaJSProtocolError } from "kafkajs";
-import type { Counters } from "../../counters.ts";
-import { inTime } from "../../in-time.ts";
-import { errorFields, type Log } from "../../log.ts";
 import { type Consumer, Unavailable } from "../../ports.ts";
+import { inTime } from "../../runtime/deadline.ts";
+import { errorFields, type Log } from "../../runtime/log.ts";
+import type { Counters } from "../../runtime/metrics.ts";
 import { incoming } from "./incoming.ts";
 
 export type KafkaConsumerOptions = {

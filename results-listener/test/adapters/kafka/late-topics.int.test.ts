@@ -3,8 +3,8 @@ import type { Topic } from "@sate/contracts";
 import { Kafka } from "kafkajs";
 import { kafkaConfig } from "../../../src/adapters/kafka/client.ts";
 import { kafkaConsumer } from "../../../src/adapters/kafka/consumer.ts";
-import { createCounters } from "../../../src/counters.ts";
-import { createLog } from "../../../src/log.ts";
+import { createLog } from "../../../src/runtime/log.ts";
+import { createCounters } from "../../../src/runtime/metrics.ts";
 import { listenerOn, resultsFile } from "../../listener.ts";
 import { outcomeOf } from "../../records.ts";
 import { testServers } from "../../servers.ts";
@@ -49,11 +49,11 @@ async function startBeforeTheTopic(brokers: string): Promise<void> {
       "It is starting.",
       "A topic does not exist yet: requests-service creates it when it starts.",
     ];
-    await until("it says so", () => Bun.deepEquals(listener.complaints(), missing), longMs);
+    await until("it says so", async () => Bun.deepEquals(await listener.notReadyReasons(), missing), longMs);
     expect(await admin.listTopics()).not.toContain(late);
     await create(late);
     await starting;
-    expect(listener.complaints()).toEqual([]);
+    expect(await listener.notReadyReasons()).toEqual([]);
     const { key, value, headers } = outcomeOf("succeeded");
     const send = () =>
       producer.send({

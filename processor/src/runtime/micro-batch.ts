@@ -1,0 +1,58 @@
+export type MicroBatchOptions<Item> = {
+  /** Of one call. */
+  itemsMax: number;
+  /** Of one call, in the unit of `sizeOf`; a single larger item goes alone. */
+  sizeMax?: number;
+  sizeOf?: (item: Item) => number;
+};
+
+type Waiting<Item, Result> = {
+  item: Item;
+  resolve: (result: Result) => void;
+  reject: (error: unknown) => void;
+};
+
+/**
+ * Makes a function of many items into a function of one: one call is under way at a time, filled with what has come
+ * meanwhile. A lone item waits for nothing but the end of its turn of the event loop. `work` returns results in the
+ * order of its items; if it rejects, all of them do. Its callers bound how many items wait.
+ */
+export function microBatch<Item, Result>(
+  work: (items: Item[]) => Promise<Result[]>,
+  { itemsMax, sizeMax = Number.POSITIVE_INFINITY, sizeOf = () => 0 }: MicroBatchOptions<Item>,
+): (item: Item) => Promise<Result> {
+  const waiting: Waiting<Item, Result>[] = [];
+  let isUnderWay = false;
+
+  function next(): Waiting<Item, Result>[] {
+    let size = 0;
+    let count = 0;
+    for (const { item } of waiting) {
+      size += sizeOf(item);
+      if (count >= itemsMax || (count > 0 && size > sizeMax)) break;
+      count++;
+    }
+    return waiting.splice(0, count);
+  }
+
+  async function workAll(): Promise<void> {
+    while (waiting.length > 0) {
+      const group = next();
+      try {
+        const results = await work(group.map(({ item }) => item));
+        for (const [index, { resolve }] of group.entries()) resolve(results[index] as Result);
+      } catch (error) {
+        for (const { reject } of group) reject(error);
+      }
+    }
+    isUnderWay = false;
+  }
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ item, resolve, reject });
+      if (isUnderWay) return;
+      isUnderWay = true;
+      setImmediate(workAll);
+    });
+}

@@ -1,0 +1,45 @@
+import { readFileSync } from "node:fs";
+import { errorFields, type Log } from "./log.ts";
+
+/** One Ctrl-C under `bun run` arrives twice within a millisecond: from the terminal, and passed on by bun. */
+const sameSignalMs = 500;
+
+/**
+ * Ends the process with 0 after `stop` when SIGTERM, SIGINT or SIGHUP (its terminal was closed) asks for it; with 1
+ * when the stop fails or takes longer than `deadlineMs`, or at a second signal.
+ */
+export function stopOnSignal(parts: { log: Log; deadlineMs: number; stop: () => Promise<void> }): void {
+  const { log, deadlineMs, stop } = parts;
+  let stoppingSince = Number.NaN;
+
+  function fail(why: string, error?: unknown): never {
+    log.error(why, error === undefined ? {} : errorFields(error));
+    process.exit(1);
+  }
+
+  async function onSignal(signal: string): Promise<void> {
+    const sinceMs = performance.now() - stoppingSince;
+    if (sinceMs > sameSignalMs) fail("a second signal ends the process at once");
+    if (sinceMs >= 0) return;
+    stoppingSince = performance.now();
+    log.info("stopping", { signal });
+    setTimeout(fail, deadlineMs, "the stop took too long");
+    await stop().catch((error) => fail("the stop failed", error));
+    log.info("stopped");
+    process.exit(0);
+  }
+
+  for (const signal of ["SIGTERM", "SIGINT", ...(isHangupIgnored() ? [] : ["SIGHUP"])]) {
+    process.on(signal, onSignal);
+  }
+}
+
+/** As under `nohup`: the process is to outlive its terminal. Nobody but Linux has this file. */
+function isHangupIgnored(): boolean {
+  try {
+    const mask = /^SigIgn:\s*(\w+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+    return (BigInt(`0x${mask}`) & 1n) === 1n;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,97 @@
+import { describe, expect, test } from "bun:test";
+import { type MicroBatchOptions, microBatch } from "../../src/runtime/micro-batch.ts";
+
+/** A function of many items whose calls end when the test says so. */
+function gathered(options: Partial<MicroBatchOptions<string>> = {}) {
+  const calls: { items: string[]; end: (error?: Error) => void }[] = [];
+  let most = 0;
+  let underWay = 0;
+  const one = microBatch<string, string>(
+    (items) => {
+      most = Math.max(most, ++underWay);
+      return new Promise((resolve, reject) => {
+        calls.push({
+          items,
+          end: (error) => {
+            underWay--;
+            if (error) reject(error);
+            else resolve(items.map((item) => item.toUpperCase()));
+          },
+        });
+      });
+    },
+    { itemsMax: 10, ...options },
+  );
+  return { one, calls, most: () => most };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+const settled = (promise: Promise<unknown>) =>
+  promise.then(
+    (value) => value,
+    (error: Error) => error.message,
+  );
+
+describe("a micro-batch", () => {
+  test("a lone item leaves at the end of its turn, with no timer", async () => {
+    const { one, calls } = gathered();
+    const answer = one("a");
+    await turn();
+    expect(calls.map(({ items }) => items)).toEqual([["a"]]);
+    calls[0]?.end();
+    expect(await answer).toBe("A");
+  });
+
+  test("one call at a time, filled in order with what has gathered, each its own answer", async () => {
+    const { one, calls, most } = gathered();
+    const answers = ["a", "b"].map(one);
+    await turn();
+    answers.push(...["c", "d", "e"].map(one));
+    await turn();
+    expect(calls).toHaveLength(1);
+    calls[0]?.end();
+    await turn();
+    expect(calls.map(({ items }) => items)).toEqual([
+      ["a", "b"],
+      ["c", "d", "e"],
+    ]);
+    calls[1]?.end();
+    expect(await Promise.all(answers)).toEqual(["A", "B", "C", "D", "E"]);
+    expect(most()).toBe(1);
+    const later = one("f");
+    await turn();
+    calls[2]?.end();
+    expect(await later).toBe("F");
+  });
+
+  test("a call has its limits of items and of size; an item above them goes alone", async () => {
+    const options = { itemsMax: 3, sizeMax: 4, sizeOf: (item: string) => item.length };
+    const { one, calls } = gathered(options);
+    const answers = Promise.all(["a", "b", "c", "d", "ee", "ff", "ggggggg", "h"].map(one));
+    for (let call = 0; call < 5; call++) {
+      await turn();
+      calls[call]?.end();
+    }
+    expect(await answers).toHaveLength(8);
+    expect(calls.map(({ items }) => items.join())).toEqual(["a,b,c", "d,ee", "ff", "ggggggg", "h"]);
+  });
+
+  test("a failure hits all of its call and nobody else", async () => {
+    const { one, calls } = gathered({ itemsMax: 2 });
+    const answers = ["a", "b", "c"].map((item) => settled(one(item)));
+    await turn();
+    calls[0]?.end(new Error("no"));
+    await turn();
+    calls[1]?.end();
+    expect(await Promise.all(answers)).toEqual(["no", "no", "C"]);
+  });
+
+  test("work that throws on the spot is a failure like any other", async () => {
+    const fails = () => {
+      throw new Error("at once");
+    };
+    const one = microBatch<string, string>(fails, { itemsMax: 1 });
+    expect(await settled(one("a"))).toBe("at once");
+    expect(await settled(one("b"))).toBe("at once");
+  });
+});

@@ -1,0 +1,130 @@
+import { type Api, type ApiFunctions, limits } from "@sate/contracts";
+import { TypeCompiler } from "@sinclair/typebox/compiler";
+import { Unavailable } from "../../ports.ts";
+import { inTime } from "../../runtime/deadline.ts";
+import type { Counters } from "../../runtime/metrics.ts";
+
+export type HttpClientOptions = {
+  /** `http://host:port`, or several with commas between them: they are asked in turn. */
+  urls: string;
+  serviceToken: string;
+  /** What is asked, as a person calls it: "requests-service". */
+  service: string;
+  counters: Counters;
+  /** For one call, its repetition included. */
+  deadlineMs?: number;
+};
+
+/** The other side responded, but not as the contract says: the same call would most likely fail again. Found as the `cause` of an `Unavailable`. */
+export class Refused extends Error {
+  override name = "Refused";
+}
+
+/** How long an address that failed is left out. */
+const leftOutMs = 5_000;
+
+/**
+ * An internal API over HTTP, as functions. Every operation may be repeated, so a call that fails is made once more,
+ * at the next address. A frozen process never fails: where there are several addresses, the next one is also asked
+ * after half of the time, the first good answer counts, and the one that was late is left out for a while, so that
+ * it does not slow down every other call. Rejects with `Unavailable` when there is no good answer in time; with
+ * `Refused` as its cause when there is one, but not as the contract says.
+ */
+export function httpClient<A extends Api>(api: A, options: HttpClientOptions): ApiFunctions<A> {
+  const { serviceToken, service, counters, deadlineMs = 8_000 } = options;
+  const headers = { authorization: `Bearer ${serviceToken}`, "content-type": "application/json" };
+  const addresses = inTurn(options.urls.split(","));
+
+  function refused(message: string): Unavailable {
+    counters.add("http_refusals");
+    return new Unavailable(message, { cause: new Refused(message) });
+  }
+
+  /** The text of a good answer. */
+  async function ask(url: string, path: string, body: string, signal: AbortSignal): Promise<string> {
+    counters.add("http_calls");
+    // The token and the body are for this address, and what is compressed has no limit.
+    const safely = { redirect: "error", decompress: false } as const;
+    const response = await fetch(`${url}${path}`, { method: "POST", headers, body, signal, ...safely });
+    const text = response.ok ? await textWithin(response, limits.internalBodyBytesMax) : null;
+    if (text !== null) return text;
+    await response.body?.cancel();
+    if ([502, 503, 504].includes(response.status)) throw new Unavailable(`${service} is not ready.`);
+    throw refused(`${service} answered ${path} with ${response.ok ? "too much" : response.status}.`);
+  }
+
+  async function call(path: string, body: string): Promise<string> {
+    const ended = new AbortController();
+    const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(deadlineMs)]);
+    const url = addresses.next();
+    const first = ask(url, path, body, signal);
+    try {
+      return await (addresses.count === 1 ? first : inTime(first, deadlineMs / 2)).catch((error) => {
+        if (isRefused(error)) throw error;
+        addresses.leaveOut(url);
+        return Promise.any([first, ask(addresses.next(), path, body, signal)]);
+      });
+    } catch (cause) {
+      const causes: unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
+      const known = causes.find(isRefused) ?? causes.find((one) => one instanceof Unavailable);
+      throw known ?? new Unavailable(`${service} did not answer, or not in time.`, { cause });
+    } finally {
+      ended.abort();
+    }
+  }
+
+  const functions = Object.entries(api).map(([name, { path, answer }]) => {
+    const check = TypeCompiler.Compile(answer);
+    const operation = async (body: unknown) => {
+      const got = parsed(await call(path, JSON.stringify(body)));
+      if (!check.Check(got)) throw refused(`${service} gave an answer to ${path} that cannot be understood.`);
+      return got;
+    };
+    return [name, operation];
+  });
+  return Object.fromEntries(functions) as ApiFunctions<A>;
+}
+
+/** Addresses one after the other, without those that are left out as long as there is another. */
+function inTurn(urls: string[]) {
+  const outUntil = new Map<string, number>();
+  let turn = Math.floor(Math.random() * urls.length);
+  return {
+    count: urls.length,
+    next(): string {
+      const now = performance.now();
+      const following = [...urls.slice(turn + 1), ...urls.slice(0, turn + 1)];
+      const url = following.find((one) => (outUntil.get(one) ?? 0) <= now) ?? (following[0] as string);
+      turn = urls.indexOf(url);
+      return url;
+    },
+    leaveOut: (url: string) => void outUntil.set(url, performance.now() + leftOutMs),
+  };
+}
+
+/** `null` when there is more. A declared length cannot be exceeded, and then the runtime reads it faster. */
+async function textWithin(response: Response, bytesMax: number): Promise<string | null> {
+  const declared = response.headers.get("content-length");
+  if (declared !== null) return Number(declared) <= bytesMax ? response.text() : null;
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > bytesMax) return null;
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof Unavailable && error.cause instanceof Refused;
+}
+
+/** `undefined`, which no contract allows, for what is not JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

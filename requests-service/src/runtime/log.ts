@@ -1,0 +1,55 @@
+export type LogFields = Record<string, string | number | boolean | null | undefined>;
+
+/** One JSON object a line. Never pass it a payload, a secret, or an error that may carry one. */
+export type Log = {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+};
+
+export const logLevels = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** Those that JSON leaves as they are, though terminals and readers of lines act on them. */
+const controls = /[\u007f-\u009f\u2028\u2029]/g;
+const escaped = (control: string) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
+/** `write` gets one line without its end. */
+export function createLog(service: string, level: LogLevel, write: (line: string) => void): Log {
+  const from = logLevels.indexOf(level);
+  const at = (name: LogLevel) => (message: string, fields?: LogFields) => {
+    if (logLevels.indexOf(name) < from) return;
+    const entry = { time: new Date().toISOString(), level: name, service, message, ...fields };
+    write(JSON.stringify(entry).replaceAll(controls, escaped));
+  };
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+/** Of a name or a code: whatever else stands there could be a message. */
+const plain = /^[\w.-]{1,64}$/;
+/** Further causes of an error are not logged. */
+const causesMax = 4;
+
+type Fields = Error & { code?: unknown; path?: unknown; originalError?: unknown; errors?: unknown[] };
+
+/**
+ * What of an error may be logged: its name, code and path, and those of its causes. Never messages: those of drivers
+ * may hold addresses with passwords. So may paths that are addresses, as `fetch` has them. Never throws.
+ */
+export function errorFields(error: unknown, depth = 0): LogFields {
+  if (!(error instanceof Error)) return { error: typeof error };
+  try {
+    const { name, code, path, cause, originalError, errors } = error as Fields;
+    const next = cause ?? originalError ?? errors?.[0];
+    const causes = next instanceof Error && depth < causesMax ? errorFields(next, depth + 1) : {};
+    return {
+      error: plain.test(name) ? name : "Error",
+      code: typeof code === "number" || (typeof code === "string" && plain.test(code)) ? code : undefined,
+      path: typeof path === "string" && path.startsWith("/") ? path : undefined,
+      cause: Object.values(causes).filter(Boolean).join(" ") || undefined,
+    };
+  } catch {
+    return { error: "Error" }; // a getter of it throws
+  }
+}

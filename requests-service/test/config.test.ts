@@ -1,0 +1,69 @@
+import { expect, test } from "bun:test";
+import { Settings } from "../src/config.ts";
+import { loadSettings } from "../src/runtime/load-settings.ts";
+
+const right = {
+  SERVICE_TOKEN: "0123456789abcdef",
+  REQUESTS_MONGO_URL: "mongodb://user:secret@a:27017,b:27017/requests?replicaSet=x",
+  RESULTS_SERVICE_URL: "http://a:5002,https://b",
+  KAFKA_BROKERS: "a:9092,b:9092",
+};
+
+test("what is not given has its default, and an empty variable is not given", () => {
+  const loaded = loadSettings(Settings, { ...right, PORT: "", LEASE_SECONDS: " 2.5 " });
+  expect(loaded).toEqual({
+    kind: "loaded",
+    settings: expect.objectContaining({
+      ...right,
+      PORT: 5001,
+      LEASE_SECONDS: 2.5,
+      MAX_LOST: 3,
+      CONFIRM_SECONDS: 30,
+      LOG_LEVEL: "info",
+    }),
+  });
+});
+
+test("all mistakes are named at once, a sentence each, and no value is repeated: it may be a secret", () => {
+  const env = {
+    SERVICE_TOKEN: "short-secret",
+    REQUESTS_MONGO_URL: "postgres://user:secret@host/db",
+    RESULTS_SERVICE_URL: "secret-host:5002",
+    PORT: "70000",
+    MAX_LOST: "three",
+    LEASE_SECONDS: "Infinity",
+    LOG_LEVEL: "loud",
+  };
+  const loaded = loadSettings(Settings, env);
+  if (loaded.kind !== "wrong") throw new Error("it was taken");
+  for (const name of [...Object.keys(env), "KAFKA_BROKERS"]) {
+    expect(loaded.problems.filter((problem) => problem.startsWith(`${name} `))).toHaveLength(1);
+  }
+  expect(loaded.problems).toHaveLength(8);
+  for (const value of Object.values(env)) expect(loaded.problems.join()).not.toContain(value);
+});
+
+const wrong: Partial<Record<keyof typeof Settings.properties, string[]>> = {
+  // Without the name of a database the driver would take one of its own.
+  REQUESTS_MONGO_URL: [
+    "mongodb://host",
+    "mongodb://host/",
+    "mongodb://host/?x=y",
+    "http://host/db",
+    "host:27017",
+  ],
+  KAFKA_BROKERS: ["host", "host:9092,", "host:9092, other:9092", ":9092"],
+  PORT: ["-1", "1.5", "NaN", "0x"],
+  LEASE_SECONDS: ["0", "0.5", "3601"],
+  MAX_LOST: ["0", "1.5"],
+  RESULTS_SERVICE_URL: ["host:5002", "http://host/", "http://host, http://other"],
+  CONFIRM_SECONDS: ["0", "3601", "soon"],
+};
+for (const [name, values] of Object.entries(wrong)) {
+  for (const value of values) {
+    test(`${name} is not ${JSON.stringify(value)}`, () => {
+      const loaded = loadSettings(Settings, { ...right, [name]: value });
+      expect(loaded).toMatchObject({ kind: "wrong", problems: [expect.stringContaining(`${name} must be`)] });
+    });
+  }
+}

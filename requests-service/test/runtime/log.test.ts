@@ -1,0 +1,93 @@
+import { expect, test } from "bun:test";
+import { createLog, errorFields } from "../../src/runtime/log.ts";
+
+function lines(level: "debug" | "info" | "warn" | "error") {
+  const written: string[] = [];
+  return { log: createLog("test", level, (line) => void written.push(line)), written };
+}
+
+test("one JSON object a line, with time, level, service and message", () => {
+  const { log, written } = lines("debug");
+  log.info("it is so", { count: 2, missing: undefined });
+  expect(JSON.parse(written[0] ?? "")).toEqual({
+    time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+    level: "info",
+    service: "test",
+    message: "it is so",
+    count: 2,
+  });
+});
+
+test("what is below the level is not written", () => {
+  const { log, written } = lines("warn");
+  log.debug("a");
+  log.info("b");
+  log.warn("c");
+  log.error("d");
+  expect(written.map((line) => JSON.parse(line).message)).toEqual(["c", "d"]);
+});
+
+test("no character in it can end the line or command a terminal, and none is lost", () => {
+  const { log, written } = lines("info");
+  const text = "a\nb\r\u0000\u001b[2J\u007f\u0085\u009b31m\u2028\u2029\ud800é";
+  log.warn(text, { text });
+  expect(written[0]).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u);
+  expect(JSON.parse(written[0] ?? "")).toMatchObject({ message: text, text });
+});
+
+test("of an error only its name and code are logged: its message may hold a password", () => {
+  const error = Object.assign(new TypeError("mongodb://user:secret@host"), { code: "ECONNREFUSED" });
+  expect(errorFields(error)).toEqual({ error: "TypeError", code: "ECONNREFUSED" });
+  expect(errorFields("secret")).toEqual({ error: "string" });
+  expect(errorFields(Object.assign(new Error(), { code: { secret: 1 } }))).toEqual({ error: "Error" });
+});
+
+test("the causes of an error are logged with names, codes and paths, and nothing that could be a message", () => {
+  const disk = Object.assign(new Error("secret"), { code: "ENOSPC", path: "/data/sate.db" });
+  const driver = Object.assign(new RangeError("secret", { cause: disk }), { code: 13 });
+  const error = new Error("secret", { cause: driver });
+  expect(errorFields(error)).toEqual({
+    error: "Error",
+    cause: "RangeError 13 Error ENOSPC /data/sate.db",
+  });
+  const { log, written } = lines("info");
+  log.warn("it failed", errorFields(error));
+  expect(written.join()).not.toContain("secret");
+});
+
+test("where several things failed the first one counts, and what kafkajs wraps is a cause", () => {
+  const refused = Object.assign(new Error(), { code: "ECONNREFUSED" });
+  expect(errorFields(new AggregateError([refused, new Error()]))).toEqual({
+    error: "AggregateError",
+    cause: "Error ECONNREFUSED",
+  });
+  expect(errorFields(Object.assign(new Error(), { originalError: refused }))).toEqual({
+    error: "Error",
+    cause: "Error ECONNREFUSED",
+  });
+});
+
+test("whatever is thrown can be logged: circles, long chains, getters that throw, names that are texts", () => {
+  const circle = new Error();
+  circle.cause = new Error("", { cause: circle });
+  expect(errorFields(circle)).toEqual({ error: "Error", cause: "Error Error Error Error" });
+  let deep = new Error();
+  for (let depth = 0; depth < 100; depth++) deep = new Error("", { cause: deep });
+  expect(String(errorFields(deep).cause).split(" ")).toHaveLength(4);
+  const hostile = new Error();
+  for (const name of ["name", "code", "path", "cause", "errors"]) {
+    Object.defineProperty(hostile, name, {
+      get() {
+        throw new Error("secret");
+      },
+    });
+  }
+  expect(errorFields(hostile)).toEqual({ error: "Error" });
+  const talkative = Object.assign(new Error(), {
+    name: "password: secret",
+    code: "mongodb://user:secret@host",
+    path: "http://user:secret@host/path",
+  });
+  expect(errorFields(talkative)).toEqual({ error: "Error" });
+  for (const odd of [undefined, null, 1, { cause: new Error() }, [new Error()]]) errorFields(odd);
+});

@@ -1,0 +1,48 @@
+import { Type } from "@sinclair/typebox";
+import { Elysia } from "elysia";
+import { createLog } from "../../src/runtime/log.ts";
+import { runService, settingsOrExit } from "../../src/runtime/process.ts";
+
+/** A process with nothing but the runtime; process.test.ts starts it. */
+const { STOP, SHUTDOWN_MS } = settingsOrExit(
+  "small",
+  Type.Object({
+    STOP: Type.String({ default: "works", description: "how its stop goes" }),
+    SHUTDOWN_MS: Type.Integer({ default: 10_000, description: "the time for a stop" }),
+  }),
+);
+const log = createLog("small", "info", console.log);
+const signalled = Promise.withResolvers<void>();
+for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => signalled.resolve());
+
+const app = new Elysia()
+  .get("/live", () => "live")
+  // Responds a moment after the stop has begun.
+  .get("/slow", async () => {
+    log.info("slow has begun");
+    await signalled.promise;
+    await Bun.sleep(100);
+    log.info("slow has responded");
+    return "slow";
+  })
+  .get("/throw", () => {
+    setTimeout(() => {
+      throw Object.assign(new TypeError("secret"), { code: "E_THROWN" });
+    });
+  })
+  .get("/reject", () => {
+    void Promise.reject(new RangeError("secret", { cause: Object.assign(new Error("secret"), { code: 7 }) }));
+  });
+
+await runService(
+  {
+    app,
+    start: async () => {},
+    async stop() {
+      log.info("the service stops");
+      if (STOP === "hangs") await new Promise(() => {});
+      if (STOP === "fails") throw new TypeError("secret");
+    },
+  },
+  { log, host: "127.0.0.1", port: 0, shutdownMs: SHUTDOWN_MS, bodyBytesMax: 1_000 },
+);

@@ -1,0 +1,26 @@
+/** Counts of operations since start: what the budgets are asserted on. */
+export type Counters = {
+  add(name: string, by?: number): void;
+  read(): Record<string, number>;
+};
+
+export function createCounters(): Counters {
+  const counts = new Map<string, number>();
+  return {
+    add: (name, by = 1) => void counts.set(name, (counts.get(name) ?? 0) + by),
+    read: () => Object.fromEntries(counts),
+  };
+}
+
+/** Prometheus text exposition format: https://prometheus.io/docs/instrumenting/exposition_formats/ */
+export function metricsText(counts: Record<string, number>): string {
+  return Object.entries(counts)
+    .map(([name, value]) => `# TYPE sate_${name}_total counter\nsate_${name}_total ${value}\n`)
+    .join("");
+}
+
+export function metricsResponse(counters: Counters): Response {
+  return new Response(metricsText(counters.read()), {
+    headers: { "content-type": "text/plain; version=0.0.4" },
+  });
+}
