@@ -6,6 +6,7 @@ import type { Batches } from "./capacity/create-batches.ts";
 import type { Ingress } from "./capacity/ingress.ts";
 import type { StartExecution } from "./executions/create.ts";
 import { allowedMethods } from "./http/allowed-methods.ts";
+import { discardBody } from "./http/discard-body.ts";
 import { createLimitedLog } from "./http/limited-log.ts";
 import { invalidBody } from "./http/parse-body.ts";
 import { invalidPath } from "./http/path-ids.ts";
@@ -69,7 +70,7 @@ export function createApp(parts: AppParts) {
     nativeStaticResponse: false,
     handler: { standardHostname: false },
   })
-    .onError({ as: "global" }, ({ code, error, request, server, set }) => {
+    .onError({ as: "global" }, async ({ code, error, request, server, set }) => {
       ingress.letGo(request);
       const request_id = String(set.headers["x-request-id"]);
       const failed = {
@@ -83,10 +84,10 @@ export function createApp(parts: AppParts) {
         limitedLog,
         counters,
       };
-      return problemResponse(
-        code === "NOT_FOUND" ? nothingHere(request, request_id) : causeOf(error),
-        failed,
-      );
+      const cause = code === "NOT_FOUND" ? nothingHere(request, request_id) : causeOf(error);
+      const response = problemResponse(cause, failed);
+      if (!(await discardBody(request))) response.headers.set("connection", "close");
+      return response;
     })
     .onRequest(({ request, server, set }) => {
       set.headers["x-request-id"] = ownOrNew(request.headers.get("x-request-id"), newId);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "./until.ts";
@@ -17,6 +17,8 @@ export async function freePort(): Promise<number> {
 /** Runs nginx with its default settings in front of `upstreamPort`, which is at `/sate/`. */
 export async function startNginx(upstreamPort: number): Promise<{ origin: string; stop(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), "sate-nginx-"));
+  // Started by root, its workers are another user's, and keep large bodies in this folder.
+  chmodSync(folder, 0o755);
   const port = await freePort();
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((name) => `${name}_temp_path ${folder}/${name};`)

@@ -1,4 +1,5 @@
 import { type JsonText, limits, readJson } from "@sate/contracts";
+import { truncated } from "./check-connection.ts";
 import { Refusal } from "./problem-response.ts";
 
 export type BodyTerms = {
@@ -17,9 +18,14 @@ const bytesPerSecondMin = 1_024;
 
 /**
  * The body of a request as checked JSON, `null` if it is empty. The bytes are read here and nowhere else, so a payload
- * stays what was sent, and reading stops as soon as the refusal is known.
+ * stays what was sent, and reading stops as soon as the refusal is known; discard-body.ts reads the rest.
  */
 export async function readBody(request: Request, terms: BodyTerms): Promise<Json | null> {
+  if (request.headers.has("trailer")) {
+    // Bun refuses trailers itself, but may see them only after the body was acted on.
+    const detail = "Send the body without trailer fields, and without the header Trailer.";
+    throw new Refusal("unsupported-content-encoding", detail);
+  }
   const declared = Number(request.headers.get("content-length") ?? 0);
   if (declared > 0) checkHeaders(request.headers);
   if (declared > terms.bytesMax) throw tooLarge(terms.bytesMax);
@@ -88,7 +94,7 @@ async function readBytes(request: Request, terms: BodyTerms): Promise<Uint8Array
  * Gives memory back at once instead of when the collector comes: 1,000 bodies of 512 KiB at once took up to 680 MiB
  * without this, and 350 MiB with it (test/flood.test.ts). Only buffers of their own, which those of a connection are.
  */
-function free(pieces: Uint8Array[]): void {
+export function free(pieces: Uint8Array[]): void {
   for (const { buffer, byteLength } of pieces) {
     if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
   }
@@ -103,20 +109,15 @@ async function* piecesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
       yield value;
     }
   } catch {
-    // The connection broke, so hardly any client reads this.
-    throw new Refusal("malformed-json", "The request body was truncated. Send it again.");
+    throw truncated();
   } finally {
-    // The rest is not wanted. Not awaited: the client decides when it ends.
-    reader.cancel().catch(() => {});
+    reader.releaseLock();
   }
 }
 
-/** With the rest of the body unread, the connection is of no more use. */
-const closes = { connection: "close" };
-
 function tooLarge(bytesMax: number): Refusal {
   const detail = `The body may have at most ${bytesMax} bytes. Keep larger data elsewhere and send a reference to it.`;
-  return new Refusal("body-too-large", detail, {}, closes);
+  return new Refusal("body-too-large", detail);
 }
 
 function checkHeaders(headers: Headers): void {
@@ -124,14 +125,12 @@ function checkHeaders(headers: Headers): void {
     throw new Refusal(
       "unsupported-media-type",
       "Send JSON in UTF-8 with the header Content-Type: application/json (with curl: -H 'Content-Type: application/json').",
-      {},
-      closes,
     );
   }
   const encoding = (headers.get("content-encoding") ?? "identity").trim().toLowerCase();
   if (encoding !== "identity" && encoding !== "") {
     const detail = "Send the body uncompressed, without the header Content-Encoding.";
-    throw new Refusal("unsupported-content-encoding", detail, {}, closes);
+    throw new Refusal("unsupported-content-encoding", detail);
   }
 }
 

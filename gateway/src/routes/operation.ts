@@ -2,6 +2,7 @@ import type { ProblemName } from "@sate/contracts";
 import type { TObject } from "@sinclair/typebox";
 import type { Access, RequiredScope } from "../access/authorize.ts";
 import type { Ingress } from "../capacity/ingress.ts";
+import { checkConnection } from "../http/check-connection.ts";
 import { emptyBody, envelopeOf } from "../http/parse-body.ts";
 import { readQuery } from "../http/query.ts";
 import { readBody } from "../http/read-body.ts";
@@ -51,6 +52,7 @@ export function createOperation({ access, ingress, bodyBytesMax, idleSeconds }: 
         onProgress: () => server?.timeout(request, stallSeconds),
       });
       server?.timeout(request, idleSeconds);
+      await checkConnection(request);
       return json === null ? emptyBody : envelopeOf(json);
     };
     const parameters = (context: { request: Request; query: unknown }): void => {
