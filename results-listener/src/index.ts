@@ -1,11 +1,12 @@
-import { type Consumer, type Publisher, type ResultsWriter, Unavailable } from "./ports.ts";
-import { createRecorder, type Recorder } from "./recorder.ts";
+import { isUnavailable, Unavailable } from "@sate/contracts";
+import type { Consumer, Publisher, ResultsWriter } from "./ports.ts";
+import { createRecorder, type Recorder } from "./recording/record.ts";
 import { createInternalApp } from "./runtime/internal-app.ts";
 import { type Attempt, createLifecycle } from "./runtime/lifecycle.ts";
 import type { Log } from "./runtime/log.ts";
 import type { Counters } from "./runtime/metrics.ts";
 
-export { type Consumer, type Publisher, type Recorded, type ResultsWriter, Unavailable } from "./ports.ts";
+export { type Consumer, type Publisher, type ResultsWriter, Unavailable } from "./ports.ts";
 
 export type Config = {
   serviceToken: string;
@@ -20,54 +21,49 @@ export type Ports = {
   counters: Counters;
 };
 
-const databaseAway = "The Results DB does not answer.";
-const brokerAway = "The broker does not answer.";
+const databaseDown = "The Results DB does not respond.";
+const brokerDown = "The broker does not respond.";
 
 /**
- * The only writer of the Results DB: hears of outcomes and dead letters, and records them. `start` resolves
- * when the service is ready, however long its dependencies take; `stop` is safe at any time, and twice.
- * `notReadyReasons` says why it is not ready.
+ * The only writer of the Results DB: consumes outcomes and dead letters, and records them. `start` resolves when the
+ * service is ready, however long its dependencies take; `stop` is safe at any time, and twice. `notReadyReasons` says
+ * why it is not ready.
  */
 export function createResultsListener(ports: Ports, { serviceToken }: Config) {
   const { writer, consumer, publisher, log, counters } = ports;
-  let app: ReturnType<typeof createInternalApp> | null = null;
-
   const recorder = createRecorder({ writer, publisher, counters, log });
-  /** As long as nothing can be recorded the service is not ready, though all that it needs may answer. */
-  const handle: Recorder = async (records) => {
-    const work = () => recorder(records);
-    if (await attempt("recorder", work, "Outcomes cannot be recorded.")) return;
-    throw new Unavailable("The records could not be recorded.");
-  };
   const { attempt, notReadyReasons, start, stop } = createLifecycle({
     log,
     dependencies: [
-      { name: "writer", probe: writer.ping, reason: databaseAway },
-      { name: "publisher", probe: publisher.ping, reason: brokerAway },
+      { name: "writer", probe: writer.ping, reason: databaseDown },
+      { name: "publisher", probe: publisher.ping, reason: brokerDown },
     ],
-    onStart: join,
-    onStop: leave,
+    async onStart(connect: Attempt<void>) {
+      await connect("writer", writer.open, databaseDown);
+      await connect("publisher", publisher.open, brokerDown);
+      await connect("consumer", () => consumer.start(handle), whyNotJoined);
+    },
+    // Records that were delivered and not recorded are delivered again after the next start.
+    async onStop() {
+      await consumer.stop();
+      await Promise.all([publisher.close(), writer.close()]);
+    },
     reasons: () => [consumer.complaint() ?? []].flat(),
   });
 
-  async function join(connect: Attempt<void>): Promise<void> {
-    await connect("writer", writer.open, databaseAway);
-    await connect("publisher", publisher.open, brokerAway);
-    await connect("consumer", () => consumer.start(handle), whyNotJoined);
+  /** While records cannot be recorded the service is not ready, even if every dependency responds. */
+  async function handle(records: Parameters<Recorder>[0]): Promise<void> {
+    if (await attempt("recorder", () => recorder(records), "Records cannot be recorded.")) return;
+    throw new Unavailable("The records could not be recorded.");
   }
 
-  /** What is heard and not recorded comes again after the next start. */
-  async function leave(): Promise<void> {
-    await consumer.stop();
-    await Promise.all([publisher.close(), writer.close()]);
-  }
-
+  let app: ReturnType<typeof createInternalApp> | null = null;
   return {
     notReadyReasons,
     start,
     stop,
 
-    /** Made when it is asked for: in standalone nobody opens this door. */
+    /** Created on first use: standalone serves no internal API. */
     get app() {
       app ??= createInternalApp({ serviceToken, notReadyReasons, counters, log });
       return app;
@@ -76,5 +72,5 @@ export function createResultsListener(ports: Ports, { serviceToken }: Config) {
 }
 
 function whyNotJoined(error: unknown): string {
-  return error instanceof Unavailable ? error.message : "The consumer cannot join its group.";
+  return isUnavailable(error) ? error.message : "The consumer cannot join its group.";
 }

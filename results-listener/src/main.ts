@@ -2,7 +2,7 @@ import { groups, kafkaProblems, limits, outcomeTopics } from "@sate/contracts";
 import { kafkaConfig, kafkaFileProblems } from "./adapters/kafka/client.ts";
 import { kafkaConsumer } from "./adapters/kafka/consumer.ts";
 import { kafkaPublisher } from "./adapters/kafka/publisher.ts";
-import { mongoResultsWriter } from "./adapters/results-mongo.ts";
+import { mongoResultsWriter } from "./adapters/mongo/writer.ts";
 import { Settings } from "./config.ts";
 import { createResultsListener } from "./index.ts";
 import { createLog } from "./runtime/log.ts";
@@ -41,7 +41,7 @@ await runService(service, {
   bodyBytesMax: limits.bodyBytesDefault,
 });
 
-/** The driver reads the address at once, and what it says of a wrong one may repeat the password. */
+/** The driver parses the URL in its constructor, and its error may contain the password. */
 function writerOrExit() {
   try {
     return mongoResultsWriter({ url: settings.RESULTS_MONGO_URL, counters });

@@ -15,7 +15,7 @@ afterAll(async () => {
   file[Symbol.dispose]();
 });
 
-test("it is not ready while the consumer is out of its group", async () => {
+test("it is not ready while the consumer is not in its group", async () => {
   it.consumer.complains = "The consumer is not in its group.";
   const ready = await ask("/ready");
   expect([ready.status, await ready.json()]).toEqual([
@@ -26,7 +26,7 @@ test("it is not ready while the consumer is out of its group", async () => {
   expect((await ask("/ready")).status).toBe(200);
 });
 
-test("it shows its health and its counters, and nothing else", async () => {
+test("it serves its health and its counters, and nothing else", async () => {
   await it.consumer.deliver([received(outcomeOf("succeeded"))]);
   expect(await (await ask("/metrics")).text()).toContain("sate_results_recorded_total 1\n");
   const routes = it.listener.app.routes.map(({ method, path }) => `${method} ${path}`);

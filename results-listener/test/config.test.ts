@@ -14,7 +14,7 @@ const plainKafka = Object.fromEntries(
   Object.entries(optional).map(([name, setting]) => [name, setting.default]),
 ) as Omit<KafkaSettings, "KAFKA_BROKERS">;
 
-test("what must be given is enough", () => {
+test("the required settings are enough", () => {
   expect(loadSettings(Settings, env)).toEqual({
     kind: "loaded",
     settings: {
@@ -28,7 +28,7 @@ test("what must be given is enough", () => {
   });
 });
 
-test("all mistakes are named at once, and no value is repeated", () => {
+test("every invalid setting is named, and no value is repeated", () => {
   const wrong = {
     PORT: "70000",
     SERVICE_TOKEN: "tiny-token",

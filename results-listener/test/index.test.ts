@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { headerNames, topics } from "@sate/contracts";
+import { headerNames, topics, Unavailable } from "@sate/contracts";
 import { rejection } from "./conformance/results-writer.ts";
 import { listenerOn, resultsFile } from "./listener.ts";
 import { garbage, outcomeOf, received, refusedExecution, unreadables } from "./records.ts";
@@ -26,16 +26,16 @@ const oneOfEach = () => [
 ];
 
 describe("recording", () => {
-  test("results, letters and unreadable records each go where they belong, then are committed", async () => {
+  test("results, dead letters and bad records each go where they belong, and are then committed", async () => {
     await using it = await started();
     const records = oneOfEach();
     await it.consumer.deliver(records);
     expect(it.consumer.committed).toEqual(records);
     expect(file.results().map(({ is_success }) => is_success)).toEqual([true, false, false]);
-    expect(file.letters().map(({ reason }) => reason)).toEqual(["unexpected_error", "max_failures"]);
-    const [buried] = it.publisher.published;
+    expect(file.deadLetters().map(({ reason }) => reason)).toEqual(["unexpected_error", "max_failures"]);
+    const [published] = it.publisher.published;
     expect(it.publisher.published).toHaveLength(1);
-    expect(buried).toMatchObject({
+    expect(published).toMatchObject({
       topic: topics.deadLetters,
       value: Buffer.from("garbage"),
       headers: { reason: "unreadable_record", "origin-topic": topics.successful },
@@ -48,7 +48,7 @@ describe("recording", () => {
     });
   });
 
-  test("whatever is unreadable goes round once: published, kept, and then at rest", async () => {
+  test("a bad record is published to the dead letter queue once, and stored when it comes back", async () => {
     await using it = await started();
     const bad = unreadables().map(({ value, headers }) => garbage(value, headers ? { headers } : {}));
     await it.consumer.deliver(bad);
@@ -56,16 +56,16 @@ describe("recording", () => {
     const back = it.publisher.published.map((record) => received(record));
     await it.consumer.deliver(back);
     expect(it.publisher.published).toHaveLength(bad.length);
-    const letters = file.letters();
-    expect(letters).toHaveLength(bad.length);
-    for (const [index, letter] of letters.entries()) {
-      expect(hex(letter.value)).toBe(hex(bad[index]?.value ?? null));
-      expect(letter.origin_offset).toBe(bad[index]?.offset as string);
+    const stored = file.deadLetters();
+    expect(stored).toHaveLength(bad.length);
+    for (const [index, deadLetter] of stored.entries()) {
+      expect(hex(deadLetter.value)).toBe(hex(bad[index]?.value ?? null));
+      expect(deadLetter.origin_offset).toBe(bad[index]?.offset as string);
     }
     expect(file.results()).toEqual([]);
   });
 
-  test("a second result of an execution is not recorded, but counted and said", async () => {
+  test("a second result of an execution is not recorded, but counted and logged", async () => {
     await using it = await started();
     const parts = { requestId: Bun.randomUUIDv7(), payloadJson: '"hush"' };
     const [first, second] = [outcomeOf("failed", parts), outcomeOf("succeeded", parts)];
@@ -77,21 +77,21 @@ describe("recording", () => {
     expect(JSON.stringify(it.lines)).not.toContain("hush");
   });
 
-  test("what the database will never take is a dead letter, and the others are recorded", async () => {
+  test("a result that the database refuses becomes a dead letter, and the others are recorded", async () => {
     await using it = await started({
-      record: async (results) =>
+      recordResults: async (results) =>
         results.map(({ error }) => (error?.code === "forced_error" ? "stored" : "refused")),
     });
     const bad = received(outcomeOf("succeeded"));
-    // It is a dead letter already, and is kept as one; published again it would come again for ever.
-    const badLetter = received(outcomeOf("unexpected_error"));
-    await it.consumer.deliver([bad, received(outcomeOf("failed")), badLetter]);
+    // It is a dead letter already, and is stored as one; published again it would circulate forever.
+    const deadLetter = received(outcomeOf("unexpected_error"));
+    await it.consumer.deliver([bad, received(outcomeOf("failed")), deadLetter]);
     expect(it.publisher.published).toHaveLength(1);
     expect(it.publisher.published[0]).toMatchObject({
       value: bad.value,
-      headers: { detail: "The Results DB refuses it." },
+      headers: { detail: "The Results DB refused the result." },
     });
-    expect(file.letters().map(({ reason }) => reason)).toEqual(["unexpected_error"]);
+    expect(file.deadLetters().map(({ reason }) => reason)).toEqual(["unexpected_error"]);
     expect(it.counters.read()).toMatchObject({
       results_recorded: 1,
       results_refused: 2,
@@ -99,9 +99,9 @@ describe("recording", () => {
     });
   });
 
-  test("a dead letter that the database will never take does not hold up the others", async () => {
+  test("a dead letter that the database refuses does not hold up the others", async () => {
     await using it = await started({
-      keep: async (letters) => letters.map(({ reason }) => reason === "lost"),
+      storeDeadLetters: async (deadLetters) => deadLetters.map(({ reason }) => reason === "lost"),
     });
     const records = [received(refusedExecution()), received(outcomeOf("lost"))];
     await it.consumer.deliver(records);
@@ -114,38 +114,38 @@ describe("recording", () => {
 });
 
 describe("redelivery", () => {
-  test("of everything changes nothing", async () => {
+  test("of every record changes nothing", async () => {
     await using it = await started();
     const records = oneOfEach();
     await it.consumer.deliver(records);
-    const before = [file.results(), file.letters()];
+    const before = [file.results(), file.deadLetters()];
     await it.consumer.deliver([...records.toReversed(), ...records]);
-    expect([file.results(), file.letters()]).toEqual(before);
+    expect([file.results(), file.deadLetters()]).toEqual(before);
     expect(it.counters.read()).toMatchObject({ results_recorded: 3, results_repeated: 6 });
-    // The dead letter is published again, under the same id: its reader sees one.
+    // The dead letter is published again with the same id, so that it is stored once.
     const ids = it.publisher.published.map(({ headers }) => headers[headerNames.deadLetterId]);
     expect(new Set(ids).size).toBe(1);
   });
 
-  test("after an end between write and commit is harmless, at another listener", async () => {
+  test("to another listener after a crash between write and commit changes nothing", async () => {
     const records = oneOfEach();
     const first = listenerOn(file);
     await first.listener.start();
-    first.database.loses = "answers";
+    first.database.loses = "responses";
     expect(await rejection(first.consumer.deliver(records))).toBeInstanceOf(Error);
     expect(first.consumer.committed).toEqual([]);
-    const written = [file.results(), file.letters()];
+    const written = [file.results(), file.deadLetters()];
     expect(written[0]).toHaveLength(3);
-    // It never came to a commit, nor to a clean stop.
+    // It neither committed nor stopped cleanly.
     await using second = await started();
     await second.consumer.deliver(records);
     expect(second.consumer.committed).toEqual(records);
-    expect([file.results(), file.letters()]).toEqual(written);
+    expect([file.results(), file.deadLetters()]).toEqual(written);
     await first.listener.stop();
   });
 });
 
-describe("when something is away", () => {
+describe("while a dependency is down", () => {
   test("nothing is committed until the dead letter is published", async () => {
     await using it = await started();
     const records = oneOfEach();
@@ -153,56 +153,86 @@ describe("when something is away", () => {
     expect(await rejection(it.consumer.deliver(records))).toBeInstanceOf(Error);
     expect(it.consumer.committed).toEqual([]);
     expect(it.counters.read().records_unreadable).toBeUndefined();
-    expect(await it.listener.notReadyReasons()).toContain("Outcomes cannot be recorded.");
+    expect(await it.listener.notReadyReasons()).toContain("Records cannot be recorded.");
     it.publisher.isAway = false;
     await it.consumer.deliver(records);
     expect(it.consumer.committed).toEqual(records);
     expect(it.publisher.published).toHaveLength(1);
     expect(file.results()).toHaveLength(3);
-    expect(await it.listener.notReadyReasons()).not.toContain("Outcomes cannot be recorded.");
+    expect(await it.listener.notReadyReasons()).not.toContain("Records cannot be recorded.");
   });
 
-  test("nothing is committed until the database has it", async () => {
+  test("nothing is committed until the database has stored it", async () => {
     await using it = await started();
     const records = oneOfEach();
     it.database.isAway = true;
     expect(await rejection(it.consumer.deliver(records))).toBeInstanceOf(Error);
-    expect([it.consumer.committed, file.results(), file.letters()]).toEqual([[], [], []]);
+    expect([it.consumer.committed, file.results(), file.deadLetters()]).toEqual([[], [], []]);
     expect(it.counters.read().results_recorded).toBeUndefined();
-    expect(await it.listener.notReadyReasons()).toContain("Outcomes cannot be recorded.");
+    expect(await it.listener.notReadyReasons()).toContain("Records cannot be recorded.");
     it.database.isAway = false;
     await it.consumer.deliver(records);
-    expect([file.results().length, file.letters().length]).toEqual([3, 2]);
-    expect(await it.listener.notReadyReasons()).not.toContain("Outcomes cannot be recorded.");
+    expect([file.results().length, file.deadLetters().length]).toEqual([3, 2]);
+    expect(await it.listener.notReadyReasons()).not.toContain("Records cannot be recorded.");
   });
 
-  test("all writes have ended before their repetition begins", async () => {
-    let underWay = 0;
+  // A bug that swallows the rejection of any one of the three writes commits a record that is nowhere.
+  test.each(["results", "dead letters", "bad records"])(
+    "nothing is committed if only the write of %s fails",
+    async (what) => {
+      const away = async () => {
+        throw new Unavailable("It is down.");
+      };
+      await using it = await started({
+        ...(what === "results" && { recordResults: away }),
+        ...(what === "dead letters" && { storeDeadLetters: away }),
+      });
+      it.publisher.isAway = what === "bad records";
+      expect(await rejection(it.consumer.deliver(oneOfEach()))).toBeInstanceOf(Error);
+      expect(it.consumer.committed).toEqual([]);
+      expect(await it.listener.notReadyReasons()).toContain("Records cannot be recorded.");
+    },
+  );
+
+  test("nothing is committed if a refused result cannot be published as a dead letter", async () => {
+    await using it = await started({ recordResults: async (results) => results.map(() => "refused") });
+    it.publisher.isAway = true;
+    expect(await rejection(it.consumer.deliver([received(outcomeOf("succeeded"))]))).toBeInstanceOf(Error);
+    expect(it.consumer.committed).toEqual([]);
+  });
+
+  test("all writes have settled before their repetition begins", async () => {
+    const write = Promise.withResolvers<void>();
     await using it = await started({
-      async record(results) {
-        underWay++;
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        underWay--;
+      async recordResults(results) {
+        await write.promise;
         return results.map(() => "stored");
       },
     });
     it.publisher.isAway = true;
-    expect(await rejection(it.consumer.deliver(oneOfEach()))).toBeInstanceOf(Error);
-    expect(underWay).toBe(0);
+    let hasRejected = false;
+    const delivery = rejection(it.consumer.deliver(oneOfEach())).finally(() => {
+      hasRejected = true;
+    });
+    // The publication has failed by now; the write of the results is still in flight.
+    await new Promise(setImmediate);
+    expect(hasRejected).toBe(false);
+    write.resolve();
+    expect(await delivery).toBeInstanceOf(Error);
   });
 });
 
 describe("starting and stopping", () => {
-  test("it waits for what is not there yet, in order, and is ready when it has joined", async () => {
+  test("it waits for its dependencies in order, and is ready when it has joined its group", async () => {
     const it = listenerOn(file);
     it.database.isAway = true;
     it.publisher.isAway = true;
     const start = it.listener.start();
     const complains = (text: string) => async () => (await it.listener.notReadyReasons()).includes(text);
-    await until("the database is missed", complains("The Results DB does not answer."));
+    await until("the database is reported", complains("The Results DB does not respond."));
     expect((await it.listener.notReadyReasons())[0]).toBe("It is starting.");
     it.database.isAway = false;
-    await until("the broker is missed", complains("The broker does not answer."));
+    await until("the broker is reported", complains("The broker does not respond."));
     expect(it.consumer.isJoined).toBe(false);
     it.publisher.isAway = false;
     await start;
@@ -213,17 +243,17 @@ describe("starting and stopping", () => {
     await it.listener.stop();
   });
 
-  test("it is not ready while the broker or the database is away", async () => {
+  test("it is not ready while the broker or the database is down", async () => {
     await using it = await started();
     it.publisher.isAway = true;
     it.database.isAway = true;
-    await until("both are missed", async () => (await it.listener.notReadyReasons()).length === 2);
+    await until("both are reported", async () => (await it.listener.notReadyReasons()).length === 2);
     it.publisher.isAway = false;
     it.database.isAway = false;
     await until("both are back", async () => (await it.listener.notReadyReasons()).length === 0);
   }, 15_000);
 
-  test("stopping is safe before starting, in the middle of it, twice and at once", async () => {
+  test("stop is safe before start, during start, twice and concurrently", async () => {
     const idle = listenerOn(file).listener;
     await Promise.all([idle.stop(), idle.stop()]);
     await idle.start();
@@ -233,7 +263,7 @@ describe("starting and stopping", () => {
     waiting.publisher.isAway = true;
     const start = waiting.listener.start();
     await until("it waits", async () =>
-      (await waiting.listener.notReadyReasons()).includes("The broker does not answer."),
+      (await waiting.listener.notReadyReasons()).includes("The broker does not respond."),
     );
     await waiting.listener.stop();
     await start;

@@ -14,7 +14,7 @@ import { type Binary, MongoClient } from "mongodb";
 import { kafkaConfig } from "../src/adapters/kafka/client.ts";
 import { kafkaConsumer } from "../src/adapters/kafka/consumer.ts";
 import { kafkaPublisher } from "../src/adapters/kafka/publisher.ts";
-import { mongoResultsWriter } from "../src/adapters/results-mongo.ts";
+import { mongoResultsWriter } from "../src/adapters/mongo/writer.ts";
 import { createResultsListener } from "../src/index.ts";
 import { createLog } from "../src/runtime/log.ts";
 import { createCounters } from "../src/runtime/metrics.ts";
@@ -26,7 +26,7 @@ const servers = await testServers();
 const longMs = 120_000;
 const waitMs = 60_000;
 
-/** A database and a group of its own; the topics may hold what others have published. */
+/** A database and a group of its own; the topics may contain records of other tests. */
 function systemOn(kafkaBrokers: string, resultsMongoUrl: string) {
   const url = new URL(resultsMongoUrl);
   url.pathname = `/listener-${Bun.randomUUIDv7()}`;
@@ -38,7 +38,7 @@ function systemOn(kafkaBrokers: string, resultsMongoUrl: string) {
   const mongo = new MongoClient(url.href);
   const publisher = kafkaPublisher(kafka, { counters: createCounters(), log });
   const results = mongo.db().collection<ResultDocument>(resultsCollections.results);
-  const letters = mongo.db().collection<DeadLetterDocument>(resultsCollections.deadLetters);
+  const deadLetters = mongo.db().collection<DeadLetterDocument>(resultsCollections.deadLetters);
 
   return {
     groupId: () => groupId,
@@ -49,7 +49,7 @@ function systemOn(kafkaBrokers: string, resultsMongoUrl: string) {
     fatal,
     publisher,
     results,
-    letters,
+    deadLetters,
     admin: new Kafka(kafka).admin() as Admin,
     member() {
       const counters = createCounters();
@@ -91,15 +91,15 @@ async function lag({ admin, groupId }: System): Promise<number> {
 const nothingLeft = (system: System) =>
   until("the group has committed everything", async () => (await lag(system)) === 0, waitMs);
 
-async function contents({ results, letters }: System) {
+async function contents({ results, deadLetters }: System) {
   return [
     await results.find().sort({ _id: 1 }).toArray(),
-    // A dead letter that is published once more stands at another place; it is kept as it came first.
-    await letters.find().sort({ _id: 1 }).toArray(),
+    // A dead letter that is published again has another offset; the first one is stored.
+    await deadLetters.find().sort({ _id: 1 }).toArray(),
   ];
 }
 
-const bytesOf = (letter: DeadLetterDocument | null) => (letter?.value as Binary | undefined)?.value();
+const bytesOf = (deadLetter: DeadLetterDocument | null) => (deadLetter?.value as Binary | undefined)?.value();
 
 if (servers.kind === "running") {
   describe("the listener on Kafka and MongoDB", () => {
@@ -132,7 +132,7 @@ if (servers.kind === "running") {
       system.results.countDocuments({ request_id: { $in: records.map(({ key }) => String(key)) } });
 
     test(
-      "records every outcome once and keeps every dead letter, among duplicates and garbage",
+      "records every outcome once and stores every dead letter, among duplicates and garbage",
       async () => {
         await system.publisher.publish([...outcomes, ...garbage, refused, ...outcomes.slice(0, 50)]);
         const { listener, counters } = system.member();
@@ -145,40 +145,44 @@ if (servers.kind === "running") {
           const stored = await system.results.findOne({ request_id: String(key) });
           expect(stored?.is_success).toBe(topic === topics.successful);
         }
-        const letter = await system.letters.findOne({
+        const deadLetter = await system.deadLetters.findOne({
           _id: refused.headers[headerNames.deadLetterId] as string,
         });
-        expect(letter?.reason).toBe("max_failures");
+        expect(deadLetter?.reason).toBe("max_failures");
         const ended = outcomes.filter(({ topic }) => topic === topics.deadLetters);
         const ids = ended.map(({ headers }) => headers[headerNames.deadLetterId] as string);
-        expect(await system.letters.countDocuments({ _id: { $in: ids } })).toBe(80);
+        expect(await system.deadLetters.countDocuments({ _id: { $in: ids } })).toBe(80);
         await listener.stop();
       },
       longMs,
     );
 
     test(
-      "garbage is kept with its bytes, and with the place that it came from",
+      "garbage is stored with its bytes and its origin",
       async () => {
-        const letters = await system.letters.find({ reason: { $in: ["unreadable_record", null] } }).toArray();
+        const deadLetters = await system.deadLetters
+          .find({ reason: { $in: ["unreadable_record", null] } })
+          .toArray();
         const texts = new Map(
-          letters.map((letter) => [Buffer.from(bytesOf(letter) ?? []).toString(), letter]),
+          deadLetters.map((deadLetter) => [Buffer.from(bytesOf(deadLetter) ?? []).toString(), deadLetter]),
         );
         for (const [index, topic] of outcomeTopics.entries()) {
-          const letter = texts.get(marks[index] as string);
-          expect(letter?.origin_topic ?? "none").toBe(topic === topics.deadLetters ? "none" : topic);
-          expect(letter?.headers).toContain(topic === topics.deadLetters ? '"mine"' : '"origin-headers"');
+          const deadLetter = texts.get(marks[index] as string);
+          expect(deadLetter?.origin_topic ?? "none").toBe(topic === topics.deadLetters ? "none" : topic);
+          expect(deadLetter?.headers).toContain(topic === topics.deadLetters ? '"mine"' : '"origin-headers"');
         }
-        const large = letters.filter((letter) => Buffer.from(bytesOf(letter) ?? []).equals(random));
-        // A producer that hears nothing publishes once more.
+        const large = deadLetters.filter((deadLetter) =>
+          Buffer.from(bytesOf(deadLetter) ?? []).equals(random),
+        );
+        // A producer that receives no response publishes again.
         expect(large.length).toBeGreaterThanOrEqual(3);
-        expect(letters.filter(({ value }) => value === null).length).toBeGreaterThanOrEqual(3);
+        expect(deadLetters.filter(({ value }) => value === null).length).toBeGreaterThanOrEqual(3);
       },
       longMs,
     );
 
     test(
-      "a member that starts again goes on where the last one stopped",
+      "a member continues where the previous one stopped",
       async () => {
         const later = Array.from({ length: 20 }, () => outcomeOf("succeeded"));
         await system.publisher.publish(later);
@@ -193,7 +197,7 @@ if (servers.kind === "running") {
     );
 
     test(
-      "all of it once more, from the first offset, changes nothing",
+      "redelivery from the first offset changes nothing",
       async () => {
         const before = await contents(system);
         system.forgetOffsets();

@@ -1,7 +1,13 @@
-import { type DeadLetterDocument, type ResultRecord, type ResultRow, resultOf } from "@sate/contracts";
-import { sqliteResultsWriter } from "../src/adapters/results-sqlite.ts";
+import {
+  type DeadLetterDocument,
+  type ResultRecord,
+  type ResultRow,
+  resultOf,
+  Unavailable,
+} from "@sate/contracts";
+import { sqliteResultsWriter } from "../src/adapters/sqlite/writer.ts";
 import { createResultsListener } from "../src/index.ts";
-import { type Consumer, type ResultsWriter, Unavailable } from "../src/ports.ts";
+import type { Consumer, ResultsWriter } from "../src/ports.ts";
 import { createLog } from "../src/runtime/log.ts";
 import { createCounters } from "../src/runtime/metrics.ts";
 import { fakeConsumer } from "./fakes/consumer.ts";
@@ -10,7 +16,7 @@ import { sqliteFile } from "./sqlite-file.ts";
 
 export const serviceToken = "0123456789abcdef";
 
-/** A Results DB on SQLite, where one listener after the other may live. */
+/** A Results DB on SQLite, for one listener after the other. */
 export function resultsFile() {
   const file = sqliteFile();
   const { db } = file;
@@ -18,12 +24,12 @@ export function resultsFile() {
     ...file,
     results: (): ResultRecord[] =>
       db.query<ResultRow, []>("SELECT * FROM results ORDER BY rowid").all().map(resultOf),
-    letters: () => db.query<DeadLetterDocument, []>("SELECT * FROM dead_letters ORDER BY rowid").all(),
+    deadLetters: () => db.query<DeadLetterDocument, []>("SELECT * FROM dead_letters ORDER BY rowid").all(),
     [Symbol.dispose]: () => db.close(),
   };
 }
 
-/** A listener between a fake consumer, a fake publisher and a real database, whose answers can be kept away. */
+/** A listener with a fake consumer, a fake publisher and a real database that can be made unavailable. */
 export function listenerOn(
   file: ReturnType<typeof resultsFile>,
   parts: Partial<ResultsWriter> & { consumer?: Consumer } = {},
@@ -33,25 +39,25 @@ export function listenerOn(
   const log = createLog("results-listener", "debug", (line) => lines.push(JSON.parse(line)));
   const consumer = fakeConsumer();
   const publisher = fakePublisher();
-  const database = { isAway: false, loses: "nothing" as "nothing" | "answers" };
+  const database = { isAway: false, loses: "nothing" as "nothing" | "responses" };
   const { consumer: realConsumer = consumer, ...writer } = parts;
   const real = { ...sqliteResultsWriter(file), ...writer };
 
-  /** Away: nothing happens. Losing answers: it happens, and nobody hears of it. */
+  /** Away: the call has no effect. Losing responses: it has its effect, but rejects. */
   function fragile<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
     return async (...args) => {
       if (database.isAway) throw new Unavailable("The Results DB is away.");
-      const answer = await call(...args);
-      if (database.loses === "answers") throw new Unavailable("The answer is lost.");
-      return answer;
+      const response = await call(...args);
+      if (database.loses === "responses") throw new Unavailable("The response is lost.");
+      return response;
     };
   }
 
   const listener = createResultsListener(
     {
       writer: {
-        record: fragile(real.record),
-        keep: fragile(real.keep),
+        recordResults: fragile(real.recordResults),
+        storeDeadLetters: fragile(real.storeDeadLetters),
         open: fragile(real.open),
         ping: fragile(real.ping),
         close: real.close,

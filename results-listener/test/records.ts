@@ -10,7 +10,7 @@ import {
   topics,
 } from "@sate/contracts";
 
-/** Records of the tests: each call makes a new one, at a new place, unless something of it is said. */
+/** Records for tests: each call creates a new one, at a new offset, unless the test sets them. */
 
 let offset = 0;
 
@@ -40,7 +40,7 @@ type Parts = Partial<{
   outputsJson: string;
 }>;
 
-/** The outcome of an execution that ended so. */
+/** The outcome of an execution that ended like this. */
 export function outcomeOf(ending: Ending, parts: Parts = {}): OutgoingRecord {
   const run = {
     request_id: parts.requestId ?? Bun.randomUUIDv7(),
@@ -63,7 +63,11 @@ export function outcomeOf(ending: Ending, parts: Parts = {}): OutgoingRecord {
       case "succeeded":
         return { ...ended, status: ending, outputs_json: parts.outputsJson ?? '{"message":"pong"}' };
       case "failed":
-        return { ...ended, status: ending, error: { code: "forced_error", message: "It was to fail." } };
+        return {
+          ...ended,
+          status: ending,
+          error: { code: "forced_error", message: "The failure was forced." },
+        };
       case "cancelled":
         return { ...ended, status: ending, error: { code: "cancelled", message: "It was cancelled." } };
       default:
@@ -81,7 +85,7 @@ const execution = () => ({
   payload_json: "{}",
 });
 
-/** An attempt that came after too many failures. */
+/** An attempt refused because of too many failures. */
 export function refusedExecution(payload_json = "{}") {
   const { attempt: _, ...refused } = execution();
   return refusedExecutionRecord({ ...refused, payload_json, failures: 3, max_failures: 3 });
@@ -90,14 +94,14 @@ export function refusedExecution(payload_json = "{}") {
 /** A record that belongs to another topic. */
 export const wakeUp = () => executionRecord(execution());
 
-/** A result, as the listener reads it from its record. */
+/** A result as the listener reads it from its record. */
 export function resultOf(ending: Ending, parts: Parts = {}): ResultRecord {
   const reading = readOutcome(received(outcomeOf(ending, parts)));
   if (reading.kind !== "read") throw new Error(reading.detail);
   return reading.record;
 }
 
-/** Bytes on a topic of outcomes, or on the dead letter queue, with no headers. */
+/** Bytes on an outcome topic or the dead letter queue, without headers. */
 export function garbage(
   value: string | Uint8Array | null,
   place: Partial<IncomingRecord> = {},
@@ -105,7 +109,7 @@ export function garbage(
   return received({ topic: topics.successful, key: null, value, headers: {} }, place);
 }
 
-/** What no reader can read, and each for another reason. */
+/** Records that cannot be read, each for another reason. */
 export function unreadables(): {
   name: string;
   value: string | Uint8Array | null;

@@ -1,6 +1,6 @@
 import { type ResultsApi, resultsApi } from "@sate/contracts";
-import { resultCommands } from "./commands.ts";
 import type { ResultsReader } from "./ports.ts";
+import { readResults } from "./read-results.ts";
 import { commandRoutes } from "./runtime/command-routes.ts";
 import { createInternalApp } from "./runtime/internal-app.ts";
 import { createLifecycle } from "./runtime/lifecycle.ts";
@@ -17,19 +17,19 @@ export type Ports = {
   counters: Counters;
 };
 
-const databaseAway = "The Results DB does not answer.";
+const databaseDown = "The Results DB does not respond.";
 
 /**
- * The only reader of the Results DB. `commands` is its internal API as functions; `app` the same over HTTP.
- * `start` resolves when it is ready, however long the database takes; `stop` is safe at any time, and twice.
- * `notReadyReasons` says why it is not ready.
+ * The only reader of the Results DB. `commands` is its internal API as functions, `app` the same over HTTP. `start`
+ * resolves when it is ready, however long the database takes; `stop` is safe at any time, and twice. `notReadyReasons`
+ * says why it is not ready.
  */
 export function createResultsService({ reader, log, counters }: Ports, { serviceToken }: Config) {
-  const commands: ResultsApi = resultCommands(reader);
+  const commands: ResultsApi = readResults(reader);
   const { notReadyReasons, start, stop } = createLifecycle({
     log,
-    dependencies: [{ name: "results", probe: reader.ping, reason: databaseAway }],
-    onStart: (connect) => connect("results", reader.open, databaseAway),
+    dependencies: [{ name: "results", probe: reader.ping, reason: databaseDown }],
+    onStart: (connect) => connect("results", reader.open, databaseDown),
     onStop: reader.close,
   });
   const routes = commandRoutes(resultsApi, commands);

@@ -1,5 +1,5 @@
 import { limits } from "@sate/contracts";
-import { mongoResultsReader } from "./adapters/results-mongo.ts";
+import { mongoResultsReader } from "./adapters/mongo/reader.ts";
 import { Settings } from "./config.ts";
 import { createResultsService } from "./index.ts";
 import { createLog } from "./runtime/log.ts";
@@ -12,11 +12,7 @@ const log = createLog(name, settings.LOG_LEVEL, console.log);
 const counters = createCounters();
 
 const service = createResultsService(
-  {
-    reader: readerOrExit(),
-    log,
-    counters,
-  },
+  { reader: readerOrExit(), log, counters },
   { serviceToken: settings.SERVICE_TOKEN },
 );
 
@@ -25,11 +21,11 @@ await runService(service, {
   host: settings.HOST,
   port: settings.PORT,
   shutdownMs: settings.SHUTDOWN_SECONDS * 1_000,
-  // All that is asked for is ids, at most a thousand.
+  // The largest body is a thousand ids.
   bodyBytesMax: limits.bodyBytesDefault,
 });
 
-/** The driver reads the address at once, and what it says of a wrong one may repeat the password. */
+/** The driver parses the URL in its constructor, and its error may contain the password. */
 function readerOrExit() {
   try {
     return mongoResultsReader({ url: settings.RESULTS_MONGO_URL, counters });

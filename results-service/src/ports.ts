@@ -1,31 +1,32 @@
 import type { ExecutionKey, ResultRecord } from "@sate/contracts";
 
-/** A database did not answer, or not in time. `message` is fit for any reader. */
-export class Unavailable extends Error {
-  override name = "Unavailable";
-}
-
-/** How much one call may read: at most `limit` results, whose texts have at most `bytesMax` bytes of UTF-8 together. A single larger one comes alone. */
+/** At most `limit` results, whose payloads and outputs have at most `bytesMax` bytes of UTF-8 together. A single larger result has a page to itself. */
 export type Bounds = { limit: number; bytesMax: number };
 
-/** `more`: there are further ones behind these. */
+/** `more`: there are results after these. */
 export type Page = { results: ResultRecord[]; more: boolean };
 
 /**
- * The reading side of the Results DB. It sees what was acknowledged to the writer before the call, and writes
- * nothing: a user who may only read is enough. Rejects with `Unavailable`; no call takes longer than its
+ * A reader tolerates gaps of at most so many attempts. Attempts are consecutive, and each begins after the one before
+ * has ended, but their results are recorded a moment later and in any order.
+ */
+export const gapMax = 32;
+
+/**
+ * The reading side of the Results DB. It sees what was acknowledged to the writer before the call, with one exception:
+ * a result that follows more than `gapMax` consecutive attempts without one may be invisible until theirs are
+ * recorded. It writes nothing: read access is enough. Rejects with `Unavailable`; no call takes longer than its
  * adapter's deadline, and none holds much more in memory than its bounds.
  */
 export type ResultsReader = {
-  /** Results of a request whose attempts are above `afterAttempt`, lowest first. Attempts may be missing: their results may still come. */
-  ofRequest(page: { requestId: string; afterAttempt: number } & Bounds): Promise<Page>;
-  /** Results of one execution: none or one. */
-  ofExecution(page: { requestId: string; executionId: string } & Bounds): Promise<Page>;
-  /** For each, in their order, whether it has a result that nothing takes away any more. An empty list asks nobody. */
+  /** The results of a request's attempts above `afterAttempt`, by attempt. A page never ends at a gap. */
+  ofRequest(requestId: string, afterAttempt: number, bounds: Bounds): Promise<Page>;
+  ofExecution(requestId: string, executionId: string): Promise<ResultRecord | null>;
+  /** For each execution, in order, whether its result is recorded, whatever is missing before it. A recorded result is never removed. */
   recorded(executions: ExecutionKey[]): Promise<boolean[]>;
-  /** Resolves when the database is there and can be read; may be repeated. */
+  /** Resolves when the database can be read. Idempotent. */
   open(): Promise<void>;
-  /** Resolves if the database answers. */
+  /** Resolves if the database responds. */
   ping(): Promise<void>;
   /** Safe before open, and twice. Later calls reject. */
   close(): Promise<void>;

@@ -7,14 +7,14 @@ const env = {
   RESULTS_MONGO_URL: "mongodb://user:hidden@results-db:27017/results",
 };
 
-test("what must be given is enough", () => {
+test("the required settings are enough", () => {
   expect(loadSettings(Settings, env)).toEqual({
     kind: "loaded",
     settings: { ...env, HOST: "127.0.0.1", PORT: 5002, SHUTDOWN_SECONDS: 10, LOG_LEVEL: "info" },
   });
 });
 
-test("all mistakes are named at once, and no value is repeated", () => {
+test("every invalid setting is named, and no value is repeated", () => {
   const wrong = {
     PORT: "70000",
     SERVICE_TOKEN: "tiny-token",

@@ -12,7 +12,7 @@ beforeEach(() => {
 afterEach(() => file[Symbol.dispose]());
 
 describe("reading results", () => {
-  test("a request is read page by page, within the bytes that one answer may have", async () => {
+  test("results of a request are read in pages bounded by their bytes", async () => {
     const { service } = serviceOn(file);
     file.makeTables();
     await service.start();
@@ -35,11 +35,11 @@ describe("reading results", () => {
 });
 
 describe("starting and stopping", () => {
-  test("it waits for the database, and is ready when it is there", async () => {
+  test("it waits for the database, and is ready once it responds", async () => {
     const { service } = serviceOn(file);
     const start = service.start();
-    const missing = "The Results DB does not answer.";
-    await until("the database is missed", async () => (await service.notReadyReasons()).includes(missing));
+    const missing = "The Results DB does not respond.";
+    await until("the database is reported", async () => (await service.notReadyReasons()).includes(missing));
     expect(await service.notReadyReasons()).toEqual(["It is starting.", missing]);
     file.makeTables();
     await start;
@@ -47,18 +47,18 @@ describe("starting and stopping", () => {
     await service.stop();
   });
 
-  test("it is not ready while the database is away", async () => {
+  test("it is not ready while the database is down", async () => {
     file.makeTables();
     const { service, database } = serviceOn(file);
     await service.start();
     database.isAway = true;
-    await until("it is missed", async () => (await service.notReadyReasons()).length === 1);
+    await until("it is reported", async () => (await service.notReadyReasons()).length === 1);
     database.isAway = false;
     await until("it is back", async () => (await service.notReadyReasons()).length === 0);
     await service.stop();
   }, 15_000);
 
-  test("stopping is safe before starting, in the middle of it, twice and at once", async () => {
+  test("stop is safe before start, during start, twice and concurrently", async () => {
     const idle = serviceOn(file).service;
     await Promise.all([idle.stop(), idle.stop()]);
     await idle.start();
@@ -76,6 +76,6 @@ describe("starting and stopping", () => {
     await running.start();
     await Promise.all([running.stop(), running.stop()]);
     const read = running.commands.resultsOfRequest({ request_id: Bun.randomUUIDv7(), limit: 1 });
-    await expect(read).rejects.toThrow("The Results DB cannot be read.");
+    await expect(read).rejects.toThrow("The Results DB could not be read.");
   });
 });

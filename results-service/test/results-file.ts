@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { type ResultRecord, resultRow, resultsSchema } from "@sate/contracts";
 
-/** A Results DB on SQLite, written as results-listener does. Without tables until they are made. */
+/** A Results DB on SQLite, written as results-listener writes it. It has no tables until `makeTables` or `add`. */
 export function resultsFile() {
   const db = new Database(":memory:", { strict: true });
   return {

@@ -1,6 +1,6 @@
 import type { ResultRecord } from "@sate/contracts";
 
-/** A result; each call makes a new one, of a new request, unless something of it is said. */
+/** A result. Each call creates one of a new request, unless `parts` says otherwise. */
 export function resultOf(parts: Partial<ResultRecord> = {}): ResultRecord {
   return {
     id: Bun.randomUUIDv7(),
@@ -20,11 +20,11 @@ export function resultOf(parts: Partial<ResultRecord> = {}): ResultRecord {
 }
 
 export function failureOf(parts: Partial<ResultRecord> = {}): ResultRecord {
-  const error = { code: "forced_error", message: "It was to fail." };
+  const error = { code: "forced_error", message: "The failure was forced." };
   return resultOf({ is_success: false, outputs_json: "{}", force_error: true, error, ...parts });
 }
 
-/** Results of one request, of these attempts. */
+/** Results of these attempts of one request. */
 export function attemptsOf(requestId: string, attempts: number[], parts: Partial<ResultRecord> = {}) {
   return attempts.map((attempt) => resultOf({ request_id: requestId, attempt, ...parts }));
 }

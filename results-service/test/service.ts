@@ -1,18 +1,16 @@
 import type { Database } from "bun:sqlite";
-import { sqliteResultsReader } from "../src/adapters/results-sqlite.ts";
+import { Unavailable } from "@sate/contracts";
+import { sqliteResultsReader } from "../src/adapters/sqlite/reader.ts";
 import { createResultsService } from "../src/index.ts";
-import { type ResultsReader, Unavailable } from "../src/ports.ts";
 import { createLog } from "../src/runtime/log.ts";
 import { createCounters } from "../src/runtime/metrics.ts";
 
 export const serviceToken = "0123456789abcdef";
 
-/** A service on a real database, whose answers can be kept away. */
-export function serviceOn(file: { db: Database }, parts: Partial<ResultsReader> = {}) {
-  const counters = createCounters();
-  const lines: string[] = [];
+/** A service on a real database that can be made unavailable. */
+export function serviceOn(file: { db: Database }) {
   const database = { isAway: false };
-  const real = { ...sqliteResultsReader(file), ...parts };
+  const real = sqliteResultsReader(file);
   const fragile = <A extends unknown[], T>(call: (...args: A) => Promise<T>) => {
     return async (...args: A): Promise<T> => {
       if (database.isAway) throw new Unavailable("The Results DB is away.");
@@ -29,10 +27,10 @@ export function serviceOn(file: { db: Database }, parts: Partial<ResultsReader> 
         ping: fragile(real.ping),
         close: real.close,
       },
-      log: createLog("results-service", "debug", (line) => lines.push(line)),
-      counters,
+      log: createLog("results-service", "error", console.error),
+      counters: createCounters(),
     },
     { serviceToken },
   );
-  return { service, database, counters, lines };
+  return { service, database };
 }

@@ -26,9 +26,9 @@ export const bugs: Bug[] = [
   },
   {
     name: "offsets are committed before the result is written",
-    file: "results-listener/src/recorder.ts",
-    from: "const answers = await writer.record(read.map(({ result }) => result));",
-    to: 'const answers = read.map((): Awaited<ReturnType<typeof writer.record>>[number] => "stored");\n    void Bun.sleep(1_000).then(() => writer.record(read.map(({ result }) => result))).catch(() => {});',
+    file: "results-listener/src/recording/record.ts",
+    from: "const answers = await writer.recordResults(read.map(({ result }) => result));",
+    to: 'const answers = read.map((): Awaited<ReturnType<typeof writer.recordResults>>[number] => "stored");\n    void Bun.sleep(1_000).then(() => writer.recordResults(read.map(({ result }) => result))).catch(() => {});',
     words: during("F6"),
     by: [8, 10, 12],
   },
@@ -58,7 +58,7 @@ export const bugs: Bug[] = [
   },
   {
     name: "the listener does not recognise what it has",
-    file: "results-listener/src/adapters/results-mongo.ts",
+    file: "results-listener/src/adapters/mongo/writer.ts",
     from: "const documents = wanted.map(resultDocument);",
     to: "const documents = wanted.map((one) => ({ ...resultDocument(one), _id: crypto.randomUUID() }));",
     words: during("F6,F14"),

@@ -1,9 +1,9 @@
 import type { IncomingRecord } from "@sate/contracts";
 import type { Consumer } from "../../src/ports.ts";
 
-/** A consumer that hands over what the test gives it, once. */
+/** A consumer that delivers the records of a test, once. */
 export type FakeConsumer = Consumer & {
-  /** Hands records over; resolves after they are committed, rejects if they are not. */
+  /** Delivers records; resolves after they are committed, rejects if they are not. */
   deliver(records: IncomingRecord[]): Promise<void>;
   readonly committed: IncomingRecord[];
   readonly isJoined: boolean;

@@ -1,5 +1,5 @@
-import type { OutgoingRecord } from "@sate/contracts";
-import { type Publisher, Unavailable } from "../../src/ports.ts";
+import { type OutgoingRecord, Unavailable } from "@sate/contracts";
+import type { Publisher } from "../../src/ports.ts";
 
 export type FakePublisher = Publisher & {
   readonly published: OutgoingRecord[];
@@ -14,14 +14,14 @@ export function fakePublisher(): FakePublisher {
     isAway: false,
     published,
     async publish(records) {
-      answer();
+      respond();
       published.push(...records);
     },
     async open() {
-      answer();
+      respond();
     },
     async ping() {
-      answer();
+      respond();
     },
     async close() {
       isClosed = true;
@@ -30,8 +30,8 @@ export function fakePublisher(): FakePublisher {
       return isClosed;
     },
   };
-  const answer = () => {
-    if (publisher.isAway || isClosed) throw new Unavailable("The broker does not answer.");
+  const respond = () => {
+    if (publisher.isAway || isClosed) throw new Unavailable("The broker does not respond.");
   };
   return publisher;
 }

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { ResultRecord } from "@sate/contracts";
-import { type Page, type ResultsReader, Unavailable } from "../../src/ports.ts";
+import { limits, type ResultRecord, Unavailable } from "@sate/contracts";
+import { gapMax, type Page, type ResultsReader } from "../../src/ports.ts";
 import { attemptsOf, failureOf, resultOf } from "../results.ts";
 
-/** A Results DB, as the listener has made it. */
+/** A Results DB with the tables or collections that the listener creates. */
 export type ResultsDbUnderTest = {
   /** A reader of its own on this database. Not opened. */
   reader(): ResultsReader;
-  /** Stores results as the listener does; they are durable when it resolves. */
+  /** Stores results as the listener does. They are durable when it resolves. */
   add(results: ResultRecord[]): Promise<void>;
   close(): Promise<void>;
 };
@@ -33,20 +33,19 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
     const ofRequest = (
       requestId: string,
       parts: { afterAttempt?: number; limit?: number; bytesMax?: number } = {},
-    ) => reader.ofRequest({ requestId, afterAttempt: 0, ...bounds, ...parts });
+    ) => reader.ofRequest(requestId, parts.afterAttempt ?? 0, { ...bounds, ...parts });
     const attemptsIn = ({ results, more }: Page) => ({
       attempts: results.map(({ attempt }) => attempt),
       more,
     });
 
-    test("what nobody knows is empty", async () => {
+    test("an unknown request or execution has no results", async () => {
       const nothing = { results: [], more: false };
       expect(await ofRequest(Bun.randomUUIDv7())).toEqual(nothing);
-      const unknown = { requestId: Bun.randomUUIDv7(), executionId: Bun.randomUUIDv7() };
-      expect(await reader.ofExecution({ ...unknown, ...bounds })).toEqual(nothing);
+      expect(await reader.ofExecution(Bun.randomUUIDv7(), Bun.randomUUIDv7())).toBeNull();
     });
 
-    test("results are what they were, byte for byte", async () => {
+    test("results are returned byte for byte", async () => {
       const texts = [
         "1e400",
         "9007199254740993",
@@ -67,21 +66,72 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
       expect(await ofRequest(requestId)).toEqual({ results, more: false });
     });
 
-    test("results of a request come by attempt, whatever their order was, and without those of others", async () => {
+    test("results of a request are sorted by attempt, and exclude those of other requests", async () => {
       const requestId = Bun.randomUUIDv7();
       const neighbours = ["0", "f"]
         .map((end) => `${requestId.slice(0, -1)}${end}`)
         .filter((id) => id !== requestId);
-      for (const id of neighbours) await db.add(attemptsOf(id, [1, 2, 1_000]));
-      for (const attempt of [10, 2, 1_000, 9]) await db.add(attemptsOf(requestId, [attempt]));
-      expect(attemptsIn(await ofRequest(requestId))).toEqual({ attempts: [2, 9, 10, 1_000], more: false });
-      expect(attemptsIn(await ofRequest(requestId, { afterAttempt: 2 })).attempts).toEqual([9, 10, 1_000]);
-      for (const afterAttempt of [1_000, 10_000_000, Number.MAX_SAFE_INTEGER]) {
+      for (const id of neighbours) await db.add(attemptsOf(id, [1, 2, 30]));
+      for (const attempt of [10, 2, 30, 9]) await db.add(attemptsOf(requestId, [attempt]));
+      expect(attemptsIn(await ofRequest(requestId))).toEqual({ attempts: [2, 9, 10, 30], more: false });
+      expect(attemptsIn(await ofRequest(requestId, { afterAttempt: 2 })).attempts).toEqual([9, 10, 30]);
+      for (const afterAttempt of [30, limits.attemptMax, Number.MAX_SAFE_INTEGER]) {
         expect(await ofRequest(requestId, { afterAttempt })).toEqual({ results: [], more: false });
       }
     });
 
-    test("a page ends at its limit, and says whether there are more", async () => {
+    test("every attempt that a request may have is read, in one page or in many", async () => {
+      const requestId = Bun.randomUUIDv7();
+      const attempts = all(1, limits.attemptMax);
+      const results = attemptsOf(requestId, attempts);
+      await db.add(results);
+      expect(attemptsIn(await ofRequest(requestId, { limit: limits.attemptMax }))).toEqual({
+        attempts,
+        more: false,
+      });
+      const seen: number[] = [];
+      for (let more = true; more; ) {
+        const page = attemptsIn(await ofRequest(requestId, { afterAttempt: seen.at(-1) ?? 0 }));
+        seen.push(...page.attempts);
+        more = page.more;
+      }
+      expect(seen).toEqual(attempts);
+      const last = results.at(-1) as ResultRecord;
+      expect(await reader.ofExecution(requestId, last.execution_id)).toEqual(last);
+    });
+
+    test("a gap of attempts without a result hides none of those after it, wherever it is", async () => {
+      // After the cursor, between two results, and across what an adapter reads at a time.
+      for (const first of [
+        1,
+        gapMax,
+        gapMax + 1,
+        2 * gapMax,
+        2 * gapMax + 1,
+        limits.attemptMax - gapMax - 1,
+      ]) {
+        const requestId = Bun.randomUUIDv7();
+        const afterAttempt = first - 1;
+        const behind = first + gapMax;
+        const [result] = attemptsOf(requestId, [behind]) as [ResultRecord];
+        await db.add([result]);
+        expect(attemptsIn(await ofRequest(requestId, { afterAttempt }))).toEqual({
+          attempts: [behind],
+          more: false,
+        });
+        if (afterAttempt > 0) {
+          await db.add(attemptsOf(requestId, all(1, afterAttempt)));
+          const page = await ofRequest(requestId, { limit: limits.attemptMax });
+          expect(attemptsIn(page).attempts).toEqual([...all(1, afterAttempt), behind]);
+          const one = await ofRequest(requestId, { afterAttempt: afterAttempt - 1, limit: 1 });
+          expect(attemptsIn(one)).toEqual({ attempts: [afterAttempt], more: true });
+        }
+        expect(await reader.ofExecution(requestId, result.execution_id)).toEqual(result);
+        expect(await reader.recorded([{ request_id: requestId, attempt: behind }])).toEqual([true]);
+      }
+    });
+
+    test("a page ends at its limit, and `more` is right", async () => {
       const requestId = Bun.randomUUIDv7();
       await db.add(attemptsOf(requestId, [1, 2, 3, 4, 5]));
       expect(attemptsIn(await ofRequest(requestId, { limit: 2 }))).toEqual({ attempts: [1, 2], more: true });
@@ -96,7 +146,7 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
       });
     });
 
-    test("a page ends at its bytes, counted in UTF-8, and has one result at least", async () => {
+    test("a page ends at its bytes, counted in UTF-8, and has at least one result", async () => {
       const requestId = Bun.randomUUIDv7();
       // 1,000 bytes each, of 400 characters.
       const texts = { payload_json: `"${"€".repeat(166)}"`, outputs_json: `"${"é".repeat(249)}"` };
@@ -114,7 +164,7 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
       expect(attemptsIn(last)).toEqual({ attempts: [3], more: false });
     });
 
-    test("pages that are read while results arrive repeat none, and miss none that was there", async () => {
+    test("pages read while results arrive repeat none, and miss none that was recorded", async () => {
       const requestId = Bun.randomUUIDv7();
       await db.add(attemptsOf(requestId, [2, 4, 6, 8, 10]));
       const seen: number[] = [];
@@ -129,22 +179,16 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
       expect(seen).toEqual(expect.arrayContaining([2, 4, 6, 8, 10]));
     });
 
-    test("the result of an execution is found by its own request alone", async () => {
+    test("the result of an execution is found only with its own request", async () => {
       const requestId = Bun.randomUUIDv7();
       const [first, second] = attemptsOf(requestId, [1, 2]) as [ResultRecord, ResultRecord];
       await db.add([first, second]);
-      const found = await reader.ofExecution({ requestId, executionId: second.execution_id, ...bounds });
-      expect(found).toEqual({ results: [second], more: false });
-      const stranger = { requestId: Bun.randomUUIDv7(), executionId: second.execution_id };
-      expect((await reader.ofExecution({ ...stranger, ...bounds })).results).toEqual([]);
-      // There is never a second one; if there were, nobody would be kept from seeing it.
-      const twin = resultOf({ request_id: requestId, attempt: 3, execution_id: second.execution_id });
-      await db.add([twin]);
-      const both = await reader.ofExecution({ requestId, executionId: second.execution_id, ...bounds });
-      expect(both.results).toEqual([second, twin]);
+      expect(await reader.ofExecution(requestId, second.execution_id)).toEqual(second);
+      expect(await reader.ofExecution(requestId, Bun.randomUUIDv7())).toBeNull();
+      expect(await reader.ofExecution(Bun.randomUUIDv7(), second.execution_id)).toBeNull();
     });
 
-    test("which of many have a result, in the order asked", async () => {
+    test("for many executions, in order, whether their results are recorded", async () => {
       const requestIds = Array.from({ length: 500 }, () => Bun.randomUUIDv7());
       await db.add(requestIds.flatMap((id, index) => (index % 3 ? attemptsOf(id, [2]) : [])));
       const asked = requestIds.flatMap((id) => [2, 1].map((attempt) => ({ request_id: id, attempt })));
@@ -154,7 +198,7 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
       expect(await reader.recorded([])).toEqual([]);
     });
 
-    test("what was acknowledged before a read is seen by it", async () => {
+    test("a read sees everything that was acknowledged before it", async () => {
       const requestId = Bun.randomUUIDv7();
       for (let attempt = 1; attempt <= 50; attempt++) {
         await db.add(attemptsOf(requestId, [attempt]));
@@ -162,7 +206,7 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
       }
     });
 
-    test("reads at the same time do not meet", async () => {
+    test("concurrent reads do not mix", async () => {
       const requestIds = Array.from({ length: 50 }, () => Bun.randomUUIDv7());
       await db.add(requestIds.flatMap((id) => attemptsOf(id, [1, 2, 3])));
       const pages = await Promise.all(requestIds.map((id) => ofRequest(id, { limit: 2 })));
@@ -184,8 +228,8 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
       await closed.close();
       const ids = { requestId: Bun.randomUUIDv7(), executionId: Bun.randomUUIDv7() };
       const calls = [
-        () => closed.ofRequest({ ...ids, afterAttempt: 0, ...bounds }),
-        () => closed.ofExecution({ ...ids, ...bounds }),
+        () => closed.ofRequest(ids.requestId, 0, bounds),
+        () => closed.ofExecution(ids.requestId, ids.executionId),
         () => closed.recorded([{ request_id: ids.requestId, attempt: 1 }]),
         () => closed.ping(),
         () => closed.open(),
@@ -195,7 +239,12 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
   });
 }
 
-/** What a promise rejects with. */
+/** The attempts from `first` to `last`. */
+function all(first: number, last: number): number[] {
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
+}
+
+/** The error of a promise that rejects. */
 export function rejection(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
     () => "it did not reject",

@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { type IncomingRecord, resultsSchema } from "@sate/contracts";
-import { deadLetterOf, keepDeadLetters } from "@sate/results-listener/sqlite";
+import { deadLetterDocument, insertDeadLetters } from "@sate/results-listener/sqlite";
 
 const tables = new Set([
   "requests",
@@ -40,7 +40,7 @@ export function upgradeRelease010(db: Database): void {
        WHERE topic = 'dead_letter_queue' AND "offset" >= ${has.has("offsets") ? committed : "0"} ORDER BY "offset"`,
     );
     for (const row of unread.iterate()) {
-      const [isKept] = keepDeadLetters(db, [deadLetterOf(recordOf(row))]);
+      const [isKept] = insertDeadLetters(db, [deadLetterDocument(recordOf(row))]);
       if (!isKept) throw new Error(`The dead letter ${row.offset} of 0.1.0 could not be kept.`);
     }
   }

@@ -4,7 +4,7 @@ import { createCounters } from "@sate/gateway/runtime/metrics";
 import * as processorService from "@sate/processor";
 import * as requestsService from "@sate/requests-service";
 import * as resultsListener from "@sate/results-listener";
-import { resultCommands } from "../../../results-service/src/commands.ts";
+import { readResults } from "../../../results-service/src/read-results.ts";
 import type { Broker } from "./broker.ts";
 import type { Bug } from "./bugs.ts";
 import type { Databases } from "./databases.ts";
@@ -127,7 +127,7 @@ export function bootRequests(world: World, name: string): Process<Service & { co
     ...linked({ open: real.open, ping: real.ping }, link),
     close: async () => {},
   };
-  const { resultsRecorded } = resultCommands(databases.reader());
+  const { resultsRecorded } = readResults(databases.reader());
   const results = linked(bug.results?.({ resultsRecorded }) ?? { resultsRecorded }, link);
   const publisher = broker.publisher(link);
   const service = requestsService.createRequestsService(
@@ -193,11 +193,11 @@ export function bootListener(world: World, name: string): Process {
   const real = databases.writer();
   const calls = linked(
     {
-      record: (results: Parameters<typeof real.record>[0]) => {
+      recordResults: (results: Parameters<typeof real.recordResults>[0]) => {
         touched.results = true;
-        return real.record(results);
+        return real.recordResults(results);
       },
-      keep: real.keep,
+      storeDeadLetters: real.storeDeadLetters,
       open: real.open,
       ping: real.ping,
     },

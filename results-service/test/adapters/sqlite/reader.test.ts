@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { sqliteResultsReader } from "../../src/adapters/results-sqlite.ts";
-import { Unavailable } from "../../src/ports.ts";
-import { rejection, resultsReaderConformance } from "../conformance/results-reader.ts";
-import { resultOf } from "../results.ts";
-import { resultsFile } from "../results-file.ts";
+import { Unavailable } from "@sate/contracts";
+import { sqliteResultsReader } from "../../../src/adapters/sqlite/reader.ts";
+import { rejection, resultsReaderConformance } from "../../conformance/results-reader.ts";
+import { resultOf } from "../../results.ts";
+import { resultsFile } from "../../results-file.ts";
 
 resultsReaderConformance("sqliteResultsReader", async () => {
   const file = resultsFile();
@@ -15,7 +15,7 @@ resultsReaderConformance("sqliteResultsReader", async () => {
   };
 });
 
-test("it waits for the tables, and does not make them", async () => {
+test("it waits for the tables, and does not create them", async () => {
   using file = resultsFile();
   const reader = sqliteResultsReader(file);
   expect(await rejection(reader.open())).toBeInstanceOf(Unavailable);
@@ -26,11 +26,11 @@ test("it waits for the tables, and does not make them", async () => {
   await reader.ping();
   const result = resultOf();
   file.add([result]);
-  const page = { requestId: result.request_id, afterAttempt: 0, limit: 1, bytesMax: 1 };
-  expect(await reader.ofRequest(page)).toEqual({ results: [result], more: false });
+  const page = await reader.ofRequest(result.request_id, 0, { limit: 1, bytesMax: 1 });
+  expect(page).toEqual({ results: [result], more: false });
 });
 
-test("a database that belongs to another is not closed with the reader", async () => {
+test("closing the reader does not close the database", async () => {
   using file = resultsFile();
   file.makeTables();
   const reader = sqliteResultsReader(file);

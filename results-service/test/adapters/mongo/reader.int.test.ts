@@ -1,17 +1,22 @@
 import { describe, expect, test } from "bun:test";
-import { type ResultDocument, type ResultRecord, resultDocument, resultsCollections } from "@sate/contracts";
+import {
+  type ResultDocument,
+  type ResultRecord,
+  resultDocument,
+  resultsCollections,
+  Unavailable,
+} from "@sate/contracts";
 import { MongoClient } from "mongodb";
-import { mongoResultsReader } from "../../src/adapters/results-mongo.ts";
-import { Unavailable } from "../../src/ports.ts";
-import { createCounters } from "../../src/runtime/metrics.ts";
-import { rejection, resultsReaderConformance } from "../conformance/results-reader.ts";
-import { proxyTo } from "../proxy.ts";
-import { attemptsOf, resultOf } from "../results.ts";
-import { testServers } from "../servers.ts";
-import { until } from "../until.ts";
+import { mongoResultsReader } from "../../../src/adapters/mongo/reader.ts";
+import { createCounters } from "../../../src/runtime/metrics.ts";
+import { rejection, resultsReaderConformance } from "../../conformance/results-reader.ts";
+import { proxyTo } from "../../proxy.ts";
+import { attemptsOf, resultOf } from "../../results.ts";
+import { testServers } from "../../servers.ts";
+import { until } from "../../until.ts";
 
 const servers = await testServers();
-const page = (requestId: string) => ({ requestId, afterAttempt: 0, limit: 100, bytesMax: 1_000_000 });
+const bounds = { limit: 100, bytesMax: 1_000_000 };
 
 /** A database of its own. */
 function databaseOn(resultsMongoUrl: string) {
@@ -42,18 +47,18 @@ if (servers.kind === "running") {
   });
 
   describe("mongoResultsReader", () => {
-    test("makes nothing in a database that is empty: it need not be allowed to", async () => {
+    test("creates nothing in an empty database: read access is enough", async () => {
       const { url, db, close } = databaseOn(resultsMongoUrl);
       const reader = mongoResultsReader({ url: url.href, counters: createCounters() });
       await reader.open();
       await reader.ping();
-      expect(await reader.ofRequest(page(Bun.randomUUIDv7()))).toEqual({ results: [], more: false });
+      expect(await reader.ofRequest(Bun.randomUUIDv7(), 0, bounds)).toEqual({ results: [], more: false });
       expect(await db.listCollections().toArray()).toEqual([]);
       await reader.close();
       await close();
     });
 
-    test("reads a page, and answers for a thousand executions, with one command each", async () => {
+    test("reads a page, and looks up a thousand executions, with one command each", async () => {
       const { url, add, close } = databaseOn(resultsMongoUrl);
       const counters = createCounters();
       const reader = mongoResultsReader({ url: url.href, counters });
@@ -61,7 +66,7 @@ if (servers.kind === "running") {
       const requestId = Bun.randomUUIDv7();
       await add(attemptsOf(requestId, [1, 2, 3]));
       const before = counters.read().mongo_commands ?? 0;
-      expect((await reader.ofRequest(page(requestId))).results).toHaveLength(3);
+      expect((await reader.ofRequest(requestId, 0, bounds)).results).toHaveLength(3);
       expect((counters.read().mongo_commands ?? 0) - before).toBe(1);
       const thousand = Array.from({ length: 1_000 }, (_, index) => index + 10);
       await add(attemptsOf(requestId, thousand));
@@ -71,7 +76,7 @@ if (servers.kind === "running") {
       await close();
     });
 
-    test("gets over a database that is not there at first, goes away, and falls silent", async () => {
+    test("recovers from a database that is down at first, goes down, and stops responding", async () => {
       const { url, add, close } = databaseOn(resultsMongoUrl);
       const proxy = await proxyTo({ host: url.hostname, port: Number(url.port) });
       url.host = `127.0.0.1:${proxy.port}`;
@@ -79,8 +84,8 @@ if (servers.kind === "running") {
       const reader = mongoResultsReader({ url: url.href, counters: createCounters(), deadlineMs: 1_000 });
       const result = resultOf();
       await add([result]);
-      const read = () => reader.ofRequest(page(result.request_id));
-      const answers = () => succeeds(reader.ping());
+      const read = () => reader.ofRequest(result.request_id, 0, bounds);
+      const responds = () => succeeds(reader.ping());
 
       proxy.refuse();
       expect(await rejection(reader.open())).toBeInstanceOf(Unavailable);
@@ -91,17 +96,17 @@ if (servers.kind === "running") {
       proxy.refuse();
       expect(await rejection(read())).toBeInstanceOf(Unavailable);
       await proxy.accept();
-      await until("it answers", answers, 15_000);
+      await until("it responds", responds, 15_000);
 
       proxy.swallow(true);
       const startAt = performance.now();
       expect(await rejection(read())).toBeInstanceOf(Unavailable);
       expect(performance.now() - startAt).toBeLessThan(3_000);
       proxy.swallow(false);
-      await until("it answers", answers, 15_000);
+      await until("it responds", responds, 15_000);
       expect((await read()).results).toEqual([result]);
       await reader.close();
-      proxy.close();
+      proxy.refuse();
       await close();
     }, 60_000);
   });
@@ -109,10 +114,10 @@ if (servers.kind === "running") {
   describe.skip(`mongoResultsReader is not tested: ${servers.reason}`, () => test("a database", () => {}));
 }
 
-test("a database that is not there is unavailable, and its address is not in the message", async () => {
+test("a database that is down is unavailable, and its address is not in the message", async () => {
   const url = "mongodb://user:hidden@127.0.0.1:1/results";
   const reader = mongoResultsReader({ url, counters: createCounters(), deadlineMs: 300 });
-  for (const call of [reader.open, reader.ping, () => reader.ofRequest(page(Bun.randomUUIDv7()))]) {
+  for (const call of [reader.open, reader.ping, () => reader.ofRequest(Bun.randomUUIDv7(), 0, bounds)]) {
     const error = await rejection(call());
     expect(error).toBeInstanceOf(Unavailable);
     expect(String(error)).not.toMatch(/hidden|127/);

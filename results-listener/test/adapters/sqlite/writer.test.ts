@@ -4,12 +4,12 @@ import {
   type ResultRecord,
   type ResultRow,
   resultOf as resultOfRow,
+  Unavailable,
 } from "@sate/contracts";
-import { sqliteResultsWriter } from "../../src/adapters/results-sqlite.ts";
-import { Unavailable } from "../../src/ports.ts";
-import { rejection, resultsWriterConformance } from "../conformance/results-writer.ts";
-import { resultOf } from "../records.ts";
-import { sqliteFile } from "../sqlite-file.ts";
+import { sqliteResultsWriter } from "../../../src/adapters/sqlite/writer.ts";
+import { deadLetterOf, rejection, resultsWriterConformance } from "../../conformance/results-writer.ts";
+import { resultOf } from "../../records.ts";
+import { sqliteFile } from "../../sqlite-file.ts";
 
 resultsWriterConformance("sqliteResultsWriter", async () => {
   const file = sqliteFile();
@@ -20,11 +20,11 @@ resultsWriterConformance("sqliteResultsWriter", async () => {
       const rows = db.query<ResultRow, [string]>("SELECT * FROM results WHERE request_id = ? ORDER BY _id");
       return rows.all(requestId).map(resultOfRow);
     },
-    async letter(id: string) {
+    async deadLetter(id: string) {
       return db.query<DeadLetterDocument, [string]>("SELECT * FROM dead_letters WHERE _id = ?").get(id);
     },
     // Every column must have a value.
-    spoilt: (result: ResultRecord) => ({ ...result, payload_json: null as unknown as string }),
+    invalid: (result: ResultRecord) => ({ ...result, payload_json: null as unknown as string }),
     writes: file.commits,
     async close() {
       db.close();
@@ -32,16 +32,16 @@ resultsWriterConformance("sqliteResultsWriter", async () => {
   };
 });
 
-test("a database that cannot be used is unavailable, at the open and at every call", async () => {
+test("a database that cannot be used is unavailable, in open and in every other call", async () => {
   const file = sqliteFile();
   const writer = sqliteResultsWriter(file);
   file.db.close();
-  for (const call of [writer.open, writer.ping, () => writer.record([resultOf("succeeded")])]) {
+  for (const call of [writer.open, writer.ping, () => writer.recordResults([resultOf("succeeded")])]) {
     expect(await rejection(call())).toBeInstanceOf(Unavailable);
   }
 });
 
-test("a write that cannot be committed is unavailable, and nothing of it is stored", async () => {
+test("a write that cannot be committed is unavailable, and none of it is stored", async () => {
   const file = sqliteFile();
   const writer = sqliteResultsWriter({
     db: file.db,
@@ -52,11 +52,14 @@ test("a write that cannot be committed is unavailable, and nothing of it is stor
       }),
   });
   await writer.open();
-  expect(await rejection(writer.record([resultOf("succeeded")]))).toBeInstanceOf(Unavailable);
-  expect(file.db.query("SELECT count(*) AS n FROM results").get()).toEqual({ n: 0 });
+  expect(await rejection(writer.recordResults([resultOf("succeeded")]))).toBeInstanceOf(Unavailable);
+  expect(await rejection(writer.storeDeadLetters([deadLetterOf({})]))).toBeInstanceOf(Unavailable);
+  for (const table of ["results", "dead_letters"]) {
+    expect(file.db.query(`SELECT count(*) AS n FROM ${table}`).get()).toEqual({ n: 0 });
+  }
 });
 
-test("a database that belongs to another is not closed with the writer", async () => {
+test("closing the writer does not close the database", async () => {
   const file = sqliteFile();
   const writer = sqliteResultsWriter(file);
   await writer.open();

@@ -5,16 +5,16 @@ import {
   type ResultRecord,
   resultOf as resultOfDocument,
   resultsCollections,
+  Unavailable,
 } from "@sate/contracts";
 import { Binary, MongoClient } from "mongodb";
-import { mongoResultsWriter } from "../../src/adapters/results-mongo.ts";
-import { Unavailable } from "../../src/ports.ts";
-import { createCounters } from "../../src/runtime/metrics.ts";
-import { letterOf, rejection, resultsWriterConformance } from "../conformance/results-writer.ts";
-import { proxyTo } from "../proxy.ts";
-import { resultOf } from "../records.ts";
-import { testServers } from "../servers.ts";
-import { until } from "../until.ts";
+import { mongoResultsWriter } from "../../../src/adapters/mongo/writer.ts";
+import { createCounters } from "../../../src/runtime/metrics.ts";
+import { deadLetterOf, rejection, resultsWriterConformance } from "../../conformance/results-writer.ts";
+import { proxyTo } from "../../proxy.ts";
+import { resultOf } from "../../records.ts";
+import { testServers } from "../../servers.ts";
+import { until } from "../../until.ts";
 
 const servers = await testServers();
 
@@ -32,12 +32,12 @@ if (servers.kind === "running") {
         const found = await results.find({ request_id: requestId }).sort({ _id: 1 }).toArray();
         return found.map(resultOfDocument);
       },
-      async letter(id) {
+      async deadLetter(id) {
         const found = await letters.findOne({ _id: id });
         return found && { ...found, key: plainBytes(found.key), value: plainBytes(found.value) };
       },
       // A document may have 16 MiB.
-      spoilt: (result) => ({ ...result, outputs_json: `"${"x".repeat(16 * 1024 * 1024)}"` }),
+      invalid: (result) => ({ ...result, outputs_json: `"${"x".repeat(16 * 1024 * 1024)}"` }),
       writes: () => counters.read().mongo_commands ?? 0,
       async close() {
         await client.db().dropDatabase();
@@ -70,59 +70,65 @@ if (servers.kind === "running") {
       };
     }
 
-    test("what is not there at first is there later, and again after it went away", async () => {
+    test("it recovers from a server that is down at first, and goes down again", async () => {
       await using it = await behindProxy();
       it.proxy.refuse();
       expect(await rejection(it.writer.open())).toBeInstanceOf(Unavailable);
-      expect(await rejection(it.writer.record([resultOf("succeeded")]))).toBeInstanceOf(Unavailable);
+      expect(await rejection(it.writer.recordResults([resultOf("succeeded")]))).toBeInstanceOf(Unavailable);
       await it.proxy.accept();
       await until("it opens", () => succeeds(it.writer.open()));
       const result = resultOf("succeeded");
-      expect(await it.writer.record([result])).toEqual(["stored"]);
+      expect(await it.writer.recordResults([result])).toEqual(["stored"]);
       it.proxy.refuse();
-      expect(await rejection(it.writer.record([result, resultOf("failed")]))).toBeInstanceOf(Unavailable);
+      expect(await rejection(it.writer.recordResults([result, resultOf("failed")]))).toBeInstanceOf(
+        Unavailable,
+      );
       await it.proxy.accept();
-      await until("it answers", () => succeeds(it.writer.ping()), 15_000);
-      expect(await it.writer.record([result])).toEqual(["repeated"]);
+      await until("it responds", () => succeeds(it.writer.ping()), 15_000);
+      expect(await it.writer.recordResults([result])).toEqual(["repeated"]);
     }, 30_000);
 
-    test("a lost answer is never taken for a stored result, nor for a kept letter", async () => {
+    test("a lost response is never taken for a stored result or dead letter", async () => {
       await using it = await behindProxy();
       await it.writer.open();
       const result = resultOf("succeeded");
       it.proxy.loseAnswers(true);
-      const calls = [it.writer.record([result]), it.writer.keep([letterOf({})]), it.writer.ping()];
+      const calls = [
+        it.writer.recordResults([result]),
+        it.writer.storeDeadLetters([deadLetterOf({})]),
+        it.writer.ping(),
+      ];
       for (const error of await Promise.all(calls.map(rejection))) expect(error).toBeInstanceOf(Unavailable);
       it.proxy.loseAnswers(false);
-      await until("it answers", () => succeeds(it.writer.ping()), 15_000);
-      expect(["repeated", "stored"]).toContain((await it.writer.record([result]))[0] as string);
+      await until("it responds", () => succeeds(it.writer.ping()), 15_000);
+      expect(["repeated", "stored"]).toContain((await it.writer.recordResults([result]))[0] as string);
       expect(await it.stored(result)).toBe(1);
     }, 30_000);
 
-    test("a server whose answer takes for ever, byte by byte, is unavailable within the deadline", async () => {
+    test("a response that arrives byte by byte is unavailable within the deadline", async () => {
       await using it = await behindProxy();
       await it.writer.open();
       it.proxy.drip(true);
       const startAt = performance.now();
-      expect(await rejection(it.writer.record([resultOf("succeeded")]))).toBeInstanceOf(Unavailable);
+      expect(await rejection(it.writer.recordResults([resultOf("succeeded")]))).toBeInstanceOf(Unavailable);
       expect(performance.now() - startAt).toBeLessThan(3_000);
     }, 30_000);
 
-    test("a server that falls silent is unavailable within the deadline, and well again after it", async () => {
+    test("a server that stops responding is unavailable within the deadline, and is used again when it responds", async () => {
       await using it = await behindProxy();
       await it.writer.open();
       it.proxy.swallow(true);
       const startAt = performance.now();
       const calls = [
-        it.writer.record([resultOf("succeeded")]),
-        it.writer.keep([letterOf({})]),
+        it.writer.recordResults([resultOf("succeeded")]),
+        it.writer.storeDeadLetters([deadLetterOf({})]),
         it.writer.ping(),
       ];
       for (const error of await Promise.all(calls.map(rejection))) expect(error).toBeInstanceOf(Unavailable);
       expect(performance.now() - startAt).toBeLessThan(3_000);
       it.proxy.swallow(false);
-      await until("it answers", () => succeeds(it.writer.ping()), 15_000);
-      expect(await it.writer.record([resultOf("succeeded")])).toEqual(["stored"]);
+      await until("it responds", () => succeeds(it.writer.ping()), 15_000);
+      expect(await it.writer.recordResults([resultOf("succeeded")])).toEqual(["stored"]);
     }, 30_000);
   });
 } else {
@@ -141,10 +147,10 @@ function plainBytes(bytes: Uint8Array | null): Uint8Array | null {
   return bytes instanceof Binary ? new Uint8Array(bytes.value()) : bytes;
 }
 
-test("a database that is not there is unavailable, and its address is not in the message", async () => {
+test("a database that is down is unavailable, and its address is not in the message", async () => {
   const url = "mongodb://user:secret@127.0.0.1:1/results";
   const writer = mongoResultsWriter({ url, counters: createCounters(), deadlineMs: 300 });
-  for (const call of [writer.open, writer.ping, () => writer.record([resultOf("succeeded")])]) {
+  for (const call of [writer.open, writer.ping, () => writer.recordResults([resultOf("succeeded")])]) {
     const error = await rejection(call());
     expect(error).toBeInstanceOf(Unavailable);
     expect(String(error)).not.toMatch(/secret|127/);
@@ -152,7 +158,7 @@ test("a database that is not there is unavailable, and its address is not in the
   await writer.close();
 });
 
-test("a database that is silent is unavailable in time, and closing does not wait for it", async () => {
+test("a database that never responds is unavailable within the deadline, and closing does not wait for it", async () => {
   using silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   const url = `mongodb://127.0.0.1:${silent.port}/results`;
   const writer = mongoResultsWriter({ url, counters: createCounters(), deadlineMs: 300 });

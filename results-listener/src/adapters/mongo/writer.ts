@@ -4,22 +4,23 @@ import {
   type ResultDocument,
   resultDocument,
   resultsCollections,
+  Unavailable,
 } from "@sate/contracts";
 import { type Collection, MongoBulkWriteError, MongoClient } from "mongodb";
-import { type Recorded, type ResultsWriter, Unavailable } from "../ports.ts";
-import { inTime } from "../runtime/deadline.ts";
-import type { Counters } from "../runtime/metrics.ts";
+import type { Recorded, ResultsWriter } from "../../ports.ts";
+import { inTime } from "../../runtime/deadline.ts";
+import type { Counters } from "../../runtime/metrics.ts";
 
 export type MongoResultsWriterOptions = { url: string; counters: Counters; deadlineMs?: number };
 
 /**
- * A `ResultsWriter` on MongoDB, or anything that speaks its protocol: unordered inserts under unique keys,
- * and nothing else. Writes are acknowledged by the majority and journaled.
+ * A `ResultsWriter` on MongoDB or a compatible server, by unordered inserts under unique keys. Writes are acknowledged
+ * by the majority and journaled.
  */
 export function mongoResultsWriter(options: MongoResultsWriterOptions): ResultsWriter {
   const { url, counters, deadlineMs = 5_000 } = options;
   const client = new MongoClient(url, {
-    // timeoutMS would have no effect in this version: the deadline is ours, and the socket's ends the connection.
+    // This version ignores timeoutMS. `guarded` sets the deadline; the socket's timeout ends the connection.
     socketTimeoutMS: deadlineMs,
     waitQueueTimeoutMS: deadlineMs,
     serverSelectionTimeoutMS: Math.min(3_000, deadlineMs),
@@ -39,42 +40,39 @@ export function mongoResultsWriter(options: MongoResultsWriterOptions): ResultsW
   const deadLetters = db.collection<DeadLetterDocument>(resultsCollections.deadLetters);
   let isClosed = false;
 
-  /** Every failure of the driver becomes `Unavailable`: its own messages may hold addresses and passwords. */
+  /** Every failure of the driver becomes `Unavailable`: the driver's own messages may contain addresses and passwords. */
   function guarded<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
     return async (...args) => {
       if (isClosed) throw new Unavailable("The Results DB is closed.");
       try {
         return await inTime(call(...args), deadlineMs);
       } catch (cause) {
-        throw new Unavailable("The Results DB did not answer, or not in time.", { cause });
+        throw new Unavailable("The Results DB did not respond in time.", { cause });
       }
     };
   }
 
   return {
-    record: guarded(async (wanted) => {
-      if (wanted.length === 0) return [];
+    recordResults: guarded(async (wanted) => {
       const documents = wanted.map(resultDocument);
-      const ends = await insertEach(results, documents);
-      const taken = documents.filter((_, index) => ends[index] === "taken");
-      const stored = new Map<string, ResultDocument>();
+      const failures = await insertEach(results, documents);
+      const taken = documents.filter((_, index) => failures[index] === "taken").map(({ _id }) => _id);
+      const stored = new Map<string, Pick<ResultDocument, "id" | "execution_id">>();
       if (taken.length > 0) {
-        const ids = [...new Set(taken.map(({ _id }) => _id))];
         const projection = { id: 1, execution_id: 1 };
-        const found = await results.find({ _id: { $in: ids } }, { projection }).toArray();
-        for (const document of found) stored.set(document._id, document);
+        const found = results.find({ _id: { $in: [...new Set(taken)] } }, { projection });
+        for await (const { _id, ...names } of found) stored.set(_id, names);
       }
       return documents.map(({ _id, id, execution_id }, index): Recorded => {
-        const end = ends[index];
-        if (end !== "taken") return end ?? "stored";
+        const failure = failures[index];
+        if (failure !== "taken") return failure ?? "stored";
         const first = stored.get(_id);
         return first?.id === id && first.execution_id === execution_id ? "repeated" : "conflicting";
       });
     }),
-    keep: guarded(async (letters) => {
-      if (letters.length === 0) return [];
-      const ends = await insertEach(deadLetters, letters);
-      return letters.map((_, index) => ends[index] !== "refused");
+    storeDeadLetters: guarded(async (documents) => {
+      const failures = await insertEach(deadLetters, documents);
+      return documents.map((_, index) => failures[index] !== "refused");
     }),
     open: guarded(async () => {
       await client.connect();
@@ -85,50 +83,53 @@ export function mongoResultsWriter(options: MongoResultsWriterOptions): ResultsW
     }),
     async close() {
       isClosed = true;
-      // What does not close in time ends with the process.
+      // A connection that does not close in time ends with the process.
       await inTime(client.close(), 2_000).catch(() => {});
     },
   };
 }
 
-type InsertEnd = "taken" | "refused" | undefined;
+/** Why a document was not inserted: its key is taken, or the database will never take it. */
+type Failure = "taken" | "refused";
 
 /**
- * Inserts each document whose key is free, in one command. Answers for each what kept it out, if anything
- * did. Rejects if any other failure is among them: then all can be repeated.
+ * Inserts each document whose key is free, in one command; none if there are no documents. Returns for each why it was
+ * not inserted, if it was not. Rejects on any other failure: then all can be repeated.
  */
 async function insertEach<D extends { _id: string }>(
   collection: Collection<D>,
   documents: D[],
-): Promise<InsertEnd[]> {
-  const ends: InsertEnd[] = documents.map((document) => (isTooLarge(document) ? "refused" : undefined));
-  const fitting = [...documents.keys()].filter((index) => ends[index] === undefined);
-  if (fitting.length === 0) return ends;
+): Promise<(Failure | undefined)[]> {
+  const failures = documents.map((document): Failure | undefined =>
+    isTooLarge(document) ? "refused" : undefined,
+  );
+  const fitting = [...documents.keys()].filter((index) => failures[index] === undefined);
+  if (fitting.length === 0) return failures;
   try {
     const batch = fitting.map((index) => documents[index]);
     await collection.insertMany(batch as never[], { ordered: false });
   } catch (error) {
     if (!(error instanceof MongoBulkWriteError)) throw error;
     if (error.result.getWriteConcernError()) throw error;
-    // Only these can be relied on: the count of what was inserted is wrong on some servers. Without any, the
-    // driver has wrapped a lost connection or the like into an error of this class: nothing is certain then.
-    const failures = [error.writeErrors].flat();
-    if (failures.length === 0) throw error;
-    for (const { code, index } of failures) {
-      const end = Number(code) === duplicateKey ? "taken" : refusals.has(Number(code)) ? "refused" : null;
-      if (end === null) throw error;
-      ends[fitting[index] as number] = end;
+    // Only the write errors are reliable: some servers return a wrong count of inserts. Without any, the driver has
+    // wrapped a lost connection or the like into an error of this class, and nothing is certain.
+    const writeErrors = [error.writeErrors].flat();
+    if (writeErrors.length === 0) throw error;
+    for (const { code, index } of writeErrors) {
+      const failure = Number(code) === duplicateKey ? "taken" : refusals.has(Number(code)) ? "refused" : null;
+      if (failure === null) throw error;
+      failures[fitting[index] as number] = failure;
     }
   }
-  return ends;
+  return failures;
 }
 
 const duplicateKey = 11_000;
 
-/** Codes of MongoDB for documents that it will never take: bad value, failed to parse, type mismatch, invalid BSON, dollar-prefixed or dotted or invalid field, failed validation, too large. */
+/** MongoDB's codes for documents that it will never take: bad value, failed to parse, type mismatch, invalid BSON, dollar-prefixed or dotted or invalid field, failed validation, too large. */
 const refusals = new Set([2, 9, 14, 22, 52, 53, 57, 121, 10_334, 17_280, 17_419, 17_420]);
 
-/** The driver refuses a whole batch for one document above 16 MiB; so it must not get there. */
+/** The driver rejects a whole batch because of one document above 16 MiB, so such a document must not reach it. */
 function isTooLarge(document: object): boolean {
   let bytes = 4_096;
   for (const value of Object.values(document)) {

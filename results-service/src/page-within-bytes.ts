@@ -1,14 +1,14 @@
 import type { ResultRecord } from "@sate/contracts";
 import type { Bounds, Page } from "./ports.ts";
 
-/** A page that is being filled, so that nothing is read that has no room on it. Pure. */
-export type OpenPage = {
-  /** Offers the next result; `false` when there is no room for it: then it and whatever follows are `more`. */
+/** A page that is filled result by result, so that no more are read than fit. */
+export type PageWithinBytes = {
+  /** Adds the next result and returns `true`, unless it does not fit: then there are `more`. */
   take(result: ResultRecord): boolean;
   read(): Page;
 };
 
-export function openPage({ limit, bytesMax }: Bounds): OpenPage {
+export function pageWithinBytes({ limit, bytesMax }: Bounds): PageWithinBytes {
   const results: ResultRecord[] = [];
   let bytes = 0;
   let more = false;

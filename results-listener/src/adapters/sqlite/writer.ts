@@ -1,0 +1,86 @@
+import { type Database, SQLiteError, type Statement } from "bun:sqlite";
+import {
+  type DeadLetterDocument,
+  type ResultRow,
+  resultRow,
+  resultsCollections,
+  resultsSchema,
+  Unavailable,
+} from "@sate/contracts";
+import type { Recorded, ResultsWriter } from "../../ports.ts";
+
+export { deadLetterDocument } from "../../recording/dead-letter-document.ts";
+
+/** An open database of one process. `write` runs `work` in a transaction and resolves when its commit is durable. */
+export type SqliteFile = { db: Database; write<T>(work: () => T): Promise<T> };
+
+/** A `ResultsWriter` on SQLite. It does not own the file: closing the writer closes nothing else. */
+export function sqliteResultsWriter({ db, write }: SqliteFile): ResultsWriter {
+  let isClosed = false;
+
+  /** Every failure is `Unavailable`: a full disk, a missing file. */
+  function guarded<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
+    return async (...args) => {
+      try {
+        if (isClosed) throw new Error("the writer is closed");
+        return await call(...args);
+      } catch (cause) {
+        throw new Unavailable("The Results DB could not be written.", { cause });
+      }
+    };
+  }
+
+  return {
+    recordResults: guarded(async (results) =>
+      results.length === 0 ? [] : write(() => insertResults(db, results.map(resultRow))),
+    ),
+    storeDeadLetters: guarded(async (deadLetters) =>
+      deadLetters.length === 0 ? [] : write(() => insertDeadLetters(db, deadLetters)),
+    ),
+    open: guarded(async () => void db.run(resultsSchema)),
+    ping: guarded(async () => void db.query("SELECT 1").get()),
+    async close() {
+      isClosed = true;
+    },
+  };
+}
+
+function insertResults(db: Database, rows: ResultRow[]): Recorded[] {
+  const insert = insertInto(db, resultsCollections.results, rows);
+  const select = db.query<{ id: string; execution_id: string }, [string]>(
+    "SELECT id, execution_id FROM results WHERE _id = ?",
+  );
+  return rows.map((row) => {
+    const changes = changesOf(insert, row);
+    if (changes === "refused") return "refused";
+    if (changes === 1) return "stored";
+    const first = select.get(row._id);
+    return first?.id === row.id && first.execution_id === row.execution_id ? "repeated" : "conflicting";
+  });
+}
+
+/** `storeDeadLetters` within a transaction of the caller. */
+export function insertDeadLetters(db: Database, deadLetters: DeadLetterDocument[]): boolean[] {
+  const insert = insertInto(db, resultsCollections.deadLetters, deadLetters);
+  return deadLetters.map((deadLetter) => changesOf(insert, deadLetter) !== "refused");
+}
+
+/** For rows with the same columns, which are those of the table. */
+function insertInto(db: Database, table: string, rows: object[]): Statement {
+  const columns = Object.keys(rows[0] ?? {});
+  const names = columns.map((column) => `"${column}"`).join(", ");
+  const values = columns.map((column) => `$${column}`).join(", ");
+  return db.query(`INSERT INTO ${table} (${names}) VALUES (${values}) ON CONFLICT DO NOTHING`);
+}
+
+/** The number of rows that the insert added; `refused` if the row itself is at fault. Then only this insert is undone. */
+function changesOf(insert: Statement, row: ResultRow | DeadLetterDocument): number | "refused" {
+  try {
+    return insert.run(row).changes;
+  } catch (error) {
+    if (error instanceof SQLiteError && /^SQLITE_(CONSTRAINT|TOOBIG|MISMATCH)/.test(error.code ?? "")) {
+      return "refused";
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,83 @@
+import { type DeadLetterDocument, type IncomingRecord, topics, unreadableRecord } from "@sate/contracts";
+import { failpoint } from "../failpoint.ts";
+import type { Publisher, ResultsWriter } from "../ports.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Counters } from "../runtime/metrics.ts";
+import { type BadRecord, classify, type ReadResult } from "./classify.ts";
+
+/**
+ * Handles records as a `Consumer` delivers them. When it resolves, every record is durable where it belongs, so its
+ * offset may be committed: results and dead letters in the Results DB, bad records in the dead letter queue. Rejects
+ * only when a dependency fails; some of the writes may then have happened, and all of them can be repeated.
+ */
+export type Recorder = (records: IncomingRecord[]) => Promise<void>;
+
+export function createRecorder(parts: {
+  writer: Pick<ResultsWriter, "recordResults" | "storeDeadLetters">;
+  publisher: Pick<Publisher, "publish">;
+  counters: Counters;
+  log: Log;
+}): Recorder {
+  const { writer, publisher, counters, log } = parts;
+
+  async function recordResults(read: ReadResult[]): Promise<void> {
+    if (read.length === 0) return;
+    const answers = await writer.recordResults(read.map(({ result }) => result));
+    const refused: BadRecord[] = [];
+    for (const [index, { result, record }] of read.entries()) {
+      const { request_id, attempt, execution_id, id } = result;
+      const names = { request_id, attempt, execution_id, result_id: id };
+      switch (answers[index]) {
+        case "stored":
+          counters.add("results_recorded");
+          break;
+        case "repeated":
+          counters.add("results_repeated");
+          break;
+        case "conflicting":
+          counters.add("results_conflicting");
+          log.warn("execution already has another result; the new one was not recorded", names);
+          break;
+        default:
+          counters.add("results_refused");
+          log.error("result refused by the Results DB; it is a dead letter", names);
+          // A record of the dead letter queue is stored as a dead letter anyway, and is not published there again.
+          if (record.topic !== topics.deadLetters) {
+            refused.push({ record, detail: "The Results DB refused the result." });
+          }
+      }
+    }
+    await deadLetter(refused);
+  }
+
+  async function storeDeadLetters(deadLetters: DeadLetterDocument[]): Promise<void> {
+    if (deadLetters.length === 0) return;
+    const areStored = await writer.storeDeadLetters(deadLetters);
+    for (const [index, { partition, offset }] of deadLetters.entries()) {
+      if (areStored[index]) {
+        counters.add("dead_letters_kept");
+      } else {
+        counters.add("dead_letters_refused");
+        log.error("dead letter refused by the Results DB; it is only in its topic", { partition, offset });
+      }
+    }
+  }
+
+  async function deadLetter(bad: BadRecord[]): Promise<void> {
+    if (bad.length === 0) return;
+    await publisher.publish(bad.map(({ record, detail }) => unreadableRecord(record, detail)));
+    for (const { record, detail } of bad) {
+      const { topic, partition, offset } = record;
+      counters.add("records_unreadable");
+      log.warn("record published to the dead letter queue", { topic, partition, offset, detail });
+    }
+  }
+
+  return async (records) => {
+    const { results, deadLetters, bad } = classify(records);
+    // All settle before one rejects: a redelivery must not overlap with the writes that it repeats.
+    const writes = [recordResults(results), storeDeadLetters(deadLetters), deadLetter(bad)];
+    for (const write of await Promise.allSettled(writes)) if (write.status === "rejected") throw write.reason;
+    failpoint("results-listener.recorded");
+  };
+}
