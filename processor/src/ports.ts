@@ -1,11 +1,25 @@
 import type { IncomingRecord, OutgoingRecord, RequestsApi } from "@sate/contracts";
+import type { Log } from "./runtime/log.ts";
+import type { Counters } from "./runtime/metrics.ts";
+import type { Time } from "./time.ts";
 
-/** A database, broker or service did not answer, or not in time. `message` is fit for any reader. */
-export class Unavailable extends Error {
-  override name = "Unavailable";
-}
+/** All that a processor needs from outside of its domain code. */
+export type Ports = {
+  requests: Requests;
+  consumer: Consumer;
+  publisher: Publisher;
+  handlers: Handlers;
+  time: Time;
+  newId: () => string;
+  /** From 0 to 1: spreads the retries and polls of many processors. */
+  random: () => number;
+  log: Log;
+  counters: Counters;
+  /** A task ended unexpectedly: the process must not continue. */
+  fatal: (what: string, error: unknown) => void;
+};
 
-/** What a processor asks of requests-service. Every operation may be repeated; rejects with `Unavailable`. */
+/** The operations of requests-service that a processor needs. Each may be repeated; each rejects with `Unavailable`. */
 export type Requests = Pick<
   RequestsApi,
   | "registerWorker"
@@ -18,11 +32,16 @@ export type Requests = Pick<
   | "markPublished"
 >;
 
-/** Publishes records durably: acknowledged by the broker when it resolves. All or nothing is not promised; repeating is safe for readers. */
+/** A call that does not succeed rejects with `Unavailable`. */
 export type Publisher = {
+  /**
+   * Durable when it resolves. After a rejection any part of the records may be stored; publishing them again is safe
+   * for readers.
+   */
   publish(records: OutgoingRecord[]): Promise<void>;
-  /** Resolves when the broker answers. */
+  /** Resolves when the broker responds; may be called again. */
   open(): Promise<void>;
+  /** Resolves when the broker responds. */
   ping(): Promise<void>;
   /** Safe before open, and twice. */
   close(): Promise<void>;
@@ -31,21 +50,21 @@ export type Publisher = {
 /** A member of a consumer group. */
 export type Consumer = {
   /**
-   * Joins the group and hands what arrives to `handle`: one call at a time, with all that has gathered, each
-   * partition's records in order. The records are committed after `handle` has resolved; if it rejects, or
-   * the process ends before, they come again, here or at another member: at least once. Resolves when the
-   * group is joined. Rejects with `Unavailable`, whose message says what is missing, and may be called again.
+   * Joins the group and passes what arrives to `handle`: one call at a time, with all that has gathered, each
+   * partition's records in order. The records are committed after `handle` has resolved; if it rejects, or the process
+   * ends before, they are delivered again, here or to another member: at least once. Resolves when the group is
+   * joined. Rejects with `Unavailable`, whose message says what is missing, and may be called again.
    */
   start(handle: (records: IncomingRecord[]) => Promise<void>): Promise<void>;
   /** Leaves the group, within a deadline. Safe before start, and twice. */
   stop(): Promise<void>;
-  /** A sentence when nothing can arrive at the moment, else `null`. */
+  /** Why nothing can arrive at the moment, in a sentence; `null` otherwise. */
   complaint(): string | null;
 };
 
 /** One run of an execution, as its handler sees it. */
 export type HandlerRun = {
-  /** The payload, byte for byte as it was sent: JSON text. */
+  /** The payload as it was sent, byte for byte: JSON text. */
   payloadJson: string;
   requestId: string;
   /** The same for every run of the execution: an idempotency key. */
@@ -54,35 +73,35 @@ export type HandlerRun = {
   epoch: number;
   attempt: number;
   forceError: boolean;
-  /** The boot of a processor that runs it. */
+  /** The worker that runs it: one boot of a processor. */
   workerId: string;
   traceparent?: string | undefined;
   /** How long the run may take. */
   deadlineMs: number;
-  /** Aborted with an `Aborted` when the run must stop at once: what it gives after that is dropped. */
+  /** Aborted with an `Aborted` when the run must stop at once: what it returns after that is dropped. */
   signal: AbortSignal;
 };
 
 export type HandlerEnd =
   | { kind: "succeeded"; outputsJson: string }
-  /** The handler's own word: the execution failed in a way that it foresaw. Both texts are shown to the user. */
+  /** A failure that the handler foresaw. Both texts are shown to the user. */
   | { kind: "failed"; error: { code: string; message: string } };
 
 /**
- * Does the work of an execution. A handler must stop soon after its signal is aborted, and may be called
- * again for the same execution, never while an earlier call is known to be alive. What it throws is an
- * unexpected error: the execution goes to the dead letter queue, with the error's name and not its text.
+ * Does the work of an execution. A handler must stop soon after its signal is aborted. It may be called again for the
+ * same execution, never while an earlier call is known to be alive. What it throws is an unexpected error, and so is
+ * a result of another type: the execution is dead-lettered, with the error's name and not its text.
  */
 export type Handler = (run: HandlerRun) => Promise<HandlerEnd>;
 
-/** Handlers by the name that requests give as `processor`; `default` serves those that give none. */
+/** Handlers by the `processor` that a request names; `default` serves the requests that name none. */
 export type Handlers = Readonly<Record<string, Handler>>;
 
 /**
- * - cancelled: somebody asked for it.
+ * - cancelled: a client asked for it.
  * - timeout: the deadline of the run passed.
- * - fenced: the execution is not this worker's any more.
- * - stopping: the processor ends; the execution goes back to the queue.
+ * - fenced: the execution no longer belongs to this worker.
+ * - stopping: the processor stops; the execution is requeued.
  */
 export type AbortReason = "cancelled" | "timeout" | "fenced" | "stopping";
 
@@ -93,3 +112,5 @@ export class Aborted extends Error {
     super(`The run is aborted: ${why}.`);
   }
 }
+
+export { Unavailable } from "@sate/contracts";

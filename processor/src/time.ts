@@ -1,10 +1,10 @@
-/** Time as the rules of this service see it: passed in, so that tests hold it in their hands. */
+/** The clocks and timers of the domain code, passed in so that tests control them. */
 export type Time = {
-  /** Wall clock, epoch ms: only for dates that people read. */
+  /** Wall clock, in ms since 1970: only for dates that people read. */
   now(): number;
-  /** Ms since some moment; never goes back, and goes on while this process is stopped: for leases and durations. */
+  /** Ms since some moment: for leases and durations. Never goes back, and goes on while the process is frozen. */
   monotonic(): number;
-  /** Calls `then` after `ms`, unless the function it answers is called before. */
+  /** Calls `then` after `ms`, unless the returned function is called before. */
   after(ms: number, then: () => void): () => void;
 };
 
@@ -31,7 +31,7 @@ export function pause(time: Time, ms: number, signal: AbortSignal): Promise<void
   });
 }
 
-/** Whether `work` is done within `ms`. It is not waited for any longer; never rejects. */
+/** Resolves to whether `work` has resolved within `ms`. Never rejects. */
 export function within(time: Time, work: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
     const cancel = time.after(Math.max(ms, 0), () => resolve(false));
@@ -44,4 +44,16 @@ export function within(time: Time, work: Promise<unknown>, ms: number): Promise<
       () => done(false),
     );
   });
+}
+
+const backoffMsFirst = 100;
+const backoffMsMost = 2_000;
+
+/**
+ * The pause before retry `failures` (1, 2, …): doubled each time up to two seconds, of which `random` (0 to 1) takes
+ * up to half, so that many processors do not retry at once.
+ */
+export function backoffMs(failures: number, random: number): number {
+  const full = Math.min(backoffMsFirst * 2 ** Math.min(failures - 1, 10), backoffMsMost);
+  return full * (1 - random / 2);
 }

@@ -1,17 +1,14 @@
 import { afterEach, expect, test } from "bun:test";
 import { eventually, turns } from "./eventually.ts";
+import { wakeUp } from "./fakes/broker.ts";
 import { heldHandler } from "./fakes/handlers.ts";
-import { wakeUp } from "./fakes/log.ts";
-import { type Among, processorAmongFakes } from "./fakes/processor.ts";
+import { type Among, type Options, processorAmongFakes, startedAmongFakes } from "./fakes/processor.ts";
 
 let among: Among;
 afterEach(() => among.end());
 
-async function started(options: Parameters<typeof processorAmongFakes>[0] = {}): Promise<Among> {
-  among = processorAmongFakes(options);
-  await among.processor.start();
-  await eventually(() => among.count("claim_any") === 1, "it has asked");
-  await turns();
+async function started(options: Options = {}): Promise<Among> {
+  among = await startedAmongFakes(options);
   return among;
 }
 
@@ -27,7 +24,7 @@ async function stopped(): Promise<number> {
   return time.monotonic() - startedAt;
 }
 
-test("a stop at rest is quick: not ready at once, out of the group, the worker ended, all closed", async () => {
+test("an idle processor stops at once: not ready, out of the group, its worker ended, everything closed", async () => {
   const { processor, requests, consumer, publisher } = await started();
   const stopping = processor.stop();
   expect(await processor.notReadyReasons()).toEqual(["It is stopping."]);
@@ -37,7 +34,7 @@ test("a stop at rest is quick: not ready at once, out of the group, the worker e
   expect(requests.workers().size).toBe(0);
 });
 
-test("runs that end in time finish as ever, and are published before the end", async () => {
+test("runs that end in time are reported and published", async () => {
   const { processor, requests, consumer, publisher, held, time } = await started();
   const ref = requests.queue();
   await consumer.deliver([wakeUp(ref)]);
@@ -54,7 +51,7 @@ test("runs that end in time finish as ever, and are published before the end", a
   expect(requests.get(later)).toMatchObject({ status: "queued", epoch: 0 });
 });
 
-test("runs that do not end in time are aborted and handed back, not counted as lost", async () => {
+test("runs that do not end in time are aborted and requeued, not counted as lost", async () => {
   const { requests, consumer, held, count } = await started();
   const ref = requests.queue();
   await consumer.deliver([wakeUp(ref)]);
@@ -66,7 +63,7 @@ test("runs that do not end in time are aborted and handed back, not counted as l
   expect(count("finish_calls")).toBe(0);
 });
 
-test("a handler that does not listen does not hold up the stop", async () => {
+test("a handler that ignores its signal does not delay the stop", async () => {
   const deaf = heldHandler({ listens: false });
   const { requests, consumer } = await started({ handlers: { default: deaf.handler } });
   const ref = requests.queue();
@@ -76,7 +73,7 @@ test("a handler that does not listen does not hold up the stop", async () => {
   expect(requests.get(ref)).toMatchObject({ status: "queued", lost: 0 });
 });
 
-test("the heart goes on beating while runs may still end", async () => {
+test("heartbeats go on while runs may still end", async () => {
   const { processor, requests, consumer, held, count } = await started({ config: { leaseMs: 1_000 } });
   await consumer.deliver([wakeUp(requests.queue())]);
   await eventually(() => held.active.length === 1, "it runs");
@@ -87,21 +84,20 @@ test("the heart goes on beating while runs may still end", async () => {
   await stopping;
 });
 
-test("what a claim under way at the stop brings is not started, and goes back", async () => {
+test("runs of a claim under way are not started, and requeued", async () => {
   const { processor, requests, consumer, held } = await started();
   const ref = requests.queue();
   const release = requests.hold("claim");
-  const delivered = consumer.deliver([wakeUp(ref)]);
+  await consumer.deliver([wakeUp(ref)]);
   await turns();
   const stopping = processor.stop();
   release();
-  await delivered;
   await stopping;
   expect(held.runs).toHaveLength(0);
   expect(requests.get(ref)).toMatchObject({ status: "queued", lost: 0 });
 });
 
-test("a stop while requests-service is away and outcomes wait ends in time", async () => {
+test("a stop with unreported outcomes ends in time while requests-service refuses calls", async () => {
   const { requests, consumer, publisher, held } = await started();
   await consumer.deliver([wakeUp(requests.queue()), wakeUp(requests.queue())]);
   await eventually(() => held.active.length === 2, "they run");
@@ -118,7 +114,7 @@ test("a stop while requests-service is away and outcomes wait ends in time", asy
   expect(requests.calls).toHaveLength(calls);
 });
 
-test("a stop while requests-service does not answer at all ends in time", async () => {
+test("a stop ends in time while requests-service hangs", async () => {
   const { requests, consumer, held } = await started();
   await consumer.deliver([wakeUp(requests.queue())]);
   await eventually(() => held.active.length === 1, "it runs");
@@ -129,7 +125,7 @@ test("a stop while requests-service does not answer at all ends in time", async 
   for (const release of releases) release();
 });
 
-test("a stop before the start, twice, and a start after it do nothing more", async () => {
+test("stop before start, stop twice and start after stop are safe", async () => {
   among = processorAmongFakes();
   const { processor, requests, consumer, publisher } = among;
   await Promise.all([processor.stop(), processor.stop()]);
@@ -140,7 +136,7 @@ test("a stop before the start, twice, and a start after it do nothing more", asy
   expect(requests.calls).toEqual([]);
 });
 
-test("a stop while its dependencies are still waited for ends the start", async () => {
+test("a stop ends a start that waits for dependencies", async () => {
   among = processorAmongFakes();
   const { processor, requests, publisher, consumer } = among;
   requests.isAway = true;

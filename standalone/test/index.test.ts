@@ -76,7 +76,7 @@ describe("standalone", () => {
     expect(await it.ask("GET", "/ready")).toMatchObject({ status: 200, json: { ready: true } });
     it.file.db.run("PRAGMA query_only = ON");
     await until("it is not ready", async () => (await it.ask("GET", "/ready")).status === 503);
-    expect((await it.ask("GET", "/ready")).json.reasons).toContain("requests-service does not answer.");
+    expect((await it.ask("GET", "/ready")).json.reasons).toContain("requests-service does not respond.");
     expect((await it.ask("GET", "/requests")).status).toBe(200);
     it.file.db.run("PRAGMA query_only = OFF");
     await until("it is ready again", async () => (await it.ask("GET", "/ready")).status === 200);

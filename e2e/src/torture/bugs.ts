@@ -82,7 +82,7 @@ export const bugs: Bug[] = [
   },
   {
     name: "a poison record is tried for ever",
-    file: "processor/src/records.ts",
+    file: "processor/src/wakeups/read.ts",
     from: "    await publisher.publish(unreadable.map(",
     to: '    throw new Error("once more");\n    await publisher.publish(unreadable.map(',
     words: during("F15"),

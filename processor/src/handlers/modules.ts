@@ -5,12 +5,12 @@ import { Value } from "@sinclair/typebox/value";
 import type { Handler, HandlerEnd, HandlerRun, Handlers } from "../ports.ts";
 import { inTime } from "../runtime/deadline.ts";
 
-/** What a module is told of its run, besides the payload. */
+/** What a module learns about its run, besides the payload. */
 export type ModuleContext = Pick<
   HandlerRun,
   "requestId" | "executionId" | "epoch" | "attempt" | "forceError" | "signal" | "deadlineMs"
 > & {
-  /** The payload byte for byte as it was sent, with the digits that JavaScript's numbers do not hold. */
+  /** The payload as it was sent, byte for byte, with digits that JavaScript's numbers do not hold. */
   payloadText: string;
 };
 
@@ -22,10 +22,10 @@ export type LoadedModules = { kind: "loaded"; handlers: Handlers } | { kind: "wr
 const loadMs = 30_000;
 
 /**
- * Loads the TypeScript modules of a folder, its subfolders left out. A file's name is the processor's name, its
- * default export has `run(payload, context)`. What that returns are the outputs. An error that it throws with the
- * name "Failure" and a `code` is a failure that it foresaw; any other is an unexpected error. Names all bad modules
- * at once. Without a folder (`""`) there are none.
+ * Loads the TypeScript modules of a folder, without its subfolders; `""` stands for no folder. The file name is the
+ * name of the processor; the default export has `run(payload, context)`, which returns the outputs. A thrown error
+ * with the name "Failure" and a `code` is a failure that the module foresaw; any other is an unexpected error. All
+ * bad modules are reported at once.
  */
 export async function loadModules(folder: string): Promise<LoadedModules> {
   if (folder === "") return { kind: "loaded", handlers: {} };
@@ -45,7 +45,7 @@ export async function loadModules(folder: string): Promise<LoadedModules> {
   return problems.length > 0 ? { kind: "wrong", problems } : { kind: "loaded", handlers };
 }
 
-/** As a request may name it. "default" serves the requests that name none. */
+/** Returns the name if a request may use it. "default" serves the requests that name none. */
 function checked(name: string): string {
   if (name !== "default" && Value.Check(CreateRequest, { payload: null, processor: name })) return name;
   throw new Error(`"${name}" cannot be the name of a processor.`);
@@ -68,7 +68,7 @@ function handlerOf(module: Module): Handler {
   };
 }
 
-/** Told by its name, not by its class: a module may bring a copy of its own. Throws what is no failure. */
+/** Recognised by its name, as a module may bring its own copy of the class. Throws any other error again. */
 function failureOf(error: unknown): HandlerEnd {
   const { name, code, message } = (error ?? {}) as { name?: unknown; code?: unknown; message?: unknown };
   if (name !== "Failure" || typeof code !== "string" || typeof message !== "string") throw error;

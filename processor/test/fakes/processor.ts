@@ -2,19 +2,20 @@ import { type Config, createProcessor } from "../../src/index.ts";
 import type { Consumer, Handlers } from "../../src/ports.ts";
 import { createLog } from "../../src/runtime/log.ts";
 import { createCounters } from "../../src/runtime/metrics.ts";
+import { eventually, turns } from "../eventually.ts";
+import { fakeConsumer, fakePublisher } from "./broker.ts";
 import { type HeldHandler, heldHandler } from "./handlers.ts";
-import { fakeConsumer, fakePublisher } from "./log.ts";
 import { fakeRequests } from "./requests.ts";
 import { fakeTime } from "./time.ts";
 
+export type Options = { handlers?: Handlers; consumer?: Consumer; config?: Partial<Config> };
+
 /**
- * A processor among fakes. Its loops turn by themselves: the heartbeat ten times in a lease, the intake a few
- * times a second. What its rules know of time is in the test's hands. The lease is long, so that a test may
- * let time go on without the heartbeats of that time; tests of the lease set a short one.
+ * A processor among fakes. Its tasks run by themselves: the heartbeat ten times in a lease, the claimer a few times a
+ * second; the test controls the clock that its rules read. The lease is long, so that a test may advance the clock
+ * without heartbeats; tests of the lease set a short one.
  */
-export function processorAmongFakes(
-  options: { handlers?: Handlers; consumer?: Consumer; config?: Partial<Config> } = {},
-) {
+export function processorAmongFakes(options: Options = {}) {
   const requests = fakeRequests();
   const consumer = fakeConsumer();
   const publisher = fakePublisher();
@@ -62,6 +63,15 @@ export function processorAmongFakes(
   }
 
   return { processor, requests, consumer, publisher, time, held, counters, count, lines, end };
+}
+
+/** A started one, whose first poll is over: what a test queues from now on is not in its response. */
+export async function startedAmongFakes(options: Options = {}): Promise<Among> {
+  const among = processorAmongFakes(options);
+  await among.processor.start();
+  await eventually(() => among.count("claim_any") === 1, "it has polled");
+  await turns();
+  return among;
 }
 
 export type Among = ReturnType<typeof processorAmongFakes>;

@@ -1,5 +1,12 @@
-import { type ExecutionRef, formatTimestamp, type Outcome, outcomeMark, type Run } from "@sate/contracts";
-import { type Requests, Unavailable } from "../../src/ports.ts";
+import {
+  type ExecutionRef,
+  formatTimestamp,
+  type Outcome,
+  outcomeMark,
+  type Run,
+  Unavailable,
+} from "@sate/contracts";
+import type { Requests } from "../../src/ports.ts";
 
 type Stored = Omit<Run, "epoch"> & {
   status: "queued" | "running" | Outcome["status"];
@@ -56,13 +63,13 @@ export function fakeRequests(): FakeRequests {
   async function answer<T>(name: Name, work: () => T): Promise<T> {
     calls.push(name);
     await holds.get(name);
-    if (isAway) throw new Unavailable("requests-service did not answer, or not in time.");
+    if (isAway) throw new Unavailable("requests-service did not respond in time.");
     const given = work();
     await answerHolds.get(name);
     const losing = losses.get(name) ?? 0;
     if (losing === 0) return given;
     losses.set(name, losing - 1);
-    throw new Unavailable("requests-service did not answer, or not in time.");
+    throw new Unavailable("requests-service did not respond in time.");
   }
 
   function claim(worker_id: string, claim_id: string, asked: ExecutionRef[]) {

@@ -38,7 +38,7 @@ async function endOf(body: string): Promise<HandlerEnd | undefined> {
   return loaded.handlers.one?.(run);
 }
 
-test("a module gets the payload, its text and its run, and what it returns are the outputs", async () => {
+test("a module gets the payload, its text and its run, and returns the outputs", async () => {
   const body = "const { payloadText, executionId, epoch, attempt } = context;";
   expect(await endOf(`${body} return { payload, payloadText, executionId, epoch, attempt };`)).toEqual({
     kind: "succeeded",
@@ -75,7 +75,7 @@ test("all modules that cannot be loaded are named, each with the reason", async 
   ]);
 });
 
-test("no folder: no modules; one that is not there is a mistake", async () => {
+test("without a folder there are no modules; a missing folder is an error", async () => {
   expect(await loadModules("")).toEqual({ kind: "loaded", handlers: {} });
   expect((await loadModules("/nowhere/modules")).kind).toBe("wrong");
 });

@@ -9,7 +9,7 @@ const runOf = (forceError = false) => {
   return { run: { forceError, signal: controller.signal } as HandlerRun, controller };
 };
 
-test("takes its time, then answers with a pong", async () => {
+test("takes its time, then returns a pong", async () => {
   const time = fakeTime();
   let isOver = false;
   const answer = simulation({ processingMs: 1_000, time })(runOf().run).finally(() => {
@@ -21,7 +21,7 @@ test("takes its time, then answers with a pong", async () => {
   expect(await answer).toEqual({ kind: "succeeded", outputsJson: '{"message":"pong"}' });
 });
 
-test("fails if it was asked to, and needs no timer when it takes no time", async () => {
+test("fails with force_error, without a timer when it takes no time", async () => {
   const time = fakeTime();
   const answer = simulation({ processingMs: 0, time })(runOf(true).run);
   expect(time.timers).toBe(0);

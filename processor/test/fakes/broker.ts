@@ -3,8 +3,9 @@ import {
   executionRecord,
   type IncomingRecord,
   type OutgoingRecord,
+  Unavailable,
 } from "@sate/contracts";
-import { type Consumer, type Publisher, Unavailable } from "../../src/ports.ts";
+import type { Consumer, Publisher } from "../../src/ports.ts";
 
 /** A consumer that hands over what the test gives it. */
 export type FakeConsumer = Consumer & {
@@ -57,7 +58,7 @@ export function fakePublisher(): FakePublisher {
   let isClosed = false;
   let isAway = false;
   const answer = async () => {
-    if (isAway || isClosed) throw new Unavailable("The broker does not answer.");
+    if (isAway || isClosed) throw new Unavailable("The broker does not respond.");
   };
   return {
     async publish(records) {

@@ -1,13 +1,5 @@
 import { type ExecutionError, formatTimestamp, limits, type Outcome, readJson } from "@sate/contracts";
-import type { HandlerEnd } from "./ports.ts";
-
-/** How a run came to its end. */
-export type RunEnd =
-  | HandlerEnd
-  | { kind: "threw"; error: unknown }
-  | { kind: "timeout"; deadlineMs: number }
-  | { kind: "cancelled" }
-  | { kind: "unknown_processor" };
+import type { RunEnd } from "./run-end.ts";
 
 /** What was measured: the wall clock's start, and the duration by the monotonic clock. */
 export type Measured = { resultId: string; startedAtMs: number; elapsedMs: number };
@@ -19,12 +11,12 @@ type Decision =
 const codeCharsMax = 100;
 
 /**
- * The outcome of a run. Pure; always valid by the contract, whatever a handler gave.
+ * The outcome of a run. Pure.
  *
  * - succeeded: outputs that are JSON within the limits.
- * - failed: the handler's own word, its deadline, outputs beyond the limits, a processor that nobody knows.
- * - dead_lettered: an exception, or something that is no answer.
- * - cancelled: somebody asked for it.
+ * - failed: reported by the handler, its deadline, outputs beyond the limits, an unknown processor.
+ * - dead_lettered: an exception, or something that is not a `HandlerEnd`.
+ * - cancelled: requested by a client.
  *
  * The end is the start plus the duration, so it never lies before the start, however the wall clock jumps.
  */
@@ -43,26 +35,23 @@ function decide(end: RunEnd): Decision {
     case "succeeded":
       return decideOutputs(end.outputsJson);
     case "failed":
-      return decideFailure(end.error);
+      return failed(end.error.code, end.error.message);
+    case "invalid":
+      return unexpected("The processor did not return a valid result.");
     case "threw":
-      return unexpected(`The processor failed unexpectedly (${nameOf(end.error)}).`);
+      return unexpected(`The processor threw an unexpected error (${end.name}).`);
     case "timeout":
-      return failed("timeout", `It did not end within ${end.deadlineMs / 1_000} seconds.`);
+      return failed("timeout", `The execution did not end within ${end.deadlineMs / 1_000} seconds.`);
     case "cancelled":
-      return { status: "cancelled", error: { code: "cancelled", message: "It was cancelled." } };
+      return { status: "cancelled", error: { code: "cancelled", message: "The execution was cancelled." } };
     case "unknown_processor":
       return failed("unknown_processor", "The request names a processor that does not exist.");
-    default:
-      // Handlers are written by others, and types do not hold at run time.
-      return unexpected("The processor gave an answer that cannot be understood.");
   }
 }
 
-function decideOutputs(outputsJson: unknown): Decision {
+function decideOutputs(outputsJson: string): Decision {
   // A lone surrogate cannot be written as UTF-8, so such a text would change on its way.
-  if (typeof outputsJson !== "string" || !outputsJson.isWellFormed()) {
-    return unexpected("The outputs are not JSON.");
-  }
+  if (!outputsJson.isWellFormed()) return unexpected("The outputs are not JSON.");
   // A string has at least as many bytes as characters: a giant is refused before it is copied.
   const isLarge = outputsJson.length > limits.outputsBytesMax;
   const bytes = isLarge ? null : Buffer.from(outputsJson);
@@ -80,14 +69,6 @@ function decideOutputs(outputsJson: unknown): Decision {
   }
 }
 
-function decideFailure(error: unknown): Decision {
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  if (typeof code !== "string" || code === "" || typeof message !== "string") {
-    return unexpected("The processor gave an answer that cannot be understood.");
-  }
-  return failed(code, message);
-}
-
 function failed(code: string, message: string): Decision {
   return {
     status: "failed",
@@ -97,12 +78,6 @@ function failed(code: string, message: string): Decision {
 
 function unexpected(message: string): Decision {
   return { status: "dead_lettered", error: { code: "unexpected_error", message } };
-}
-
-/** The class of an error helps whoever reads the result; its text may carry a secret, and stays inside. */
-function nameOf(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error;
-  return /^[A-Za-z0-9_$]{1,60}$/.test(error.name) ? error.name : "Error";
 }
 
 function cut(text: string, charsMax: number): string {

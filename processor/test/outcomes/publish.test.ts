@@ -1,17 +1,17 @@
 import { expect, test } from "bun:test";
 import { limits, type Outcome, type OutgoingRecord, type Run } from "@sate/contracts";
-import { createAnnouncer } from "../src/announcer.ts";
-import { createLog } from "../src/runtime/log.ts";
-import { createCounters } from "../src/runtime/metrics.ts";
-import { turns } from "./eventually.ts";
-import { fakeTime } from "./fakes/time.ts";
+import { createOutcomePublisher } from "../../src/outcomes/publish.ts";
+import { createLog } from "../../src/runtime/log.ts";
+import { createCounters } from "../../src/runtime/metrics.ts";
+import { turns } from "../eventually.ts";
+import { fakeTime } from "../fakes/time.ts";
 
-function announcerOn(publish: (records: OutgoingRecord[]) => Promise<void>) {
+function publisherOn(publish: (records: OutgoingRecord[]) => Promise<void>) {
   const batches: number[] = [];
   const marks: number[] = [];
   const time = fakeTime();
   const counters = createCounters();
-  const announcer = createAnnouncer({
+  const outcomes = createOutcomePublisher({
     publisher: {
       async publish(records) {
         batches.push(records.length);
@@ -29,16 +29,16 @@ function announcerOn(publish: (records: OutgoingRecord[]) => Promise<void>) {
     log: createLog("processor", "error", () => {}),
   });
   const announce = (payload_json = "1") =>
-    announcer.announce(
+    outcomes.publishSoon(
       { request_id: Bun.randomUUIDv7(), attempt: 1, execution_id: "e", payload_json } as Run,
       { status: "succeeded", outputs_json: "{}", result_id: Bun.randomUUIDv7() } as Outcome,
     );
-  return { announcer, announce, batches, marks, time, counters };
+  return { outcomes, announce, batches, marks, time, counters };
 }
 
-test("one publish at a time, with what has gathered; marks are cleared a little later, many at once", async () => {
+test("one publication at a time, with all that has gathered; marks are cleared later, many at once", async () => {
   const first = Promise.withResolvers<void>();
-  const { announce, batches, marks, time } = announcerOn(() => first.promise);
+  const { announce, batches, marks, time } = publisherOn(() => first.promise);
   announce();
   await turns();
   for (let left = 5; left > 0; left--) announce();
@@ -52,32 +52,32 @@ test("one publish at a time, with what has gathered; marks are cleared a little 
   expect(marks).toEqual([6]);
 });
 
-test("what waits is bounded in records and in bytes; the rest is left to the sweeper", async () => {
+test("the queue is bounded in records and in bytes; the rest is left to the sweeper", async () => {
   const never = new Promise<void>(() => {});
-  const small = announcerOn(() => never);
+  const small = publisherOn(() => never);
   for (let left = 5_000; left > 0; left--) small.announce();
   expect(small.counters.read().outcomes_left_to_sweep).toBe(5_000 - 4_096);
-  const large = announcerOn(() => never);
+  const large = publisherOn(() => never);
   const payload = JSON.stringify("x".repeat(limits.bodyBytesCeiling));
   for (let left = 100; left > 0; left--) large.announce(payload);
   expect(large.counters.read().outcomes_left_to_sweep).toBeGreaterThan(60);
 });
 
-test("what has been published makes place for more", async () => {
-  const { announcer, announce, counters } = announcerOn(async () => {});
+test("published outcomes make room for more", async () => {
+  const { outcomes, announce, counters } = publisherOn(async () => {});
   const payload = JSON.stringify("x".repeat(limits.bodyBytesCeiling));
   for (let round = 0; round < 4; round++) {
     for (let left = 20; left > 0; left--) announce(payload);
-    await announcer.flush();
+    await outcomes.flush();
   }
   expect(counters.read()).toEqual({ outcomes_published: 80, marks_cleared: 80 });
 });
 
-test("a flush publishes and clears what is under way, and may be called at rest", async () => {
-  const { announcer, announce, batches, marks } = announcerOn(async () => {});
-  await announcer.flush();
+test("flush publishes and clears what is under way, and may be called at rest", async () => {
+  const { outcomes, announce, batches, marks } = publisherOn(async () => {});
+  await outcomes.flush();
   announce();
-  await announcer.flush();
+  await outcomes.flush();
   expect(batches).toEqual([1]);
   expect(marks).toEqual([1]);
 });

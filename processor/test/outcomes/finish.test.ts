@@ -1,36 +1,37 @@
 import { expect, test } from "bun:test";
-import type { FinishedRun, Outcome, Run } from "@sate/contracts";
-import { createFinisher } from "../src/finisher.ts";
-import { Unavailable } from "../src/ports.ts";
-import { createLog } from "../src/runtime/log.ts";
-import { createCounters } from "../src/runtime/metrics.ts";
-import { turns } from "./eventually.ts";
-import { fakeTime } from "./fakes/time.ts";
+import { type FinishedRun, type Outcome, type Run, Unavailable } from "@sate/contracts";
+import { createFinisher } from "../../src/outcomes/finish.ts";
+import { createLog } from "../../src/runtime/log.ts";
+import { createCounters } from "../../src/runtime/metrics.ts";
+import { turns } from "../eventually.ts";
+import { fakeTime } from "../fakes/time.ts";
 
 const outcome = { status: "succeeded", outputs_json: "{}" } as Outcome;
 const ended = (name: string) => ({ run: { execution_id: name } as Run, workerId: "w", outcome });
 
-function finisherOn(finish: (runs: FinishedRun[]) => Promise<void>, isCurrent = () => true) {
+function finisherOn(finish: (runs: FinishedRun[]) => Promise<void>, id = () => "w") {
   const batches: string[][] = [];
   const time = fakeTime();
-  const finisher = createFinisher({
-    requests: {
-      async finish({ runs }) {
-        batches.push(runs.map(({ execution_id }) => execution_id));
-        await finish(runs);
-        return { answers: runs.map(() => ({ kind: "stored" })) };
+  const finisher = createFinisher(
+    {
+      requests: {
+        async finish({ runs }) {
+          batches.push(runs.map(({ execution_id }) => execution_id));
+          await finish(runs);
+          return { answers: runs.map(() => ({ kind: "stored" })) };
+        },
       },
+      time,
+      random: () => 0,
+      counters: createCounters(),
+      log: createLog("processor", "error", () => {}),
     },
-    isCurrent,
-    time,
-    random: () => 0,
-    counters: createCounters(),
-    log: createLog("processor", "error", () => {}),
-  });
+    { id },
+  );
   return { finisher, batches, time };
 }
 
-test("one call is under way at a time, with all that has gathered meanwhile", async () => {
+test("one call is under way at a time, with all outcomes that have gathered", async () => {
   const first = Promise.withResolvers<void>();
   const { finisher, batches } = finisherOn(() => first.promise);
   const finishing = ["a", "b", "c", "d"].map((name) => ended(name));
@@ -44,7 +45,7 @@ test("one call is under way at a time, with all that has gathered meanwhile", as
   expect(batches).toEqual([["a"], ["b", "c", "d"]]);
 });
 
-test("one that is never taken does not hold up the others", async () => {
+test("an outcome that is never accepted does not delay the others", async () => {
   const { finisher, batches, time } = finisherOn(async (runs) => {
     if (runs.some(({ execution_id }) => execution_id === "poison")) throw new Unavailable("no");
   });
@@ -60,34 +61,36 @@ test("one that is never taken does not hold up the others", async () => {
   expect(answers).toContain("poison dropped");
 });
 
-test("an answer of the wrong length is no answer", async () => {
+test("a response with the wrong number of results counts as none", async () => {
   const time = fakeTime();
   let calls = 0;
-  const finisher = createFinisher({
-    requests: { finish: async () => ({ answers: ++calls === 1 ? [] : [{ kind: "stored" }] }) },
-    isCurrent: () => true,
-    time,
-    random: () => 0,
-    counters: createCounters(),
-    log: createLog("processor", "error", () => {}),
-  });
+  const finisher = createFinisher(
+    {
+      requests: { finish: async () => ({ answers: ++calls === 1 ? [] : [{ kind: "stored" }] }) },
+      time,
+      random: () => 0,
+      counters: createCounters(),
+      log: createLog("processor", "error", () => {}),
+    },
+    { id: () => "w" },
+  );
   const finishing = finisher.finish(ended("a"));
   await time.advance(200);
   expect(await finishing).toBe("stored");
   expect(calls).toBe(2);
 });
 
-test("a run whose worker is gone while its finish waits for the next try is never sent again", async () => {
-  let isCurrent = true;
+test("an outcome whose worker expires between attempts is dropped", async () => {
+  let id = "w";
   const { finisher, batches, time } = finisherOn(
     async () => {
       throw new Unavailable("no");
     },
-    () => isCurrent,
+    () => id,
   );
   const finishing = finisher.finish(ended("a"));
   await turns();
-  isCurrent = false;
+  id = "another";
   await time.advance(200);
   expect(await finishing).toBe("dropped");
   expect(batches).toEqual([["a"]]);

@@ -1,23 +1,20 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { eventually, turns } from "./eventually.ts";
-import { heldHandler } from "./fakes/handlers.ts";
-import { wakeUp } from "./fakes/log.ts";
-import { type Among, processorAmongFakes } from "./fakes/processor.ts";
+import { eventually, turns } from "../eventually.ts";
+import { wakeUp } from "../fakes/broker.ts";
+import { heldHandler } from "../fakes/handlers.ts";
+import { type Among, type Options, processorAmongFakes, startedAmongFakes } from "../fakes/processor.ts";
 
 const leaseMs = 1_000;
 let among: Among;
 afterEach(() => among.end());
 
-async function started(options: Parameters<typeof processorAmongFakes>[0] = {}): Promise<Among> {
-  among = processorAmongFakes({ ...options, config: { leaseMs, ...options.config } });
-  await among.processor.start();
-  await eventually(() => among.count("claim_any") === 1, "it has asked");
-  await turns();
+async function started(options: Options = {}): Promise<Among> {
+  among = await startedAmongFakes({ ...options, config: { leaseMs, ...options.config } });
   return among;
 }
 
 /** A processor that runs one execution. */
-async function running(options: Parameters<typeof processorAmongFakes>[0] = {}) {
+async function running(options: Options = {}) {
   await started(options);
   const ref = among.requests.queue();
   await among.consumer.deliver([wakeUp(ref)]);
@@ -32,8 +29,8 @@ async function beaten(times = 2): Promise<void> {
   await turns();
 }
 
-describe("a worker begins", () => {
-  test("under a new id when its registration was not answered: that one may have been silent for long", async () => {
+describe("registration", () => {
+  test("a registration without a response is retried under a new id, whose lease is fresh", async () => {
     among = processorAmongFakes({ config: { leaseMs } });
     among.requests.loseAnswers("registerWorker", 1);
     await among.processor.start();
@@ -46,8 +43,8 @@ describe("a worker begins", () => {
   });
 });
 
-describe("a worker is given up", () => {
-  test("by requests-service: its runs are aborted, no outcome is sent, a new one begins", async () => {
+describe("lease expiry", () => {
+  test("by requests-service: runs are aborted, no outcome is sent, a new worker begins", async () => {
     const { requests, held, count, ref } = await running();
     const workerId = requests.get(ref).workerId as string;
     requests.giveUp(workerId);
@@ -65,7 +62,7 @@ describe("a worker is given up", () => {
     await eventually(() => requests.get(ref).status === "succeeded", "it ends");
   });
 
-  test("by itself, when no heartbeat was answered for two thirds of the lease; its runs are not counted as lost", async () => {
+  test("after two thirds of the lease without an acknowledged heartbeat; the runs are not counted as lost", async () => {
     const { requests, held, time, count, ref } = await running();
     const workerId = requests.get(ref).workerId as string;
     requests.isAway = true;
@@ -82,7 +79,7 @@ describe("a worker is given up", () => {
     expect(count("finish_calls")).toBe(0);
   });
 
-  test("by itself, when heartbeats hang", async () => {
+  test("while a heartbeat hangs", async () => {
     const { requests, held, time, count, ref } = await running();
     const workerId = requests.get(ref).workerId as string;
     const release = requests.hold("heartbeat");
@@ -96,17 +93,17 @@ describe("a worker is given up", () => {
     expect(count("workers_given_up")).toBe(1);
   });
 
-  test("by itself, when the process was frozen: nothing of it is sent after that, whatever comes first", async () => {
+  test("after a freeze longer than the lease: no outcome is sent, whatever happens first", async () => {
     const { requests, held, time, count, ref } = await running();
     time.freeze(leaseMs);
     held.end(); // in the very turn of the event loop in which the process wakes
     await eventually(() => count("finishes_dropped") + count("runs_dropped") === 1, "it is dropped");
     expect(count("finish_calls")).toBe(0);
     expect(requests.get(ref).outcome).toBeUndefined();
-    expect(count("workers_given_up")).toBe(1);
+    await eventually(() => count("workers_given_up") === 1, "it has noticed");
   });
 
-  test("by itself, when an answer reaches it a lease after the question", async () => {
+  test("when the response to a heartbeat arrives a lease later", async () => {
     const { requests, held, time, count } = await running();
     const release = requests.hold("heartbeat");
     await beaten(1);
@@ -116,11 +113,11 @@ describe("a worker is given up", () => {
     expect(count("workers_given_up")).toBe(1);
   });
 
-  test("what was claimed for a worker that is gone is not started", async () => {
+  test("runs that were claimed for an expired worker are not started", async () => {
     const { requests, consumer, held, time, count } = await started();
     const ref = requests.queue();
     const release = requests.hold("claim");
-    const delivered = consumer.deliver([wakeUp(ref)]);
+    await consumer.deliver([wakeUp(ref)]);
     await turns();
     const [first] = requests.workers().keys();
     time.freeze(leaseMs);
@@ -129,18 +126,17 @@ describe("a worker is given up", () => {
     // It does not end its predecessor, whose claim may still be carried out.
     expect(requests.workers().has(first as string)).toBe(true);
     release();
-    await delivered;
-    expect(count("runs_not_started")).toBe(1);
+    await eventually(() => count("runs_not_started") === 1, "its run is not started");
     expect(held.runs).toHaveLength(0);
     // The successor hands it back when no claim of its predecessor is under way, and it is run.
-    await eventually(() => requests.get(ref).status === "queued", "it is handed back");
+    await eventually(() => requests.get(ref).status === "queued", "it is released");
     expect(requests.get(ref).lost).toBe(0);
     await time.advance(1_000);
     await eventually(() => held.runs.length === 1, "it runs");
     expect(held.runs[0]?.epoch).toBe(2);
   });
 
-  test("a finish whose answer says that it came too late is dropped and counted, and nothing is published", async () => {
+  test("an outcome that is refused as too late is counted, and not published", async () => {
     const { requests, held, publisher, count, ref } = await running();
     const release = requests.hold("finish");
     held.end();
@@ -153,8 +149,8 @@ describe("a worker is given up", () => {
   });
 });
 
-describe("what the heartbeat's answer says of runs", () => {
-  test("to be cancelled: it is aborted and ends as cancelled", async () => {
+describe("the heartbeat response", () => {
+  test("a run to be cancelled is aborted and ends as cancelled", async () => {
     const { requests, publisher, held, ref } = await running();
     requests.cancel(ref);
     await eventually(() => requests.get(ref).status === "cancelled", "it is cancelled");
@@ -164,7 +160,7 @@ describe("what the heartbeat's answer says of runs", () => {
     expect(publisher.published[0]?.topic).toBe("failed_executions");
   });
 
-  test("not listed twice: it was given to another, is aborted, and no outcome is sent", async () => {
+  test("a run that is missing twice belongs to another worker: it is aborted, and no outcome is sent", async () => {
     const { requests, held, count, ref } = await running();
     Object.assign(requests.get(ref), { workerId: Bun.randomUUIDv7(), epoch: 2 });
     await eventually(() => held.runs[0]?.signal.aborted === true, "it is aborted");
@@ -174,23 +170,22 @@ describe("what the heartbeat's answer says of runs", () => {
     expect(count("workers_given_up")).toBe(0);
   });
 
-  test("a run that goes on for many heartbeats is left alone", async () => {
+  test("a run that is listed goes on", async () => {
     const { held, count } = await running();
     await beaten(6);
     expect(held.active).toHaveLength(1);
     expect(count("runs_handed_back") + count("runs_taken") + count("workers_given_up")).toBe(0);
   });
 
-  test("a run whose claim is still under way is not handed back, however many heartbeats list it", async () => {
+  test("a run whose claim is under way is not released, however many heartbeats list it", async () => {
     const { requests, consumer, held, count } = await started();
     const ref = requests.queue();
     const release = requests.holdAnswers("claim");
-    const delivered = consumer.deliver([wakeUp(ref)]);
+    await consumer.deliver([wakeUp(ref)]);
     await eventually(() => requests.get(ref).status === "running", "it is claimed");
     await beaten(4);
     expect(count("runs_handed_back")).toBe(0);
     release();
-    await delivered;
     await eventually(() => held.runs.length === 1, "it runs");
     await beaten(4);
     expect(count("runs_handed_back")).toBe(0);
@@ -198,20 +193,20 @@ describe("what the heartbeat's answer says of runs", () => {
   });
 });
 
-describe("a run and its deadline", () => {
-  test("a run that does not end in time is aborted and has failed", async () => {
+describe("the deadline", () => {
+  test("a run that does not end in time is aborted and fails with timeout", async () => {
     const { requests, time, held, ref } = await running({ config: { executionMs: 300, leaseMs: 60_000 } });
     await time.advance(299);
     expect(held.runs[0]?.signal.aborted).toBe(false);
     await time.advance(1);
     await eventually(() => requests.get(ref).status === "failed", "it has failed");
     expect(requests.get(ref).outcome).toMatchObject({
-      error: { code: "timeout", message: "It did not end within 0.3 seconds." },
+      error: { code: "timeout", message: "The execution did not end within 0.3 seconds." },
       processing_total_seconds: 0.3,
     });
   });
 
-  test("a handler that ignores that loses its slot all the same", async () => {
+  test("a handler that ignores its signal loses its slot", async () => {
     const deaf = heldHandler({ listens: false });
     const config = { executionMs: 300, concurrency: 1, leaseMs: 60_000 };
     const { requests, consumer, time, count, ref } = await running({
@@ -233,7 +228,7 @@ describe("a run and its deadline", () => {
     expect(requests.get(ref).status).toBe("failed");
   });
 
-  test("an execution that comes back while its earlier run is being aborted waits for the end of that", async () => {
+  test("a new run of an execution waits until the aborted earlier run has ended", async () => {
     const deaf = heldHandler({ listens: false });
     const { requests, consumer, ref } = await running({ handlers: { default: deaf.handler } });
     requests.giveUp(requests.get(ref).workerId as string);
@@ -241,7 +236,7 @@ describe("a run and its deadline", () => {
     await eventually(() => [...requests.workers().values()].includes("alive"), "a new worker is there");
     await turns();
     await consumer.deliver([wakeUp(ref)]);
-    expect(requests.get(ref)).toMatchObject({ status: "running", epoch: 2 });
+    await eventually(() => requests.get(ref).epoch === 2, "it is claimed again");
     await turns();
     expect(deaf.runs).toHaveLength(1);
     deaf.end();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { type Doubts, noDoubts, reconcile, type Seen } from "../src/reconcile.ts";
-import { runKey } from "../src/runs.ts";
+import { type Doubts, noDoubts, reconcile, type Seen } from "../../src/lease/reconcile.ts";
+import { runKey } from "../../src/runs/table.ts";
 
 const ref = { request_id: "r", attempt: 1, execution_id: "e", epoch: 1 };
 const key = runKey(ref);
@@ -21,47 +21,47 @@ function after(doubts: Doubts, ...answers: Partial<Seen>[]) {
   return found;
 }
 
-describe("a listed run that is not known here", () => {
+describe("a listed run that is not held here", () => {
   const unknown = { listed };
-  test("is handed back at the second answer, as what it is and nothing more", () => {
-    expect(after(noDoubts(), unknown).handBack).toEqual([]);
-    expect(after(noDoubts(), unknown, unknown).handBack).toEqual([ref]);
+  test("is released at the second response", () => {
+    expect(after(noDoubts(), unknown).release).toEqual([]);
+    expect(after(noDoubts(), unknown, unknown).release).toEqual([ref]);
   });
-  test("not if an answer between did not list it", () => {
-    expect(after(noDoubts(), unknown, {}, unknown).handBack).toEqual([]);
+  test("is not released if a response in between did not list it", () => {
+    expect(after(noDoubts(), unknown, {}, unknown).release).toEqual([]);
   });
-  test("not while the claim of the first answer is under way, and then at once", () => {
+  test("is not released while the claim of the first response is under way, and then at once", () => {
     const first = { listed, claimUnderWay: "first" };
-    expect(after(noDoubts(), first, first, first, first).handBack).toEqual([]);
-    expect(after(noDoubts(), first, first, { listed, claimUnderWay: "second" }).handBack).toEqual([ref]);
+    expect(after(noDoubts(), first, first, first, first).release).toEqual([]);
+    expect(after(noDoubts(), first, first, { listed, claimUnderWay: "second" }).release).toEqual([ref]);
   });
-  test("not if it has become known", () => {
-    expect(after(noDoubts(), unknown, { listed, held: new Set([key]) }, unknown).handBack).toEqual([]);
+  test("is not released if it has come to be held", () => {
+    expect(after(noDoubts(), unknown, { listed, held: new Set([key]) }, unknown).release).toEqual([]);
   });
-  test("another run of the same execution is another run", () => {
+  test("counts apart from another run of the same execution", () => {
     const newer = { listed: [{ ...ref, epoch: 2, cancel: false }] };
-    expect(after(noDoubts(), unknown, newer).handBack).toEqual([]);
+    expect(after(noDoubts(), unknown, newer).release).toEqual([]);
   });
 });
 
 describe("a run here that is not listed", () => {
-  test("is taken at the second answer", () => {
+  test("is taken at the second response", () => {
     expect(after(noDoubts(), ours).taken).toEqual([]);
     expect(after(noDoubts(), ours, ours).taken).toEqual([key]);
   });
-  test("not if it began after the question", () => {
+  test("is not taken if it began after the heartbeat was sent", () => {
     const young = { ...ours, ranBefore: new Set<string>() };
     expect(after(noDoubts(), ours, young, ours).taken).toEqual([]);
   });
-  test("not if it has ended and only its finish is under way", () => {
+  test("is not taken if it has ended and only its report is under way", () => {
     const ended = { ...ours, running: new Set<string>() };
     expect(after(noDoubts(), ours, ended).taken).toEqual([]);
     expect(after(noDoubts(), ended, ended, ended).taken).toEqual([]);
   });
-  test("not if it was listed between", () => {
+  test("is not taken if it was listed in between", () => {
     expect(after(noDoubts(), ours, { ...ours, listed }, ours).taken).toEqual([]);
   });
-  test("not if the list may be cut off", () => {
+  test("is not taken if the list may be cut off", () => {
     const cutOff = { ...ours, isComplete: false };
     expect(after(noDoubts(), cutOff, cutOff).taken).toEqual([]);
   });
@@ -69,10 +69,10 @@ describe("a run here that is not listed", () => {
 
 describe("a run that is to be cancelled", () => {
   const cancel = [{ ...ref, cancel: true }];
-  test("is cancelled at the first answer if it runs here", () => {
+  test("is cancelled at the first response if it runs here", () => {
     expect(after(noDoubts(), { ...ours, listed: cancel }).cancel).toEqual([key]);
   });
-  test("not if it has ended, or is not known here", () => {
+  test("is left alone if it has ended, or is not held here", () => {
     expect(after(noDoubts(), { ...ours, running: new Set(), listed: cancel }).cancel).toEqual([]);
     expect(after(noDoubts(), { listed: cancel }).cancel).toEqual([]);
   });

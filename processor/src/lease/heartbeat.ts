@@ -1,0 +1,135 @@
+import { limits, type RequestsApi } from "@sate/contracts";
+import type { Claimer } from "../claims/claimer.ts";
+import type { Ports } from "../ports.ts";
+import type { Runs } from "../runs/table.ts";
+import { inTime } from "../runtime/deadline.ts";
+import { errorFields } from "../runtime/log.ts";
+import type { Lease } from "./lease.ts";
+import { type Doubts, noDoubts, reconcile } from "./reconcile.ts";
+
+export const heartbeatsPerLease = 10;
+/** A heartbeat without a response must leave time for another. */
+const responseShareOfLease = 1 / 3;
+const leftoversMax = 16;
+
+type Alive = Extract<Awaited<ReturnType<RequestsApi["heartbeat"]>>, { kind: "alive" }>;
+
+/**
+ * Renews the lease, and does what the responses ask for.
+ *
+ * The sweepers of requests-service expire a worker after ten of their sweeps without a moved heartbeat, a tenth of
+ * the lease each: never before a whole lease is over. This process treats its lease as expired after two thirds of
+ * it, so its runs are aborted before another worker may run them; unless it was frozen, then as soon as it wakes.
+ *
+ * What an expired worker holds in the database is requeued: by the sweepers, or, if the process noticed first and
+ * its handlers have all ended, by the next worker, and then it does not count as lost.
+ */
+export function createHeartbeat(
+  { requests, time, counters, log }: Ports,
+  leaseMs: number,
+  { lease, runs, claimer }: { lease: Lease; runs: Runs; claimer: Claimer },
+) {
+  const responseMs = leaseMs * responseShareOfLease;
+  let doubts: Doubts = noDoubts();
+  /** Expired workers whose handlers have ended and whose runs have not been requeued yet. */
+  let leftovers: string[] = [];
+
+  function expire(): void {
+    if (!lease.hasExpired()) return;
+    const id = lease.workerId();
+    void replace("no heartbeat was acknowledged for two thirds of the lease").then(() => {
+      leftovers = [...leftovers, id].slice(-leftoversMax);
+    });
+  }
+
+  /** Resolves when the handlers of the expired worker have ended. */
+  function replace(why: string): Promise<void> {
+    const id = lease.workerId();
+    counters.add("workers_given_up");
+    log.warn("worker lease expired; a new worker begins", { worker_id: id, why });
+    lease.replace();
+    doubts = noDoubts();
+    return runs.abortAll("fenced", id);
+  }
+
+  async function register(): Promise<void> {
+    const id = lease.workerId();
+    const sentAt = time.monotonic();
+    try {
+      await inTime(requests.registerWorker({ worker_id: id }), responseMs);
+    } catch (error) {
+      // It may have taken effect: then the sweepers count from now on how long this id is silent, and work begun
+      // under it later would begin with a lease that has almost run out.
+      lease.replace();
+      throw error;
+    }
+    if (!lease.renew(id, sentAt)) return;
+    log.info("worker registered", { worker_id: id });
+    claimer.claimNext();
+  }
+
+  async function beat(): Promise<void> {
+    const id = lease.workerId();
+    const sentAt = time.monotonic();
+    const ranBefore = runs.running();
+    counters.add("heartbeats");
+    const response = await inTime(requests.heartbeat({ worker_id: id }), responseMs);
+    expire();
+    if (response.kind === "alive") {
+      if (lease.renew(id, sentAt)) await compare(response, ranBefore);
+    } else if (lease.id() === id) {
+      void replace("requests-service has expired it");
+      await register();
+    }
+  }
+
+  async function compare({ runs: listed }: Alive, ranBefore: Set<string>): Promise<void> {
+    const found = reconcile(doubts, {
+      listed,
+      isComplete: listed.length < limits.workerRunsMax,
+      ranBefore,
+      running: runs.running(),
+      held: runs.held(),
+      claimUnderWay: claimer.underWay()?.claimId ?? null,
+    });
+    doubts = found.doubts;
+    for (const key of found.cancel) runs.abort(key, "cancelled");
+    for (const key of found.taken) runs.abort(key, "fenced");
+    counters.add("runs_taken", found.taken.length);
+    if (found.release.length === 0) return;
+    counters.add("runs_handed_back", found.release.length);
+    log.info("runs of a claim without a response are released", { runs: found.release.length });
+    await requests.handBack({ runs: found.release });
+  }
+
+  /** One at a time. If there is no response, the sweepers do it, a lease later. */
+  async function endLeftover(): Promise<void> {
+    const id = leftovers.find((one) => claimer.underWay()?.workerId !== one);
+    if (id === undefined) return;
+    leftovers = leftovers.filter((one) => one !== id);
+    try {
+      await requests.endWorker({ worker_id: id });
+    } catch (error) {
+      log.warn("could not end an expired worker; the sweepers will", errorFields(error));
+    }
+  }
+
+  return {
+    /** Registers, or sends a heartbeat and does what the response asks for. Rejects if there is none in time. */
+    async beat(): Promise<void> {
+      expire();
+      await (lease.isRegistered() ? beat() : register());
+      await endLeftover();
+    },
+    /** Replaces the worker if its lease has expired. */
+    expire,
+    /** A clean end: requeues all that the worker still holds. Rejects if there was no response. */
+    async end(): Promise<void> {
+      lease.end();
+      const ids = lease.isRegistered() ? [lease.workerId(), ...leftovers] : leftovers;
+      await Promise.all(ids.map((worker_id) => requests.endWorker({ worker_id })));
+    },
+  };
+}
+
+export type Heartbeat = ReturnType<typeof createHeartbeat>;

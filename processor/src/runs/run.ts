@@ -1,0 +1,128 @@
+import type { Outcome, Run } from "@sate/contracts";
+import { Aborted, type AbortReason, type Handler, type Handlers, type Ports } from "../ports.ts";
+import { decideOutcome } from "./decide-outcome.ts";
+import { type RunEnd, readHandlerEnd, readThrown } from "./run-end.ts";
+
+/** A run under way. */
+export type RunningHandler = {
+  /** The first reason counts; later calls do nothing. */
+  abort(why: AbortReason): void;
+  /**
+   * The outcome, or `null` if there is none to report: fenced, stopping, or never started. Resolves at the latest a
+   * short grace period after the abort, even if the handler ignores its signal. Never rejects.
+   */
+  ended: Promise<Outcome | null>;
+  /** The handler has really ended. */
+  settled: Promise<void>;
+};
+
+export type RunPorts = Pick<Ports, "handlers" | "time" | "newId" | "counters" | "log">;
+
+/** Awaited and asked before a handler starts. */
+export type StartGuard = {
+  /** An earlier run of the same execution in this process, which is being aborted. */
+  earlier: Promise<unknown> | undefined;
+  /** Whether the run still belongs to a worker of this process. */
+  mayStart: () => boolean;
+};
+
+/** How long an aborted handler may take to end before its run is decided without it. */
+export const graceMs = 500;
+
+/**
+ * Runs one execution.
+ *
+ *     waiting ─▶ handler ─▶ its own end                              ─▶ outcome
+ *                   └─────▶ aborted ─▶ its end or the grace period ─▶ outcome (cancelled, timeout) or nothing
+ *
+ * A handler is code of others: what it returns or throws is read once, by `readHandlerEnd` and `readThrown`.
+ */
+export function startRun(
+  { handlers, time, newId, counters, log }: RunPorts,
+  executionMs: number,
+  { run, workerId, guard }: { run: Run; workerId: string; guard: StartGuard },
+): RunningHandler {
+  const { execution_id, request_id, epoch } = run;
+  const ids = { execution_id, request_id, epoch };
+  const controller = new AbortController();
+  const { signal } = controller;
+  const grace = Promise.withResolvers<void>();
+  let why: AbortReason | null = null;
+  let cancelGrace = () => {};
+  let startedAtMs = time.now();
+  let startedAt = time.monotonic();
+
+  function abort(reason: AbortReason): void {
+    if (why !== null) return;
+    why = reason;
+    cancelGrace = time.after(graceMs, grace.resolve);
+    controller.abort(new Aborted(reason));
+  }
+
+  async function handle(): Promise<RunEnd | null> {
+    if (guard.earlier) await guard.earlier;
+    if (why !== null || !guard.mayStart()) return null;
+    const handler = handlerOf(handlers, run.processor);
+    if (handler === undefined) return { kind: "unknown_processor" };
+    counters.add("runs_started");
+    startedAtMs = time.now();
+    startedAt = time.monotonic();
+    try {
+      const given: unknown = await handler({
+        payloadJson: run.payload_json,
+        requestId: request_id,
+        executionId: execution_id,
+        epoch,
+        attempt: run.attempt,
+        forceError: run.force_error,
+        workerId,
+        traceparent: run.traceparent,
+        deadlineMs: executionMs,
+        signal,
+      });
+      return readHandlerEnd(given);
+    } catch (error) {
+      const { name, fields } = readThrown(error);
+      if (why === null) log.warn("a handler threw an unexpected error", { ...ids, ...fields });
+      return { kind: "threw", name };
+    }
+  }
+
+  function abandon(): null {
+    counters.add("runs_abandoned");
+    log.warn("an aborted handler does not end; its run is decided without it", ids);
+    return null;
+  }
+
+  async function end(): Promise<Outcome | null> {
+    const cancelDeadline = time.after(executionMs, () => abort("timeout"));
+    const given = await Promise.race([handling, grace.promise.then(abandon)]);
+    cancelDeadline();
+    cancelGrace();
+    const runEnd = endOf(given, why, executionMs);
+    const elapsedMs = Math.max(time.monotonic() - startedAt, 0);
+    return runEnd && decideOutcome(runEnd, { resultId: newId(), startedAtMs, elapsedMs });
+  }
+
+  const handling = handle();
+  return { abort, ended: end(), settled: handling.then(() => {}) };
+}
+
+/** Whichever came first decides: an end that comes after the abort is not the run's end any more. */
+function endOf(given: RunEnd | null, why: AbortReason | null, deadlineMs: number): RunEnd | null {
+  switch (why) {
+    case null:
+      return given;
+    case "timeout":
+      return { kind: "timeout", deadlineMs };
+    case "cancelled":
+      return { kind: "cancelled" };
+    case "fenced":
+    case "stopping":
+      return null;
+  }
+}
+
+function handlerOf(handlers: Handlers, name = "default"): Handler | undefined {
+  return Object.hasOwn(handlers, name) ? handlers[name] : undefined;
+}

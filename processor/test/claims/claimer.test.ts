@@ -1,0 +1,166 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { eventually, turns } from "../eventually.ts";
+import { wakeUp } from "../fakes/broker.ts";
+import { type Among, type Options, processorAmongFakes, startedAmongFakes } from "../fakes/processor.ts";
+
+let among: Among;
+afterEach(() => among.end());
+
+async function started(options: Options = {}): Promise<Among> {
+  among = await startedAmongFakes(options);
+  return among;
+}
+
+const pong = async () => ({ kind: "succeeded" as const, outputsJson: '{"message":"pong"}' });
+
+describe("capacity", () => {
+  test("concurrency is never exceeded; further wake-ups are committed at once and claimed when a slot is free", async () => {
+    const { requests, consumer, held } = await started({ config: { concurrency: 3 } });
+    const refs = Array.from({ length: 10 }, () => requests.queue());
+    await consumer.deliver(refs.map(wakeUp));
+    expect(consumer.committed).toHaveLength(10);
+    await eventually(() => held.active.length === 3, "three run");
+    // Time stands still: a free slot is filled at once, by no timer.
+    for (let ended = 1; ended <= 10; ended++) {
+      await eventually(() => held.runs.length === Math.min(ended + 2, 10), "the slot is filled");
+      expect(requests.all().filter(({ status }) => status === "running").length).toBeLessThanOrEqual(6);
+      held.end();
+    }
+    await eventually(() => requests.all().every(({ status }) => status === "succeeded"), "all end");
+    expect(held.mostAtOnce).toBe(3);
+    expect(held.runs).toHaveLength(10);
+  });
+
+  test("one claim is under way at a time, with all wake-ups that have gathered; their records are committed at once", async () => {
+    const { requests, consumer, count } = await started({ config: { concurrency: 64 } });
+    const refs = Array.from({ length: 40 }, () => requests.queue());
+    const release = requests.hold("claim");
+    for (const ref of refs) await consumer.deliver([wakeUp(ref)]);
+    expect(count("claims")).toBe(1);
+    expect(consumer.committed).toHaveLength(40);
+    release();
+    await eventually(() => requests.all().every(({ status }) => status === "running"), "all are claimed");
+    expect(count("claims")).toBe(2);
+  });
+
+  test("wake-ups beyond the limit are dropped, and polled for as soon as the others have run", async () => {
+    const { requests, consumer, count } = await started({
+      handlers: { default: pong },
+      config: { concurrency: 64 },
+    });
+    const release = requests.hold("claim");
+    const refs = Array.from({ length: 4_096 + 100 }, () => requests.queue());
+    const delivered = consumer.deliver(refs.map(wakeUp));
+    await turns();
+    expect(count("hints_dropped")).toBe(100);
+    release();
+    await delivered;
+    expect(consumer.committed).toHaveLength(refs.length);
+    // Time stands still.
+    await eventually(() => requests.all().every(({ status }) => status === "succeeded"), "all run");
+    expect(count("runs_started")).toBe(refs.length);
+  });
+
+  test("executions that a claim response had no room for are polled for at once, until none is left", async () => {
+    const { requests, consumer, count } = await started({
+      handlers: { default: pong },
+      config: { concurrency: 64 },
+    });
+    requests.answerMax = 3;
+    const refs = Array.from({ length: 10 }, () => requests.queue());
+    await consumer.deliver(refs.map(wakeUp));
+    // Time stands still.
+    await eventually(() => requests.all().every(({ status }) => status === "succeeded"), "all run");
+    expect(count("claims")).toBe(1);
+    expect(requests.all().every(({ epoch }) => epoch === 1)).toBe(true);
+  });
+
+  test("while outcomes are not acknowledged, claims stop at twice the concurrency", async () => {
+    const { requests, consumer, count } = await started({ handlers: { default: pong } });
+    const release = requests.hold("finish");
+    const refs = Array.from({ length: 50 }, () => requests.queue());
+    await consumer.deliver(refs.map(wakeUp));
+    await eventually(() => count("runs_ended_succeeded") === 8, "twice four have ended");
+    await turns(50);
+    expect(count("runs_started")).toBe(8);
+    release();
+    await eventually(() => requests.all().every(({ status }) => status === "succeeded"), "all end");
+  });
+});
+
+describe("polling", () => {
+  test("a processor polls at its start, without waiting", async () => {
+    among = processorAmongFakes({ handlers: { default: pong } });
+    for (let left = 30; left > 0; left--) among.requests.queue();
+    await among.processor.start();
+    await eventually(() => among.requests.all().every(({ outcome }) => outcome), "all run");
+    expect(among.count("claims")).toBe(0);
+  });
+
+  test("a processor with capacity polls after an idle second, and not before", async () => {
+    const { requests, consumer, time, count } = await started({ handlers: { default: pong } });
+    const ref = requests.queue();
+    await time.advance(999);
+    await consumer.deliver([]); // it looks for a reason
+    expect(count("claim_any")).toBe(1);
+    await time.advance(1);
+    await eventually(() => requests.get(ref).status === "succeeded", "it runs"); // by its own loop
+    expect(count("claim_any")).toBe(2);
+  });
+
+  test("a busy processor polls every five seconds", async () => {
+    const { requests, consumer, time } = await started({ handlers: { default: pong } });
+    const forgotten = requests.queue();
+    for (let half = 1; half < 10; half++) {
+      await time.advance(500);
+      await consumer.deliver([wakeUp(requests.queue())]);
+    }
+    expect(requests.get(forgotten).status).toBe("queued");
+    await time.advance(500);
+    await consumer.deliver([wakeUp(requests.queue())]);
+    await eventually(() => requests.get(forgotten).status === "succeeded", "it runs");
+  });
+
+  test("a processor without capacity does not poll", async () => {
+    const { requests, consumer, time, count, held } = await started({
+      config: { concurrency: 1, executionMs: 3_600_000 },
+    });
+    await consumer.deliver([wakeUp(requests.queue())]);
+    await eventually(() => held.active.length === 1, "it runs");
+    await time.advance(60_000);
+    await consumer.deliver([]);
+    expect(count("claim_any")).toBe(1);
+  });
+});
+
+describe("while requests-service is unavailable", () => {
+  test("wake-ups are kept, and claimed with backoff", async () => {
+    const { requests, consumer, time, held, count } = await started();
+    const ref = requests.queue();
+    requests.isAway = true;
+    await consumer.deliver([wakeUp(ref)]);
+    expect(consumer.committed).toHaveLength(1);
+    await eventually(() => count("claims_unanswered") === 1, "its claim has failed");
+    await turns();
+    await consumer.deliver([]);
+    expect(count("claims")).toBe(1); // not again before its pause is over
+    requests.isAway = false;
+    await time.advance(200);
+    await eventually(() => held.runs.length === 1, "it runs");
+  });
+
+  test("runs of a claim without a response are released after two heartbeats, and run then", async () => {
+    const { requests, consumer, held, time, count } = await started({ config: { leaseMs: 2_000 } });
+    const ref = requests.queue();
+    requests.loseAnswers("claim", 1);
+    await consumer.deliver([wakeUp(ref)]);
+    await eventually(() => count("claims_unanswered") === 1, "the response is lost");
+    expect(requests.get(ref)).toMatchObject({ status: "running", epoch: 1 });
+    expect(held.runs).toHaveLength(0);
+    await eventually(() => count("runs_handed_back") === 1, "it is released");
+    expect(requests.get(ref).lost).toBe(0);
+    await time.advance(1_000);
+    await eventually(() => held.runs.length === 1, "it runs");
+    expect(held.runs[0]?.epoch).toBe(2);
+  });
+});

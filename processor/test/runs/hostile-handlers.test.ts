@@ -1,0 +1,64 @@
+import { afterEach, expect, test } from "bun:test";
+import { eventually, turns } from "../eventually.ts";
+import { wakeUp } from "../fakes/broker.ts";
+import { type Among, processorAmongFakes } from "../fakes/processor.ts";
+
+/** Handlers are code of others: whatever one returns or throws, its run has one outcome, and so has its neighbour. */
+
+let among: Among;
+afterEach(() => among.end());
+
+const fail = () => {
+  throw new Error("a trap");
+};
+const trap = { get: fail, getPrototypeOf: fail, has: fail, ownKeys: fail };
+const trapOf = (name: string, target: object) => Object.defineProperty(target, name, { get: fail });
+
+const hostile: Record<string, (run: { signal: AbortSignal }) => unknown> = {
+  "returns null": async () => null,
+  "returns undefined": async () => undefined,
+  "returns without a promise": () => 7,
+  "returns an object with a throwing getter": async () => trapOf("kind", {}),
+  "returns outputs behind a throwing getter": async () => trapOf("outputsJson", { kind: "succeeded" }),
+  "returns a failure whose code throws": async () => ({ kind: "failed", error: trapOf("code", {}) }),
+  "returns a proxy that throws": async () => new Proxy({}, trap),
+  "returns a promise whose then throws": () => trapOf("then", {}),
+  "calls itself cancelled": async () => ({ kind: "cancelled" }),
+  "calls itself timed out": async () => ({ kind: "timeout", deadlineMs: 1 }),
+  "throws undefined": async () => Promise.reject(undefined),
+  "throws synchronously": () => fail(),
+  "throws an error whose name throws": async () => Promise.reject(trapOf("name", new Error("x"))),
+  "throws an error whose name is an object that throws": async () => {
+    throw Object.defineProperty(new Error("x"), "name", { value: { toString: () => "x", toJSON: fail } });
+  },
+  "throws an error whose cause throws": async () => Promise.reject(trapOf("cause", new Error("x"))),
+  "throws a proxy that throws": async () => Promise.reject(new Proxy(new Error("x"), trap)),
+  "takes the signal from its run and throws": (run) => {
+    Object.assign(run, { signal: null });
+    return fail();
+  },
+};
+
+test.each(Object.keys(hostile))(
+  "a handler that %s: one dead letter, its neighbour succeeds",
+  async (name) => {
+    const default_ = async () => ({ kind: "succeeded" as const, outputsJson: "1" });
+    among = processorAmongFakes({ handlers: { default: default_, hostile: hostile[name] as never } });
+    const { requests, consumer, publisher, count } = among;
+    const ref = requests.queue({ processor: "hostile" });
+    const neighbour = requests.queue();
+    await among.processor.start();
+    await consumer.deliver([wakeUp(ref), wakeUp(neighbour)]);
+    await eventually(() => publisher.published.length === 2, "both are published");
+    await turns();
+    expect(requests.get(ref)).toMatchObject({
+      status: "dead_lettered",
+      epoch: 1,
+      lost: 0,
+      outcome: { error: { code: "unexpected_error" } },
+    });
+    expect(requests.get(neighbour)).toMatchObject({ status: "succeeded", epoch: 1, lost: 0 });
+    expect(count("runs_started")).toBe(2);
+    expect(publisher.published).toHaveLength(2);
+  },
+);
