@@ -57,3 +57,18 @@ test("every version is pinned", () => {
   });
   expect(loose).toEqual([]);
 });
+
+/** A plain `bun install` would rewrite an entry that is out of date, and leave a changed file behind. */
+test("lock files know the dependencies that our folders have now", () => {
+  type Packages = { packages: Record<string, [string, { dependencies?: object; devDependencies?: object }]> };
+  for (const folder of folders) {
+    const { packages } = JSON.parse(read(`${folder}/bun.lock`).replaceAll(/,(?=\s*[}\]])/g, "")) as Packages;
+    for (const [id, locked] of Object.values(packages)) {
+      const [, ours] = /^@sate\/[\w-]+@file:\.\.\/([\w-]+)$/.exec(id) ?? [];
+      if (ours === undefined) continue;
+      const { dependencies, devDependencies } = JSON.parse(read(`${ours}/package.json`));
+      const known = { dependencies: locked.dependencies, devDependencies: locked.devDependencies };
+      expect({ folder, id, ...known }).toEqual({ folder, id, dependencies, devDependencies });
+    }
+  }
+});

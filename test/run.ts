@@ -1,11 +1,15 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { folders, root } from "./folders.ts";
+import { changedFolders } from "./changed.ts";
+import { contracts, folders, root, services, standalone } from "./folders.ts";
 
 /**
  * `bun run test`: everything, from a bare clone. Each step prints as it goes; the last line is the sum.
  * Where a broker and databases can neither be reached nor started, what needs them is skipped, and the
  * summary says why. With CI=true a skipped test is a failure.
+ *
+ * `bun run test --quick`: in less than two minutes, what a change can break without servers: lint, types, and the
+ * unit suites of the folders that differ from the default branch.
  */
 type Counts = { passed: number; failed: number; skipped: number };
 
@@ -89,35 +93,63 @@ async function startServers(): Promise<{ env: Record<string, string>; unavailabl
   return answer.unavailable ? { env: {}, unavailable: answer.unavailable } : { env: answer };
 }
 
-const started = performance.now();
-for (const folder of [".", ...folders]) {
-  const install = [
-    "install",
-    "--frozen-lockfile",
-    "--silent",
-    ...(folder === "standalone" ? ["--force"] : []),
-  ];
-  const { code } = await run([process.execPath, ...install], folder, {});
+async function install(folder: string, ...options: string[]): Promise<void> {
+  const command = [process.execPath, "install", "--frozen-lockfile", "--silent", ...options];
+  const { code } = await run(command, folder, {});
   if (code !== 0) throw new Error(`bun install failed in ${folder}`);
 }
-await check("biome", [process.execPath, "x", "biome", "check", "--error-on-warnings", "."]);
-for (const folder of folders)
-  await check(`tsc ${folder}`, [process.execPath, "x", "tsc", "--noEmit"], folder);
-await check("tsc test", [process.execPath, "x", "tsc", "--noEmit"]);
 
-const servers = await startServers();
-if (servers.unavailable) console.log(`Tests against real servers are skipped: ${servers.unavailable}\n`);
-for (const folder of folders.filter((name) => name !== "e2e")) {
-  if (!existsSync(join(root, folder, "test"))) throw new Error(`${folder} has no tests`);
-  await suite(folder, folder, servers.env);
+async function lint(): Promise<void> {
+  await check("biome", [process.execPath, "x", "biome", "check", "--error-on-warnings", "."]);
 }
-await suite("the house: boundaries, twins, READMEs", ".");
-await suite("torture", "e2e", {}, ["test/torture"]);
-const scenarios = ["--path-ignore-patterns=test/torture/**"];
-await suite("e2e on standalone", "e2e", { SYSTEM: "standalone" }, scenarios);
-if (servers.unavailable) note("e2e on cluster", { passed: 0, failed: 0, skipped: 1 }, 0, servers.unavailable);
-else await suite("e2e on cluster", "e2e", { SYSTEM: "cluster" }, scenarios);
 
+async function types(which: string[]): Promise<void> {
+  for (const folder of which)
+    await check(`tsc ${folder}`, [process.execPath, "x", "tsc", "--noEmit"], folder);
+  await check("tsc test", [process.execPath, "x", "tsc", "--noEmit"]);
+}
+
+async function everything(): Promise<void> {
+  for (const folder of [".", ...folders])
+    await install(folder, ...(folder === standalone ? ["--force"] : []));
+  await lint();
+  await types(folders);
+
+  const servers = await startServers();
+  if (servers.unavailable) console.log(`Tests against real servers are skipped: ${servers.unavailable}\n`);
+  for (const folder of folders.filter((name) => name !== "e2e")) {
+    if (!existsSync(join(root, folder, "test"))) throw new Error(`${folder} has no tests`);
+    await suite(folder, folder, servers.env);
+  }
+  await suite("the house: boundaries, twins, READMEs", ".");
+  await suite("torture", "e2e", {}, ["test/torture"]);
+  const scenarios = ["--path-ignore-patterns=test/torture/**"];
+  await suite("e2e on standalone", "e2e", { SYSTEM: "standalone" }, scenarios);
+  const unavailable = servers.unavailable;
+  if (unavailable) note("e2e on cluster", { passed: 0, failed: 0, skipped: 1 }, 0, unavailable);
+  else await suite("e2e on cluster", "e2e", { SYSTEM: "cluster" }, scenarios);
+}
+
+/** Unit suites alone: nothing that starts servers, explores a model for long or needs a clone of its own. */
+async function quick(): Promise<void> {
+  const changed = changedFolders();
+  const affected = folders.filter((folder) => {
+    const uses = folder === contracts ? [] : folder === standalone ? [contracts, ...services] : [contracts];
+    return [folder, ...uses].some((each) => changed.includes(each));
+  });
+  // Dependencies on our own folders are copies.
+  for (const folder of affected) await install(folder, "--force");
+  await lint();
+  await types(affected);
+  const slow = ["**/*.int.test.ts", "**/model/**", "**/readme.test.ts"];
+  const options = slow.map((pattern) => `--path-ignore-patterns=${pattern}`);
+  for (const folder of changed.filter((name) => name !== "e2e" && name !== "cluster"))
+    await suite(folder, folder, {}, options);
+  await suite("the house: boundaries, twins, settings", ".", {}, options);
+}
+
+const started = performance.now();
+await (Bun.argv.includes("--quick") ? quick : everything)();
 const mustNotSkip = process.env.CI === "true" && total.skipped > 0;
 console.log(summary.join("\n"));
 console.log(`in ${((performance.now() - started) / 60_000).toFixed(1)} minutes`);

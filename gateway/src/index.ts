@@ -1,9 +1,9 @@
+import { gatewaySettings } from "@sate/contracts";
 import type { ApiKey } from "./access/api-keys.ts";
 import type { AllowedHosts } from "./access/hosts.ts";
 import { createApp } from "./app.ts";
 import { createBatches } from "./capacity/create-batches.ts";
 import { createIngress } from "./capacity/ingress.ts";
-import { idleTimeoutSeconds } from "./config.ts";
 import { createAttemptLimit } from "./executions/attempt-limit.ts";
 import { createStartExecution } from "./executions/create.ts";
 import { createUris } from "./http/uris.ts";
@@ -14,8 +14,7 @@ import type { Counters } from "./runtime/metrics.ts";
 
 export type { ApiKey } from "./access/api-keys.ts";
 export type { AllowedHosts } from "./access/hosts.ts";
-export { accessProblems, accessSettings, loadAccess } from "./access/settings.ts";
-export { idleTimeoutSeconds } from "./config.ts";
+export { accessProblems, loadAccess } from "./access/settings.ts";
 export { Unavailable } from "./ports.ts";
 
 export type Config = {
@@ -117,7 +116,7 @@ export function createGateway(ports: Ports, config: Config) {
       },
       publicUrl: config.publicUrl,
       bodyBytesMax: config.bodyBytesMax,
-      idleSeconds: config.idleTimeoutSeconds ?? idleTimeoutSeconds.default,
+      idleSeconds: config.idleTimeoutSeconds ?? gatewaySettings.IDLE_TIMEOUT_SECONDS.default,
     }),
 
     notReadyReasons,

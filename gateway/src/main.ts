@@ -3,7 +3,6 @@ import { accessProblems, loadAccess } from "./access/settings.ts";
 import { httpClient } from "./adapters/http/client.ts";
 import { Settings } from "./config.ts";
 import { createGateway, serverBodyBytesMax } from "./index.ts";
-import { createLog } from "./runtime/log.ts";
 import { createCounters } from "./runtime/metrics.ts";
 import { exitForSettings, runService, settingsOrExit } from "./runtime/process.ts";
 
@@ -11,10 +10,9 @@ const name = "gateway";
 /** With the wait for a batch this must end before a client is told that a part did not answer. */
 const callDeadlineMs = 6_000;
 
-const settings = settingsOrExit(name, Settings, accessProblems);
+const { settings, log } = settingsOrExit(name, Settings, accessProblems);
 const access = loadAccess(settings);
 if (access.kind === "wrong") exitForSettings(name, access.problems);
-const log = createLog(name, settings.LOG_LEVEL, console.log);
 const counters = createCounters();
 const client = { serviceToken: settings.SERVICE_TOKEN, counters, deadlineMs: callDeadlineMs };
 

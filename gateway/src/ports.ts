@@ -5,10 +5,7 @@ import type { RequestsApi, ResultsApi } from "@sate/contracts";
  * deadline, and one that got no answer rejects with `Unavailable`: what was asked may then have happened.
  */
 
-/** A service did not answer, or not in time. `message` is fit for the log, not for clients: it may name a service. */
-export class Unavailable extends Error {
-  override name = "Unavailable";
-}
+export { Unavailable } from "@sate/contracts";
 
 /** What the gateway asks of requests-service. Every operation may be repeated. */
 export type Requests = Pick<

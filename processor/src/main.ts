@@ -7,14 +7,12 @@ import { Settings } from "./config.ts";
 import { loadModules } from "./handlers/modules.ts";
 import { simulation } from "./handlers/simulation.ts";
 import { createProcessor } from "./index.ts";
-import { createLog } from "./runtime/log.ts";
 import { createCounters } from "./runtime/metrics.ts";
 import { drainMs, exitForSettings, fatalExit, runService, settingsOrExit } from "./runtime/process.ts";
 import { systemTime as time } from "./time.ts";
 
 const name = "processor";
-const settings = settingsOrExit(name, Settings, kafkaProblems, kafkaFileProblems);
-const log = createLog(name, settings.LOG_LEVEL, console.log);
+const { settings, log } = settingsOrExit(name, Settings, kafkaProblems, kafkaFileProblems);
 const counters = createCounters();
 const fatal = fatalExit(log);
 const shutdownMs = settings.SHUTDOWN_SECONDS * 1_000;

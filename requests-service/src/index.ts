@@ -88,7 +88,6 @@ export function createRequestsService(ports: Ports, config: Config) {
     // Executions are accepted without the broker, so the sweeps begin while it is waited for.
     onStart: (connect) => Promise.all([startOnStore(connect), startOnBroker(connect)]),
     onStop: stopAll,
-    reasons: () => sweeps.flatMap((sweep) => sweep.hangs()),
   });
   const { attempt, stopping, notReadyReasons, start, stop } = lifecycle;
 

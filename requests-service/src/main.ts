@@ -6,7 +6,6 @@ import { createTopics } from "./adapters/kafka/topics.ts";
 import { mongoStore } from "./adapters/store-mongo.ts";
 import { Settings } from "./config.ts";
 import { createRequestsService } from "./index.ts";
-import { createLog } from "./runtime/log.ts";
 import { createCounters } from "./runtime/metrics.ts";
 import { exitForSettings, fatalExit, runService, settingsOrExit } from "./runtime/process.ts";
 
@@ -14,8 +13,7 @@ const name = "requests-service";
 /** Nobody waits for the answer but a stop, and that not for long. */
 const confirmDeadlineMs = 5_000;
 
-const settings = settingsOrExit(name, Settings, kafkaProblems, kafkaFileProblems);
-const log = createLog(name, settings.LOG_LEVEL, console.log);
+const { settings, log } = settingsOrExit(name, Settings, kafkaProblems, kafkaFileProblems);
 const counters = createCounters();
 const kafka = kafkaConfig(settings, { clientId: name, log });
 const publisher = kafkaPublisher(kafka, { counters, log });

@@ -18,10 +18,7 @@ import type { Decided, Execution, Key, StoredRequest } from "./execution.ts";
  * - A batch is not a transaction: each of its items succeeds or fails alone.
  */
 
-/** A database or broker did not answer, or not in time. `message` is fit for any reader. */
-export class Unavailable extends Error {
-  override name = "Unavailable";
-}
+export { Unavailable } from "@sate/contracts";
 
 export type Store = {
   requests: Requests;

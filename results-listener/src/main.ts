@@ -5,13 +5,11 @@ import { kafkaPublisher } from "./adapters/kafka/publisher.ts";
 import { mongoResultsWriter } from "./adapters/mongo/writer.ts";
 import { Settings } from "./config.ts";
 import { createResultsListener } from "./index.ts";
-import { createLog } from "./runtime/log.ts";
 import { createCounters } from "./runtime/metrics.ts";
 import { exitForSettings, fatalExit, runService, settingsOrExit } from "./runtime/process.ts";
 
 const name = "results-listener";
-const settings = settingsOrExit(name, Settings, kafkaProblems, kafkaFileProblems);
-const log = createLog(name, settings.LOG_LEVEL, console.log);
+const { settings, log } = settingsOrExit(name, Settings, kafkaProblems, kafkaFileProblems);
 const counters = createCounters();
 const fatal = fatalExit(log);
 const kafka = kafkaConfig(settings, { clientId: name, log });

@@ -2,13 +2,11 @@ import { limits } from "@sate/contracts";
 import { mongoResultsReader } from "./adapters/mongo/reader.ts";
 import { Settings } from "./config.ts";
 import { createResultsService } from "./index.ts";
-import { createLog } from "./runtime/log.ts";
 import { createCounters } from "./runtime/metrics.ts";
 import { exitForSettings, runService, settingsOrExit } from "./runtime/process.ts";
 
 const name = "results-service";
-const settings = settingsOrExit(name, Settings);
-const log = createLog(name, settings.LOG_LEVEL, console.log);
+const { settings, log } = settingsOrExit(name, Settings);
 const counters = createCounters();
 
 const service = createResultsService(

@@ -1,6 +1,5 @@
 import { resolve } from "node:path";
 import { accessProblems, loadAccess } from "@sate/gateway";
-import { createLog } from "@sate/gateway/runtime/log";
 import { createCounters } from "@sate/gateway/runtime/metrics";
 import { exitForSettings, fatalExit, runService, settingsOrExit } from "@sate/gateway/runtime/process";
 import { loadModules, simulation, systemTime } from "@sate/processor";
@@ -9,7 +8,7 @@ import { createStandalone } from "./index.ts";
 import { openSqliteFile } from "./sqlite/file.ts";
 import { welcome } from "./welcome.ts";
 
-const settings = settingsOrExit("standalone", Settings, accessProblems);
+const { settings, log } = settingsOrExit("standalone", Settings, accessProblems);
 const access = loadAccess(settings);
 if (access.kind === "wrong") exitForSettings("standalone", access.problems);
 const modules = await loadModules(settings.PROCESSORS_DIR);
@@ -27,7 +26,6 @@ if (opened.kind === "refused") {
   process.exit(78); // EX_CONFIG
 }
 
-const log = createLog("standalone", settings.LOG_LEVEL, console.log);
 const processingMs = settings.PROCESSING_SECONDS * 1_000;
 const leaseMs = settings.LEASE_SECONDS * 1_000;
 const handlers = {

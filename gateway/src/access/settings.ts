@@ -1,28 +1,7 @@
 import { readFileSync } from "node:fs";
-import { Type } from "@sinclair/typebox";
+import type { accessSettings } from "@sate/contracts";
 import { type ApiKey, readKeys } from "./api-keys.ts";
 import type { AllowedHosts } from "./hosts.ts";
-
-/** The settings that say which requests are served. `loadAccess` reads the keys, and what the settings mean together. */
-export const accessSettings = {
-  API_KEYS: Type.String({ default: "", description: "a list of API keys, as `bun run key` prints them" }),
-  API_KEYS_FILE: Type.String({ default: "", description: "a file of API keys, one a line" }),
-  ALLOW_ANONYMOUS: Type.Union([Type.Literal("0"), Type.Literal("1")], {
-    default: "0",
-    description: "1, so that anybody who reaches HOST may do everything, or 0",
-  }),
-  PUBLIC_URL: Type.String({
-    default: "",
-    pattern: "^(https?://[^/?#@\\s]+(/[^?#\\s]*)?)?$",
-    description: "the address under which clients reach the API, http(s)://host[:port][/prefix]",
-  }),
-  ALLOWED_HOSTS: Type.String({
-    default: "",
-    pattern: "^([^,/?#@\\s]+(,[^,/?#@\\s]+)*)?$",
-    description:
-      "names and addresses without ports, with commas between them, that are served without API keys",
-  }),
-};
 
 export type AccessEnvironment = { [name in "HOST" | keyof typeof accessSettings]?: string | undefined };
 

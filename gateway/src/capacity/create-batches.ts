@@ -1,7 +1,12 @@
-import { limits, type NewExecution, type NewRequest, type RefusedExecution } from "@sate/contracts";
-import { Refused } from "../adapters/http/client.ts";
+import {
+  isUnavailable,
+  limits,
+  type NewExecution,
+  type NewRequest,
+  type RefusedExecution,
+} from "@sate/contracts";
 import { overloaded } from "../http/problem-response.ts";
-import { type Requests, Unavailable } from "../ports.ts";
+import type { Requests } from "../ports.ts";
 import { microBatch } from "../runtime/micro-batch.ts";
 
 /** An item that waited longer for its batch is not sent: its client has little time left. */
@@ -100,5 +105,5 @@ async function callEach<Item, Answer>(
 
 /** No answer is nobody's fault; any other failure may be that of a single item. */
 function isOfItsItems(error: unknown): boolean {
-  return !(error instanceof Unavailable) || error.cause instanceof Refused;
+  return !isUnavailable(error) || error.reason === "unexpected_response";
 }

@@ -1,4 +1,4 @@
-/** The deadline of a call passed. What the call does after that is not waited for. */
+/** The deadline of a call passed. Its later result is ignored. */
 export class DeadlinePassed extends Error {
   override name = "DeadlinePassed";
 }
@@ -6,7 +6,10 @@ export class DeadlinePassed extends Error {
 /** Settles as `work` does, or rejects with `DeadlinePassed` after `deadlineMs`. */
 export function inTime<T>(work: Promise<T>, deadlineMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new DeadlinePassed(`no answer in ${deadlineMs} ms`)), deadlineMs);
+    const timer = setTimeout(
+      () => reject(new DeadlinePassed(`no result within ${deadlineMs} ms`)),
+      deadlineMs,
+    );
     work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
 import { limits, type NewRequest } from "@sate/contracts";
-import { Refused } from "../../src/adapters/http/client.ts";
 import { createBatches } from "../../src/capacity/create-batches.ts";
 import type { Refusal } from "../../src/http/problem-response.ts";
 import { Unavailable } from "../../src/ports.ts";
@@ -69,7 +68,7 @@ test("a call carries no more bytes than a batch may have", async () => {
 
 const troubles: [name: string, make: () => Error][] = [
   ["of our own", () => new TypeError("x")],
-  ["refused by the service", () => new Unavailable("refused", { cause: new Refused("refused") })],
+  ["refused by the service", () => new Unavailable("refused", { reason: "unexpected_response" })],
 ];
 for (const [name, make] of troubles) {
   test(`an item that fails does not fail its neighbours: ${name}`, async () => {

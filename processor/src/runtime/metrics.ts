@@ -13,14 +13,9 @@ export function createCounters(): Counters {
 }
 
 /** Prometheus text exposition format: https://prometheus.io/docs/instrumenting/exposition_formats/ */
-export function metricsText(counts: Record<string, number>): string {
-  return Object.entries(counts)
-    .map(([name, value]) => `# TYPE sate_${name}_total counter\nsate_${name}_total ${value}\n`)
-    .join("");
-}
-
 export function metricsResponse(counters: Counters): Response {
-  return new Response(metricsText(counters.read()), {
-    headers: { "content-type": "text/plain; version=0.0.4" },
-  });
+  const lines = Object.entries(counters.read()).map(
+    ([name, value]) => `# TYPE sate_${name}_total counter\nsate_${name}_total ${value}\n`,
+  );
+  return new Response(lines.join(""), { headers: { "content-type": "text/plain; version=0.0.4" } });
 }

@@ -1,9 +1,6 @@
-/** A task that takes this long hangs, for all that it calls has deadlines. */
-const hangsAfterMs = 60_000;
-
 /**
  * Does `work` again and again, `pauseMs` after the end of the last time, never twice at once. `work` handles its
- * own expected failures: one that rejects is a fault of ours and goes to `fatal`.
+ * own expected failures: one that rejects is a fault of ours and goes to `fatal`. All that it calls has deadlines.
  */
 export function periodic(task: {
   name: string;
@@ -15,27 +12,22 @@ export function periodic(task: {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let underWay: Promise<void> = Promise.resolve();
   let isStopped = false;
-  let dueAt = Number.POSITIVE_INFINITY;
 
-  function schedule(): void {
+  function start(): void {
     if (isStopped) return;
-    dueAt = performance.now() + pauseMs;
     timer = setTimeout(() => {
-      underWay = work().then(schedule, (error) => fatal(name, error));
+      underWay = work().then(start, (error) => fatal(name, error));
     }, pauseMs);
   }
 
-  return {
-    start: schedule,
-    /** Safe before start and twice; resolves when the work under way has ended. */
-    stop(): Promise<void> {
-      isStopped = true;
-      clearTimeout(timer);
-      return underWay;
-    },
-    /** A sentence while the work under way does not end. */
-    hangs: (): string[] => (performance.now() - dueAt > hangsAfterMs ? [`The ${name} does not end.`] : []),
-  };
+  /** Safe before start and twice; resolves when the work under way has ended. */
+  function stop(): Promise<void> {
+    isStopped = true;
+    clearTimeout(timer);
+    return underWay;
+  }
+
+  return { start, stop };
 }
 
 export type Periodic = ReturnType<typeof periodic>;

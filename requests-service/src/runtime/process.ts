@@ -1,28 +1,38 @@
-import { problem, problemContentType } from "@sate/contracts";
+import {
+  contradictions,
+  type Environment,
+  type LogLevel,
+  loadSettings,
+  misspeltSettings,
+  problem,
+  problemContentType,
+  processProblems,
+} from "@sate/contracts";
 import type { Static, TObject } from "@sinclair/typebox";
+import type { AnyElysia } from "elysia";
 import { inTime } from "./deadline.ts";
-import { loadSettings } from "./load-settings.ts";
 import { createLog, errorFields, type Log } from "./log.ts";
 import { stopOnSignal } from "./stop-on-signal.ts";
 
-/** What is wrong with settings that are right one by one, a sentence each. */
-export type Check = (env: Record<string, string | undefined>) => string[];
-
-/** Reads the settings, or names all mistakes and ends the process with EX_CONFIG of sysexits.h. */
-export function settingsOrExit<S extends TObject>(service: string, schema: S, ...checks: Check[]): Static<S> {
+/**
+ * Reads the settings, makes the log and warns of what looks like a mistake; or names all mistakes and ends the
+ * process with EX_CONFIG of sysexits.h. Each of `rules` names what is wrong among several settings.
+ */
+export function settingsOrExit<S extends TObject>(
+  service: string,
+  schema: S,
+  ...rules: ((env: Environment) => string[])[]
+): { settings: Static<S>; log: Log } {
   const loaded = loadSettings(schema, Bun.env);
-  const together = [checkTls, ...checks].flatMap((check) => check(Bun.env));
-  if (loaded.kind === "loaded" && together.length === 0) return loaded.settings;
-  return exitForSettings(service, [...(loaded.kind === "wrong" ? loaded.problems : []), ...together]);
+  const problems = loaded.kind === "wrong" ? loaded.problems : [];
+  for (const rule of [processProblems, ...rules]) problems.push(...rule(Bun.env));
+  if (loaded.kind === "wrong" || problems.length > 0) return exitForSettings(service, problems);
+  const { settings } = loaded;
+  const log = createLog(service, (settings as { LOG_LEVEL: LogLevel }).LOG_LEVEL, console.log);
+  for (const warning of [...misspeltSettings(schema, Bun.env), ...contradictions(settings)])
+    log.warn(warning);
+  return { settings, log };
 }
-
-/** With this variable the runtime would trust whoever answers, without a word. */
-const checkTls: Check = ({ NODE_TLS_REJECT_UNAUTHORIZED: trusts = "" }) => {
-  if (trusts !== "0" && trusts !== "false") return [];
-  return [
-    "NODE_TLS_REJECT_UNAUTHORIZED must not be 0: name your own authority in NODE_EXTRA_CA_CERTS instead.",
-  ];
-};
 
 /** Ends the process because its settings are wrong: trying again would not help. */
 export function exitForSettings(service: string, problems: string[]): never {
@@ -31,22 +41,15 @@ export function exitForSettings(service: string, problems: string[]): never {
   process.exit(78);
 }
 
-/** A part of the service ended that must not end: the process ends, and whoever watches it starts it again. */
+/** For a failure that nothing handles: the process exits, and its supervisor restarts it. */
 export function fatalExit(log: Log): (what: string, error: unknown) => never {
   return (what, error) => {
-    log.error("a part ended unexpectedly; the process ends with it", { part: what, ...errorFields(error) });
+    log.error("unexpected failure; the process exits", { part: what, ...errorFields(error) });
     process.exit(1);
   };
 }
 
-export type Runnable = {
-  app: {
-    listen(options: ReturnType<typeof serverOptions>): unknown;
-    server: { port?: number | undefined; stop(): Promise<void> } | null;
-  };
-  start(): Promise<void>;
-  stop(): Promise<void>;
-};
+export type Runnable = { app: AnyElysia; start(): Promise<void>; stop(): Promise<void> };
 
 export type ServerOptions = { log: Log; host: string; port: number; bodyBytesMax: number };
 
@@ -64,14 +67,14 @@ export function serverOptions({ log, host, port, bodyBytesMax }: ServerOptions) 
     reusePort: false,
     development: false,
     error(error: unknown): Response {
-      log.error("an error that the app could not handle", errorFields(error));
+      log.error("a request failed with an unhandled error", errorFields(error));
       const body = problem("internal", "An unexpected error on our side. Try again later.");
       return Response.json(body, { status: 500, headers: { "content-type": problemContentType } });
     },
   };
 }
 
-/** Of the time for a stop, what requests in flight may take; the rest is the service's. */
+/** How much of the time for a stop requests in flight may take; the rest is the service's. */
 export function drainMs(shutdownMs: number): number {
   return Math.min(shutdownMs / 4, 2_500);
 }
@@ -101,7 +104,7 @@ export async function runService(
     service.app.listen(serverOptions(options));
   } catch (error) {
     const fields = { host, port, ...errorFields(error) };
-    log.error("cannot listen there: set HOST and PORT to a free address", fields);
+    log.error("cannot listen on this address: set HOST and PORT to a free one", fields);
     process.exit(1);
   }
   log.info("listening", { host, port: service.app.server?.port });

@@ -217,7 +217,7 @@ describe("a command that fails", () => {
     expect(response.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
     expect(text).toContain("The Requests DB does not answer.");
     expect(text).not.toContain("secret");
-    expect(log.said).toEqual(["warn: a command could not be carried out"]);
+    expect(log.said).toEqual(["warn: a command failed: a dependency is unavailable"]);
   });
 
   test("for any other reason: 500, and nothing of it reaches the caller", async () => {

@@ -1,14 +1,10 @@
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { periodic } from "../../src/runtime/periodic.ts";
 import { until } from "../until.ts";
 
 const nothingFatal = (what: string, error: unknown) => {
   throw new Error(`${what}: ${error}`);
 };
-const realNow = performance.now;
-afterEach(() => {
-  performance.now = realNow;
-});
 
 test("work is done again and again, never twice at once, until it is stopped", async () => {
   let underWay = 0;
@@ -58,17 +54,6 @@ test("stop waits for the work under way", async () => {
   expect(isStopped).toBe(false);
   end();
   await stopped;
-});
-
-test("work that does not end for a minute hangs, until it ends", async () => {
-  const { task, end } = await underWay();
-  expect(task.hangs()).toEqual([]);
-  const at = performance.now();
-  performance.now = () => at + 61_000;
-  expect(task.hangs()).toEqual(["The sweep of the test does not end."]);
-  end();
-  await until("it goes on", () => task.hangs().length === 0);
-  await task.stop();
 });
 
 test("work that rejects is a fault of ours: it is fatal, and there is no other", async () => {

@@ -132,3 +132,15 @@ test("it does not start where TLS certificates would not be checked", async () =
     expect(await child.stderr.text()).toContain("NODE_TLS_REJECT_UNAUTHORIZED must not be");
   }
 });
+
+test("a misspelt setting and a contradiction are warned of when it starts, without their values", async () => {
+  const { child, ended, lines } = await started({ SHUTDOWN_SECOND: "1234", PROCESSING_SECONDS: "20" });
+  child.kill("SIGTERM");
+  expect((await ended())[0]).toBe(0);
+  const warnings = lines().filter(({ level }) => level === "warn");
+  expect(warnings.map(({ message }) => message)).toEqual([
+    "SHUTDOWN_SECOND is no setting and has no effect: did you mean SHUTDOWN_SECONDS?",
+    "PROCESSING_SECONDS is above SHUTDOWN_SECONDS: a stop requeues the simulated executions.",
+  ]);
+  expect(JSON.stringify(lines())).not.toContain("1234");
+});

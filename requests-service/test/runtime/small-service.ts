@@ -1,17 +1,19 @@
+import { processingSettings, processSettings } from "@sate/contracts";
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { createLog } from "../../src/runtime/log.ts";
 import { runService, settingsOrExit } from "../../src/runtime/process.ts";
 
 /** A process with nothing but the runtime; process.test.ts starts it. */
-const { STOP, SHUTDOWN_MS } = settingsOrExit(
+const { settings, log } = settingsOrExit(
   "small",
   Type.Object({
+    ...processSettings({ port: 0 }),
+    PROCESSING_SECONDS: processingSettings.PROCESSING_SECONDS,
     STOP: Type.String({ default: "works", description: "how its stop goes" }),
     SHUTDOWN_MS: Type.Integer({ default: 10_000, description: "the time for a stop" }),
   }),
 );
-const log = createLog("small", "info", console.log);
+const { HOST, PORT, STOP, SHUTDOWN_MS } = settings;
 const signalled = Promise.withResolvers<void>();
 for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => signalled.resolve());
 
@@ -44,5 +46,5 @@ await runService(
       if (STOP === "fails") throw new TypeError("secret");
     },
   },
-  { log, host: "127.0.0.1", port: 0, shutdownMs: SHUTDOWN_MS, bodyBytesMax: 1_000 },
+  { log, host: HOST, port: PORT, shutdownMs: SHUTDOWN_MS, bodyBytesMax: 1_000 },
 );

@@ -1,3 +1,5 @@
+import { type LogLevel, logLevels } from "@sate/contracts";
+
 export type LogFields = Record<string, string | number | boolean | null | undefined>;
 
 /** One JSON object a line. Never pass it a payload, a secret, or an error that may carry one. */
@@ -7,9 +9,6 @@ export type Log = {
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
 };
-
-export const logLevels = ["debug", "info", "warn", "error"] as const;
-export type LogLevel = (typeof logLevels)[number];
 
 /** Those that JSON leaves as they are, though terminals and readers of lines act on them. */
 const controls = /[\u007f-\u009f\u2028\u2029]/g;

@@ -1,13 +1,15 @@
 import { timingSafeEqual } from "node:crypto";
-import { type ProblemName, problem, problemContentType, problems } from "@sate/contracts";
+import { isUnavailable, type ProblemName, problem, problemContentType, problems } from "@sate/contracts";
 import { type AnyElysia, Elysia } from "elysia";
-import { healthRoutes } from "./health-routes.ts";
 import { errorFields, type Log } from "./log.ts";
 import { type Counters, metricsResponse } from "./metrics.ts";
 
 class Unauthorized extends Error {}
 
-/** The HTTP face of a service that only other services ask: its health, and `routes`. It never listens. */
+/**
+ * The HTTP API of a service that only other services call: its health, its counters, and `routes`. Orchestrators
+ * may ask /live and /ready without the token; why a service is not ready is for those who have it.
+ */
 export function createInternalApp(parts: {
   serviceToken: string;
   notReadyReasons: () => Promise<string[]>;
@@ -16,7 +18,11 @@ export function createInternalApp(parts: {
   routes?: AnyElysia;
 }) {
   const { serviceToken, notReadyReasons, counters, log, routes = new Elysia() } = parts;
-  const hasToken = ({ headers }: Request) => isSame(headers.get("authorization"), `Bearer ${serviceToken}`);
+  const wanted = Buffer.from(`Bearer ${serviceToken}`);
+  const hasToken = ({ headers }: Request) => {
+    const given = Buffer.from(headers.get("authorization") ?? "");
+    return given.length === wanted.length && timingSafeEqual(given, wanted);
+  };
   const wantsToken = ({ request }: { request: Request }) => {
     if (!hasToken(request)) throw new Unauthorized();
   };
@@ -34,14 +40,19 @@ export function createInternalApp(parts: {
         if (code === "VALIDATION") {
           return refusal("invalid-body", "The body does not have the shape of the contract.");
         }
-        if (error instanceof Error && error.name === "Unavailable") {
-          log.warn("a command could not be carried out", errorFields(error));
+        if (isUnavailable(error)) {
+          log.warn("a command failed: a dependency is unavailable", errorFields(error));
           return refusal("unavailable", error.message);
         }
         log.error("a route failed unexpectedly", errorFields(error));
         return refusal("internal", "An unexpected error; the log of the service says more.");
       })
-      .use(healthRoutes({ notReadyReasons, mayKnow: hasToken }))
+      .get("/live", () => ({ live: true }))
+      .get("/ready", async ({ request, status }) => {
+        const reasons = await notReadyReasons();
+        const ready = reasons.length === 0;
+        return status(ready ? 200 : 503, hasToken(request) ? { ready, reasons } : { ready });
+      })
       // Routes below want the token; the first hook runs before a body is read, and only where there may be one.
       .onParse(wantsToken)
       .onBeforeHandle(wantsToken)
@@ -54,9 +65,4 @@ function refusal(name: ProblemName, detail: string): Response {
   const { status } = problems[name];
   const headers = { "content-type": problemContentType, ...(status === 503 && { "retry-after": "1" }) };
   return new Response(JSON.stringify(problem(name, detail)), { status, headers });
-}
-
-function isSame(given: string | null, wanted: string): boolean {
-  const [a, b] = [Buffer.from(given ?? ""), Buffer.from(wanted)];
-  return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -1,24 +1,18 @@
-import { type Api, type ApiFunctions, limits } from "@sate/contracts";
+import { type Api, type ApiFunctions, isUnavailable, limits, Unavailable } from "@sate/contracts";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import { Unavailable } from "../../ports.ts";
 import { inTime } from "../../runtime/deadline.ts";
 import type { Counters } from "../../runtime/metrics.ts";
 
 export type HttpClientOptions = {
-  /** `http://host:port`, or several with commas between them: they are asked in turn. */
+  /** `http://host:port`, or several with commas between them: they are called in turn. */
   urls: string;
   serviceToken: string;
-  /** What is asked, as a person calls it: "requests-service". */
+  /** The name in messages: "requests-service". */
   service: string;
   counters: Counters;
   /** For one call, its repetition included. */
   deadlineMs?: number;
 };
-
-/** The other side responded, but not as the contract says: the same call would most likely fail again. Found as the `cause` of an `Unavailable`. */
-export class Refused extends Error {
-  override name = "Refused";
-}
 
 /** How long an address that failed is left out. */
 const leftOutMs = 5_000;
@@ -27,20 +21,20 @@ const leftOutMs = 5_000;
  * An internal API over HTTP, as functions. Every operation may be repeated, so a call that fails is made once more,
  * at the next address. A frozen process never fails: where there are several addresses, the next one is also asked
  * after half of the time, the first good answer counts, and the one that was late is left out for a while, so that
- * it does not slow down every other call. Rejects with `Unavailable` when there is no good answer in time; with
- * `Refused` as its cause when there is one, but not as the contract says.
+ * it does not slow down every other call. Rejects with `Unavailable`, for the reason "unexpected_response" when the
+ * other side responded, but not as the contract says.
  */
 export function httpClient<A extends Api>(api: A, options: HttpClientOptions): ApiFunctions<A> {
   const { serviceToken, service, counters, deadlineMs = 8_000 } = options;
   const headers = { authorization: `Bearer ${serviceToken}`, "content-type": "application/json" };
   const addresses = inTurn(options.urls.split(","));
 
-  function refused(message: string): Unavailable {
+  function unexpected(message: string): Unavailable {
     counters.add("http_refusals");
-    return new Unavailable(message, { cause: new Refused(message) });
+    return new Unavailable(message, { reason: "unexpected_response" });
   }
 
-  /** The text of a good answer. */
+  /** The body of a valid response. */
   async function ask(url: string, path: string, body: string, signal: AbortSignal): Promise<string> {
     counters.add("http_calls");
     // The token and the body are for this address, and what is compressed has no limit.
@@ -50,7 +44,9 @@ export function httpClient<A extends Api>(api: A, options: HttpClientOptions): A
     if (text !== null) return text;
     await response.body?.cancel();
     if ([502, 503, 504].includes(response.status)) throw new Unavailable(`${service} is not ready.`);
-    throw refused(`${service} answered ${path} with ${response.ok ? "too much" : response.status}.`);
+    throw unexpected(
+      `${service} responded to ${path} with ${response.ok ? "too large a body" : response.status}.`,
+    );
   }
 
   async function call(path: string, body: string): Promise<string> {
@@ -60,14 +56,14 @@ export function httpClient<A extends Api>(api: A, options: HttpClientOptions): A
     const first = ask(url, path, body, signal);
     try {
       return await (addresses.count === 1 ? first : inTime(first, deadlineMs / 2)).catch((error) => {
-        if (isRefused(error)) throw error;
+        if (isUnexpected(error)) throw error;
         addresses.leaveOut(url);
         return Promise.any([first, ask(addresses.next(), path, body, signal)]);
       });
     } catch (cause) {
       const causes: unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
-      const known = causes.find(isRefused) ?? causes.find((one) => one instanceof Unavailable);
-      throw known ?? new Unavailable(`${service} did not answer, or not in time.`, { cause });
+      const known = causes.find(isUnexpected) ?? causes.find(isUnavailable);
+      throw known ?? new Unavailable(`${service} did not respond in time.`, { cause });
     } finally {
       ended.abort();
     }
@@ -77,7 +73,8 @@ export function httpClient<A extends Api>(api: A, options: HttpClientOptions): A
     const check = TypeCompiler.Compile(answer);
     const operation = async (body: unknown) => {
       const got = parsed(await call(path, JSON.stringify(body)));
-      if (!check.Check(got)) throw refused(`${service} gave an answer to ${path} that cannot be understood.`);
+      if (!check.Check(got))
+        throw unexpected(`${service} responded to ${path} with a body that does not match the contract.`);
       return got;
     };
     return [name, operation];
@@ -116,8 +113,8 @@ async function textWithin(response: Response, bytesMax: number): Promise<string 
   return Buffer.concat(chunks).toString();
 }
 
-function isRefused(error: unknown): boolean {
-  return error instanceof Unavailable && error.cause instanceof Refused;
+function isUnexpected(error: unknown): boolean {
+  return isUnavailable(error) && error.reason === "unexpected_response";
 }
 
 /** `undefined`, which no contract allows, for what is not JSON. */

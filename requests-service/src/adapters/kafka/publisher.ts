@@ -1,9 +1,10 @@
-import { limits, type OutgoingRecord } from "@sate/contracts";
+import { limits, type OutgoingRecord, Unavailable } from "@sate/contracts";
 import { type ICustomPartitioner, Kafka, type KafkaConfig, Partitioners } from "kafkajs";
-import { type Publisher, Unavailable } from "../../ports.ts";
+import type { Publisher } from "../../ports.ts";
 import { inTime } from "../../runtime/deadline.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { Counters } from "../../runtime/metrics.ts";
+import { inParts } from "./in-parts.ts";
 
 export type KafkaPublisherOptions = {
   counters: Counters;
@@ -65,7 +66,8 @@ export function kafkaPublisher(config: KafkaConfig, options: KafkaPublisherOptio
     async publish(records) {
       if (isClosed) throw new Unavailable("The publisher is closed.");
       try {
-        for (const part of partsOf(records)) await inTime(produce(part), deadlineMs);
+        for (const part of inParts(records, { bytesMax: requestBytesMax, bytesOf }))
+          await inTime(produce(part), deadlineMs);
       } catch (cause) {
         throw new Unavailable("The broker did not take the records.", { cause });
       }
@@ -95,24 +97,6 @@ const byStartOfKey: ICustomPartitioner = () => {
   return ({ message, ...args }) =>
     partitionOf({ ...args, message: { ...message, key: message.key?.slice(0, hashedBytesMax) ?? null } });
 };
-
-/** In their order, as many as one produce request may carry; one that is larger than that goes alone. */
-function partsOf(records: OutgoingRecord[]): OutgoingRecord[][] {
-  const parts: OutgoingRecord[][] = [];
-  let bytesOfPart = 0;
-  for (const record of records) {
-    const size = bytesOf(record);
-    const last = parts.at(-1);
-    bytesOfPart += size;
-    if (last && bytesOfPart <= requestBytesMax) {
-      last.push(record);
-    } else {
-      parts.push([record]);
-      bytesOfPart = size;
-    }
-  }
-  return parts;
-}
 
 /** Bytes as the broker counts them: a character may have three. */
 function bytesOf({ key, value, headers }: OutgoingRecord): number {

@@ -1,6 +1,5 @@
-import { settingsLacking, type Topic, topicSpec, topics } from "@sate/contracts";
+import { settingsLacking, type Topic, topicSpec, topics, Unavailable } from "@sate/contracts";
 import { type Admin, ConfigResourceTypes, Kafka, type KafkaConfig } from "kafkajs";
-import { Unavailable } from "../../ports.ts";
 import { inTime } from "../../runtime/deadline.ts";
 import { errorFields, type Log } from "../../runtime/log.ts";
 

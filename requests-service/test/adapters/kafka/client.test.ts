@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { loadSettings } from "@sate/contracts";
 import { kafkaConfig, kafkaFileProblems } from "../../../src/adapters/kafka/client.ts";
 import { Settings } from "../../../src/config.ts";
-import { loadSettings } from "../../../src/runtime/load-settings.ts";
 import { fakeLog } from "../../fakes/log.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sate-kafka-client-"));

@@ -1,9 +1,10 @@
-import { type IncomingRecord, partitionsDefault, type Topic } from "@sate/contracts";
+import { type IncomingRecord, partitionsDefault, type Topic, Unavailable } from "@sate/contracts";
 import { type EachBatchPayload, Kafka, type KafkaConfig, KafkaJSProtocolError } from "kafkajs";
-import { type Consumer, Unavailable } from "../../ports.ts";
+import type { Consumer } from "../../ports.ts";
 import { inTime } from "../../runtime/deadline.ts";
 import { errorFields, type Log } from "../../runtime/log.ts";
 import type { Counters } from "../../runtime/metrics.ts";
+import { inParts } from "./in-parts.ts";
 import { incoming } from "./incoming.ts";
 
 export type KafkaConsumerOptions = {
@@ -25,7 +26,7 @@ const silentMs = 15_000;
 const connectMs = 8_000;
 const stopMs = 5_000;
 const retryPauseMs = 500;
-/** Of a fetch, what is handled at a time. */
+/** Of a fetch, what is handled at a time: within the deadlines of those who are called for it. */
 const partRecordsMax = 512;
 const partBytesMax = 8 * 1024 * 1024;
 const topicMissing = "A topic does not exist yet: requests-service creates it when it starts.";
@@ -56,11 +57,12 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
     maxBytesPerPartition: 4 * 1024 * 1024,
     maxBytes: 16 * 1024 * 1024,
     metadataMaxAge: 30_000,
-    // Of the consumer as a whole: it tries again for ever, with growing pauses.
+    // A consumer that restarts is a new member, and its group waits until the session of the old one has ended. So it
+    // retries for longer than a broker takes to restart, with pauses that are short beside that.
     retry: {
       initialRetryTime: 200,
-      maxRetryTime: 5_000,
-      retries: 8,
+      maxRetryTime: 1_000,
+      retries: 30,
       restartOnFailure: async () => !isStopped,
     },
   });
@@ -141,7 +143,7 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
     const records = batches.flatMap(({ batch: { topic, partition, messages } }) =>
       messages.map((message) => incoming(topic, partition, message)),
     );
-    for (const part of inParts(records)) {
+    for (const part of inParts(records, { itemsMax: partRecordsMax, bytesMax: partBytesMax, bytesOf })) {
       while (!(await isHandled(part, first.heartbeat))) {
         if (isStopped) return;
       }
@@ -184,7 +186,7 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
       .then(
         () => true,
         async (error) => {
-          log.warn("could not handle records; they are tried again", {
+          log.warn("could not handle records; they will be retried", {
             records: records.length,
             ...errorFields(error),
           });
@@ -194,8 +196,8 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
       );
     lastWork = work;
     for (;;) {
-      const answer = await orAfter(work, heartbeatMs);
-      if (answer !== undefined) return answer;
+      const result = await inTime(work, heartbeatMs).catch(() => null);
+      if (result !== null) return result;
       if (isStopped) return false;
       await heartbeat();
     }
@@ -244,35 +246,11 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
   };
 }
 
+function bytesOf({ value }: IncomingRecord): number {
+  return value?.length ?? 0;
+}
+
 /** kafkajs subscribes to all topics or to none. */
 function isTopicMissing(error: unknown): boolean {
   return error instanceof KafkaJSProtocolError && error.type === "UNKNOWN_TOPIC_OR_PARTITION";
-}
-
-/** Parts that can be handled within the deadlines of those who are called for it. */
-function inParts(records: IncomingRecord[]): IncomingRecord[][] {
-  const parts: IncomingRecord[][] = [];
-  let bytes = 0;
-  for (const record of records) {
-    bytes += record.value?.length ?? 0;
-    const last = parts.at(-1);
-    if (last && last.length < partRecordsMax && bytes <= partBytesMax) {
-      last.push(record);
-    } else {
-      parts.push([record]);
-      bytes = record.value?.length ?? 0;
-    }
-  }
-  return parts;
-}
-
-/** What `work` gives, or `undefined` after `ms`. `work` must not reject. */
-function orAfter<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms, undefined);
-    void work.then((given) => {
-      clearTimeout(timer);
-      resolve(given);
-    });
-  });
 }

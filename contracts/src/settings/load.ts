@@ -1,17 +1,15 @@
 import type { Static, TObject, TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 
-export type Loaded<T> = { kind: "loaded"; settings: T } | { kind: "wrong"; problems: string[] };
+export type Environment = Record<string, string | undefined>;
+export type LoadedSettings<T> = { kind: "loaded"; settings: T } | { kind: "wrong"; problems: string[] };
 
 /**
  * Reads settings from the environment; an empty variable counts as absent. Each schema's `description`
  * completes the sentence "<NAME> must be …". Pure. Names all mistakes at once, and repeats no value: it may
  * be a secret.
  */
-export function loadSettings<S extends TObject>(
-  schema: S,
-  env: Record<string, string | undefined>,
-): Loaded<Static<S>> {
+export function loadSettings<S extends TObject>(schema: S, env: Environment): LoadedSettings<Static<S>> {
   const settings: Record<string, unknown> = {};
   const problems: string[] = [];
   for (const [name, setting] of Object.entries<TSchema>(schema.properties)) {

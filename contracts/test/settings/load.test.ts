@@ -1,6 +1,27 @@
 import { expect, test } from "bun:test";
-import { Settings } from "../src/config.ts";
-import { loadSettings } from "../src/runtime/load-settings.ts";
+import { Type } from "@sinclair/typebox";
+import {
+  gatewaySettings,
+  kafkaSettings,
+  leaseSettings,
+  loadSettings,
+  processSettings,
+  recoverySettings,
+  requestsMongoUrl,
+  resultsServiceUrl,
+  serviceToken,
+} from "../../src/index.ts";
+
+const Settings = Type.Object({
+  ...processSettings({ port: 5001 }),
+  ...serviceToken,
+  ...requestsMongoUrl,
+  ...resultsServiceUrl,
+  KAFKA_BROKERS: kafkaSettings.KAFKA_BROKERS,
+  ...leaseSettings,
+  ...recoverySettings,
+  ...gatewaySettings,
+});
 
 const right = {
   SERVICE_TOKEN: "0123456789abcdef",
@@ -13,14 +34,7 @@ test("what is not given has its default, and an empty variable is not given", ()
   const loaded = loadSettings(Settings, { ...right, PORT: "", LEASE_SECONDS: " 2.5 " });
   expect(loaded).toEqual({
     kind: "loaded",
-    settings: expect.objectContaining({
-      ...right,
-      PORT: 5001,
-      LEASE_SECONDS: 2.5,
-      MAX_LOST: 3,
-      CONFIRM_SECONDS: 30,
-      LOG_LEVEL: "info",
-    }),
+    settings: expect.objectContaining({ ...right, PORT: 5001, LEASE_SECONDS: 2.5, LOG_LEVEL: "info" }),
   });
 });
 
@@ -44,7 +58,6 @@ test("all mistakes are named at once, a sentence each, and no value is repeated:
 });
 
 const wrong: Partial<Record<keyof typeof Settings.properties, string[]>> = {
-  // Without the name of a database the driver would take one of its own.
   REQUESTS_MONGO_URL: [
     "mongodb://host",
     "mongodb://host/",
@@ -56,7 +69,8 @@ const wrong: Partial<Record<keyof typeof Settings.properties, string[]>> = {
   PORT: ["-1", "1.5", "NaN", "0x"],
   LEASE_SECONDS: ["0", "0.5", "3601"],
   MAX_LOST: ["0", "1.5"],
-  RESULTS_SERVICE_URL: ["host:5002", "http://host/", "http://host, http://other"],
+  MAX_FAILURES: ["0", "1001"],
+  RESULTS_SERVICE_URL: ["host:5002", "http://host/", "http://host, http://other", "ftp://host"],
   CONFIRM_SECONDS: ["0", "3601", "soon"],
 };
 for (const [name, values] of Object.entries(wrong)) {

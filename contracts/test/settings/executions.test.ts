@@ -1,0 +1,19 @@
+import { expect, test } from "bun:test";
+import { contradictions } from "../../src/index.ts";
+
+const named = (PROCESSING_SECONDS: number, EXECUTION_SECONDS: number, SHUTDOWN_SECONDS: number) =>
+  contradictions({ PROCESSING_SECONDS, EXECUTION_SECONDS, SHUTDOWN_SECONDS }).map(
+    (text) => text.split(":")[0],
+  );
+
+test("settings that contradict each other are named, and the defaults do not", () => {
+  expect(named(1, 300, 10)).toEqual([]);
+  expect(named(10, 300, 10)).toEqual([]);
+  expect(named(11, 300, 10)).toEqual(["PROCESSING_SECONDS is above SHUTDOWN_SECONDS"]);
+  expect(named(5, 5, 10)).toEqual(["PROCESSING_SECONDS is not below EXECUTION_SECONDS"]);
+});
+
+test("a service without these settings has no contradiction", () => {
+  expect(contradictions({})).toEqual([]);
+  expect(contradictions({ SHUTDOWN_SECONDS: 0 })).toEqual([]);
+});
