@@ -1,13 +1,13 @@
 import { type RequestsApi, requestsApi } from "@sate/contracts";
-import { executionCommands } from "./commands-executions.ts";
-import { requestCommands } from "./commands-requests.ts";
-import { runCommands } from "./commands-runs.ts";
-import { createConfirmation } from "./confirmation.ts";
-import { knownRequests } from "./known-requests.ts";
-import { createOutbox } from "./outbox.ts";
+import { executionCommands } from "./executions/commands.ts";
+import { createConfirmation } from "./outbox/confirm-results.ts";
+import { createOutbox } from "./outbox/outbox.ts";
+import { recordRefusalsCommand } from "./outbox/record-refusals.ts";
 import type { Clock, Publisher, Random, Results, Store } from "./ports.ts";
-import { createPutBack } from "./put-back.ts";
-import { recordRefusalsCommand } from "./record-refusals.ts";
+import { cachedRequests } from "./requests/cache.ts";
+import { requestCommands } from "./requests/commands.ts";
+import { runCommands } from "./runs/commands.ts";
+import { createRequeueRuns } from "./runs/requeue.ts";
 import { commandRoutes } from "./runtime/command-routes.ts";
 import { inTime } from "./runtime/deadline.ts";
 import { createInternalApp } from "./runtime/internal-app.ts";
@@ -15,20 +15,20 @@ import { type Attempt, createLifecycle } from "./runtime/lifecycle.ts";
 import { errorFields, type Log } from "./runtime/log.ts";
 import type { Counters } from "./runtime/metrics.ts";
 import { periodic } from "./runtime/periodic.ts";
-import { recoverAll, sweepWorkers } from "./sweep.ts";
-import { createWorkerWatch } from "./worker-watch.ts";
+import { recoverAll, sweepWorkers } from "./workers/expire.ts";
+import { createLeaseExpiry } from "./workers/lease-expiry.ts";
 
-export { Unavailable } from "./ports.ts";
+export { Unavailable } from "@sate/contracts";
 
 export type Config = {
   serviceToken: string;
-  /** How long a silent processor keeps its executions. */
+  /** How long a worker that sends no heartbeats keeps its executions. */
   leaseMs: number;
-  /** An execution whose runs were lost this often is dead-lettered. */
+  /** An execution is dead-lettered after this many lost runs. */
   lostMax: number;
-  /** How long an outcome that was published may be without its result; then it is published again. */
+  /** How long a published outcome may be without its result; then it is published again. */
   confirmMs: number;
-  /** Nobody else can be alive on this database: what runs at the start was left by a crash and is put back at once. */
+  /** No other process uses this database: executions that are running at start were left by a crash and are requeued at once. */
   exclusive: boolean;
 };
 
@@ -42,40 +42,47 @@ export type Ports = {
   random?: Random;
   log: Log;
   counters: Counters;
-  /** A loop ended unexpectedly: the process must not go on as if it were well. */
+  /** A loop ended unexpectedly: the process must not continue. */
   fatal: (what: string, error: unknown) => void;
 };
 
-/** A worker is given up after this many sweeps without a heartbeat; a lease is that many sweeps long. */
+/** A lease expires after this many sweeps without a heartbeat. */
 const sweepsPerLease = 10;
-/** Marks of the outbox that two sweeps have seen are published by the second. */
+/** Outbox marks that two sweeps have seen are published by the second. */
 const outboxSweepMs = 2_000;
-/** Of a stop: three steps, so that the whole takes less than SHUTDOWN_SECONDS's default. */
+/** Per step of a stop; all three take less than SHUTDOWN_SECONDS's default. */
 const stopStepMs = 2_000;
 
-/** Payloads of the latest requests are kept in memory: most are asked for within seconds of their creation. */
-const knownCharsMax = 32 * 1024 * 1024;
+/** Payloads of the latest requests are kept in memory, because most are read within seconds of their creation. */
+const cacheCharsMax = 32 * 1024 * 1024;
 
-const storeAway = "The Requests DB does not answer.";
-const brokerAway = "The broker does not answer.";
+const storeAway = "The Requests DB does not respond.";
+const brokerAway = "The broker does not respond.";
 
 /**
- * The owner of the Requests DB. `commands` is its internal API as functions; `app` the same over HTTP.
- * `start` resolves when the service is ready, however long its dependencies take; `stop` is safe at any
- * time, and twice, once nothing calls the commands any more. `notReadyReasons` says why it is not ready.
+ * The owner of the Requests DB. `commands` is its internal API as functions, `app` the same over HTTP. `start` resolves
+ * when the service is ready, however long its dependencies take; `stop` is safe at any time, and twice, once nothing
+ * calls the commands any more.
  */
 export function createRequestsService(ports: Ports, config: Config) {
   const { store, publisher, results, clock, newId, random = Math.random, log, counters, fatal } = ports;
-  const known = { ...store, requests: knownRequests(store.requests, { charsMax: knownCharsMax }) };
-  const outbox = createOutbox({ store: known, publisher, counters, log });
-  const putBack = createPutBack({ store: known, outbox, counters, clock, newId, lostMax: config.lostMax });
-  const watch = createWorkerWatch(sweepsPerLease);
+  const cached = { ...store, requests: cachedRequests(store.requests, { charsMax: cacheCharsMax }) };
+  const outbox = createOutbox({ store: cached, publisher, counters, log });
+  const requeueRuns = createRequeueRuns({
+    store: cached,
+    outbox,
+    counters,
+    clock,
+    newId,
+    lostMax: config.lostMax,
+  });
+  const leaseExpiry = createLeaseExpiry(sweepsPerLease);
   const confirmation = createConfirmation({ store, results, counters });
   const commands: RequestsApi = {
-    ...requestCommands(known, clock),
-    ...executionCommands({ store: known, outbox, clock, newId }),
-    ...runCommands({ store: known, putBack, random, counters }),
-    recordRefusals: recordRefusalsCommand({ store: known, outbox, counters, clock }),
+    ...requestCommands(cached, clock),
+    ...executionCommands({ store: cached, outbox, clock, newId }),
+    ...runCommands({ store: cached, requeueRuns, random, counters }),
+    recordRefusals: recordRefusalsCommand({ store: cached, outbox, counters, clock }),
   };
   let app: ReturnType<typeof createInternalApp> | null = null;
 
@@ -85,21 +92,21 @@ export function createRequestsService(ports: Ports, config: Config) {
       { name: "store", probe: store.ping, reason: storeAway },
       { name: "publisher", probe: publisher.ping, reason: brokerAway },
     ],
-    // Executions are accepted without the broker, so the sweeps begin while it is waited for.
+    // Executions are accepted without the broker, so the sweeps start before it responds.
     onStart: (connect) => Promise.all([startOnStore(connect), startOnBroker(connect)]),
     onStop: stopAll,
   });
   const { attempt, stopping, notReadyReasons, start, stop } = lifecycle;
 
   async function sweepAllWorkers(): Promise<void> {
-    const work = () => sweepWorkers({ store, watch, putBack, counters, log });
-    if (!(await attempt("worker sweep", work, storeAway))) watch.reset();
+    const work = () => sweepWorkers({ store, leaseExpiry, requeueRuns, counters, log });
+    if (!(await attempt("worker sweep", work, storeAway))) leaseExpiry.reset();
   }
-  /** It keeps nothing from being ready: nobody waits for it, and the next look does what this one did not. */
+  /** A failure does not affect readiness: nobody waits for a look, and the next one does what this one did not. */
   async function lookForResults(): Promise<void> {
     await confirmation.look(stopping).catch((error) => {
       counters.add("confirm_looks_failed");
-      log.warn("could not see whether results are recorded; the next look will", errorFields(error));
+      log.warn("confirming results failed; the next look tries again", errorFields(error));
     });
   }
   const sweeps = [
@@ -109,7 +116,7 @@ export function createRequestsService(ports: Ports, config: Config) {
       pauseMs: outboxSweepMs,
       work: () => attempt("outbox sweep", outbox.sweep, "The outbox cannot be published."),
     },
-    // Each process at a pace of its own, so that they do not all look at the same moment.
+    // Each process at its own pace, so that they do not all look at the same moment.
     { name: "look for results", pauseMs: config.confirmMs * (0.75 + random() / 2), work: lookForResults },
   ].map((task) => periodic({ ...task, fatal }));
 
@@ -119,7 +126,7 @@ export function createRequestsService(ports: Ports, config: Config) {
     start,
     stop,
 
-    /** Made when it is asked for: whoever calls the commands as functions needs no HTTP. */
+    /** Created on demand: standalone calls the commands as functions and needs no HTTP. */
     get app() {
       const { serviceToken } = config;
       const routes = commandRoutes(requestsApi, commands);
@@ -130,7 +137,7 @@ export function createRequestsService(ports: Ports, config: Config) {
 
   async function startOnStore(connect: Attempt<void>): Promise<void> {
     await connect("store", store.open, storeAway);
-    if (config.exclusive) await connect("recovery", () => recoverAll(store, putBack), storeAway);
+    if (config.exclusive) await connect("recovery", () => recoverAll(store, requeueRuns), storeAway);
     if (!stopping.aborted) for (const sweep of sweeps) sweep.start();
   }
 
@@ -139,8 +146,8 @@ export function createRequestsService(ports: Ports, config: Config) {
   }
 
   /**
-   * Every step has its deadline, for what it waits for may never answer, and nothing is lost that it leaves
-   * undone: what is decided stands in the database with its mark.
+   * Every step has a deadline, because what it waits for may never respond. What it leaves undone is not lost: it is in
+   * the database with its mark.
    */
   async function stopAll(): Promise<void> {
     const steps: [string, () => Promise<unknown>][] = [

@@ -3,7 +3,7 @@ import { httpClient } from "./adapters/http/client.ts";
 import { kafkaConfig, kafkaFileProblems } from "./adapters/kafka/client.ts";
 import { kafkaPublisher } from "./adapters/kafka/publisher.ts";
 import { createTopics } from "./adapters/kafka/topics.ts";
-import { mongoStore } from "./adapters/store-mongo.ts";
+import { mongoStore } from "./adapters/mongo/store.ts";
 import { Settings } from "./config.ts";
 import { createRequestsService } from "./index.ts";
 import { createCounters } from "./runtime/metrics.ts";

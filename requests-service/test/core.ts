@@ -1,21 +1,21 @@
 import type { NewExecution, NewRequest } from "@sate/contracts";
-import { sqliteStore } from "../src/adapters/store-sqlite.ts";
-import { executionCommands } from "../src/commands-executions.ts";
-import { requestCommands } from "../src/commands-requests.ts";
-import { runCommands } from "../src/commands-runs.ts";
-import { createConfirmation } from "../src/confirmation.ts";
-import { createOutbox } from "../src/outbox.ts";
+import { sqliteStore } from "../src/adapters/sqlite/store.ts";
+import { executionCommands } from "../src/executions/commands.ts";
+import { createConfirmation } from "../src/outbox/confirm-results.ts";
+import { createOutbox } from "../src/outbox/outbox.ts";
+import { recordRefusalsCommand } from "../src/outbox/record-refusals.ts";
 import type { Store } from "../src/ports.ts";
-import { createPutBack } from "../src/put-back.ts";
-import { recordRefusalsCommand } from "../src/record-refusals.ts";
+import { requestCommands } from "../src/requests/commands.ts";
+import { runCommands } from "../src/runs/commands.ts";
+import { createRequeueRuns } from "../src/runs/requeue.ts";
 import { createCounters } from "../src/runtime/metrics.ts";
-import { sweepWorkers } from "../src/sweep.ts";
-import { createWorkerWatch } from "../src/worker-watch.ts";
+import { sweepWorkers } from "../src/workers/expire.ts";
+import { createLeaseExpiry } from "../src/workers/lease-expiry.ts";
+import { sqliteFile } from "./adapters/sqlite/file.ts";
+import { newId as madeId } from "./builders.ts";
 import { fakeLog } from "./fakes/log.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
 import { fakeResults } from "./fakes/results.ts";
-import { newId as madeId } from "./made.ts";
-import { sqliteFile } from "./sqlite-file.ts";
 
 export const sweepsMax = 3;
 export const lostMax = 3;
@@ -30,18 +30,18 @@ export function createCore(options: { store?: Store; random?: () => number; newI
   const log = fakeLog();
   const clock = () => 0;
   const outbox = createOutbox({ store, publisher, counters, log });
-  const putBack = createPutBack({ store, outbox, counters, clock, newId, lostMax });
-  const watch = createWorkerWatch(sweepsMax);
+  const requeueRuns = createRequeueRuns({ store, outbox, counters, clock, newId, lostMax });
+  const leaseExpiry = createLeaseExpiry(sweepsMax);
   const confirmation = createConfirmation({ store, results, counters });
   const commands = {
     ...requestCommands(store, clock),
     ...executionCommands({ store, outbox, clock, newId }),
-    ...runCommands({ store, putBack, random: options.random ?? (() => 0), counters }),
+    ...runCommands({ store, requeueRuns, random: options.random ?? (() => 0), counters }),
     recordRefusals: recordRefusalsCommand({ store, outbox, counters, clock }),
   };
   return {
-    ...{ store, publisher, results, log, counters, outbox, putBack, watch, confirmation, commands },
-    sweep: () => sweepWorkers({ store, watch, putBack, counters, log }),
+    ...{ store, publisher, results, log, counters, outbox, requeueRuns, leaseExpiry, confirmation, commands },
+    sweep: () => sweepWorkers({ store, leaseExpiry, requeueRuns, counters, log }),
 
     /** A stored request. */
     async request(parts: Partial<NewRequest> = {}): Promise<NewRequest> {
@@ -50,8 +50,8 @@ export function createCore(options: { store?: Store; random?: () => number; newI
       return request;
     },
     /** A queued execution of a request, a new one if none is given. */
-    async execution(requestId?: string) {
-      const execution = wanted(requestId ?? (await this.request()).id);
+    async execution(request_id?: string) {
+      const execution = wanted(request_id ?? (await this.request()).id);
       const [answer] = (await commands.createExecutions({ executions: [execution] })).answers;
       if (answer?.kind !== "created") throw new Error(`it was not created: ${answer?.kind}`);
       return answer.execution;
@@ -62,17 +62,17 @@ export function createCore(options: { store?: Store; random?: () => number; newI
       return id;
     },
     /** An execution that this worker runs, a new one if none is given. */
-    async run(workerId: string, execution?: { id: string; request_id: string; attempt: number }) {
+    async run(worker_id: string, execution?: { id: string; request_id: string; attempt: number }) {
       const { id, request_id, attempt } = execution ?? (await this.execution());
       const executions = [{ request_id, attempt, execution_id: id }];
-      const { runs } = await commands.claim({ worker_id: workerId, claim_id: newId(), executions });
+      const { runs } = await commands.claim({ worker_id, claim_id: newId(), executions });
       const [run] = runs;
       if (!run) throw new Error("it was not claimed");
       return run;
     },
     /** What is stored of an execution now. */
     async stored({ request_id, attempt }: { request_id: string; attempt: number }) {
-      const [execution] = await store.executions.get([{ requestId: request_id, attempt }]);
+      const [execution] = await store.executions.get([{ request_id, attempt }]);
       if (!execution) throw new Error("it is not stored");
       return execution;
     },
@@ -88,6 +88,6 @@ export function openedStore(): Store {
 
 export type Core = ReturnType<typeof createCore>;
 
-export function wanted(requestId: string, parts: Partial<NewExecution> = {}): NewExecution {
-  return { id: madeId(), request_id: requestId, force_error: false, max_failures: 3, ...parts };
+export function wanted(request_id: string, parts: Partial<NewExecution> = {}): NewExecution {
+  return { id: madeId(), request_id, force_error: false, max_failures: 3, ...parts };
 }

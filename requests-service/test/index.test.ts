@@ -1,16 +1,16 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { outcomeMark, topics } from "@sate/contracts";
-import { sqliteStore } from "../src/adapters/store-sqlite.ts";
+import { sqliteStore } from "../src/adapters/sqlite/store.ts";
 import { type Config, createRequestsService } from "../src/index.ts";
 import { Unavailable } from "../src/ports.ts";
 import { createCounters } from "../src/runtime/metrics.ts";
+import { sqliteFile } from "./adapters/sqlite/file.ts";
+import { madeOutcome, newId } from "./builders.ts";
 import { wanted } from "./core.ts";
 import { serviceToken } from "./door.ts";
 import { fakeLog } from "./fakes/log.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
 import { fakeResults } from "./fakes/results.ts";
-import { madeOutcome, newId } from "./made.ts";
-import { sqliteFile } from "./sqlite-file.ts";
 import { until } from "./until.ts";
 
 const started: {
@@ -61,7 +61,7 @@ async function running({ service }: ReturnType<typeof made>) {
 }
 
 describe("start", () => {
-  test("it is ready when all is well, and not before", async () => {
+  test("is ready once its dependencies respond, and not before", async () => {
     const { service } = made();
     expect(await service.notReadyReasons()).toEqual(["It is starting."]);
     await service.start();
@@ -69,12 +69,12 @@ describe("start", () => {
     expect(await service.notReadyReasons()).toEqual([]);
   });
 
-  test("it waits for a broker that is away, accepts executions meanwhile, and publishes them when it is back", async () => {
+  test("waits for an absent broker, accepts executions meanwhile, and publishes them when it is back", async () => {
     const it = made();
     it.publisher.mood = "away";
     const start = it.service.start();
     await until("it complains", async () => (await it.service.notReadyReasons()).length === 2);
-    expect(await it.service.notReadyReasons()).toEqual(["It is starting.", "The broker does not answer."]);
+    expect(await it.service.notReadyReasons()).toEqual(["It is starting.", "The broker does not respond."]);
     const { status } = await running(it);
     expect(await status()).toBe("running");
     it.publisher.mood = "well";
@@ -82,7 +82,7 @@ describe("start", () => {
     expect(await it.service.notReadyReasons()).toEqual([]);
   });
 
-  test("it waits for a database that is away, and says so beside the broker", async () => {
+  test("waits for an absent database, and names it beside the broker", async () => {
     const it = made();
     const { open } = it.store;
     let isAway = true;
@@ -99,7 +99,7 @@ describe("start", () => {
     expect(await it.service.notReadyReasons()).toEqual([]);
   });
 
-  test("alone on its database, it puts back at once what a crash left running", async () => {
+  test("alone on its database, it requeues at once what a crash left running", async () => {
     const first = made();
     await first.service.start();
     const { run } = await running(first);
@@ -110,8 +110,8 @@ describe("start", () => {
   });
 });
 
-describe("its loops", () => {
-  test("give up a worker that is silent for a lease, and keep one that beats", async () => {
+describe("its sweeps", () => {
+  test("expire the lease of a worker without heartbeats, and keep one with heartbeats", async () => {
     const it = made({ leaseMs: 100 });
     await it.service.start();
     const [silent, beating] = [await running(it), await running(it)];
@@ -122,7 +122,7 @@ describe("its loops", () => {
     expect(await beating.status()).toBe("running");
   });
 
-  test("a database that is away makes it not ready, and gives up nobody", async () => {
+  test("an absent database makes it not ready, and expires no lease", async () => {
     const it = made({ leaseMs: 100 });
     await it.service.start();
     const { status } = await running(it);
@@ -133,7 +133,7 @@ describe("its loops", () => {
       throw new Unavailable("away");
     };
     await until("many sweeps failed", () => failures > 15);
-    expect(await it.service.notReadyReasons()).toEqual(["The Requests DB does not answer."]);
+    expect(await it.service.notReadyReasons()).toEqual(["The Requests DB does not respond."]);
     expect(await status()).toBe("running");
     it.store.workers.list = list;
     await until("it is ready again", async () => (await it.service.notReadyReasons()).length === 0);
@@ -141,7 +141,7 @@ describe("its loops", () => {
   });
 });
 
-describe("results that do not come", () => {
+describe("missing results", () => {
   async function finished(it: ReturnType<typeof made>) {
     await it.service.start();
     const { run } = await running(it);
@@ -154,7 +154,7 @@ describe("results that do not come", () => {
     return { run, outcomes };
   }
 
-  test("are seen, and their outcomes published again", async () => {
+  test("are noticed, and their outcomes published again", async () => {
     const it = made();
     const { run, outcomes } = await finished(it);
     await until("it is published again", () => outcomes() > 0, 20_000);
@@ -163,7 +163,7 @@ describe("results that do not come", () => {
     expect(await it.service.notReadyReasons()).toEqual([]);
   }, 30_000);
 
-  test("results-service may be away: no complaint, nothing is published, and later it is asked again", async () => {
+  test("are looked for again after results-service was away, without affecting readiness or publishing anything", async () => {
     const it = made();
     it.results.isAway = true;
     const { run, outcomes } = await finished(it);
@@ -183,7 +183,7 @@ describe("stop", () => {
     expect(await service.notReadyReasons()).toEqual(["It is stopping."]);
   });
 
-  test("ends a start that waits", async () => {
+  test("ends a start that waits for a dependency", async () => {
     const it = made();
     it.publisher.mood = "away";
     const start = it.service.start();
@@ -193,7 +193,7 @@ describe("stop", () => {
     expect(await it.service.notReadyReasons()).toEqual(["It is stopping."]);
   });
 
-  test("publishes what it has accepted, and then closes its database", async () => {
+  test("publishes what was accepted, and then closes the database", async () => {
     const it = made();
     await it.service.start();
     const request = { id: newId(), payload_json: "1" };
@@ -205,7 +205,7 @@ describe("stop", () => {
     expect(await late.catch((error: unknown) => error)).toBeInstanceOf(Unavailable);
   });
 
-  test("does not wait longer than its deadline for a broker that hangs", async () => {
+  test("waits no longer than its deadline for a broker that hangs", async () => {
     const it = made();
     await it.service.start();
     it.publisher.mood = "hangs";

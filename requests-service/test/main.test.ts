@@ -48,7 +48,7 @@ function start(env: Record<string, string>) {
   };
 }
 
-test("wrong settings end it with 78, all of them named, no value repeated", async () => {
+test("wrong settings end it with 78; all are named, without their values", async () => {
   const { ended, text } = start({
     ...nowhere,
     SERVICE_TOKEN: "",
@@ -63,7 +63,7 @@ test("wrong settings end it with 78, all of them named, no value repeated", asyn
   expect(text.err).not.toContain("x-secret");
 });
 
-test("an address of the database that the driver cannot read ends it with 78, and its password stays unsaid", async () => {
+test("a database address that the driver cannot parse ends it with 78, and its password is not printed", async () => {
   for (const url of [
     "mongodb://user:top@secret@host/requests",
     "mongodb://user:secret@host/requests?tls=perhaps",
@@ -75,7 +75,7 @@ test("an address of the database that the driver cannot read ends it with 78, an
   }
 });
 
-test("a port that is taken ends it with 1, and a line says why", async () => {
+test("a port in use ends it with 1, and a log line says why", async () => {
   const taken = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
   ends.push(() => void taken.stop(true));
   const { ended, lines, text } = start({ ...nowhere, PORT: String(taken.port) });
@@ -83,7 +83,7 @@ test("a port that is taken ends it with 1, and a line says why", async () => {
   expect([lines().at(-1)?.code, text.err]).toEqual(["EADDRINUSE", ""]);
 });
 
-test("it lives while nobody else is there, and SIGTERM ends it with 0 in time, idle connections or not", async () => {
+test("without dependencies it is live, and SIGTERM ends it with 0 in time, also with idle connections", async () => {
   const { child, ended, lines, port, text } = start(nowhere);
   const at = `http://127.0.0.1:${await port()}`;
   const idle = connect(Number(new URL(at).port), "127.0.0.1");
@@ -101,8 +101,8 @@ test("it lives while nobody else is there, and SIGTERM ends it with 0 in time, i
   });
   expect(reasons.toSorted()).toEqual([
     "It is starting.",
-    "The Requests DB does not answer.",
-    "The broker does not answer.",
+    "The Requests DB does not respond.",
+    "The broker does not respond.",
   ]);
 
   const asked = performance.now();

@@ -12,8 +12,8 @@ export type Api = Record<string, { path: string; body: TSchema; answer: TSchema 
 
 /**
  * The operations of an API as functions: what a service's core implements, what an HTTP client of it
- * implements, and what its callers require as a port. A call rejects with `Unavailable` when its result is
- * unknown; any other rejection is a bug.
+ * implements, and what its callers require as a port. A call rejects with `Unavailable` when it has no result; any
+ * other rejection is a bug.
  */
 export type ApiFunctions<A extends Api> = {
   [Name in keyof A]: (body: Static<A[Name]["body"]>) => Promise<Static<A[Name]["answer"]>>;

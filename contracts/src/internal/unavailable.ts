@@ -6,11 +6,12 @@ const brand = Symbol.for("sate.unavailable");
  *   replica, may succeed.
  * - unexpected_response: it responded, but not as the contract says: another status, or a body that does not match.
  *   The same call would most likely fail again, perhaps because of one item in it.
+ * - not_done: the operation certainly had no effect: its transaction was rolled back, or it never began.
  */
-export type UnavailableReason = "no_response" | "unexpected_response";
+export type UnavailableReason = "no_response" | "unexpected_response" | "not_done";
 
 /**
- * How a call to another service, a database or the broker rejects when the result is unknown. It is an
+ * How a call to another service, a database or the broker rejects when it has no result. It is an
  * infrastructure failure: the adapter that sees it creates it once, and only a loop or a route handles it. The
  * message names the dependency and says what happened, for the log; it is never shown to clients.
  */

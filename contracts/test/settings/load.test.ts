@@ -30,7 +30,7 @@ const right = {
   KAFKA_BROKERS: "a:9092,b:9092",
 };
 
-test("what is not given has its default, and an empty variable is not given", () => {
+test("a missing or empty variable has its default", () => {
   const loaded = loadSettings(Settings, { ...right, PORT: "", LEASE_SECONDS: " 2.5 " });
   expect(loaded).toEqual({
     kind: "loaded",
@@ -38,7 +38,7 @@ test("what is not given has its default, and an empty variable is not given", ()
   });
 });
 
-test("all mistakes are named at once, a sentence each, and no value is repeated: it may be a secret", () => {
+test("all wrong settings are named at once, a sentence each, without their values", () => {
   const env = {
     SERVICE_TOKEN: "short-secret",
     REQUESTS_MONGO_URL: "postgres://user:secret@host/db",

@@ -8,7 +8,7 @@ import { basename, join } from "node:path";
  */
 export type Bug = { name: string; file: string; from: string; to: string; words: string[]; by: number[] };
 
-const runs = "requests-service/src/adapters/runs-mongo.ts";
+const runs = "requests-service/src/adapters/mongo/runs.ts";
 const during = (only: string, minutes = 1) => ["--minutes", `${minutes}`, "--only", only];
 
 /**
@@ -18,7 +18,7 @@ const during = (only: string, minutes = 1) => ["--minutes", `${minutes}`, "--onl
 export const bugs: Bug[] = [
   {
     name: "the unique key on the attempt does not decide",
-    file: "requests-service/src/adapters/insert-free.ts",
+    file: "requests-service/src/adapters/mongo/insert-free.ts",
     from: "return new Set(failures.map(({ index }) => index));",
     to: "return new Set();",
     words: during("F1"),
@@ -43,8 +43,8 @@ export const bugs: Bug[] = [
   {
     name: "finish without the epoch",
     file: runs,
-    from: '{ _id: executionKey(request_id, attempt), id: execution_id, status: "running", epoch },',
-    to: "{ _id: executionKey(request_id, attempt), id: execution_id, ...(epoch > 0 ? {} : { epoch }) },",
+    from: '{ _id: idOf(key), id: execution_id, status: "running", epoch },',
+    to: "{ _id: idOf(key), id: execution_id, ...(epoch > 0 ? {} : { epoch }) },",
     words: during("F9", 2), // in which finishes come late some six times
     by: [4, 5, 8, 11],
   },
@@ -67,8 +67,8 @@ export const bugs: Bug[] = [
   {
     name: "the sweeper puts back without its predicate",
     file: runs,
-    from: '              status: "running",\n              epoch,\n              cancel_requested: false,\n',
-    to: "              ...(epoch < 0 ? { epoch } : {}),\n",
+    from: 'status: "running", epoch, cancel_requested: false }',
+    to: "...(epoch < 0 ? { epoch } : {}) }",
     words: during("F4"),
     by: [3, 4, 5, 6, 8, 10, 11],
   },
@@ -90,7 +90,7 @@ export const bugs: Bug[] = [
   },
   {
     name: "an answer before the write",
-    file: "requests-service/src/commands-requests.ts",
+    file: "requests-service/src/requests/commands.ts",
     from: "const stored = await store.requests.insert(wanted);",
     to: "const stored = wanted;\n      void Bun.sleep(1_000).then(() => store.requests.insert(wanted)).catch(() => {});",
     words: during("F2"),

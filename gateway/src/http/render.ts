@@ -3,6 +3,7 @@ import {
   executionJson,
   type JsonText,
   jsonObject,
+  type NewRequest,
   type RequestRecord,
   type ResultRecord,
   toJson,
@@ -15,7 +16,7 @@ import type { Uris } from "./uris.ts";
  */
 
 /** A request as the response to its creation: exactly the original's fields. */
-export function requestView({ id, payload_json, processor }: RequestRecord): JsonText {
+export function requestView({ id, payload_json, processor }: NewRequest): JsonText {
   return jsonObject({
     id: toJson(id),
     payload: payload_json,

@@ -31,16 +31,17 @@ export function requestRoutes(parts: RequestRoutesParts) {
       ({ request, body }) =>
         ingress.serve(request, "create", async () => {
           const { payload, processor } = body;
-          const created = await createRequest({
+          const created = {
             id: newId(),
             payload_json: payload as JsonText,
             ...(processor !== undefined && { processor }),
-          });
+          };
+          const { kind } = await createRequest(created);
           // Ids are ours and new: no other request can have one.
-          if (created.kind === "conflict") throw new Error("a new id is taken");
+          if (kind === "conflict") throw new Error("a new id is taken");
           counters.add("requests_created");
-          const location = uris.request(created.request.id);
-          return jsonResponse(201, requestView(created.request), { location });
+          const location = uris.request(created.id);
+          return jsonResponse(201, requestView(created), { location });
         }),
       operation(
         { query: NoQuery, body: CreateRequest },

@@ -33,11 +33,14 @@ export function fakeRequests() {
     const request = requests.get(request_id);
     if (!request) return { kind: "unknown_request" as const };
     const attempts = executions.get(request_id) ?? [];
+    const existing = attempts.find((one) => one.id === id);
+    if (existing) return { kind: "created" as const, execution: existing, request };
     const active = attempts.find(({ status }) => status === "queued" || status === "running");
     if (active) return { kind: "active" as const, execution_id: active.id };
     const succeeded = attempts.find(({ status }) => status === "succeeded");
     if (succeeded) return { kind: "succeeded" as const, execution_id: succeeded.id };
-    const failures = attempts.filter(({ status }) => status === "failed").length;
+    const isFailure = ({ status }: ExecutionRecord) => status === "failed" || status === "dead_lettered";
+    const failures = attempts.filter(isFailure).length;
     if (failures >= max_failures) return { kind: "exhausted" as const, failures, max_failures };
     const execution: ExecutionRecord = {
       id,
@@ -66,9 +69,10 @@ export function fakeRequests() {
   const api: Requests = {
     createRequests: operation("createRequests", ({ requests: wanted }) => ({
       answers: wanted.map((one) => {
-        const request = { ...one, creation_date: formatTimestamp(Date.now()) };
-        requests.set(one.id, request);
-        return { kind: "created" as const, request };
+        const stored = requests.get(one.id) ?? { ...one, creation_date: formatTimestamp(Date.now()) };
+        requests.set(one.id, stored);
+        const isSame = stored.payload_json === one.payload_json && stored.processor === one.processor;
+        return { kind: isSame ? ("created" as const) : ("conflict" as const) };
       }),
     })),
     getRequest: operation("getRequest", ({ request_id }) => {

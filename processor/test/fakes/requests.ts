@@ -93,7 +93,8 @@ export function fakeRequests(): FakeRequests {
 
   function putBack(executions: Stored[], isLost: boolean): number {
     for (const execution of executions) {
-      Object.assign(execution, { status: "queued", workerId: undefined, claimId: undefined });
+      const status = execution.cancel ? "cancelled" : "queued";
+      Object.assign(execution, { status, workerId: undefined, claimId: undefined });
       if (isLost) execution.lost++;
     }
     return executions.length;
@@ -127,8 +128,10 @@ export function fakeRequests(): FakeRequests {
       answer("claim", () => claim(worker_id, claim_id, executions)),
     claimAny: ({ worker_id, claim_id, limit }) =>
       answer("claimAny", () => {
-        const queued = [...stored.values()].filter(({ status }) => status === "queued").slice(0, limit);
-        return claim(worker_id, claim_id, queued.map(refOf));
+        const all = [...stored.values()];
+        const held = all.filter((one) => one.status === "running" && one.claimId === claim_id);
+        const queued = all.filter(({ status }) => status === "queued").slice(0, limit);
+        return claim(worker_id, claim_id, (held.length > 0 ? held : queued).map(refOf));
       }),
     finish: ({ runs }) =>
       answer("finish", () => {

@@ -4,10 +4,10 @@ import { Unavailable } from "../../src/ports.ts";
 import { commandRoutes } from "../../src/runtime/command-routes.ts";
 import { createInternalApp } from "../../src/runtime/internal-app.ts";
 import { createCounters } from "../../src/runtime/metrics.ts";
+import { newId } from "../builders.ts";
 import { createCore } from "../core.ts";
 import { post, serviceToken } from "../door.ts";
 import { fakeLog } from "../fakes/log.ts";
-import { newId } from "../made.ts";
 
 const core = createCore();
 afterAll(() => core.store.close());

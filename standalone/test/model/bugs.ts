@@ -73,7 +73,7 @@ export const bugs: Record<string, Bug> = {
     more: { freeze: 15 },
     store: (store, { db }) => ({
       ...store,
-      workers: { ...store.workers, giveUp: (workerId) => store.workers.giveUp(workerId) },
+      workers: { ...store.workers, expire: (id) => store.workers.expire(id) },
       runs: {
         ...store.runs,
         requeue: async (runs) => {

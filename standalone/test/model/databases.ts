@@ -3,7 +3,7 @@ import { resultsSchema } from "@sate/contracts";
 import { sqliteStore } from "@sate/requests-service/sqlite";
 import { sqliteResultsWriter } from "@sate/results-listener/sqlite";
 import { sqliteResultsReader } from "@sate/results-service/sqlite";
-import { schema } from "../../../requests-service/src/adapters/sqlite-schema.ts";
+import { schema } from "../../../requests-service/src/adapters/sqlite/schema.ts";
 
 /** Bugs that are schemas. */
 export type SchemaBugs = { noUniqueAttempt?: boolean; noUniqueResult?: boolean };

@@ -2,7 +2,7 @@ import { type Database, SQLiteError } from "bun:sqlite";
 import { afterEach, expect, test } from "bun:test";
 import { Unavailable } from "@sate/requests-service";
 import { sqliteStore } from "@sate/requests-service/sqlite";
-import { madeExecution, madeRequest } from "../../../requests-service/test/made.ts";
+import { madeExecution, madeRequest } from "../../../requests-service/test/builders.ts";
 import type { SqliteFile } from "../../src/sqlite/file.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { newFolder, opened } from "./opened.ts";
@@ -27,7 +27,7 @@ async function openedStore() {
 }
 const pagesOf = (db: Database) =>
   db.query<{ page_count: number }, []>("PRAGMA page_count").get()?.page_count ?? 0;
-const large = () => madeRequest({ payloadJson: `"${"x".repeat(100_000)}"` });
+const large = () => madeRequest({ payload_json: `"${"x".repeat(100_000)}"` });
 
 test("64 writes of one turn share one commit, and reading needs none", async () => {
   const { store, list, commits } = await openedStore();

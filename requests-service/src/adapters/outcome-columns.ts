@@ -1,0 +1,14 @@
+import type { Outcome } from "@sate/contracts";
+
+/** An outcome is stored as two texts, because outputs can be large and are read only to be published. */
+export function splitOutcome(outcome: Outcome): { text: string; outputs: string | null } {
+  if (outcome.status !== "succeeded") return { text: JSON.stringify(outcome), outputs: null };
+  const { outputs_json, ...rest } = outcome;
+  return { text: JSON.stringify(rest), outputs: outputs_json };
+}
+
+/** Without `outputs` they are empty: callers that do not read them need only the status and the error. */
+export function joinedOutcome(text: string, outputs: string | null | undefined): Outcome {
+  const rest = JSON.parse(text) as Outcome;
+  return rest.status === "succeeded" ? { ...rest, outputs_json: outputs ?? "" } : rest;
+}

@@ -1,0 +1,74 @@
+import { outcomeMark, type RequestsApi, Unavailable } from "@sate/contracts";
+import type { Outbox } from "../outbox/outbox.ts";
+import type { Clock, Store } from "../ports.ts";
+import { cancelledOutcome } from "../runs/interrupted-run.ts";
+import { createExecutionsCommand } from "./create.ts";
+import { executionRecordOf } from "./execution.ts";
+
+type Names = "createExecutions" | "getExecution" | "listExecutions" | "cancelExecution";
+
+/** Each lost round means that the execution was claimed or requeued meanwhile: this many in a row do not happen. */
+const roundsMax = 20;
+
+/** Creating, reading and cancelling executions. */
+export function executionCommands(parts: {
+  store: Pick<Store, "requests" | "executions">;
+  outbox: Pick<Outbox, "publishSoon">;
+  clock: Clock;
+  newId: () => string;
+}): Pick<RequestsApi, Names> {
+  const { store, outbox, clock, newId } = parts;
+
+  async function find({ request_id, execution_id }: { request_id: string; execution_id: string }) {
+    const request = (await store.requests.get([request_id])).get(request_id);
+    if (!request) return { kind: "unknown_request" } as const;
+    const executions = (await store.executions.ofRequests([request_id])).get(request_id) ?? [];
+    const execution = executions.find(({ id }) => id === execution_id);
+    return execution
+      ? ({ kind: "found", execution, request } as const)
+      : ({ kind: "unknown_execution" } as const);
+  }
+
+  return {
+    createExecutions: createExecutionsCommand({ store, outbox, clock }),
+
+    async getExecution(ids) {
+      const found = await find(ids);
+      return found.kind === "found" ? { ...found, execution: executionRecordOf(found.execution) } : found;
+    },
+
+    async listExecutions({ request_id, limit, after_attempt = 0 }) {
+      if (!(await store.requests.get([request_id])).has(request_id)) return { kind: "unknown_request" };
+      const executions = await store.executions.list({ request_id, after_attempt, limit: limit + 1 });
+      const more = executions.length > limit;
+      return { kind: "found", executions: executions.slice(0, limit).map(executionRecordOf), more };
+    },
+
+    async cancelExecution({ request_id, execution_id }) {
+      // Between read and write it may be claimed, requeued or ended.
+      for (let round = 0; round < roundsMax; round++) {
+        const found = await find({ request_id, execution_id });
+        if (found.kind !== "found") return found;
+        const { execution: stored, request } = found;
+        const execution = executionRecordOf(stored);
+        switch (stored.status) {
+          case "cancelled":
+            if (stored.mark === outcomeMark) outbox.publishSoon(stored, request);
+            return { kind: "cancelled", execution, request };
+          case "succeeded":
+          case "failed":
+          case "dead_lettered":
+            return { kind: "ended", execution };
+          case "running":
+            if (stored.cancel_requested) return { kind: "cancelling", execution, request };
+            break;
+          case "queued":
+            break;
+        }
+        const outcome = cancelledOutcome({ resultId: newId(), now: clock() });
+        await store.executions.cancel({ request_id, attempt: stored.attempt, execution_id }, outcome);
+      }
+      throw new Unavailable("The execution changed too often to be cancelled.");
+    },
+  };
+}

@@ -1,0 +1,89 @@
+import {
+  type Admission,
+  executionMark,
+  formatTimestamp,
+  type NewExecution,
+  type RequestRecord,
+  type RequestsApi,
+  Unavailable,
+} from "@sate/contracts";
+import { failpoint } from "../failpoint.ts";
+import type { Outbox } from "../outbox/outbox.ts";
+import type { Clock, Store } from "../ports.ts";
+import { decideAdmission } from "./admission.ts";
+import { type Execution, executionRecordOf } from "./execution.ts";
+
+/** In each round one contender wins, so losing this many rounds against others at the same request does not happen. */
+const roundsMax = 20;
+
+/**
+ * Decides and writes; those that lose the write read and decide again. The write is refused exactly when what was read
+ * is outdated. Of several for one request in the same batch only the first is written; the others are decided by what
+ * that write did, without another read.
+ */
+export function createExecutionsCommand(parts: {
+  store: Pick<Store, "requests" | "executions">;
+  outbox: Pick<Outbox, "publishSoon">;
+  clock: Clock;
+}): RequestsApi["createExecutions"] {
+  const { store, outbox, clock } = parts;
+
+  return async ({ executions: wanted }) => {
+    const answers: Admission[] = [];
+    const requests = await store.requests.get([...new Set(wanted.map((item) => item.request_id))]);
+    let open: { index: number; item: NewExecution; request: RequestRecord }[] = [];
+    for (const [index, item] of wanted.entries()) {
+      const request = requests.get(item.request_id);
+      if (request) open.push({ index, item, request });
+      else answers[index] = { kind: "unknown_request" };
+    }
+
+    for (let round = 0; open.length > 0; round++) {
+      if (round === roundsMax) {
+        throw new Unavailable("Too many callers compete for executions of the same requests.");
+      }
+      // Most requests have no execution yet, and a first attempt that is taken is refused by the write.
+      const seen: Map<string, Execution[]> =
+        round === 0
+          ? new Map()
+          : await store.executions.ofRequests([...new Set(open.map(({ request }) => request.id))]);
+      const firsts = new Map<string, { execution: Execution; request: RequestRecord }>();
+      const decide = ({ index, item, request }: (typeof open)[number]): void => {
+        const decision = decideAdmission(seen.get(request.id) ?? [], item);
+        if (decision.kind === "exists") {
+          answers[index] = { kind: "created", execution: executionRecordOf(decision.execution), request };
+        } else if (decision.kind !== "create") answers[index] = decision;
+        else if (!firsts.has(request.id)) {
+          firsts.set(request.id, { request, execution: newExecution(item, decision.attempt, clock()) });
+        }
+      };
+
+      open.forEach(decide);
+      const contenders = [...firsts.values()];
+      const wins = await store.executions.insert(contenders.map(({ execution }) => execution));
+      if (wins.includes(true)) failpoint("requests-service.stored");
+      for (const [index, { execution, request }] of contenders.entries()) {
+        if (!wins[index]) continue;
+        seen.set(request.id, [...(seen.get(request.id) ?? []), execution]);
+        outbox.publishSoon(execution, request);
+      }
+      const undecided = () => open.filter(({ index }) => answers[index] === undefined);
+      // The writes that won are seen now: they decide for all others of these requests.
+      open = undecided();
+      open.forEach(decide);
+      open = undecided();
+    }
+    return { answers };
+  };
+}
+
+function newExecution(
+  { id, request_id, force_error, traceparent }: NewExecution,
+  attempt: number,
+  now: number,
+): Execution {
+  return {
+    ...{ id, request_id, attempt, force_error, creation_date: formatTimestamp(now), traceparent },
+    ...{ status: "queued", epoch: 0, lost: 0, cancel_requested: false, mark: executionMark(0) },
+  };
+}

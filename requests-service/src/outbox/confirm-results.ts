@@ -1,0 +1,89 @@
+import { type ExecutionKey, limits, Unavailable } from "@sate/contracts";
+import { failpoint } from "../failpoint.ts";
+import type { Results, Store } from "../ports.ts";
+import type { Counters } from "../runtime/metrics.ts";
+
+/**
+ * Confirms that published outcomes have a recorded result, because a broker may lose what it has acknowledged. A
+ * published outcome whose mark was cleared stays unconfirmed until results-service has its result.
+ *
+ *     outcome ──published──▶ unconfirmed ──its result is recorded──▶ no mark
+ *        ▲                       │
+ *        └──────missing──────────┘
+ *
+ * An outcome is missing if two looks of this process, a pause apart, do not find its result, but find that of an outcome
+ * first seen later: it was overtaken, so it is not merely waiting to be read. The outbox sweep then publishes it once
+ * more, which readers tolerate. If nothing overtakes it, most likely no results are recorded at the moment; in case it
+ * was the last outcome of all, it is published again after several looks, and then ever more seldom. No clocks are
+ * compared, and any number of processes may look, because every write repeats the mark that it relies on.
+ */
+export type Confirmation = {
+  /** One look at unconfirmed outcomes. Rejects when the database or results-service does not respond. */
+  look(signal: AbortSignal): Promise<void>;
+};
+
+const pageSize = limits.confirmMax;
+/** Per look; the rest waits for the next look, which finds fewer. */
+const executionsPerLook = 50_000;
+const lookMsMax = 20_000;
+/** An outcome that nothing has overtaken is first published again after this many looks. */
+const patientLooks = 8;
+
+export function createConfirmation(parts: {
+  store: Pick<Store, "confirmations">;
+  results: Results;
+  counters: Counters;
+}): Confirmation {
+  const { store, results, counters } = parts;
+  /** The number of looks in a row that missed the result of each. */
+  let missedBefore = new Map<string, number>();
+
+  /** Returns which of the page have a result, and removes the marks of those. */
+  async function confirmRecorded(page: ExecutionKey[]): Promise<boolean[]> {
+    if (page.length === 0) return [];
+    const { recorded } = await results.resultsRecorded({ executions: page });
+    if (recorded.length !== page.length) {
+      throw new Unavailable("results-service did not respond for every execution.");
+    }
+    const recordedKeys = page.filter((_, index) => recorded[index]);
+    await store.confirmations.confirm(recordedKeys);
+    failpoint("requests-service.confirmed");
+    counters.add("results_confirmed", recordedKeys.length);
+    return recorded;
+  }
+
+  return {
+    async look(signal) {
+      const missing: { key: ExecutionKey; looks: number }[] = [];
+      let freshest = Number.POSITIVE_INFINITY;
+      const endAt = performance.now() + lookMsMax;
+      let after: ExecutionKey | undefined;
+      for (let looked = 0; looked < executionsPerLook; looked += pageSize) {
+        const page = await store.confirmations.unconfirmed({ after, limit: pageSize });
+        const recorded = await confirmRecorded(page);
+        for (const [index, key] of page.entries()) {
+          const looks = (missedBefore.get(nameOf(key)) ?? 0) + 1;
+          if (recorded[index]) freshest = Math.min(freshest, looks);
+          else missing.push({ key, looks });
+        }
+        after = page.at(-1);
+        if (page.length < pageSize || signal.aborted || performance.now() > endAt) break;
+      }
+      missedBefore = new Map(missing.map(({ key, looks }) => [nameOf(key), looks]));
+      const due = missing.filter(({ looks }) => isDue(looks, freshest < looks)).map(({ key }) => key);
+      for (let at = 0; at < due.length; at += pageSize) {
+        await store.confirmations.publishAgain(due.slice(at, at + pageSize));
+      }
+      counters.add("outcomes_published_again", due.length);
+    },
+  };
+}
+
+function isDue(looks: number, isOvertaken: boolean): boolean {
+  const isPowerOfTwo = (looks & (looks - 1)) === 0;
+  return isPowerOfTwo && (looks >= patientLooks || (looks > 1 && isOvertaken));
+}
+
+function nameOf({ request_id, attempt }: ExecutionKey): string {
+  return `${request_id} ${attempt}`;
+}

@@ -1,0 +1,155 @@
+import { describe, expect, test } from "bun:test";
+import { type ExecutionRef, executionMark, outcomeMark, type RequestsApi, type Run } from "@sate/contracts";
+import { madeOutcome, newId } from "../../builders.ts";
+import type { ClientNames } from "./clients.ts";
+
+/** What processors need of requests-service, without anything stored. */
+export type ProcessorApiUnderTest = {
+  api: Omit<RequestsApi, ClientNames>;
+  /** Stores a queued execution. */
+  queue(): Promise<ExecutionRef>;
+  /** Asks to cancel an execution. */
+  cancel(ref: ExecutionRef): Promise<void>;
+  /** Expires the lease of a worker and requeues its runs. */
+  expire(workerId: string): Promise<void>;
+};
+
+/** What every implementation of the operations for processors must do. */
+export function processorApiConformance(name: string, make: () => ProcessorApiUnderTest): void {
+  async function given() {
+    const under = make();
+    const { api } = under;
+    async function worker(): Promise<string> {
+      const worker_id = newId();
+      await api.registerWorker({ worker_id });
+      return worker_id;
+    }
+    async function claimed(worker_id: string, ref: ExecutionRef): Promise<Run> {
+      const { runs } = await api.claim({ worker_id, claim_id: newId(), executions: [ref] });
+      if (!runs[0]) throw new Error("it was not claimed");
+      return runs[0];
+    }
+    return { ...under, worker, claimed };
+  }
+  const kinds = ({ answers }: { answers: { kind: string }[] }) => answers.map(({ kind }) => kind);
+  const refOf = ({ request_id, attempt, execution_id }: Run) => ({ request_id, attempt, execution_id });
+
+  describe(`${name}: operations for processors`, () => {
+    test("a registered worker is alive, registered twice or not; an unknown or ended one is not", async () => {
+      const { api, worker } = await given();
+      const worker_id = await worker();
+      await api.registerWorker({ worker_id });
+      for (let time = 0; time < 2; time++) {
+        expect(await api.heartbeat({ worker_id })).toEqual({ kind: "alive", runs: [] });
+      }
+      expect(await api.heartbeat({ worker_id: newId() })).toEqual({ kind: "given_up" });
+      await api.endWorker({ worker_id });
+      expect(await api.heartbeat({ worker_id })).toEqual({ kind: "given_up" });
+    });
+
+    test("an expired worker stays expired, its runs are queued again, and its outcome is refused", async () => {
+      const { api, worker, queue, claimed, expire } = await given();
+      const worker_id = await worker();
+      const run = await claimed(worker_id, await queue());
+      await expire(worker_id);
+      await api.registerWorker({ worker_id });
+      expect(await api.heartbeat({ worker_id })).toEqual({ kind: "given_up" });
+      const next = await claimed(await worker(), refOf(run));
+      expect(next.epoch).toBe(2);
+      expect(kinds(await api.finish({ runs: [{ ...run, outcome: madeOutcome() }] }))).toEqual(["refused"]);
+    });
+
+    test("a claim is exclusive, and its repetition returns the same runs", async () => {
+      const { api, worker, queue, claimed } = await given();
+      const [taken, free] = [await queue(), await queue()];
+      await claimed(await worker(), taken);
+      const unknown = { ...free, request_id: newId(), execution_id: newId() };
+      const claim = { worker_id: await worker(), claim_id: newId(), executions: [free, taken, unknown] };
+      const first = await api.claim(claim);
+      expect(first).toMatchObject({ runs: [{ ...free, epoch: 1 }], refused: 1, unknown: 1 });
+      expect(await api.claim(claim)).toEqual(first);
+      const another = await api.claim({ ...claim, claim_id: newId() });
+      expect(another).toMatchObject({ runs: [], refused: 2, unknown: 1 });
+    });
+
+    test("a claim of anything takes up to its limit, and its repetition returns the same runs and no others", async () => {
+      const { api, worker, queue } = await given();
+      const queued = new Set<string>();
+      for (let count = 0; count < 5; count++) queued.add((await queue()).execution_id);
+      const claim = { worker_id: await worker(), claim_id: newId(), limit: 3 };
+      const first = await api.claimAny(claim);
+      expect(first.runs).toHaveLength(3);
+      expect(await api.claimAny(claim)).toEqual(first);
+      const rest = await api.claimAny({ ...claim, claim_id: newId() });
+      expect(new Set([...first.runs, ...rest.runs].map(({ execution_id }) => execution_id))).toEqual(queued);
+    });
+
+    test("a heartbeat returns the runs that the worker holds, and which of them to cancel", async () => {
+      const { api, worker, queue, claimed, cancel } = await given();
+      const worker_id = await worker();
+      const [a, b] = [await claimed(worker_id, await queue()), await claimed(worker_id, await queue())];
+      await claimed(await worker(), await queue());
+      await cancel(refOf(b));
+      const beat = await api.heartbeat({ worker_id });
+      expect(beat).toEqual({
+        kind: "alive",
+        runs: [
+          { ...refOf(a), epoch: 1, cancel: false },
+          { ...refOf(b), epoch: 1, cancel: true },
+        ],
+      });
+    });
+
+    test("a finish is stored once: repeated it is stored, with a stale epoch or another outcome it is refused", async () => {
+      const { api, worker, queue, claimed } = await given();
+      const run = await claimed(await worker(), await queue());
+      const finished = { ...run, outcome: madeOutcome() };
+      const unknown = { ...finished, request_id: newId(), execution_id: newId() };
+      const runs = [{ ...finished, epoch: 2 }, finished, finished, unknown];
+      expect(kinds(await api.finish({ runs }))).toEqual(["refused", "stored", "stored", "unknown"]);
+      const other = { ...run, outcome: madeOutcome("failed") };
+      expect(kinds(await api.finish({ runs: [finished, other] }))).toEqual(["stored", "refused"]);
+    });
+
+    test("a run is handed back once; a stale caller cannot hand back a newer run", async () => {
+      const { api, worker, queue, claimed } = await given();
+      const run = await claimed(await worker(), await queue());
+      expect(await api.handBack({ runs: [run] })).toEqual({ handed_back: 1 });
+      expect(await api.handBack({ runs: [run] })).toEqual({ handed_back: 0 });
+      const next = await claimed(await worker(), refOf(run));
+      expect(next.epoch).toBe(2);
+      expect(await api.handBack({ runs: [run] })).toEqual({ handed_back: 0 });
+      expect(kinds(await api.finish({ runs: [{ ...next, outcome: madeOutcome() }] }))).toEqual(["stored"]);
+    });
+
+    test("a run that is handed back after a cancellation was requested is cancelled, not run again", async () => {
+      const { api, worker, queue, claimed, cancel } = await given();
+      const run = await claimed(await worker(), await queue());
+      await cancel(refOf(run));
+      expect(await api.handBack({ runs: [run] })).toEqual({ handed_back: 1 });
+      const { runs } = await api.claimAny({ worker_id: await worker(), claim_id: newId(), limit: 10 });
+      expect(runs).toEqual([]);
+    });
+
+    test("a worker's end hands back what it holds, once", async () => {
+      const { api, worker, queue, claimed } = await given();
+      const worker_id = await worker();
+      const run = await claimed(worker_id, await queue());
+      expect(await api.endWorker({ worker_id })).toEqual({ handed_back: 1 });
+      expect(await api.endWorker({ worker_id })).toEqual({ handed_back: 0 });
+      expect((await claimed(await worker(), refOf(run))).epoch).toBe(2);
+    });
+
+    test("clearing marks is repeatable, for unknown executions and other marks too", async () => {
+      const { api, worker, queue, claimed } = await given();
+      const run = await claimed(await worker(), await queue());
+      await api.finish({ runs: [{ ...run, outcome: madeOutcome() }] });
+      const published = [
+        { ...run, mark: outcomeMark },
+        { ...run, mark: executionMark(0) },
+        { request_id: newId(), attempt: 1, mark: outcomeMark },
+      ];
+      for (let time = 0; time < 2; time++) expect(await api.markPublished({ published })).toEqual({});
+    });
+  });
+}

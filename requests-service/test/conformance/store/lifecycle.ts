@@ -1,0 +1,66 @@
+import { describe, expect, test } from "bun:test";
+import { Unavailable } from "@sate/contracts";
+import { madeExecution, madeRefusal, madeRequest, newId } from "../../builders.ts";
+import type { Given } from "./given.ts";
+
+export function lifecycleConformance(given: Given): void {
+  describe("every port", () => {
+    test("an empty batch does nothing and asks nobody", async () => {
+      const { database, store } = given;
+      const before = database.operations();
+      expect(await store.requests.insert([])).toEqual([]);
+      expect((await store.requests.get([])).size).toBe(0);
+      expect((await store.requests.getWithin([], 1)).found.size).toBe(0);
+      expect(await store.executions.insert([])).toEqual([]);
+      expect((await store.executions.ofRequests([])).size).toBe(0);
+      expect(await store.executions.get([])).toEqual([]);
+      expect(await store.runs.claim(given.claimFor(), [])).toEqual({ held: [], refused: 0 });
+      expect(await store.runs.finish([])).toEqual([]);
+      expect(await store.runs.requeue([], true)).toEqual([]);
+      expect(await store.workers.get([])).toEqual([]);
+      await store.workers.forget([]);
+      expect(await store.outbox.stillMarked([])).toEqual([]);
+      await store.outbox.clear([]);
+      await store.refusals.insert([]);
+      await store.refusals.remove([]);
+      await store.confirmations.confirm([]);
+      await store.confirmations.publishAgain([]);
+      expect(database.operations()).toBe(before);
+    });
+
+    test("open may be repeated, and ping resolves", async () => {
+      await given.store.open();
+      await given.store.ping();
+    });
+
+    test("after close every call rejects; close is safe twice, and before open", async () => {
+      const closed = await given.database.make(given.store);
+      await closed.open();
+      await closed.close();
+      await closed.close();
+      const calls = [
+        () => closed.requests.insert([madeRequest()]),
+        () => closed.requests.get([newId()]),
+        () => closed.requests.getWithin([newId()], 1),
+        () => closed.executions.insert([madeExecution()]),
+        () => closed.runs.queued(1),
+        () => closed.workers.beat(newId()),
+        () => closed.outbox.marked({ limit: 1 }),
+        () => closed.refusals.insert([madeRefusal()]),
+        () => closed.refusals.list({ limit: 1 }),
+        () => closed.confirmations.unconfirmed({ limit: 1 }),
+        () => closed.open(),
+        () => closed.ping(),
+      ];
+      for (const call of calls) {
+        const error = await call().then(
+          () => "it resolved",
+          (reason: unknown) => reason,
+        );
+        expect(error).toBeInstanceOf(Unavailable);
+      }
+      const unopened = await given.database.make(given.store);
+      await unopened.close();
+    });
+  });
+}

@@ -1,0 +1,112 @@
+import { describe, expect, test } from "bun:test";
+import { limits } from "@sate/contracts";
+import { madeRequest, newId } from "../../builders.ts";
+import type { Given } from "./given.ts";
+
+/** More than all payloads of a test. */
+const bytesMax = 1_000_000;
+
+export function requestsConformance(given: Given): void {
+  describe("requests", () => {
+    test("are read by id up to a number of bytes, at least one", async () => {
+      const payload_json = `"${"ä".repeat(499)}"`; // 1,000 bytes
+      const ids = Array.from({ length: 5 }, newId).toSorted();
+      const requests = ids.map((id) => madeRequest({ id, payload_json }));
+      await given.store.requests.insert(requests);
+      const within = async (bytesMax: number, asked = ids.toReversed()) => {
+        const { found, isCut } = await given.other.requests.getWithin(asked, bytesMax);
+        expect([...found.values()].every((one) => one.payload_json === payload_json)).toBe(true);
+        return { found: [...found.keys()], isCut };
+      };
+      expect(await within(5_000)).toEqual({ found: ids, isCut: false });
+      const cut = { found: ids.slice(0, 3), isCut: true };
+      expect([await within(3_999), await within(3_000)]).toEqual([cut, cut]);
+      expect(await within(1)).toEqual({ found: ids.slice(0, 1), isCut: true });
+      const [last = ""] = ids.slice(4);
+      expect(await within(1, [newId(), last, last, newId()])).toEqual({ found: [last], isCut: false });
+    });
+
+    test("are kept byte for byte, whatever the payload", async () => {
+      const payloads = [
+        '{"n":1e400,"big":9007199254740993,"zero":-0}',
+        '"\\ud800"',
+        '{"__proto__":{"admin":true},"constructor":1,"$where":"x","a.b":1,"":2}',
+        '{"2":1,"1":2,"b":3,"a":4, "b" : 5}',
+        '"\\u0000 \u2028 \u{1f600} é"',
+        "null",
+        `"${"x".repeat(limits.bodyBytesDefault - 2)}"`,
+      ];
+      const requests = payloads.map((payload_json) => madeRequest({ payload_json }));
+      await given.store.requests.insert(requests);
+      const found = await given.other.requests.get(requests.map(({ id }) => id));
+      expect(requests.map(({ id }) => found.get(id)?.payload_json)).toEqual(payloads);
+    });
+
+    test("insert may be repeated, and returns what is stored, in the order of the call", async () => {
+      const [a, b] = [madeRequest({ processor: "p" }), madeRequest()];
+      expect(await given.store.requests.insert([a])).toEqual([a]);
+      const answer = await given.store.requests.insert([
+        b,
+        { id: a.id, payload_json: "2", creation_date: a.creation_date },
+      ]);
+      expect(answer.map(({ id, payload_json, processor }) => [id, payload_json, processor])).toEqual([
+        [b.id, b.payload_json, undefined],
+        [a.id, a.payload_json, "p"],
+      ]);
+    });
+
+    test("the same id twice in one batch is one request", async () => {
+      const request = madeRequest();
+      const twice = [request, { ...request, payload_json: "2" }];
+      const answer = await given.store.requests.insert(twice);
+      expect(answer.map(({ payload_json }) => payload_json)).toEqual([
+        request.payload_json,
+        request.payload_json,
+      ]);
+    });
+
+    test("are listed newest first, in pages", async () => {
+      const ids: string[] = [];
+      for (let index = 0; index < 5; index++) ids.unshift(newId());
+      await given.store.requests.insert(ids.map((id) => madeRequest({ id })));
+      const first = await given.store.requests.list({ limit: 2, bytesMax });
+      expect([...first.found.keys()]).toEqual(ids.slice(0, 2));
+      expect(first.isCut).toBe(true);
+      const next = await given.store.requests.list({ limit: 3, bytesMax, before: ids[1] });
+      expect([...next.found.keys()]).toEqual(ids.slice(2));
+    });
+
+    test("a page of large payloads ends early, after at least one, and says that there are more", async () => {
+      const ids: string[] = [];
+      for (let index = 0; index < 3; index++) ids.unshift(newId());
+      const payload_json = JSON.stringify("x".repeat(998));
+      await given.store.requests.insert(ids.map((id) => madeRequest({ id, payload_json })));
+      for (const [bytes, count] of [
+        [10, 1],
+        [1_999, 1],
+        [2_000, 2],
+      ] as const) {
+        const page = await given.store.requests.list({ limit: 3, bytesMax: bytes });
+        expect([...page.found.keys()]).toEqual(ids.slice(0, count));
+        expect(page.isCut).toBe(true);
+      }
+    });
+
+    test("pages that are read while newer ones arrive repeat none and miss none", async () => {
+      const ids: string[] = [];
+      for (let index = 0; index < 7; index++) ids.unshift(newId());
+      await given.store.requests.insert(ids.map((id) => madeRequest({ id })));
+      const seen: string[] = [];
+      while (seen.length < ids.length) {
+        const page = await given.other.requests.list({ limit: 2, bytesMax, before: seen.at(-1) });
+        seen.push(...page.found.keys());
+        await given.store.requests.insert([madeRequest()]);
+      }
+      expect(seen.slice(0, ids.length)).toEqual(ids);
+    });
+
+    test("unknown ids are not returned", async () => {
+      expect((await given.store.requests.get([newId()])).size).toBe(0);
+    });
+  });
+}

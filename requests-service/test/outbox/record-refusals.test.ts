@@ -1,0 +1,152 @@
+import { describe, expect, test } from "bun:test";
+import { headerNames, topics } from "@sate/contracts";
+import { sqliteStore } from "../../src/adapters/sqlite/store.ts";
+import { Unavailable } from "../../src/ports.ts";
+import { sqliteFile } from "../adapters/sqlite/file.ts";
+import { madeRefusal, newId } from "../builders.ts";
+import type { Core } from "../core.ts";
+import { testCore } from "../service.ts";
+import { until } from "../until.ts";
+
+const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+/** As the gateway sends it. */
+function refused(request_id: string, id = newId()) {
+  return { id, request_id, force_error: true, failures: 3, max_failures: 2, traceparent };
+}
+const stored = ({ store }: Core) => store.refusals.list({ limit: 1_000 });
+const lettersOf = ({ publisher }: Core) => publisher.records.map(({ headers }) => headers["dead-letter-id"]);
+
+describe("a refused attempt", () => {
+  test("becomes a dead letter in the form of an execution, payload byte for byte, and is then deleted", async () => {
+    const it = testCore();
+    const { id, payload_json } = await it.request({ payload_json: '{"n":9007199254740993}' });
+    const attempt = refused(id);
+    const { answers } = await it.commands.recordRefusals({ refusals: [attempt] });
+    expect(answers).toEqual([{ kind: "recorded" }]);
+    await until("it is forgotten", async () => (await stored(it)).length === 0);
+    expect(it.publisher.records).toEqual([
+      {
+        topic: topics.deadLetters,
+        key: id,
+        value: `{"id":"${attempt.id}","force_error":true,"creation_date":"1970-01-01 00:00:00.000000","processing_request":{"id":"${id}","payload":${payload_json}}}`,
+        headers: {
+          [headerNames.schemaVersion]: "1",
+          [headerNames.traceparent]: traceparent,
+          [headerNames.reason]: "max_failures",
+          [headerNames.deadLetterId]: attempt.id,
+          [headerNames.detail]: "Failed executions: 3, allowed: 2.",
+        },
+      },
+    ]);
+  });
+
+  test("is acknowledged while the broker hangs, and delays no execution", async () => {
+    const it = testCore();
+    it.publisher.mood = "hangs";
+    const { id } = await it.request();
+    await it.commands.recordRefusals({ refusals: [refused(id)] });
+    await it.execution();
+    expect(it.publisher.calls).toBe(2);
+    expect(await stored(it)).toHaveLength(1);
+  });
+
+  test("stays while the broker is away, and is published by the second sweep that sees it", async () => {
+    const it = testCore();
+    it.publisher.mood = "away";
+    const { id } = await it.request();
+    const attempt = refused(id);
+    await it.commands.recordRefusals({ refusals: [attempt] });
+    await it.outbox.flush();
+    it.publisher.mood = "well";
+    await it.outbox.sweep();
+    expect(it.publisher.records).toEqual([]);
+    await it.outbox.sweep();
+    await it.outbox.flush();
+    expect(lettersOf(it)).toEqual([attempt.id]);
+    expect(await stored(it)).toEqual([]);
+  });
+
+  test("is published by another process when its own has died", async () => {
+    const it = testCore();
+    const { id } = await it.request();
+    const left = [madeRefusal({ request_id: id }), madeRefusal({ request_id: id })];
+    await it.store.refusals.insert(left);
+    await it.outbox.sweep();
+    await it.outbox.sweep();
+    await it.outbox.flush();
+    expect(lettersOf(it).toSorted()).toEqual(left.map((one) => one.id).toSorted());
+    expect(await stored(it)).toEqual([]);
+  });
+
+  test("delays no other and no execution when the broker never accepts it", async () => {
+    const it = testCore();
+    const { id } = await it.request();
+    const never = refused(id);
+    const other = refused(id);
+    it.publisher.refuses = ({ headers }) => headers[headerNames.deadLetterId] === never.id;
+    await it.commands.recordRefusals({ refusals: [never, other] });
+    const execution = await it.execution();
+    await it.outbox.flush();
+    await it.outbox.sweep();
+    await expect(it.outbox.sweep()).rejects.toThrow(Unavailable);
+    await it.outbox.flush();
+    expect(it.publisher.records.map(({ value }) => JSON.parse(String(value)).id).toSorted()).toEqual(
+      [execution.id, other.id].toSorted(),
+    );
+    expect((await stored(it)).map((one) => one.id)).toEqual([never.id]);
+  });
+
+  test("is stored once when it is repeated", async () => {
+    const it = testCore();
+    it.publisher.mood = "away";
+    const { id } = await it.request();
+    const attempt = refused(id);
+    for (const refusals of [[attempt], [attempt, attempt]]) {
+      const { answers } = await it.commands.recordRefusals({ refusals });
+      expect(answers).toEqual(refusals.map(() => ({ kind: "recorded" })));
+    }
+    expect(await stored(it)).toHaveLength(1);
+  });
+
+  test("of an unknown request is not stored, and the others of the batch are", async () => {
+    const it = testCore();
+    const { id } = await it.request();
+    const { answers } = await it.commands.recordRefusals({ refusals: [refused(newId()), refused(id)] });
+    expect(answers).toEqual([{ kind: "unknown_request" }, { kind: "recorded" }]);
+    await it.outbox.flush();
+    expect(it.publisher.records.map(({ key }) => key)).toEqual([id]);
+  });
+
+  test("is neither acknowledged nor published when it cannot be stored", async () => {
+    const it = testCore();
+    const { id } = await it.request();
+    it.store.refusals.insert = async () => {
+      throw new Unavailable("away");
+    };
+    await expect(it.commands.recordRefusals({ refusals: [refused(id)] })).rejects.toThrow(Unavailable);
+    await it.outbox.flush();
+    expect(it.publisher.records).toEqual([]);
+  });
+});
+
+test("100 refused attempts at a payload of 512 KiB grow the database by less than 100 KB", async () => {
+  const file = sqliteFile();
+  const store = sqliteStore(file);
+  await store.open();
+  const it = testCore({ store });
+  const { id } = await it.request({ payload_json: `"${"x".repeat(512 * 1024 - 2)}"` });
+  const bytes = () =>
+    file.db
+      .query<{ bytes: number }, []>(
+        "SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size",
+      )
+      .get()?.bytes ?? 0;
+  it.publisher.mood = "away";
+  const before = bytes();
+  for (let count = 0; count < 100; count++) await it.commands.recordRefusals({ refusals: [refused(id)] });
+  expect(await stored(it)).toHaveLength(100);
+  const grown = bytes() - before;
+  console.log(`100 refused attempts take ${grown} bytes of the database`);
+  expect(grown).toBeGreaterThan(0);
+  expect(grown).toBeLessThan(100_000);
+});

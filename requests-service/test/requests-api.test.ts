@@ -1,0 +1,36 @@
+import { madeOutcome } from "./builders.ts";
+import { clientApiConformance } from "./conformance/requests-api/clients.ts";
+import { processorApiConformance } from "./conformance/requests-api/processors.ts";
+import { testService } from "./service.ts";
+
+clientApiConformance("requests-service", () => {
+  const { core, api } = testService();
+  async function run(request_id: string) {
+    const page = await api.listExecutions({ request_id, limit: 100 });
+    const last = page.kind === "found" ? page.executions.at(-1) : undefined;
+    return core.run(await core.worker(), last);
+  }
+  return {
+    api,
+    run: async (requestId) => void (await run(requestId)),
+    end: async (requestId, status) => {
+      await api.finish({ runs: [{ ...(await run(requestId)), outcome: madeOutcome(status) }] });
+    },
+  };
+});
+
+processorApiConformance("requests-service", () => {
+  const { core, api } = testService();
+  return {
+    api,
+    async queue() {
+      const { request_id, attempt, id } = await core.execution();
+      return { request_id, attempt, execution_id: id };
+    },
+    cancel: async (ref) => void (await api.cancelExecution(ref)),
+    async expire(workerId) {
+      await core.store.workers.expire(workerId);
+      await core.sweep();
+    },
+  };
+});

@@ -1,0 +1,25 @@
+import { fakeRequests as gatewaysFake } from "../../gateway/test/fakes/requests.ts";
+import { fakeRequests as processorsFake } from "../../processor/test/fakes/requests.ts";
+import { clientApiConformance } from "../../requests-service/test/conformance/requests-api/clients.ts";
+import { processorApiConformance } from "../../requests-service/test/conformance/requests-api/processors.ts";
+
+/** The fakes of requests-service behave like its real commands, which run the same suites in their own folder. */
+
+clientApiConformance("the gateway's fake", () => {
+  const { api, become } = gatewaysFake();
+  return {
+    api,
+    run: async (requestId) => become(requestId, "running"),
+    end: async (requestId, status) => become(requestId, status),
+  };
+});
+
+processorApiConformance("the processor's fake", () => {
+  const fake = processorsFake();
+  return {
+    api: fake,
+    queue: async () => fake.queue(),
+    cancel: async (ref) => fake.cancel(ref),
+    expire: async (workerId) => fake.giveUp(workerId),
+  };
+});
