@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 import { MongoClient } from "mongodb";
 import type { Addresses } from "../src/servers/addresses.ts";
@@ -53,6 +54,27 @@ describe.skipIf(unavailable !== undefined)("the servers for tests", () => {
     expect([requests?.db().databaseName, results?.db().databaseName]).toEqual(["requests", "results"]);
     await Promise.all([requests?.close(), results?.close()]);
   }, 20_000);
+
+  test("bun run test:stores runs the store and broker suites against the servers that the environment names", async () => {
+    // A few tests of each suite: all of them run with those of the services.
+    const run = Bun.spawn([process.execPath, "run", "test:stores", "-t", "repeated"], {
+      cwd: join(import.meta.dir, "../.."),
+      env: { ...process.env, ...addresses },
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    const said = await run.stderr.text();
+    expect(await run.exited).toBe(0);
+    const passed = said.split(/^(?=\S+\.test\.ts:$)/m).filter((file) => file.includes("(pass)"));
+    for (const store of [
+      /^requests-service\S*mongo/,
+      /^results-listener\S*mongo/,
+      /^requests-service\S*kafka/,
+    ]) {
+      expect(passed.some((file) => store.test(file))).toBe(true);
+    }
+    expect(said).not.toContain("Skipped");
+  }, 120_000);
 
   test("all of them end when the standard input closes", async () => {
     const ports = Object.values(addresses).map(portOf);

@@ -9,7 +9,6 @@ import * as resultsListener from "@sate/results-listener";
 import { sqliteResultsWriter } from "@sate/results-listener/sqlite";
 import * as resultsService from "@sate/results-service";
 import { sqliteResultsReader } from "@sate/results-service/sqlite";
-import { direct } from "./adapters/direct.ts";
 import { createBroker } from "./broker/broker.ts";
 import type { SqliteFile } from "./sqlite/file.ts";
 
@@ -82,8 +81,8 @@ function createServices(parts: Ports, config: Config) {
     {
       ...shared,
       store: sqliteStore(file),
-      publisher: broker.publisher(requestsService.Unavailable),
-      results: direct(results.commands, requestsService.Unavailable),
+      publisher: broker.publisher(),
+      results: results.commands,
     },
     { serviceToken, leaseMs, lostMax, confirmMs, exclusive: true },
   );
@@ -91,7 +90,7 @@ function createServices(parts: Ports, config: Config) {
     {
       ...shared,
       writer: sqliteResultsWriter(file),
-      publisher: broker.publisher(resultsListener.Unavailable, { within: groups.resultsListener }),
+      publisher: broker.publisher({ within: groups.resultsListener }),
       consumer: broker.consumer(groups.resultsListener),
     },
     { serviceToken },
@@ -99,8 +98,8 @@ function createServices(parts: Ports, config: Config) {
   const processor = processorService.createProcessor(
     {
       ...shared,
-      requests: direct(requests.commands, processorService.Unavailable),
-      publisher: broker.publisher(processorService.Unavailable),
+      requests: requests.commands,
+      publisher: broker.publisher(),
       consumer: broker.consumer(groups.processor),
       handlers,
       time: processorService.systemTime,
@@ -112,12 +111,12 @@ function createServices(parts: Ports, config: Config) {
   const gateway = gatewayService.createGateway(
     {
       ...shared,
-      requests: direct(requests.commands, gatewayService.Unavailable),
-      results: direct(results.commands, gatewayService.Unavailable),
+      requests: requests.commands,
+      results: results.commands,
       monotonic: () => performance.now(),
       othersNotReady: async () => {
         const reasons = await Promise.all(others.map((service) => service.notReadyReasons()));
-        return [file.complaint() ?? [], ...reasons].flat();
+        return [file.notReadyReason() ?? [], ...reasons].flat();
       },
     },
     { maxFailures, bodyBytesMax, ...config.access },

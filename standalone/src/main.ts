@@ -3,10 +3,11 @@ import { accessProblems, loadAccess } from "@sate/gateway";
 import { createCounters } from "@sate/gateway/runtime/metrics";
 import { exitForSettings, fatalExit, runService, settingsOrExit } from "@sate/gateway/runtime/process";
 import { loadModules, simulation, systemTime } from "@sate/processor";
+import { banner } from "./banner.ts";
 import { Settings } from "./config.ts";
 import { createStandalone } from "./index.ts";
+import { launchers, onceAnyEnds } from "./launcher.ts";
 import { openSqliteFile } from "./sqlite/file.ts";
-import { welcome } from "./welcome.ts";
 
 const { settings, log } = settingsOrExit("standalone", Settings, accessProblems);
 const access = loadAccess(settings);
@@ -15,15 +16,10 @@ const modules = await loadModules(settings.PROCESSORS_DIR);
 if (modules.kind === "wrong") exitForSettings("standalone", modules.problems);
 const dataDir = resolve(settings.DATA_DIR);
 const counters = createCounters();
-const opened = openSqliteFile(dataDir, () => counters.add("sqlite_commits"));
-if (opened.kind === "locked") {
-  const holder = opened.pid === null ? "Another process" : `Process ${opened.pid}`;
-  console.error(`${holder} is using ${dataDir}: stop it, or choose another folder with DATA_DIR.`);
-  process.exit(73); // EX_CANTCREAT of sysexits.h
-}
+const opened = openSqliteFile(dataDir, { onCommit: () => counters.add("sqlite_commits"), log });
 if (opened.kind === "refused") {
   console.error(opened.reason);
-  process.exit(78); // EX_CONFIG
+  process.exit(opened.exitCode);
 }
 
 const processingMs = settings.PROCESSING_SECONDS * 1_000;
@@ -59,6 +55,8 @@ const standalone = createStandalone(
   },
 );
 
+// What ends `npx` means us, and npm does not pass it on.
+onceAnyEnds(launchers(), () => process.kill(process.pid, "SIGTERM"));
 await runService(standalone, {
   log,
   host: settings.HOST,
@@ -66,4 +64,5 @@ await runService(standalone, {
   shutdownMs,
   bodyBytesMax: Number.MAX_SAFE_INTEGER, // the gateway's own limit answers with a problem
 });
-console.log(welcome({ host: settings.HOST, port: standalone.app.server?.port, dataDir }));
+while ((await standalone.notReadyReasons()).length > 0) await Bun.sleep(1_000);
+console.log(banner({ host: settings.HOST, port: standalone.app.server?.port, dataDir }));

@@ -1,4 +1,5 @@
 import {
+  isUnavailable,
   type Problem,
   type ProblemExtras,
   type ProblemName,
@@ -6,7 +7,6 @@ import {
   problemContentType,
   problems,
 } from "@sate/contracts";
-import { Unavailable } from "../ports.ts";
 import { DeadlinePassed } from "../runtime/deadline.ts";
 import { errorFields, type Log } from "../runtime/log.ts";
 import type { Counters } from "../runtime/metrics.ts";
@@ -72,9 +72,11 @@ export function problemResponse(error: unknown, failed: Failed): Response {
 function asRefusal(error: unknown, { request, log, limitedLog }: Failed): Refusal {
   if (error instanceof Refusal) return error;
   const { method, request_id } = request;
-  if (error instanceof Unavailable || error instanceof DeadlinePassed) {
+  if (isUnavailable(error) || error instanceof DeadlinePassed) {
     limitedLog.warn("a part did not answer", { request_id, said: error.message });
-    return new Refusal("unavailable", method === "GET" || method === "HEAD" ? cannotRead : cannotWrite);
+    if (method === "GET" || method === "HEAD") return new Refusal("unavailable", cannotRead);
+    const isNotDone = isUnavailable(error) && error.reason === "not_done";
+    return new Refusal("unavailable", isNotDone ? notWritten : cannotWrite);
   }
   log.error("a response failed unexpectedly", { request_id, ...errorFields(error) });
   return new Refusal(
@@ -86,6 +88,8 @@ function asRefusal(error: unknown, { request, log, limitedLog }: Failed): Refusa
 const cannotRead = "A part of the system did not answer in time. Try again in a moment.";
 const cannotWrite =
   "A part of the system did not answer in time. What you asked for was perhaps done all the same: look, or try again in a moment.";
+const notWritten =
+  "The database cannot store anything at the moment. What you asked for was not done; try again later.";
 
 /** Nothing of what was asked has been done, and nothing will be. */
 export function overloaded(): Refusal {

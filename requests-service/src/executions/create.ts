@@ -60,7 +60,14 @@ export function createExecutionsCommand(parts: {
 
       open.forEach(decide);
       const contenders = [...firsts.values()];
-      const wins = await store.executions.insert(contenders.map(({ execution }) => execution));
+      const wins = await store.executions
+        .insert(contenders.map(({ execution }) => execution))
+        .catch((error) => {
+          // Whatever happened to this write, those of the rounds before it were stored.
+          throw round === 0
+            ? error
+            : new Unavailable("Only a part of the batch was stored.", { cause: error });
+        });
       if (wins.includes(true)) failpoint("requests-service.stored");
       for (const [index, { execution, request }] of contenders.entries()) {
         if (!wins[index]) continue;

@@ -1,7 +1,6 @@
-import type { IncomingRecord, OutgoingRecord, Topic } from "@sate/contracts";
+import { type IncomingRecord, type OutgoingRecord, type Topic, Unavailable } from "@sate/contracts";
 import type { Log } from "@sate/gateway/runtime/log";
 import type { Consumer, Publisher } from "@sate/processor";
-import type { UnavailableClass } from "../adapters/direct.ts";
 import { createGroup, type Group, type Limits } from "./group.ts";
 
 const defaults: Limits = { publishMs: 8_000, recordsMax: 10_000, bytesMax: 128 * 1024 * 1024 };
@@ -66,8 +65,8 @@ export function createBroker<Name extends string>(
     /** A member of the group. Its `start` and `stop` are safe in any order, and twice. */
     consumer: (name: Name): Consumer => groups[name].member(),
 
-    /** `within`: the group whose handler publishes with it. Every failure is an `Unavailable` of this class. */
-    publisher(Unavailable: UnavailableClass, { within }: { within?: Name } = {}): Publisher {
+    /** `within`: the group whose handler publishes with it. Every failure is an `Unavailable`. */
+    publisher({ within }: { within?: Name } = {}): Publisher {
       let isClosed = false;
       return {
         async open() {},

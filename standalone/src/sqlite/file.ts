@@ -1,6 +1,8 @@
 import { Database } from "bun:sqlite";
 import {
+  accessSync,
   closeSync,
+  constants,
   existsSync,
   mkdirSync,
   openSync,
@@ -10,6 +12,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
+import { errorFields, type Log } from "@sate/gateway/runtime/log";
+import { describeError, type ErrorText } from "./error-text.ts";
 import { groupCommit } from "./group-commit.ts";
 import { upgrade } from "./schema-version.ts";
 
@@ -21,18 +25,21 @@ export type SqliteFile = {
    * is durable. If `work` throws, its own changes alone are undone and it alone rejects.
    */
   write<T>(work: () => T): Promise<T>;
-  /** Why the file cannot be trusted any more, a sentence for people, or `null`. Nothing is committed meanwhile. */
-  complaint(): string | null;
+  /** Why nothing can be written, a sentence for people: from the first commit that fails to the next that succeeds. */
+  notReadyReason(): string | null;
   /** Commits what waits, closes the file and releases its lock. Safe twice. */
   close(): void;
 };
 
 export type Opened =
   | { kind: "opened"; file: SqliteFile }
-  /** Another process has it open. */
-  | { kind: "locked"; pid: string | null }
-  /** It is not ours, of a newer version, or cannot be opened: `reason` is a sentence for people. */
-  | { kind: "refused"; reason: string };
+  /** It cannot be used, and is as it was: the reason is a sentence for people. */
+  | { kind: "refused"; reason: string; exitCode: ErrorText["exitCode"] };
+
+type Options = { onCommit: () => void; log: Log };
+
+/** Reading so much takes a second or less. Damage in a larger file is found when it is read. */
+const checkedBytesMax = 1024 ** 3;
 
 /**
  * Opens, and if need be creates or upgrades, `sate.db` in `folder`: write-ahead log, an fsync at every commit.
@@ -41,43 +48,66 @@ export type Opened =
  * and the operating system releases it when this process ends, however it ends. It also spares the locks around
  * every read. `folder/pid` only tells people who holds it.
  */
-export function openSqliteFile(folder: string, onCommit: () => void): Opened {
+export function openSqliteFile(folder: string, options: Options): Opened {
   const path = join(folder, "sate.db");
-  const pidPath = join(folder, "pid");
   let db: Database | null = null;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     // SQLite creates files that everybody may read. Never while the file is open: closing it would end the lock.
     if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
+    for (const file of [path, `${path}-wal`].filter(existsSync))
+      accessSync(file, constants.R_OK | constants.W_OK);
     db = new Database(path, { strict: true, readwrite: true });
     db.run("PRAGMA busy_timeout = 0");
     db.run("PRAGMA locking_mode = EXCLUSIVE");
     db.run("PRAGMA synchronous = FULL");
+    assertWhole(db, path);
     const refusal = upgrade(db, path);
     if (refusal !== null) {
       db.close();
-      return { kind: "refused", reason: refusal };
+      return { kind: "refused", reason: refusal, exitCode: 78 };
     }
-    writeFileSync(pidPath, `${process.pid}\n`);
+    writeFileSync(join(folder, "pid"), `${process.pid}\n`, { mode: 0o600 });
     // The lock of 0.1.0, whose processes hold one on the database too.
     for (const name of ["lock.db", "lock.db-journal"]) rmSync(join(folder, name), { force: true });
-    return { kind: "opened", file: sqliteFile(db, path, onCommit) };
+    return { kind: "opened", file: sqliteFile(db, path, options) };
   } catch (error) {
     db?.close();
-    const { code = "", message } = error as Error & { code?: string };
-    if (code.startsWith("SQLITE_BUSY")) {
-      return { kind: "locked", pid: existsSync(pidPath) ? readFileSync(pidPath, "utf8").trim() : null };
-    }
-    if (code === "SQLITE_NOTADB") return { kind: "refused", reason: `${path} is not a database of Sate.` };
-    if (code === "") throw error;
-    return { kind: "refused", reason: `${path} cannot be opened: ${message} (${code}).` };
+    return { kind: "refused", ...refusalOf(error, folder) };
   }
 }
 
-function sqliteFile(db: Database, path: string, onCommit: () => void): SqliteFile {
+function assertWhole(db: Database, path: string): void {
+  if (statSync(path).size > checkedBytesMax) return;
+  const found = db.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get();
+  if (found?.quick_check !== "ok") throw Object.assign(new Error("damaged"), { code: "SQLITE_CORRUPT" });
+}
+
+function refusalOf(
+  error: unknown,
+  folder: string,
+): Pick<Opened & { kind: "refused" }, "reason" | "exitCode"> {
+  if (String((error as { code?: string }).code).startsWith("SQLITE_BUSY")) {
+    const reason = `${holderOf(folder)} is using ${folder}: stop it, or choose another folder with DATA_DIR.`;
+    return { reason, exitCode: 73 };
+  }
+  const { what, todo, exitCode } = describeError(error);
+  return { reason: `The data folder ${folder} cannot be used: ${what}; ${todo}.`, exitCode };
+}
+
+function holderOf(folder: string): string {
+  try {
+    return `Process ${readFileSync(join(folder, "pid"), "utf8").trim()}`;
+  } catch {
+    return "Another process";
+  }
+}
+
+function sqliteFile(db: Database, path: string, { onCommit, log }: Options): SqliteFile {
   // A file that was deleted or replaced is written as if nothing had happened, and its data is gone at the next start.
   const inUse = [path, `${path}-wal`].map((name) => ({ name, inode: inodeOf(name) }));
-  function complaint(): string | null {
+  let failure: string | null = null;
+  function loss(): string | null {
     const lost = inUse.find(({ name, inode }) => inodeOf(name) !== inode);
     return lost
       ? `${basename(lost.name)} was moved, deleted or replaced while it was in use: put it back, or restart.`
@@ -85,15 +115,24 @@ function sqliteFile(db: Database, path: string, onCommit: () => void): SqliteFil
   }
   const writer = groupCommit(db, {
     check() {
-      const lost = complaint();
+      const lost = loss();
       if (lost !== null) throw new Error(lost);
     },
-    onCommit,
+    onCommit() {
+      if (failure !== null) log.warn("the database can be written again", { path });
+      failure = null;
+      onCommit();
+    },
+    onFailure(cause) {
+      const reason = loss() ?? `${basename(path)} cannot be written: ${describeError(cause).what}.`;
+      if (failure !== reason) log.error(reason, { ...errorFields(cause), path });
+      failure = reason;
+    },
   });
   return {
     db,
     write: writer.write,
-    complaint,
+    notReadyReason: () => loss() ?? failure,
     close() {
       writer.close();
       db.close();

@@ -1,16 +1,14 @@
 import type { Database } from "bun:sqlite";
+import { Unavailable } from "@sate/contracts";
 import { failpoint } from "../failpoint.ts";
-
-/** Thrown to every writer whose shared commit failed: nothing of it is stored. */
-export class CommitFailed extends Error {
-  override name = "CommitFailed";
-}
+import { isFileError } from "./error-text.ts";
 
 export type GroupCommit = {
   /**
    * Runs `work` (synchronous, on the database) in the next commit and resolves with what it returned once
    * that commit is durable. If `work` throws, its own changes alone are undone and it alone rejects. Rejects
-   * with `CommitFailed` if the commit itself failed, and after close.
+   * with `Unavailable` if the commit itself failed, and after close; its reason says whether it is known that
+   * nothing was stored.
    */
   write<T>(work: () => T): Promise<T>;
   /** Commits what is waiting, then refuses. Safe twice. */
@@ -21,6 +19,7 @@ export type GroupCommitOptions = {
   /** Throws when nothing may be committed now: the commit then fails for all that share it. */
   check?: () => void;
   onCommit: () => void;
+  onFailure?: (cause: unknown) => void;
 };
 
 type Waiting = { work: () => unknown; resolve: (value: never) => void; reject: (error: unknown) => void };
@@ -33,7 +32,8 @@ const turnsMax = 8;
  * as each turn of the event loop brings another writer: a lone one for a turn without anything in it, which
  * takes microseconds, and never for a timer.
  */
-export function groupCommit(db: Database, { check = () => {}, onCommit }: GroupCommitOptions): GroupCommit {
+export function groupCommit(db: Database, options: GroupCommitOptions): GroupCommit {
+  const { check = () => {}, onCommit, onFailure = () => {} } = options;
   let waiting: Waiting[] = [];
   let isClosed = false;
 
@@ -42,20 +42,24 @@ export function groupCommit(db: Database, { check = () => {}, onCommit }: GroupC
     waiting = [];
     if (group.length === 0) return;
     const settle: (() => void)[] = [];
+    let isCommitting = false;
     try {
       check();
       db.run("BEGIN IMMEDIATE");
       for (const member of group) settle.push(runAlone(db, member));
+      isCommitting = true;
       db.run("COMMIT");
     } catch (cause) {
       rollBack(db);
-      const error = new CommitFailed("The database could not commit.", { cause });
+      onFailure(cause);
+      const isNotDone = !isCommitting || isFull(cause);
+      const error = isNotDone ? notDone(cause) : new Unavailable("The database could not commit.", { cause });
       for (const { reject } of group) reject(error);
       return;
     }
     onCommit();
     failpoint("sqlite.committed");
-    for (const tell of settle) tell();
+    for (const resolve of settle) resolve();
   }
 
   function commitSoon(before: number, turns: number): void {
@@ -66,7 +70,7 @@ export function groupCommit(db: Database, { check = () => {}, onCommit }: GroupC
   return {
     write: (work) =>
       new Promise((resolve, reject) => {
-        if (isClosed) return reject(new CommitFailed("The database is closed."));
+        if (isClosed) return reject(notDone(new Error("The database is closed.")));
         waiting.push({ work, resolve, reject });
         if (waiting.length === 1) setImmediate(commitSoon, 0, 0);
       }),
@@ -77,14 +81,26 @@ export function groupCommit(db: Database, { check = () => {}, onCommit }: GroupC
   };
 }
 
-/** If even this fails then the next BEGIN does too, and says so to its writers. */
+function notDone(cause: unknown): Unavailable {
+  return new Unavailable("The database could not commit, and stored nothing.", { cause, reason: "not_done" });
+}
+
+/**
+ * A transaction is stored with its last page, in one place, so one that did not fit is not stored. After any other
+ * failure of a COMMIT, of an fsync say, it may still be found in the file after a crash.
+ */
+function isFull(error: unknown): boolean {
+  return (error as { code?: unknown }).code === "SQLITE_FULL";
+}
+
+/** If even this fails then the next BEGIN does too, and its writers are told. */
 function rollBack(db: Database): void {
   try {
     if (db.inTransaction) db.run("ROLLBACK");
   } catch {}
 }
 
-/** A savepoint for each member, so that one bad row fails alone. Answers how to tell the member. */
+/** A savepoint for each member, so that one bad row fails alone. Returns how to settle the member. */
 function runAlone(db: Database, { work, resolve, reject }: Waiting): () => void {
   db.run("SAVEPOINT member");
   try {
@@ -92,8 +108,8 @@ function runAlone(db: Database, { work, resolve, reject }: Waiting): () => void 
     db.run("RELEASE member");
     return () => resolve(value as never);
   } catch (error) {
-    // A full disk may have ended the whole transaction already: then the outer commit must fail for all.
-    if (!db.inTransaction) throw error;
+    // A full disk fails all, and may have ended the whole transaction already.
+    if (!db.inTransaction || isFileError(error)) throw error;
     db.run("ROLLBACK TO member");
     db.run("RELEASE member");
     return () => reject(error);

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { type IncomingRecord, type OutgoingRecord, topics } from "@sate/contracts";
+import { type IncomingRecord, type OutgoingRecord, topics, Unavailable } from "@sate/contracts";
 import { createLog } from "@sate/gateway/runtime/log";
-import { type Consumer, Unavailable } from "@sate/results-listener";
+import type { Consumer } from "@sate/results-listener";
 import { createBroker } from "../../src/broker/broker.ts";
 import type { Limits } from "../../src/broker/group.ts";
 
@@ -12,8 +12,7 @@ afterEach(() => Promise.all(consumers.splice(0).map((consumer) => consumer.stop(
 function made(limits: Partial<Limits> = {}) {
   const declared = { one: [topics.failed], other: [topics.failed, topics.deadLetters] };
   const broker = createBroker(declared, { log, limits });
-  const publish = (...texts: string[]) =>
-    broker.publisher(Unavailable).publish(texts.map((text) => record(text)));
+  const publish = (...texts: string[]) => broker.publisher().publish(texts.map((text) => record(text)));
   async function started(group: "one" | "other", handle: (texts: string[]) => unknown) {
     const consumer = broker.consumer(group);
     consumers.push(consumer);
@@ -79,7 +78,7 @@ describe("publish", () => {
     expect(await causeOf(publish("b"))).toContain("one is not running");
     expect(got).toEqual([]);
     // Only the group that runs reads it.
-    await broker.publisher(Unavailable).publish([record("letter", topics.deadLetters)]);
+    await broker.publisher().publish([record("letter", topics.deadLetters)]);
     await other.stop();
   });
 
@@ -133,7 +132,7 @@ describe("what a handler publishes to its own group", () => {
   /** A handler of `other` that makes a dead letter of every failed record. */
   function lettering(store: (text: string) => unknown) {
     const { broker, publish, started } = made();
-    const own = broker.publisher(Unavailable, { within: "other" });
+    const own = broker.publisher({ within: "other" });
     const handle = async (texts: string[]) => {
       for (const text of texts) {
         if (text.startsWith("letter")) await store(text);

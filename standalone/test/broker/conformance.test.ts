@@ -1,7 +1,6 @@
 import type { IncomingRecord, Topic } from "@sate/contracts";
 import { topics } from "@sate/contracts";
 import { createLog } from "@sate/gateway/runtime/log";
-import { Unavailable } from "@sate/processor";
 import { consumerConformance, type LogUnderTest } from "../../../processor/test/conformance/consumer.ts";
 import { eventually } from "../../../processor/test/eventually.ts";
 import {
@@ -16,7 +15,7 @@ const log = createLog("standalone", "error", () => {});
 async function consumersLog(): Promise<LogUnderTest> {
   const brokers = new Map<Topic, ReturnType<typeof createBroker>>();
   const brokerOf = (topic: Topic) => brokers.get(topic) as ReturnType<typeof createBroker>;
-  const publisherOf = (topic: Topic) => brokerOf(topic).publisher(Unavailable);
+  const publisherOf = (topic: Topic) => brokerOf(topic).publisher();
   return {
     async newTopic(groups) {
       const topic = `topic-${brokers.size}` as Topic;
@@ -49,7 +48,7 @@ async function publishersLog(): Promise<PublisherUnderTest> {
     async newTopic() {
       return names.shift() as Topic;
     },
-    publisher: () => broker.publisher(Unavailable),
+    publisher: () => broker.publisher(),
     async read(topic, count) {
       const ofTopic = () => got.filter((record) => record.topic === topic);
       await eventually(() => ofTopic().length >= count, "all are read", 10_000);

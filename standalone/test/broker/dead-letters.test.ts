@@ -5,11 +5,12 @@ import {
   outcomeTopics,
   type Topic,
   topics,
+  Unavailable,
   unreadableRecord,
 } from "@sate/contracts";
 import { createLog } from "@sate/gateway/runtime/log";
 import { createCounters } from "@sate/gateway/runtime/metrics";
-import { createResultsListener, Unavailable } from "@sate/results-listener";
+import { createResultsListener } from "@sate/results-listener";
 import { sqliteResultsWriter } from "@sate/results-listener/sqlite";
 import { createBroker } from "../../src/broker/broker.ts";
 import { newFolder, opened } from "../sqlite/opened.ts";
@@ -36,7 +37,7 @@ async function listening(commit: () => void = () => {}) {
   const listener = createResultsListener(
     {
       writer: sqliteResultsWriter({ db: file.db, write }),
-      publisher: broker.publisher(Unavailable, { within: groups.resultsListener }),
+      publisher: broker.publisher({ within: groups.resultsListener }),
       consumer: broker.consumer(groups.resultsListener),
       log,
       counters: createCounters(),
@@ -55,7 +56,7 @@ async function listening(commit: () => void = () => {}) {
       )
       .all()
       .map(({ value, ...letter }) => ({ ...letter, text: Buffer.from(value).toString() }));
-  const publish = (records: OutgoingRecord[]) => broker.publisher(Unavailable).publish(records);
+  const publish = (records: OutgoingRecord[]) => broker.publisher().publish(records);
   return { publish, letters };
 }
 

@@ -1,5 +1,5 @@
 import type { IncomingRecord, OutgoingRecord } from "@sate/contracts";
-import { topics as names, readOutcome } from "@sate/contracts";
+import { topics as names, readOutcome, Unavailable } from "@sate/contracts";
 import { type Link, linked, type Weather } from "./network.ts";
 import type { Owner, Simulation } from "./simulation.ts";
 
@@ -88,7 +88,7 @@ export function createBroker(parts: {
       append(record);
       if (random.chance(odds.doubled)) append(record);
       // All or nothing is not promised.
-      if (random.chance(odds.failed)) throw Object.assign(new Error("half"), { name: "Unavailable" });
+      if (random.chance(odds.failed)) throw new Unavailable("half");
     }
   }
 

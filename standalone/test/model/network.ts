@@ -1,3 +1,4 @@
+import { isUnavailable, Unavailable } from "@sate/contracts";
 import type { Random } from "./random.ts";
 import type { Owner, Simulation } from "./simulation.ts";
 
@@ -31,14 +32,13 @@ export type Link = {
   to: () => Owner | null;
   /** After it the caller has no answer. */
   deadlineMs: number;
-  unavailable: (message: string) => Error;
   /** Told of what a service must never reject with. */
   onUnexpected: (error: unknown) => void;
 };
 
 /** The same functions, over a network that may lose, double, delay and cut whatever goes over it. */
 export function linked<F extends object>(functions: F, link: Link): F {
-  const { simulation, weather, from, to, deadlineMs, unavailable, onUnexpected } = link;
+  const { simulation, weather, from, to, deadlineMs, onUnexpected } = link;
 
   const delay = () => {
     const { random, odds } = weather;
@@ -50,13 +50,13 @@ export function linked<F extends object>(functions: F, link: Link): F {
   function call(work: (...args: unknown[]) => Promise<unknown>, args: unknown[]): Promise<unknown> {
     const { random, odds } = weather;
     return new Promise((resolve, reject) => {
-      const deadline = simulation.later(from, deadlineMs, () => reject(unavailable("no answer in time")));
+      const deadline = simulation.later(from, deadlineMs, () => reject(new Unavailable("no answer in time")));
       const target = to();
       if (isCut(from) || isCut(target)) return;
       if (target?.isDead || random.chance(odds.failed)) {
         simulation.later(from, delay(), () => {
           deadline.isCancelled = true;
-          reject(unavailable("refused"));
+          reject(new Unavailable("refused"));
         });
         return;
       }
@@ -71,8 +71,8 @@ export function linked<F extends object>(functions: F, link: Link): F {
         work(...args).then(
           (value) => reply(() => resolve(value)),
           (error) => {
-            if (!(error instanceof Error) || error.name !== "Unavailable") onUnexpected(error);
-            reply(() => reject(unavailable("answered that it cannot")));
+            if (!isUnavailable(error)) onUnexpected(error);
+            reply(() => reject(new Unavailable("answered that it cannot")));
           },
         );
       };

@@ -57,12 +57,7 @@ export type Process<S extends Service = Service> = {
 
 export const newOwner = (name: string): Owner => ({ name, isDead: false, frozenUntil: 0 });
 
-function linkOf(
-  world: World,
-  from: Owner,
-  unavailable: new (message: string) => Error,
-  to: () => Owner | null,
-): Link {
+function linkOf(world: World, from: Owner, to: () => Owner | null): Link {
   const { simulation, weather, history } = world;
   return {
     simulation,
@@ -70,7 +65,6 @@ function linkOf(
     from,
     to,
     deadlineMs: callMs,
-    unavailable: (message) => new unavailable(message),
     onUnexpected: (error) => history.broken.push(`a call failed unexpectedly: ${error}`),
   };
 }
@@ -97,7 +91,7 @@ export function bootRequests(world: World, name: string): Process<Service & { co
   const owner = newOwner(name);
   const { counters, ports } = shared(world, owner);
   const { databases, bug, history, touched, broker, lostMax } = world;
-  const link = linkOf(world, owner, requestsService.Unavailable, () => null);
+  const link = linkOf(world, owner, () => null);
   const real = bug.store?.(databases.store(), databases) ?? databases.store();
   const touching = <F extends object>(functions: F): F => {
     const entries = Object.entries(functions).map(([key, work]) => [
@@ -152,7 +146,7 @@ export function bootProcessor(
       command,
       (body: never) => {
         const target = route();
-        const link = linkOf(world, owner, processorService.Unavailable, () => target.owner);
+        const link = linkOf(world, owner, () => target.owner);
         return linked(
           { call: target.service.commands[command] as (body: never) => Promise<unknown> },
           link,
@@ -165,7 +159,7 @@ export function bootProcessor(
     {
       ...ports,
       requests,
-      publisher: broker.publisher(linkOf(world, owner, processorService.Unavailable, () => null)),
+      publisher: broker.publisher(linkOf(world, owner, () => null)),
       consumer: wrapped(consumer, groups.processor, bug),
       handlers: { default: (run) => world.handler(run) },
       random: () => world.weather.random.next(),
@@ -189,7 +183,7 @@ export function bootListener(world: World, name: string): Process {
   const owner = newOwner(name);
   const { counters, ports } = shared(world, owner);
   const { databases, broker, bug, touched } = world;
-  const link = linkOf(world, owner, resultsListener.Unavailable, () => null);
+  const link = linkOf(world, owner, () => null);
   const real = databases.writer();
   const calls = linked(
     {
@@ -223,12 +217,9 @@ export function callerOf(
   owner: Owner,
   target: Process<Service & { commands: Commands }>,
 ): Commands {
-  class Unavailable extends Error {
-    override name = "Unavailable";
-  }
   return linked(
     target.service.commands,
-    linkOf(world, owner, Unavailable, () => target.owner),
+    linkOf(world, owner, () => target.owner),
   );
 }
 

@@ -1,10 +1,10 @@
 import { Database } from "bun:sqlite";
 import { afterEach, describe, expect, test } from "bun:test";
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openSqliteFile, type SqliteFile } from "../../src/sqlite/file.ts";
+import type { SqliteFile } from "../../src/sqlite/file.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
-import { newFolder, opened } from "./opened.ts";
+import { newFolder, open, opened } from "./opened.ts";
 
 const parent = temporaryFolder();
 const files: SqliteFile[] = [];
@@ -14,8 +14,8 @@ afterEach(() => {
   for (const file of files.splice(0)) file.close();
 });
 
-function openedIn(folder: string, onCommit?: () => void): SqliteFile {
-  const file = opened(folder, onCommit);
+function openedIn(...args: Parameters<typeof opened>): SqliteFile {
+  const file = opened(...args);
   files.push(file);
   return file;
 }
@@ -30,11 +30,18 @@ const idsOf = ({ db }: SqliteFile) =>
     .all()
     .map(({ id }) => id);
 
+const lockedBy = (holder: string, folder: string) => ({
+  kind: "refused" as const,
+  reason: `${holder} is using ${folder}: stop it, or choose another folder with DATA_DIR.`,
+  exitCode: 73 as const,
+});
+
 /** A process that opens the folder with a copy of the sources and runs `body`; resolves when it has said something. */
 async function inProcess(folder: string, body: string, sources = join(import.meta.dir, "../../src")) {
   const script = `
     const { openSqliteFile } = await import(${JSON.stringify(join(sources, "sqlite/file.ts"))});
-    const opened = openSqliteFile(${JSON.stringify(folder)}, () => {});
+    const log = { warn() {}, error() {} };
+    const opened = openSqliteFile(${JSON.stringify(folder)}, { onCommit() {}, log });
     const { file } = opened;
     ${body}
     setInterval(() => {}, 1_000);`;
@@ -58,7 +65,7 @@ describe("the lock", () => {
     const folder = newFolder(parent);
     const { child, said } = await inProcess(folder, "console.log(opened.kind);");
     expect(said).toBe("opened");
-    expect(openSqliteFile(folder, () => {})).toEqual({ kind: "locked", pid: String(child.pid) });
+    expect(open(folder)).toEqual(lockedBy(`Process ${child.pid}`, folder));
     child.kill("SIGKILL");
     await child.exited;
     openedIn(folder);
@@ -68,14 +75,14 @@ describe("the lock", () => {
     const folder = newFolder(parent);
     await inProcess(folder, "console.log(opened.kind);");
     for (const name of ["pid", "lock.db"]) rmSync(join(folder, name), { force: true });
-    expect(openSqliteFile(folder, () => {})).toEqual({ kind: "locked", pid: null });
+    expect(open(folder)).toEqual(lockedBy("Another process", folder));
   });
 
   test("a refused second process leaves the pid of the first, and a close lets the next one in", async () => {
     const folder = newFolder(parent);
     const first = openedIn(folder);
     const { said } = await inProcess(folder, "console.log(JSON.stringify(opened));");
-    expect(JSON.parse(said)).toEqual({ kind: "locked", pid: String(process.pid) });
+    expect(JSON.parse(said)).toEqual(lockedBy(`Process ${process.pid}`, folder));
     expect(readFileSync(join(folder, "pid"), "utf8").trim()).toBe(String(process.pid));
     first.close();
     first.close();
@@ -87,7 +94,7 @@ describe("the lock", () => {
     using old = new Database(join(folder, "sate.db"), { create: true });
     old.run("PRAGMA journal_mode = WAL");
     old.run("CREATE TABLE records (topic TEXT)");
-    expect(openSqliteFile(folder, () => {}).kind).toBe("locked");
+    expect(open(folder)).toEqual(lockedBy("Another process", folder));
   });
 });
 
@@ -115,7 +122,10 @@ describe("an acknowledged write", () => {
     await Bun.$`ln -s ${join(import.meta.dir, "../../node_modules")} ${join(sources, "node_modules")}`.quiet();
     const path = join(sources, "sqlite/group-commit.ts");
     const text = readFileSync(path, "utf8");
-    const [commit, acknowledge] = ['      db.run("COMMIT");\n', "    for (const tell of settle) tell();\n"];
+    const [commit, acknowledge] = [
+      '      db.run("COMMIT");\n',
+      "    for (const resolve of settle) resolve();\n",
+    ];
     expect([text.split(commit).length, text.split(acknowledge).length]).toEqual([2, 2]);
     const late = "    setImmediate(() => db.run('COMMIT'));\n";
     writeFileSync(path, text.replace(commit, "").replace(acknowledge, acknowledge + late));
@@ -130,38 +140,124 @@ describe("a file that is gone", () => {
       const file = openedIn(folder);
       await createTable(file);
       await insert(file, 1);
-      expect(file.complaint()).toBeNull();
+      expect(file.notReadyReason()).toBeNull();
       const path = join(folder, name);
       renameSync(path, `${path}.away`);
-      expect(file.complaint()).toStartWith(`${name} was moved, deleted or replaced`);
+      expect(file.notReadyReason()).toStartWith(`${name} was moved, deleted or replaced`);
       await expect(insert(file, 2)).rejects.toThrow("could not commit");
       writeFileSync(path, "");
-      expect(file.complaint()).not.toBeNull();
+      expect(file.notReadyReason()).not.toBeNull();
       renameSync(`${path}.away`, path);
-      expect(file.complaint()).toBeNull();
       await insert(file, 3);
+      expect(file.notReadyReason()).toBeNull();
       expect(idsOf(file)).toEqual([1, 3]);
     });
   }
 });
 
-describe("a file that cannot be used is refused in a sentence, and stays as it is", () => {
-  test("because it is no database", () => {
+describe("a file that cannot be written", () => {
+  for (const [name, harm, heal, code, reason] of [
+    [
+      "full disk",
+      "PRAGMA max_page_count = 1",
+      "PRAGMA max_page_count = 9999",
+      "SQLITE_FULL",
+      "the disk is full",
+    ],
+    ["read-only", "PRAGMA query_only = ON", "PRAGMA query_only = OFF", "SQLITE_READONLY", "this user"],
+  ] as const) {
+    test(`${name}: the cause is the reason, and logged once, until a write succeeds`, async () => {
+      const lines: string[] = [];
+      const folder = newFolder(parent);
+      const file = openedIn(folder, undefined, (line) => lines.push(line));
+      await createTable(file);
+      file.db.run(harm);
+      const grow = (id: number) =>
+        file.write(() => {
+          file.db.run("INSERT INTO rows VALUES (?)", [id]);
+          file.db.run("CREATE TABLE IF NOT EXISTS grown (x TEXT) STRICT");
+        });
+      for (const id of [1, 2]) {
+        const error = await grow(id).catch((error) => error);
+        expect(error).toMatchObject({ name: "Unavailable", reason: "not_done", cause: { code } });
+        expect(file.notReadyReason()).toContain(reason);
+        expect(file.notReadyReason()).toContain(code);
+      }
+      expect(idsOf(file)).toEqual([]);
+      expect(lines.map((line) => JSON.parse(line))).toEqual([
+        expect.objectContaining({ level: "error", code, path: join(folder, "sate.db") }),
+      ]);
+      file.db.run(heal);
+      expect(file.notReadyReason()).not.toBeNull();
+      await grow(3);
+      expect([idsOf(file), file.notReadyReason(), lines.length]).toEqual([[3], null, 2]);
+    });
+  }
+});
+
+describe("a folder that cannot be used is refused in one sentence that says what to do", () => {
+  const refusalOf = (folder: string) => {
+    const refused = open(folder);
+    if (refused.kind !== "refused") throw new Error("it was opened");
+    expect(refused.reason).toMatch(
+      /^The data folder .* cannot be used: .*, or choose another folder with DATA_DIR\.$/,
+    );
+    expect(refused.reason).toContain(folder);
+    return { ...refused, kind: undefined };
+  };
+  const contains = (exitCode: number, ...texts: string[]) => ({
+    exitCode,
+    reason: expect.stringMatching(new RegExp(texts.join(".*"))),
+  });
+  /** A file of Sate with some pages. */
+  async function filled(): Promise<string> {
+    const folder = newFolder(parent);
+    const file = opened(folder);
+    await createTable(file);
+    await file.write(() => {
+      for (let id = 0; id < 10_000; id++) file.db.run("INSERT INTO rows VALUES (?)", [id]);
+    });
+    file.close();
+    return folder;
+  }
+
+  test("it is a file, or lies in one", () => {
+    const path = join(newFolder(parent), "file");
+    writeFileSync(path, "");
+    expect(refusalOf(path)).toMatchObject(contains(73, "a file is where", "EEXIST"));
+    expect(refusalOf(join(path, "data"))).toMatchObject(contains(73, "a file is where", "ENOTDIR"));
+  });
+
+  test("sate.db or pid is a folder", () => {
+    for (const name of ["sate.db", "pid"]) {
+      const folder = newFolder(parent);
+      mkdirSync(join(folder, name));
+      const named = name === "pid" ? "/pid" : "";
+      expect(refusalOf(folder)).toMatchObject(contains(73, "(EISDIR|SQLITE_CANTOPEN)", named));
+    }
+  });
+
+  test("sate.db is no database, and stays as it is", () => {
     const folder = newFolder(parent);
     const text = "this is not a database, and nobody should make it one".repeat(100);
     writeFileSync(join(folder, "sate.db"), text);
-    const refused = openSqliteFile(folder, () => {});
-    expect(refused).toEqual({
-      kind: "refused",
-      reason: `${join(folder, "sate.db")} is not a database of Sate.`,
-    });
+    expect(refusalOf(folder)).toMatchObject(contains(78, "damaged", "SQLITE_NOTADB", "restore a copy"));
     expect(readFileSync(join(folder, "sate.db"), "utf8")).toBe(text);
   });
 
-  test("because a part of its path is a file", () => {
-    const folder = newFolder(parent);
-    writeFileSync(join(folder, "file"), "");
-    const refused = openSqliteFile(join(folder, "file", "data"), () => {});
-    expect(refused).toMatchObject({ kind: "refused", reason: expect.stringContaining("cannot be opened") });
+  test("sate.db was cut off", async () => {
+    const folder = await filled();
+    truncateSync(join(folder, "sate.db"), 10_000);
+    expect(refusalOf(folder)).toMatchObject(contains(78, "damaged", "SQLITE_CORRUPT"));
+  });
+
+  test("a page in the middle of sate.db was overwritten", async () => {
+    const folder = await filled();
+    const path = join(folder, "sate.db");
+    const bytes = readFileSync(path);
+    bytes.fill(0xa5, 3 * 4_096, 4 * 4_096);
+    writeFileSync(path, bytes);
+    expect(refusalOf(folder)).toMatchObject(contains(78, "damaged", "SQLITE_CORRUPT"));
+    expect(readFileSync(path)).toEqual(bytes);
   });
 });

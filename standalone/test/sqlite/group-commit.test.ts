@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { CommitFailed, type GroupCommit, groupCommit } from "../../src/sqlite/group-commit.ts";
+import { Unavailable } from "@sate/contracts";
+import { type GroupCommit, groupCommit } from "../../src/sqlite/group-commit.ts";
 
 let db: Database;
 let writer: GroupCommit;
@@ -63,7 +64,7 @@ describe("group commit", () => {
 
   test("a commit that fails rejects all of its group, stores nothing of it, and the next one works", async () => {
     const outcomes = await Promise.all([failure(insert(1)), failure(insert(2, 99)), failure(insert(3))]);
-    for (const outcome of outcomes) expect(outcome).toBeInstanceOf(CommitFailed);
+    for (const outcome of outcomes) expect(outcome).toBeInstanceOf(Unavailable);
     expect([stored(), commits, db.inTransaction]).toEqual([[], 0, false]);
     await insert(4);
     expect(stored()).toEqual([4]);
@@ -81,7 +82,7 @@ describe("group commit", () => {
       ),
       failure(insert(2)),
     ]);
-    for (const outcome of outcomes) expect(outcome).toBeInstanceOf(CommitFailed);
+    for (const outcome of outcomes) expect(outcome).toBeInstanceOf(Unavailable);
     expect(stored()).toEqual([]);
     await insert(3);
     expect(stored()).toEqual([3]);
@@ -92,7 +93,7 @@ describe("group commit", () => {
     writer.close();
     writer.close();
     expect(await waiting).toBe(1);
-    expect(await failure(insert(2))).toBeInstanceOf(CommitFailed);
+    expect(await failure(insert(2))).toBeInstanceOf(Unavailable);
     expect(stored()).toEqual([1]);
   });
 });

@@ -1,12 +1,18 @@
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
+import { createLog } from "@sate/gateway/runtime/log";
 import { openSqliteFile, type SqliteFile } from "../../src/sqlite/file.ts";
 
 /** A new data folder in `parent`. */
 export const newFolder = (parent: string) => mkdtempSync(join(parent, "data-"));
 
-export function opened(folder: string, onCommit = () => {}): SqliteFile {
-  const result = openSqliteFile(folder, onCommit);
-  if (result.kind !== "opened") throw new Error(`It is ${JSON.stringify(result)}.`);
+/** `onLine` gets the lines of its log. */
+export function open(folder: string, onCommit = () => {}, onLine: (line: string) => void = () => {}) {
+  return openSqliteFile(folder, { onCommit, log: createLog("standalone", "info", onLine) });
+}
+
+export function opened(...args: Parameters<typeof open>): SqliteFile {
+  const result = open(...args);
+  if (result.kind !== "opened") throw new Error(result.reason);
   return result.file;
 }

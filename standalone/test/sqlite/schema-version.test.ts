@@ -1,10 +1,9 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { openSqliteFile } from "../../src/sqlite/file.ts";
 import { applicationId, schemaVersion } from "../../src/sqlite/schema-version.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
-import { newFolder, opened } from "./opened.ts";
+import { newFolder, open, opened } from "./opened.ts";
 
 const parent = temporaryFolder();
 
@@ -36,7 +35,7 @@ test("a file of a newer version is refused, with both versions and what to do, a
   const folder = folderOf(
     `PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${newer}; CREATE TABLE t (x)`,
   );
-  const refused = openSqliteFile(folder, () => {});
+  const refused = open(folder);
   expect(refused).toMatchObject({ kind: "refused" });
   const { reason } = refused as { reason: string };
   expect(reason).toContain(`schema version ${newer}, this Sate supports versions up to ${schemaVersion}`);
@@ -53,7 +52,7 @@ for (const [name, sql] of Object.entries({
   test(`a file of another application, ${name}, is refused and stays as it is`, () => {
     const folder = folderOf(sql);
     const before = headerOf(folder);
-    const refused = openSqliteFile(folder, () => {});
+    const refused = open(folder);
     expect(refused).toMatchObject({
       kind: "refused",
       reason: expect.stringContaining("another application"),

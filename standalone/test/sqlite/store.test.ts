@@ -1,6 +1,6 @@
 import { type Database, SQLiteError } from "bun:sqlite";
 import { afterEach, expect, test } from "bun:test";
-import { Unavailable } from "@sate/requests-service";
+import { Unavailable } from "@sate/contracts";
 import { sqliteStore } from "@sate/requests-service/sqlite";
 import { madeExecution, madeRequest } from "../../../requests-service/test/builders.ts";
 import type { SqliteFile } from "../../src/sqlite/file.ts";

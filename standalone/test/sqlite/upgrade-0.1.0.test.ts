@@ -2,11 +2,10 @@ import { Database } from "bun:sqlite";
 import { afterEach, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { openSqliteFile } from "../../src/sqlite/file.ts";
 import { type Standalone, standaloneIn } from "../standalone.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { until } from "../until.ts";
-import { newFolder, opened } from "./opened.ts";
+import { newFolder, open, opened } from "./opened.ts";
 
 /**
  * The dump of a data folder that 0.1.0 wrote, killed between the dead letter of a refused attempt and its answer: a
@@ -82,7 +81,7 @@ test("everything else is there, an outcome without its result gets it soon, and 
 
 test("an upgrade that cannot be finished changes nothing", () => {
   const folder = folderOf(`UPDATE records SET headers = 'no JSON' WHERE topic = 'dead_letter_queue'`);
-  expect(() => openSqliteFile(folder, () => {})).toThrow();
+  expect(open(folder)).toMatchObject({ kind: "refused" });
   using db = new Database(join(folder, "sate.db"));
   expect(db.query("PRAGMA user_version").get()).toEqual({ user_version: 0 });
   expect(db.query("SELECT count(*) AS n FROM dead_letters").get()).toEqual({ n: 1 });

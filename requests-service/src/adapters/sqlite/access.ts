@@ -1,5 +1,5 @@
 import type { Database } from "bun:sqlite";
-import { Unavailable } from "@sate/contracts";
+import { isUnavailable, Unavailable } from "@sate/contracts";
 
 /** An open database of one process. `write` runs `work` in a commit and resolves when that is durable. */
 export type SqliteFile = { db: Database; write<T>(work: () => T): Promise<T> };
@@ -38,7 +38,8 @@ export function sqliteAccess({ db, ...file }: SqliteFile) {
         assertOpen();
         return await file.write(() => change(db, ...args));
       } catch (cause) {
-        throw writeFailure(cause);
+        // The owner of the file knows best whether the write was stored.
+        throw isUnavailable(cause) ? cause : writeFailure(cause);
       }
     };
   }

@@ -1,12 +1,12 @@
-/** What a person reads when it has started: where it is, and what to try. */
-export function welcome(started: { host: string; port: number | undefined; dataDir: string }): string {
+/** What standalone prints once it is ready: where it listens, and what to try. */
+export function banner(started: { host: string; port: number | undefined; dataDir: string }): string {
   const host = started.host === "0.0.0.0" || started.host === "::" ? "127.0.0.1" : started.host;
   const url = `http://${host.includes(":") ? `[${host}]` : host}:${started.port}`;
   return `
 Sate is ready on ${url}
-  every route    ${url}/swagger
-  the data       ${started.dataDir}
-  to end it      Ctrl-C
+  API reference  ${url}/swagger
+  data folder    ${started.dataDir}
+  stop           Ctrl-C
 
 Try it:
   curl -s ${url}/requests -H 'content-type: application/json' -d '{"payload": {"message": "ping"}}'

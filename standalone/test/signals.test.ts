@@ -1,0 +1,85 @@
+import { afterEach, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { run } from "./process.ts";
+import { newFolder, opened } from "./sqlite/opened.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
+import { until } from "./until.ts";
+
+const folder = temporaryFolder();
+const running: ReturnType<typeof run>[] = [];
+afterEach(() => {
+  for (const { child } of running.splice(0)) child.kill("SIGKILL");
+});
+
+function started(...[env, how]: Parameters<typeof run>) {
+  const made = run({ DATA_DIR: newFolder(folder), ...env }, how);
+  running.push(made);
+  return made;
+}
+
+/** With a run under way that lasts for a minute, and the path of its execution. */
+async function busy(how?: Parameters<typeof run>[1]) {
+  const dataDir = newFolder(folder);
+  const it = started({ DATA_DIR: dataDir, PROCESSING_SECONDS: "60" }, how);
+  await it.ready();
+  const { json: request } = await it.ask("/requests", { payload: 1 });
+  const { json: execution } = await it.ask(`/requests/${request.id}/executions`, {});
+  const path = `/requests/${request.id}/executions/${execution.id}`;
+  await until("it runs", async () => (await it.ask(path)).json.status === "running");
+  return { it, dataDir, path };
+}
+
+test("SIGHUP stops it cleanly: its run is requeued, not lost, and runs at the next start", async () => {
+  const { it, dataDir, path } = await busy();
+  it.child.kill("SIGHUP");
+  expect((await it.ended()).code).toBe(0);
+  const next = started({ DATA_DIR: dataDir, PROCESSING_SECONDS: "0" });
+  await next.ready();
+  await until("it has succeeded", async () => (await next.ask(path)).json.status === "succeeded");
+  expect((await next.ask(path)).json.lost).toBe(0);
+}, 60_000);
+
+test("under nohup SIGHUP is ignored and its run goes on", async () => {
+  const { it, path } = await busy({ wrap: ["nohup"] });
+  it.child.kill("SIGHUP");
+  it.child.kill("SIGHUP");
+  expect((await it.ask(path)).json.status).toBe("running");
+  it.child.kill("SIGTERM");
+  expect((await it.ended()).code).toBe(0);
+}, 60_000);
+
+const pidOf = (dataDir: string) => Number(readFileSync(join(dataDir, "pid"), "utf8"));
+const isThere = (pid: number) => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+  test(`it stops and releases its folder when the npx that started it gets ${signal}`, async () => {
+    const dataDir = newFolder(folder);
+    const it = started({ DATA_DIR: dataDir }, { command: ["npx", "-y", "bun", "run", "up"] });
+    await it.ready();
+    const pid = pidOf(dataDir);
+    expect(isThere(pid)).toBe(true);
+    it.child.kill(signal);
+    await until("it has ended", () => !isThere(pid));
+    opened(dataDir).close();
+  }, 60_000);
+}
+
+test("it survives the shell that started it with setsid", async () => {
+  const dataDir = newFolder(folder);
+  const script = `setsid "${process.execPath}" standalone/src/main.ts & while [ ! -e "$DATA_DIR/pid" ]; do sleep 0.1; done`;
+  const it = started({ DATA_DIR: dataDir }, { command: ["bash", "-c", script] });
+  await it.ready();
+  const pid = pidOf(dataDir);
+  await it.child.exited;
+  await Bun.sleep(1_500); // It looks for its launchers every second.
+  expect((await it.ask("/live")).status).toBe(200);
+  process.kill(pid, "SIGTERM");
+  await until("it has ended", () => !isThere(pid));
+}, 30_000);
