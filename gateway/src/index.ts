@@ -1,91 +1,41 @@
-import { gatewaySettings } from "@sate/contracts";
-import type { ApiKey } from "./access/api-keys.ts";
-import type { AllowedHosts } from "./access/hosts.ts";
-import { createApp } from "./app.ts";
-import { createBatches } from "./capacity/create-batches.ts";
-import { createIngress } from "./capacity/ingress.ts";
-import { createAttemptLimit } from "./executions/attempt-limit.ts";
-import { createStartExecution } from "./executions/create.ts";
-import { createUris } from "./http/uris.ts";
-import type { Monotonic, Requests, Results } from "./ports.ts";
+import { type Config, createApp } from "./app.ts";
+import type { Ports } from "./ports.ts";
 import { createLifecycle } from "./runtime/lifecycle.ts";
-import type { Log } from "./runtime/log.ts";
-import type { Counters } from "./runtime/metrics.ts";
 
+// Standalone wraps calls with it.
+export { Unavailable } from "@sate/contracts";
 export type { ApiKey } from "./access/api-keys.ts";
 export type { AllowedHosts } from "./access/hosts.ts";
 export { accessProblems, loadAccess } from "./access/settings.ts";
-export { Unavailable } from "./ports.ts";
-
-export type Config = {
-  /** Maximum failed executions per request. */
-  maxFailures: number;
-  /** Bytes of the largest body that is accepted. */
-  bodyBytesMax: number;
-  /** Without any, every client that reaches the gateway may do everything. */
-  apiKeys?: readonly ApiKey[];
-  /** Names beside loopback ones that are served without keys. */
-  allowedHosts?: AllowedHosts;
-  /** Scheme, host and prefix under which clients reach the API; without it links are relative to the server. */
-  publicUrl?: string;
-  /** How long a connection may be idle between two requests. */
-  idleTimeoutSeconds?: number;
-  /** With keys, this too shows why the gateway is not ready. */
-  serviceToken?: string;
-};
-
-export type Ports = {
-  requests: Requests;
-  results: Results;
-  monotonic: Monotonic;
-  newId: () => string;
-  log: Log;
-  counters: Counters;
-  /** Why other services of the same process are not ready. */
-  othersNotReady?: () => Promise<string[]>;
-};
+export type { Config } from "./app.ts";
+export type { Ports } from "./ports.ts";
 
 /**
- * What the HTTP server must let through: the gateway itself stops reading a body that is too large, and responds with
- * a problem; the server would respond with nothing but a status.
+ * Bun must let bodies of any size through: the gateway itself stops reading one that is too large, and responds with a
+ * problem; Bun would respond with a bare status.
  */
 export const serverBodyBytesMax = Number.MAX_SAFE_INTEGER;
 
-/** Looking for this costs its owner one look into an index, and shows that its database answers. */
-const nobody = "00000000-0000-0000-0000-000000000000";
+/** Looking up an id that does not exist costs one index lookup and shows that the database responds. */
+const probeId = "00000000-0000-0000-0000-000000000000";
 
 /**
- * The public API. `app` is its HTTP interface. `start` resolves when the gateway is ready, however long its
- * dependencies take; it answers before that, as well as they let it. `stop` is safe at any time, and twice.
- * `notReadyReasons` says why it is not ready.
+ * The public API. `app` is its HTTP interface, which never listens by itself and responds at any time. `start` resolves
+ * when the gateway is ready, however long its dependencies take. `stop` is safe at any time, and twice.
+ * `notReadyReasons` are sentences.
  */
 export function createGateway(ports: Ports, config: Config) {
-  const { monotonic, newId, log, counters } = ports;
-
-  const ingress = createIngress();
-  const batches = createBatches(ports.requests, config);
-  const uris = createUris(config.publicUrl);
-  const startExecution = createStartExecution({
-    createExecution: batches.createExecution,
-    recordRefusal: batches.recordRefusal,
-    attemptLimit: createAttemptLimit(),
-    counters,
-    monotonic,
-    newId,
-    maxFailures: config.maxFailures,
-    uris,
-  });
-
+  const { requests, results, log } = ports;
   const dependencies = [
     {
       name: "requests-service",
-      probe: () => ports.requests.getRequest({ request_id: nobody }),
-      reason: "requests-service does not answer.",
+      probe: () => requests.getRequest({ request_id: probeId }),
+      reason: "requests-service does not respond.",
     },
     {
       name: "results-service",
-      probe: () => ports.results.resultsOfExecution({ request_id: nobody, execution_id: nobody }),
-      reason: "results-service does not answer.",
+      probe: () => results.resultsOfExecution({ request_id: probeId, execution_id: probeId }),
+      reason: "results-service does not respond.",
     },
   ];
   const { notReadyReasons, start, stop } = createLifecycle({
@@ -96,31 +46,5 @@ export function createGateway(ports: Ports, config: Config) {
     onStop: async () => {},
     reasons: () => ports.othersNotReady?.() ?? [],
   });
-
-  return {
-    app: createApp({
-      requests: ports.requests,
-      results: ports.results,
-      createRequest: batches.createRequest,
-      startExecution,
-      ingress,
-      uris,
-      newId,
-      notReadyReasons,
-      counters,
-      log,
-      access: {
-        keys: config.apiKeys ?? [],
-        allowedHosts: config.allowedHosts ?? new Set(),
-        serviceToken: config.serviceToken,
-      },
-      publicUrl: config.publicUrl,
-      bodyBytesMax: config.bodyBytesMax,
-      idleSeconds: config.idleTimeoutSeconds ?? gatewaySettings.IDLE_TIMEOUT_SECONDS.default,
-    }),
-
-    notReadyReasons,
-    start,
-    stop,
-  };
+  return { app: createApp(ports, config, notReadyReasons), notReadyReasons, start, stop };
 }

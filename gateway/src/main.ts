@@ -7,7 +7,7 @@ import { createCounters } from "./runtime/metrics.ts";
 import { exitForSettings, runService, settingsOrExit } from "./runtime/process.ts";
 
 const name = "gateway";
-/** With the wait for a batch this must end before a client is told that a part did not answer. */
+/** Together with the wait for a batch, shorter than the deadline of a response. */
 const callDeadlineMs = 6_000;
 
 const { settings, log } = settingsOrExit(name, Settings, accessProblems);

@@ -1,13 +1,8 @@
 import type { RequestsApi, ResultsApi } from "@sate/contracts";
+import type { Log } from "./runtime/log.ts";
+import type { Counters } from "./runtime/metrics.ts";
 
-/**
- * What the gateway needs from outside. Obligations of every port: no call takes longer than its adapter's
- * deadline, and one that got no answer rejects with `Unavailable`: what was asked may then have happened.
- */
-
-export { Unavailable } from "@sate/contracts";
-
-/** What the gateway asks of requests-service. Every operation may be repeated. */
+/** The gateway's operations of requests-service. Every operation may be repeated. Rejects with `Unavailable`. */
 export type Requests = Pick<
   RequestsApi,
   | "createRequests"
@@ -20,8 +15,19 @@ export type Requests = Pick<
   | "cancelExecution"
 >;
 
-/** What the gateway asks of results-service. It knows no requests: what it does not know is an empty list. */
+/** The gateway's operations of results-service, which knows no requests: an unknown one has no results. */
 export type Results = Pick<ResultsApi, "resultsOfRequest" | "resultsOfExecution">;
 
-/** Ms since some instant, never set back: only differences mean something. */
+/** Milliseconds from a fixed instant; never goes back. */
 export type Monotonic = () => number;
+
+export type Ports = {
+  requests: Requests;
+  results: Results;
+  monotonic: Monotonic;
+  newId: () => string;
+  log: Log;
+  counters: Counters;
+  /** Why other services of the same process are not ready, a sentence each. */
+  othersNotReady?: () => Promise<string[]>;
+};

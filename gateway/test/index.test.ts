@@ -1,13 +1,13 @@
 import { expect, test } from "bun:test";
-import { Unavailable } from "../src/ports.ts";
-import { testGateway } from "./gateway.ts";
-import { until } from "./until.ts";
+import { Unavailable } from "@sate/contracts";
+import { testGateway } from "./support/gateway.ts";
+import { until } from "./support/until.ts";
 
 const away = () => {
-  throw new Unavailable("no answer");
+  throw new Unavailable("no response");
 };
 
-test("it is ready when its dependencies answer, and says so", async () => {
+test("/ready is 200 once the dependencies respond, until the stop", async () => {
   const gateway = testGateway();
   expect((await gateway.get("/ready")).json).toMatchObject({ ready: false, reasons: ["It is starting."] });
   expect((await gateway.get("/live")).status).toBe(200);
@@ -17,7 +17,7 @@ test("it is ready when its dependencies answer, and says so", async () => {
   expect((await gateway.get("/ready")).json).toMatchObject({ ready: false, reasons: ["It is stopping."] });
 });
 
-test("it waits for dependencies that are not there yet, and answers meanwhile", async () => {
+test("start waits for dependencies, and requests are served meanwhile", async () => {
   const gateway = testGateway();
   gateway.requests.control.before = away;
   gateway.results.control.before = away;
@@ -32,12 +32,12 @@ test("it waits for dependencies that are not there yet, and answers meanwhile", 
   await gateway.stop();
 });
 
-test("it is not ready while a dependency does not answer, and gets over it", async () => {
+test("it is not ready while a dependency does not respond, and recovers", async () => {
   const gateway = testGateway();
   await gateway.start();
   gateway.results.control.before = away;
-  await until("it complains", async () => (await gateway.notReadyReasons()).length > 0);
-  expect(await gateway.notReadyReasons()).toEqual(["results-service does not answer."]);
+  await until("it is not ready", async () => (await gateway.notReadyReasons()).length > 0);
+  expect(await gateway.notReadyReasons()).toEqual(["results-service does not respond."]);
   gateway.results.control.before = () => {};
   await until("it has recovered", async () => (await gateway.notReadyReasons()).length === 0);
   await gateway.stop();
@@ -53,13 +53,13 @@ test("stop is safe before start, twice, and while it starts", async () => {
   const starting = testGateway();
   starting.results.control.before = away;
   const started = starting.start();
-  await until("it complains", async () => (await starting.notReadyReasons()).length > 1);
+  await until("it is not ready", async () => (await starting.notReadyReasons()).length > 1);
   await starting.stop();
   await started;
   expect(await starting.notReadyReasons()).toEqual(["It is stopping."]);
 });
 
-test("where other services live in its process, it is not ready as long as they are not", async () => {
+test("it is not ready while other services of its process are not", async () => {
   let others = ["The Results DB does not answer."];
   const gateway = testGateway({}, { othersNotReady: async () => others });
   await gateway.start();

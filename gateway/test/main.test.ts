@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { until } from "./until.ts";
+import { until } from "./support/until.ts";
 
 const script = join(import.meta.dir, "../src/main.ts");
 const nowhere = {
@@ -26,7 +26,7 @@ function start(env: Record<string, string>) {
   return { child, read, lines: () => out.split("\n").flatMap((line) => (line ? [JSON.parse(line)] : [])) };
 }
 
-test("wrong settings end it with 78, all of them named", async () => {
+test("invalid settings are all reported and end it with 78", async () => {
   const { child } = start({ ...nowhere, MAX_FAILURES: "none", SERVICE_TOKEN: "" });
   expect(await child.exited).toBe(78);
   const text = await new Response(child.stderr).text();
@@ -34,12 +34,12 @@ test("wrong settings end it with 78, all of them named", async () => {
   expect(text).toContain("SERVICE_TOKEN is missing");
 });
 
-test("it refuses to be reached by anybody without a word, and says what to do", async () => {
+test("it refuses to listen beyond loopback without keys, and says what to do", async () => {
   const { child } = start({ ...nowhere, HOST: "0.0.0.0", MAX_FAILURES: "none", API_KEYS_FILE: "" });
   expect(await child.exited).toBe(78);
   const text = await new Response(child.stderr).text();
   expect(text).toContain("MAX_FAILURES must be");
-  expect(text).toContain("set API_KEYS (`bun run key NAME read+submit` makes one), or ALLOW_ANONYMOUS=1");
+  expect(text).toContain("set API_KEYS (`bun run key NAME read+submit` creates a key), or ALLOW_ANONYMOUS=1");
 });
 
 for (const who of [{ ALLOW_ANONYMOUS: "1" }, { API_KEYS: `a:read:${"0".repeat(64)}` }]) {
@@ -55,7 +55,7 @@ for (const who of [{ ALLOW_ANONYMOUS: "1" }, { API_KEYS: `a:read:${"0".repeat(64
   });
 }
 
-test("it answers while nobody else is there, and SIGTERM ends it with 0, idle connections or not", async () => {
+test("it responds without its dependencies, and SIGTERM ends it with 0 despite idle connections", async () => {
   const { child, read, lines } = start(nowhere);
   const listening = () => lines().find(({ message }) => message === "listening");
   await until("it listens", () => listening() !== undefined);
@@ -66,6 +66,13 @@ test("it answers while nobody else is there, and SIGTERM ends it with 0, idle co
   expect([ready.status, reasons[0]]).toEqual([503, "It is starting."]);
   const answer = await fetch(`http://127.0.0.1:${port}/requests`);
   expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "2"]);
+  const body = '{"payload":1}';
+  const headers = { "content-type": "application/json" };
+  const write = await fetch(`http://127.0.0.1:${port}/requests`, { method: "POST", headers, body });
+  expect(await write.json()).toMatchObject({
+    status: 503,
+    detail: expect.stringContaining("Nothing was done."),
+  });
   const idle = connect(port, "127.0.0.1");
   await new Promise((resolve) => idle.once("connect", resolve));
   idle.on("error", () => {});

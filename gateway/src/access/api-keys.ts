@@ -1,13 +1,10 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 
-/**
- * What a key may do: `read` what there is, `submit` (start and cancel work), or, as `admin`, everything, the
- * counters included. A key has the scopes that it names and no others; only `admin` stands for all.
- */
+/** What a key permits: `read`, `submit` (create, execute, cancel), or `admin`: everything, including the counters. */
 export const scopes = ["read", "submit", "admin"] as const;
 export type Scope = (typeof scopes)[number];
 
-/** A key as it is configured. The key itself is nowhere: who reads the configuration can let nobody in. */
+/** A configured key. The key itself is not stored: reading the configuration gives no access. */
 export type ApiKey = { name: string; scopes: readonly Scope[]; sha256: Buffer };
 
 export type ReadKeys = { keys: ApiKey[]; problems: string[] };
@@ -17,9 +14,9 @@ const sha256Pattern = /^[0-9a-f]{64}$/;
 const keysMax = 1_000;
 
 /**
- * Reads entries `name:scope+scope:sha256`, with commas or line ends between them; the rest of a line after # is
- * a comment. Pure. Names all mistakes by the place of the entry, and repeats none: somebody may have put the
- * key itself there. `source` begins each sentence.
+ * Reads entries `name:scope+scope:sha256`, separated by commas or line breaks; # starts a comment. Reports every
+ * problem by the position of its entry and quotes none: an entry may contain the key itself. `source` starts each
+ * sentence.
  */
 export function readKeys(text: string, source: string): ReadKeys {
   const entries = text
@@ -35,42 +32,40 @@ export function readKeys(text: string, source: string): ReadKeys {
     if (problem !== undefined) problems.push(`${source}: entry ${index + 1} ${problem}`);
     else keys.push(key as ApiKey);
   }
-  if (entries.length > keysMax) problems.push(`${source}: there may be ${keysMax} keys at most.`);
+  if (entries.length > keysMax) problems.push(`${source}: at most ${keysMax} keys are allowed.`);
   return { keys, problems };
 }
 
-/** The key, or what is wrong with it. */
+/** The key, or the problem with it. */
 function readKey(entry: string): ApiKey | string {
   const [name = "", named = "", sha256 = "", ...more] = entry.split(":");
   const ofKey = named.split("+").filter((scope): scope is Scope => scopes.includes(scope as Scope));
-  if (sha256 === "" || more.length > 0) return "must be name:scope+scope:sha256, as `bun run key` prints it.";
-  if (!namePattern.test(name)) return "must have a name of at most 64 letters, digits, dots, - and _.";
+  if (sha256 === "" || more.length > 0)
+    return "must be name:scope+scope:sha256, as printed by `bun run key`.";
+  if (!namePattern.test(name)) return "must have a name of up to 64 letters, digits, dots, - and _.";
   if (ofKey.length === 0 || ofKey.length !== named.split("+").length) {
-    return `must have scopes out of ${scopes.join(", ")}, with + between them.`;
+    return `must have one or more of the scopes ${scopes.join(", ")}, separated by +.`;
   }
   if (!sha256Pattern.test(sha256)) return "must end with the SHA-256 of the key, 64 hexadecimal digits.";
   return { name, scopes: ofKey, sha256: Buffer.from(sha256, "hex") };
 }
 
 function clash(key: ApiKey, others: ApiKey[]): string | undefined {
-  if (others.some(({ name }) => name === key.name)) return "has a name that another key has.";
-  if (others.some(({ sha256 }) => sha256.equals(key.sha256))) return "is a key that another name has.";
+  if (others.some(({ name }) => name === key.name)) return "has the same name as another entry.";
+  if (others.some(({ sha256 }) => sha256.equals(key.sha256))) return "has the same key as another entry.";
   return undefined;
 }
 
 /**
- * A new key of 256 random bits, and the entry that lets it in. One round of SHA-256 is enough for those: there
- * is nothing to guess. The prefix is for people, and for scanners of leaked secrets.
+ * A new key of 256 random bits, and its entry. One round of SHA-256 suffices: 256 bits cannot be guessed. The prefix
+ * helps people, and scanners for leaked secrets, to recognize it.
  */
 export function newKey(name: string, ofKey: readonly Scope[]): { key: string; entry: string } {
   const key = `sate_${randomBytes(32).toString("base64url")}`;
   return { key, entry: `${name}:${ofKey.join("+")}:${sha256Of(key).toString("hex")}` };
 }
 
-/**
- * The one whose key was given, or `undefined`. Every key is compared, each in constant time, so how long it
- * takes says nothing of how near a guess was.
- */
+/** The entry of `given`. Compares every key, each in constant time, so that timing does not reveal how close a guess was. */
 export function keyOf(given: string, keys: readonly ApiKey[]): ApiKey | undefined {
   const sha256 = sha256Of(given);
   let found: ApiKey | undefined;
@@ -78,7 +73,7 @@ export function keyOf(given: string, keys: readonly ApiKey[]): ApiKey | undefine
   return found;
 }
 
-/** Whether two secrets are the same, in constant time whatever their lengths. */
+/** Compares two secrets in constant time, whatever their lengths. */
 export function isSameSecret(given: string, wanted: string): boolean {
   return timingSafeEqual(sha256Of(given), sha256Of(wanted));
 }

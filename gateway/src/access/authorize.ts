@@ -2,60 +2,61 @@ import { Refusal } from "../http/problem-response.ts";
 import type { Log } from "../runtime/log.ts";
 import { type ApiKey, allows, isSameSecret, keyOf, type Scope } from "./api-keys.ts";
 
-/** What a route requires of a key: a scope, or `none`. */
+/** The scope that a route requires of a key, or `none`. */
 export type RequiredScope = Scope | "none";
 
 export type AccessOptions = {
-  /** None: every client may do everything. */
+  /** Without any, every client may do everything. */
   keys: readonly ApiKey[];
-  /** The services' own token; it opens nothing but the reasons of /ready. */
+  /** The token that services send each other. It only shows the reasons of /ready. */
   serviceToken?: string | undefined;
   log: Log;
 };
 
-export type Caller = {
-  request: Request;
-  /** For the log, which says whose key was used. */
-  requestId: string;
-};
-
 export type Access = {
   hasKeys: boolean;
-  /** Throws the refusal unless the request has a key with this scope. */
-  authorize(scope: RequiredScope, caller: Caller): void;
-  /** Throws 401 unless the request has a key, whatever its scopes: for addresses that do not exist. */
-  authenticate(caller: Caller): void;
-  /** Whether the request may see what is for operators: with any key, with the services' token, or without keys. */
+  /** Throws 401 or 403 unless the request has a key with this scope. */
+  authorize(scope: RequiredScope, request: Request, requestId: string): void;
+  /** Throws 401 unless the request has a key, whatever its scopes: for paths that do not exist. */
+  authenticate(request: Request): void;
+  /** Whether the request may see what is for operators: with any key or the service token, or if no keys are required. */
   isTrusted(request: Request): boolean;
 };
 
 export function createAccess({ keys, serviceToken, log }: AccessOptions): Access {
   const hasKeys = keys.length > 0;
 
-  function keyFor({ request }: Caller): ApiKey {
+  function keyFor(request: Request): ApiKey {
     const given = bearerOf(request.headers);
-    if (given === undefined) throw unauthorized("Send an API key: Authorization: Bearer <key>.", "");
+    if (given === undefined)
+      throw unauthorized(
+        "The request has no API key. Send one in the header `Authorization: Bearer <key>`.",
+        "",
+      );
     const key = keyOf(given, keys);
-    if (key === undefined) throw unauthorized("This API key is not known.", ', error="invalid_token"');
+    if (key === undefined)
+      throw unauthorized(
+        "This API key is unknown. Check it, or ask the operator of this server for one.",
+        ', error="invalid_token"',
+      );
     return key;
   }
 
   return {
     hasKeys,
 
-    authorize(scope, caller) {
+    authorize(scope, request, requestId) {
       if (!hasKeys || scope === "none") return;
-      const key = keyFor(caller);
+      const key = keyFor(request);
       if (!allows(key, scope)) throw forbidden(key, scope);
-      const { request, requestId } = caller;
       const used = { key: key.name, method: request.method, path: pathOf(request), request_id: requestId };
-      // Who created, executed or cancelled something is known at the default level of every deployment.
+      // At `warn`, so that the default level of every deployment records who created, executed or cancelled something.
       if (scope === "submit") log.warn("api key used", used);
       else log.debug("api key used", used);
     },
 
-    authenticate(caller) {
-      if (hasKeys) keyFor(caller);
+    authenticate(request) {
+      if (hasKeys) keyFor(request);
     },
 
     isTrusted(request) {
@@ -68,7 +69,7 @@ export function createAccess({ keys, serviceToken, log }: AccessOptions): Access
   };
 }
 
-/** Characters of an address in the log; ours have fewer. */
+/** Characters of a path in the log. Those of routes have fewer. */
 const pathCharsMax = 200;
 
 /** The path of a request, for the log. */
@@ -92,6 +93,6 @@ function unauthorized(detail: string, rest: string): Refusal {
 
 function forbidden({ name }: ApiKey, scope: Scope): Refusal {
   const rest = `, error="insufficient_scope", scope="${scope}"`;
-  const detail = `This API key does not have the \`${scope}\` scope.`;
+  const detail = `This API key does not have the \`${scope}\` scope. Use a key that has it.`;
   return new Refusal("forbidden", detail, {}, challenge(rest), { key: name });
 }

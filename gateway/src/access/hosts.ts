@@ -1,20 +1,20 @@
 import { Refusal } from "../http/problem-response.ts";
 import { isLoopback } from "./settings.ts";
 
-/** Names, beside loopback ones, that clients may use for this server; `any` where it does not matter. */
+/** Names that clients may use for this server, in addition to loopback names; `any` if it does not matter. */
 export type AllowedHosts = "any" | ReadonlySet<string>;
 
 export type HostRules = {
-  /** Where clients need keys, a page of another site can do nothing: a browser does not give it the key. */
+  /** If clients need keys, pages of other sites can do nothing: browsers do not send the key for them. */
   hasKeys: boolean;
   allowedHosts: AllowedHosts;
   publicUrl?: string | undefined;
 };
 
 /**
- * Refuses a request whose Host is malformed, and without API keys, what pages of other sites send through the browser
- * of somebody who may reach this server: under a name of their own that they have bound to its address (DNS
- * rebinding), or with their Origin.
+ * Refuses requests whose Host is malformed and, without API keys, requests of other sites' pages in the browser of a
+ * user who can reach this server: with a name that the site has bound to its address (DNS rebinding), or with the
+ * site's Origin.
  */
 export function createHostCheck({ hasKeys, allowedHosts, publicUrl }: HostRules) {
   const publicOrigin = publicUrl ? new URL(publicUrl).origin : undefined;
@@ -27,24 +27,27 @@ export function createHostCheck({ hasKeys, allowedHosts, publicUrl }: HostRules)
   }
 
   return ({ url, headers }: Request): void => {
-    // Bun's address of a request has no host where Host is missing or malformed. HTTP asks for 400 in these cases, and
-    // for two of them: https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+    // Bun's URL of a request has no host if Host is missing or malformed. HTTP requires 400 then, and for two of them:
+    // https://www.rfc-editor.org/rfc/rfc9112#section-3.2
     if (!URL.canParse(url) || headers.get("host")?.includes(",")) {
-      throw new Refusal("malformed-host", "Send one header Host with the name or address of this server.");
+      throw new Refusal(
+        "malformed-host",
+        "The Host header is missing, repeated or invalid. Send one with the name or address of this server.",
+      );
     }
     if (hasKeys) return;
     const { host, hostname } = new URL(url);
     if (allowedHosts !== "any" && !isLoopback(hostname) && !allowedHosts.has(hostname)) {
       throw new Refusal(
         "host-not-allowed",
-        "Without API keys this server only serves loopback names. To serve this one, set ALLOWED_HOSTS or PUBLIC_URL.",
+        "Without API keys this server only serves loopback names. To serve this name, add it to ALLOWED_HOSTS, or set PUBLIC_URL.",
       );
     }
     const origin = headers.get("origin");
     if (origin !== null && !isOwnOrigin(origin, host)) {
       throw new Refusal(
         "origin-not-allowed",
-        "Pages of other sites are not served. If this one is yours, set PUBLIC_URL to the address of this server, or ALLOWED_HOSTS.",
+        "Without API keys this server refuses requests from pages of other sites. If the site is yours, add its name to ALLOWED_HOSTS, or set PUBLIC_URL to the URL of this server.",
       );
     }
   };

@@ -4,106 +4,97 @@ import {
   type NewExecution,
   type NewRequest,
   type RefusedExecution,
+  Unavailable,
 } from "@sate/contracts";
 import { overloaded } from "../http/problem-response.ts";
 import type { Requests } from "../ports.ts";
 import { microBatch } from "../runtime/micro-batch.ts";
 
-/** An item that waited longer for its batch is not sent: its client has little time left. */
+/** An item that has waited longer for its batch is not sent: its client has little time left. */
 const waitMsMaxDefault = 3_000;
-/** For every execution, and every refusal, its request's payload is read: so many bytes of them for one batch. */
+/** requests-service reads the payload of each item's request: the most bytes of them for one batch. */
 const payloadBytesMax = 16 * 1024 * 1024;
 
-type Sent<Answer> = { kind: "answered"; answer: Answer } | { kind: "failed"; error: unknown };
-
 /**
- * The storing operations of requests-service, one item at a time for callers and in batches on the way:
- * one call of each is under way at a time, filled with what has come meanwhile. The ingress bounds how many wait.
+ * The storing operations of requests-service for one item, micro-batched: at most one call of each operation is in
+ * flight, and it carries what has arrived meanwhile. The ingress limits how many items wait.
  */
 export function createBatches(requests: Requests, options: { bodyBytesMax: number; waitMsMax?: number }) {
   const { bodyBytesMax, waitMsMax = waitMsMaxDefault } = options;
   const itemsMax = Math.min(limits.batchItemsMax, Math.ceil(payloadBytesMax / bodyBytesMax));
   return {
-    createRequest: batched<NewRequest, CreatedRequest>(
-      async (items) => (await requests.createRequests({ requests: items })).answers,
+    createRequest: batched(
+      async (items: NewRequest[]) => (await requests.createRequests({ requests: items })).answers,
       {
         itemsMax: limits.batchItemsMax,
         waitMsMax,
         sizeOf: ({ payload_json }) => Buffer.byteLength(payload_json),
       },
     ),
-    createExecution: batched<NewExecution, CreatedExecution>(
-      async (items) => (await requests.createExecutions({ executions: items })).answers,
-      { itemsMax, waitMsMax, sizeOf: () => 0 },
+    createExecution: batched(
+      async (items: NewExecution[]) => (await requests.createExecutions({ executions: items })).answers,
+      { itemsMax, waitMsMax },
     ),
-    recordRefusal: batched<RefusedExecution, RecordedRefusal>(
-      async (items) => (await requests.recordRefusals({ refusals: items })).answers,
-      { itemsMax, waitMsMax, sizeOf: () => 0 },
+    recordRefusal: batched(
+      async (items: RefusedExecution[]) => (await requests.recordRefusals({ refusals: items })).answers,
+      { itemsMax, waitMsMax },
     ),
   };
 }
 
 export type Batches = ReturnType<typeof createBatches>;
 
-type CreatedRequest = Awaited<ReturnType<Requests["createRequests"]>>["answers"][number];
-type RecordedRefusal = Awaited<ReturnType<Requests["recordRefusals"]>>["answers"][number];
-type CreatedExecution = Awaited<ReturnType<Requests["createExecutions"]>>["answers"][number];
+/** The result of one item: returns it, or throws its error. */
+type Settled<Result> = () => Result;
 
-function batched<Item, Answer>(
-  call: (items: Item[]) => Promise<Answer[]>,
-  bounds: { itemsMax: number; waitMsMax: number; sizeOf: (item: Item) => number },
-): (item: Item) => Promise<Answer> {
-  const { itemsMax, waitMsMax, sizeOf } = bounds;
-  const send = microBatch<{ item: Item; since: number }, Sent<Answer>>(
-    async (waiting) => {
-      const now = performance.now();
-      const fresh = waiting.filter(({ since }) => now - since <= waitMsMax);
-      const sent =
-        fresh.length === 0
-          ? []
-          : await callEach(
-              fresh.map(({ item }) => item),
-              call,
-            );
-      const bySlot = new Map(fresh.map((slot, index) => [slot, sent[index] as Sent<Answer>]));
-      return waiting.map((slot) => bySlot.get(slot) ?? { kind: "failed", error: overloaded() });
-    },
-    {
-      itemsMax,
-      sizeMax: limits.batchBytesMax,
-      sizeOf: ({ item }) => sizeOf(item),
-    },
-  );
-  return async (item) => {
-    const sent = await send({ item, since: performance.now() });
-    if (sent.kind === "failed") throw sent.error;
-    return sent.answer;
+function fails(error: unknown): Settled<never> {
+  return () => {
+    throw error;
   };
 }
 
-/**
- * One call for all items. Where the whole call failed because of what was in it, its halves are called, and
- * theirs, until the item stands alone that it was: one client's trouble is not its neighbours'.
- */
-async function callEach<Item, Answer>(
-  items: Item[],
-  call: (items: Item[]) => Promise<Answer[]>,
-): Promise<Sent<Answer>[]> {
-  try {
-    const answers = await call(items);
-    if (answers.length !== items.length) throw new Error("a batch has another number of answers than items");
-    return answers.map((answer) => ({ kind: "answered", answer }));
-  } catch (error) {
-    if (items.length === 1 || !isOfItsItems(error)) return items.map(() => ({ kind: "failed", error }));
-    const middle = Math.ceil(items.length / 2);
-    return [
-      ...(await callEach(items.slice(0, middle), call)),
-      ...(await callEach(items.slice(middle), call)),
-    ];
-  }
+function batched<Item, Result>(
+  call: (items: Item[]) => Promise<Result[]>,
+  options: { itemsMax: number; waitMsMax: number; sizeOf?: (item: Item) => number },
+): (item: Item) => Promise<Result> {
+  const { itemsMax, waitMsMax, sizeOf = () => 0 } = options;
+  const send = microBatch<{ item: Item; since: number }, Settled<Result>>(
+    async (waiting) => {
+      const sinceMin = performance.now() - waitMsMax;
+      const fresh = waiting.filter(({ since }) => since >= sinceMin).map(({ item }) => item);
+      const settled = fresh.length === 0 ? [] : await callHalving(fresh, call);
+      return waiting.map(({ since }) =>
+        since >= sinceMin ? (settled.shift() as Settled<Result>) : fails(overloaded()),
+      );
+    },
+    { itemsMax, sizeMax: limits.batchBytesMax, sizeOf: ({ item }) => sizeOf(item) },
+  );
+  return async (item) => (await send({ item, since: performance.now() }))();
 }
 
-/** No answer is nobody's fault; any other failure may be that of a single item. */
-function isOfItsItems(error: unknown): boolean {
-  return !isUnavailable(error) || error.reason === "unexpected_response";
+/**
+ * One call for all items. If it fails because of an item, its halves are called, and theirs, until that item is alone:
+ * one client's bad item does not fail its neighbours'.
+ */
+async function callHalving<Item, Result>(
+  items: Item[],
+  call: (items: Item[]) => Promise<Result[]>,
+  isRepeat = false,
+): Promise<Settled<Result>[]> {
+  try {
+    const results = await call(items);
+    if (results.length !== items.length)
+      throw new Error("a batch has a different number of results and items");
+    return results.map((result) => () => result);
+  } catch (error) {
+    // Without a response no item is to blame, and another call would most likely have none either.
+    const isOfOneItem = !isUnavailable(error) || error.reason === "unexpected_response";
+    // The call that is repeated may have taken effect, whatever is certain of its repetition.
+    const isCertain = !isRepeat || !isUnavailable(error);
+    const known = isCertain ? error : new Unavailable(error.message, { cause: error.cause });
+    if (items.length === 1 || !isOfOneItem) return items.map(() => fails(known));
+    const middle = Math.ceil(items.length / 2);
+    const first = await callHalving(items.slice(0, middle), call, true);
+    return [...first, ...(await callHalving(items.slice(middle), call, true))];
+  }
 }

@@ -3,47 +3,47 @@ import { inTime } from "../runtime/deadline.ts";
 import { createSemaphore, type Semaphore } from "./semaphore.ts";
 
 /**
- * What the process can bear at once: work that is under way, and bytes of bodies. Beyond either a client is told at
- * once to come again. Bodies that are still arriving count only by their bytes, so slow clients, or those that
- * pretend to be, keep nobody else out.
- *
- * Each kind of work has permits of its own (bulkheads), so a service that hangs holds up only what needs it. Reads
- * have fewer: each may bring a page of several megabytes.
+ * Permits for each kind of work (bulkheads): a service that hangs holds up only the requests that need it. Reads have
+ * fewer, because each may return a page of several megabytes.
  */
 const permitsOf = { create: 4_096, readRequests: 64, readResults: 64 } as const;
 export type Work = keyof typeof permitsOf;
 
-const heldBytesMax = 24 * 1024 * 1024;
-/** What a body costs before it has bytes: the request itself. So bodies that never arrive are bounded, too. */
-const arrivalBytes = 1_024;
-
-/** Requests that may wait for a permit of one kind, and how long; then a request is refused. */
+/** Requests that may wait for a permit of one kind, and for how long; then they are refused. */
 const waitingMax = 2_000;
 const waitMsMaxDefault = 3_000;
 /** From the end of the body to the response. */
 const responseMsMaxDefault = 9_500;
+/** All bodies that are arriving or being processed. */
+const heldBytesMax = 24 * 1024 * 1024;
+/** What a body costs before its first byte, so that bodies that never arrive are limited too. */
+const arrivalBytes = 1_024;
 
+/** The in-flight limits of the gateway. A request beyond them is refused as overloaded. */
 export type Ingress = {
   /**
    * Does the work of a request within a deadline. Rejects with a refusal, with `DeadlinePassed`, or as `work` does.
-   * What the request held of the byte budget is free afterwards.
+   * Releases what the request holds of the byte budget.
    */
   serve(request: Request, kind: Work, work: () => Promise<Response>): Promise<Response>;
-  /** Takes bytes for a body of this request, or throws the refusal when there is no room for them. */
+  /**
+   * Takes bytes for a body of this request, or throws the refusal. A body that is still arriving counts only here, so
+   * slow clients do not block others.
+   */
   hold(request: Request, bytes: number): void;
-  /** A request whose body was read ends before its work begins. Safe to repeat. */
+  /** Releases what a request holds that ends before its work starts. Safe to repeat. */
   letGo(request: Request): void;
   heldBytes(): number;
 };
 
 export function createIngress(options: { responseMsMax?: number; waitMsMax?: number } = {}): Ingress {
   const { responseMsMax = responseMsMaxDefault, waitMsMax = waitMsMaxDefault } = options;
-  const semaphoreOf = (kind: Work) =>
-    createSemaphore({ permits: permitsOf[kind], waitingMax, waitMsMax, refusal: overloaded });
+  const semaphoreOf = (permits: number) =>
+    createSemaphore({ permits, waitingMax, waitMsMax, refusal: overloaded });
   const semaphores: Record<Work, Semaphore> = {
-    create: semaphoreOf("create"),
-    readRequests: semaphoreOf("readRequests"),
-    readResults: semaphoreOf("readResults"),
+    create: semaphoreOf(permitsOf.create),
+    readRequests: semaphoreOf(permitsOf.readRequests),
+    readResults: semaphoreOf(permitsOf.readResults),
   };
   const heldBy = new Map<Request, number>();
   let heldBytes = 0;

@@ -1,20 +1,20 @@
 export type SemaphoreOptions = {
   permits: number;
-  /** Callers that may wait; more are refused at once. */
+  /** Callers that may wait; others are refused at once. */
   waitingMax: number;
-  /** A caller that has waited longer is refused: its client has little time left. */
+  /** A caller that has waited this long is refused. */
   waitMsMax: number;
   refusal: () => Error;
 };
 
 export type Semaphore = {
-  /** Resolves when a permit is free, first come, first served, or rejects with the refusal. */
+  /** Resolves with a permit, first come, first served, or rejects with the refusal. */
   acquire(): Promise<void>;
-  /** Once for each `acquire` that has resolved. */
+  /** To be called once for each `acquire` that has resolved. */
   release(): void;
 };
 
-/** A counting semaphore with a bounded queue. */
+/** A counting semaphore with a bounded queue and a maximum wait. */
 export function createSemaphore({ permits, waitingMax, waitMsMax, refusal }: SemaphoreOptions): Semaphore {
   const waiting: (() => void)[] = [];
   let free = permits;
@@ -41,7 +41,7 @@ export function createSemaphore({ permits, waitingMax, waitMsMax, refusal }: Sem
 
     release() {
       const next = waiting.shift();
-      // The permit is handed over, so that no later caller overtakes this one.
+      // The permit is handed over, so that no later caller can overtake.
       if (next) next();
       else free++;
     },

@@ -1,10 +1,10 @@
 /**
- * How many attempts at one request may be refused as exhausted, for each of them is stored and published: `burst` at
- * once, then one every `everyMs`. A bucket of tokens for each request, kept as the instant at which it is full again
- * (the generic cell rate algorithm: https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm).
+ * Limits the attempts at one exhausted request, because each is stored and published: `burst` at once, then one every
+ * `everyMs`. A token bucket per request, stored as the instant at which it is full again (generic cell rate algorithm:
+ * https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm).
  *
- * `now` is monotonic, in ms. Returns how long to wait, 0 where the attempt is within the limit. In memory, so each
- * gateway counts for itself, and only the latest `requestsMax` requests.
+ * `now` is monotonic, in ms. Returns how long to wait in ms, 0 if the attempt is within the limit. In memory, so each
+ * gateway counts separately, and only the latest `requestsMax` requests.
  */
 export type AttemptLimit = (requestId: string, now: number) => number;
 
@@ -13,7 +13,7 @@ export function createAttemptLimit({
   everyMs = 1_000,
   requestsMax = 10_000,
 } = {}): AttemptLimit {
-  /** The latest used is the last. */
+  /** The most recently used is last. */
   const fullAt = new Map<string, number>();
 
   return (requestId, now) => {

@@ -1,6 +1,6 @@
 import type { Batches } from "../capacity/create-batches.ts";
 import { failpoint } from "../failpoint.ts";
-import { noSuchRequest } from "../http/path-ids.ts";
+import { unknownId } from "../http/path-ids.ts";
 import { executionView, jsonResponse } from "../http/render.ts";
 import { traceOf } from "../http/trace-context.ts";
 import type { Uris } from "../http/uris.ts";
@@ -9,7 +9,7 @@ import type { Counters } from "../runtime/metrics.ts";
 import type { AttemptLimit } from "./attempt-limit.ts";
 import { hasFailedTooOften, hasSucceeded, isActive, tooManyAttempts } from "./conflicts.ts";
 
-/** Asks for one more execution of a request. Resolves with 201, or rejects with a refusal that says why not. */
+/** Starts another execution of a request. Resolves with 201, or rejects with a refusal that says why not. */
 export type StartExecution = (
   requestId: string,
   body: { force_error?: boolean },
@@ -17,9 +17,9 @@ export type StartExecution = (
 ) => Promise<Response>;
 
 /**
- * The policy of creating executions. requests-service decides in one step, against all callers at once; the gateway
- * says how many failures are allowed, and explains. An attempt beyond them is stored for the dead letter queue
- * first: when that is not certain the response is `unavailable`, not the refusal.
+ * The policy of creating executions. requests-service decides atomically, against all concurrent callers; the gateway
+ * sets the maximum number of failures and explains refusals. An attempt beyond it is first stored for the dead letter
+ * queue: unless that is certain, the response is 503 and not the refusal.
  */
 export function createStartExecution(parts: {
   createExecution: Batches["createExecution"];
@@ -46,7 +46,7 @@ export function createStartExecution(parts: {
         return jsonResponse(201, executionView(execution, request), { location });
       }
       case "unknown_request":
-        throw noSuchRequest();
+        throw unknownId(admission.kind);
       case "active":
         throw isActive(uris, request_id, admission.execution_id);
       case "succeeded":
@@ -56,7 +56,7 @@ export function createStartExecution(parts: {
         if (waitMs > 0) throw tooManyAttempts(uris, request_id, waitMs);
         const { failures, max_failures } = admission;
         const recorded = await recordRefusal({ ...attempt, failures, max_failures });
-        if (recorded.kind === "unknown_request") throw noSuchRequest();
+        if (recorded.kind === "unknown_request") throw unknownId(recorded.kind);
         throw hasFailedTooOften(uris, request_id, admission);
       }
     }

@@ -1,4 +1,4 @@
-/** The methods that the routes know for this path: none means that nothing is there. HEAD comes with GET. */
+/** The methods of the routes of this path; none if it does not exist. HEAD comes with GET. */
 export function allowedMethods(routes: { method: string; path: string }[], pathname: string): string[] {
   const methods = new Set<string>();
   for (const { method, path } of routes) {

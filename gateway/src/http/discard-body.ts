@@ -4,12 +4,12 @@ const discardedBytesMax = 8 * 1024 * 1024;
 const discardMsMax = 2_000;
 
 /**
- * Reads and discards what a refusal has left of a body, within bounds. A connection that is closed over unread bytes is
- * reset, and the client or proxy loses the response: https://www.rfc-editor.org/rfc/rfc9112#section-9.6. Bun reads them
- * itself after a response, but not where the client asks for the close, as nginx does.
+ * Reads and discards the rest of a refused body, within limits. A connection that is closed with unread bytes is reset,
+ * and the client or proxy loses the response: https://www.rfc-editor.org/rfc/rfc9112#section-9.6. Bun reads them itself
+ * after a response, unless the client has asked for the close, as nginx does.
  *
- * Resolves to `false` where more may come than is read, so the connection must be closed. A body of a declared length
- * that is only slow is left to Bun, which reads it to its end or until the idle timeout.
+ * Resolves to `false` if more may follow, so that the connection must be closed. A body of declared length that is only
+ * slow is left to Bun, which reads it to its end or until the idle timeout.
  */
 export async function discardBody({ body, headers }: Request): Promise<boolean> {
   if (body === null) return true;
@@ -19,7 +19,7 @@ export async function discardBody({ body, headers }: Request): Promise<boolean> 
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
-    // Ends the read that is pending.
+    // Ends the pending read.
     reader.cancel().catch(() => {});
   }, discardMsMax);
   try {

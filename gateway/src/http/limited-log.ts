@@ -2,14 +2,12 @@ import type { Log, LogFields } from "../runtime/log.ts";
 
 export type LimitedLog = { warn(message: string, fields?: LogFields): void };
 
-/** Lines of one message in one window. */
 const linesMax = 10;
 const windowMs = 10_000;
 
 /**
- * A log for what clients can cause at will: of each message at most `linesMax` lines in ten seconds, so that a flood of
- * requests does not become a flood of lines. The next line after them says how many were left out. Callers use a fixed
- * set of messages.
+ * A log for messages that clients can cause at will: at most `linesMax` lines of each message in ten seconds. The first
+ * line of a later window says how many were left out. Callers use a fixed set of messages.
  */
 export function createLimitedLog(
   log: Pick<Log, "warn">,

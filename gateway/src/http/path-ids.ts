@@ -4,25 +4,25 @@ import type { ValueError } from "@sinclair/typebox/errors";
 import { Refusal } from "./problem-response.ts";
 
 const closed = { additionalProperties: false } as const;
-const request_id = { ...Uuid, description: "Id of a processing request" };
-const execution_id = { ...Uuid, description: "Id of one of its executions" };
+const request_id = { ...Uuid, description: "The id of a processing request." };
+const execution_id = { ...Uuid, description: "The id of one of its executions." };
 
 export const RequestPath = Type.Object({ request_id }, closed);
 export const ExecutionPath = Type.Object({ request_id, execution_id }, closed);
 
-export const noSuchRequest = () =>
-  new Refusal(
-    "request-not-found",
-    "There is no processing request with this id. POST /requests creates one.",
-  );
+const details = {
+  unknown_request: "No processing request has this id. `POST /requests` creates one.",
+  unknown_execution:
+    "This processing request has no execution with this id. `GET /requests/{id}/executions` lists them.",
+} as const;
 
-export const noSuchExecution = () =>
-  new Refusal(
-    "execution-not-found",
-    "This request has no execution with this id. GET /requests/{id}/executions lists those that it has.",
-  );
+/** The 404 of an id that is unknown. */
+export function unknownId(kind: keyof typeof details): Refusal {
+  const name = kind === "unknown_request" ? "request-not-found" : "execution-not-found";
+  return new Refusal(name, details[kind]);
+}
 
-/** A path parameter that cannot be an id of ours is the id of nothing. */
+/** A path parameter that cannot be an id is an unknown id. */
 export function invalidPath({ path }: ValueError): Refusal {
-  return path === "/execution_id" ? noSuchExecution() : noSuchRequest();
+  return unknownId(path === "/execution_id" ? "unknown_execution" : "unknown_request");
 }

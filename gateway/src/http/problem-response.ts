@@ -12,7 +12,7 @@ import { errorFields, type Log } from "../runtime/log.ts";
 import type { Counters } from "../runtime/metrics.ts";
 import type { LimitedLog } from "./limited-log.ts";
 
-/** A request that is refused: thrown wherever that is found, made a response in one place, below. */
+/** Thrown wherever a request is refused; `problemResponse` is the one place that makes it a response. */
 export class Refusal extends Error {
   override name = "Refusal";
   constructor(
@@ -28,28 +28,28 @@ export class Refusal extends Error {
   }
 }
 
-/** Seconds after which a client may try again what was refused with 503. */
+/** When a client may retry after a 503. */
 const retryAfterSeconds = "2";
 
-/** Refusals that an operator should see: somebody may be trying to get in. */
+/** Refusals that an operator should see: they may be attacks. */
 const loggedProblems: Partial<Record<ProblemName, string>> = {
-  unauthorized: "a request without a valid api key was refused",
-  forbidden: "an api key without the required scope was refused",
-  "host-not-allowed": "a request for a host that is not allowed was refused",
-  "origin-not-allowed": "a request of another site was refused",
+  unauthorized: "request refused: no valid api key",
+  forbidden: "request refused: the api key does not have the required scope",
+  "host-not-allowed": "request refused: host not allowed",
+  "origin-not-allowed": "request refused: origin not allowed",
 };
 
 export type Failed = {
   request: { method: string; path: string; request_id: string; client?: string | undefined };
   log: Log;
-  /** For what clients can cause at will. */
+  /** For messages that clients can cause at will. */
   limitedLog: LimitedLog;
   counters: Counters;
 };
 
 /**
- * Every error as the response that a client gets: an RFC 9457 problem. Only a refusal speaks for itself; of anything
- * else the client learns no more than what it can do, and the log its name.
+ * The RFC 9457 problem response to any error. A refusal states its own detail; of any other error the client only
+ * learns what it can do, and the log its name, code and path.
  */
 export function problemResponse(error: unknown, failed: Failed): Response {
   const { problemName, detail, extras, headers, logged } = asRefusal(error, failed);
@@ -73,25 +73,30 @@ function asRefusal(error: unknown, { request, log, limitedLog }: Failed): Refusa
   if (error instanceof Refusal) return error;
   const { method, request_id } = request;
   if (isUnavailable(error) || error instanceof DeadlinePassed) {
-    limitedLog.warn("a part did not answer", { request_id, said: error.message });
-    if (method === "GET" || method === "HEAD") return new Refusal("unavailable", cannotRead);
-    const isNotDone = isUnavailable(error) && error.reason === "not_done";
-    return new Refusal("unavailable", isNotDone ? notWritten : cannotWrite);
+    const reason = isUnavailable(error) ? error.reason : "no_response";
+    limitedLog.warn("a dependency is unavailable", { request_id, reason, detail: error.message });
+    const isRead = method === "GET" || method === "HEAD";
+    return new Refusal(
+      "unavailable",
+      isRead ? cannotRead : reason === "not_done" ? notWritten : perhapsWritten,
+    );
   }
-  log.error("a response failed unexpectedly", { request_id, ...errorFields(error) });
+  log.error("a request failed unexpectedly", { request_id, ...errorFields(error) });
   return new Refusal(
     "internal",
-    "An unexpected error on our side. Try again later; if it stays, report the request_id of this response.",
+    "An unexpected error occurred on the server. Try again later. If it persists, report the `request_id` of this response.",
   );
 }
 
-const cannotRead = "A part of the system did not answer in time. Try again in a moment.";
-const cannotWrite =
-  "A part of the system did not answer in time. What you asked for was perhaps done all the same: look, or try again in a moment.";
-const notWritten =
-  "The database cannot store anything at the moment. What you asked for was not done; try again later.";
+const cannotRead = "A part of the system is unavailable. Try again in a moment.";
+const notWritten = "A part of the system is unavailable. Nothing was done. Try again in a moment.";
+const perhapsWritten =
+  "A part of the system did not respond in time, so it is not known whether the operation took effect. Check before you repeat it.";
 
-/** Nothing of what was asked has been done, and nothing will be. */
+/** Certain: the operation has not taken effect, and will not. */
 export function overloaded(): Refusal {
-  return new Refusal("overloaded", "Too much work is under way. Nothing was done; try again in a moment.");
+  return new Refusal(
+    "overloaded",
+    "The server is processing too many requests. Nothing was done. Try again in a moment.",
+  );
 }

@@ -1,111 +1,71 @@
 import { limits, uuidPattern } from "@sate/contracts";
-import { type TObject, type TSchema, Type } from "@sinclair/typebox";
-import type { ValueError } from "@sinclair/typebox/errors";
+import { type TObject, Type } from "@sinclair/typebox";
+import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
 import { Refusal } from "./problem-response.ts";
 
 const closed = { additionalProperties: false } as const;
 
-/** The parameters of an address that has none. */
+/** The parameters of a route without any. */
 export const NoQuery = Type.Object({}, closed);
 
-/** The parameters of a list. */
-export const pageQuery = (limitDefault: number) =>
-  Type.Object(
-    {
-      limit: Type.Integer({
-        minimum: 1,
-        maximum: limits.pageMax,
-        default: limitDefault,
-        description: "Entries of a page",
-      }),
-      cursor: Type.Optional(
-        Type.String({ description: "Where the page begins, as in next_uri. Empty: at the beginning." }),
-      ),
-    },
-    closed,
+/** A cursor matches this, or is empty: the start of the list. */
+const cursor = (pattern: string) =>
+  Type.Optional(
+    Type.String({
+      pattern: `^(${pattern})?$`,
+      maxLength: 36,
+      description: "The start of the page, taken from `next_uri`. Without a value, the start of the list.",
+    }),
   );
+const limit = (byDefault: number) =>
+  Type.Integer({
+    minimum: 1,
+    maximum: limits.pageMax,
+    default: byDefault,
+    description: "Maximum number of entries. A page of large entries may have fewer.",
+  });
+
+/** The parameters of a list of requests. The cursor is the last id of the previous page. */
+export const requestPageQuery = Type.Object(
+  { limit: limit(limits.pageDefault), cursor: cursor(uuidPattern.slice(1, -1)) },
+  closed,
+);
+
+/** The parameters of a list of attempts. The cursor is the last attempt of the previous page. */
+export const attemptPageQuery = (limitByDefault: number) =>
+  Type.Object({ limit: limit(limitByDefault), cursor: cursor("[1-9][0-9]{0,3}") }, closed);
 
 /**
- * The parameters of a query, for the schema of the route to check: numbers as numbers, everything else as text.
- * Throws where a parameter is unknown or given twice, of which Elysia would silently take the last.
+ * The parameters of a query, for the route's schema to check: whole numbers as numbers, everything else as text.
+ * Throws if one is given twice: Elysia would silently take the last.
  */
 export function readQuery(url: string, { properties }: TObject): Record<string, string | number> {
+  // Without a prototype: a parameter may be called __proto__.
   const query: Record<string, string | number> = Object.create(null);
   const start = url.indexOf("?");
-  if (start < 0) return query;
-  for (const [name, value] of new URLSearchParams(url.slice(start + 1))) {
-    const schema = Object.hasOwn(properties, name) ? properties[name] : undefined;
-    if (schema === undefined) throw unknownParameter(name, Object.keys(properties));
-    if (Object.hasOwn(query, name)) throw invalid(name, "A parameter is given twice; give it once.");
-    query[name] = schema.type === "integer" ? integer(name, value, schema) : value;
+  for (const [name, value] of new URLSearchParams(start < 0 ? "" : url.slice(start))) {
+    if (Object.hasOwn(query, name)) throw invalid(name, "A parameter is given twice. Send it once.");
+    const isInteger = Object.hasOwn(properties, name) && properties[name]?.type === "integer";
+    query[name] = isInteger && /^(0|-?[1-9][0-9]{0,8})$/.test(value) ? Number(value) : value;
   }
   return query;
 }
 
 /** Why a query does not match the schema of its route. */
-export function invalidQuery({ path, schema }: ValueError): Refusal {
+export function invalidQuery({ path, type, schema }: ValueError): Refusal {
   const name = path.slice(1);
-  return invalid(name, mustBe(name, schema));
-}
-
-function integer(name: string, text: string, schema: TSchema): number {
-  if (/^(0|-?[1-9][0-9]{0,8})$/.test(text)) return Number(text);
-  throw invalid(name, mustBe(name, schema));
-}
-
-function mustBe(name: string, { minimum, maximum }: TSchema): string {
-  return `${name} must be a whole number from ${minimum} to ${maximum}.`;
-}
-
-function unknownParameter(name: string, known: string[]): Refusal {
-  const names = known.length === 0 ? "no parameters" : `only ${known.join(" and ")}`;
-  return invalid(name, `A parameter is not known; this address has ${names}.`);
-}
-
-/**
- * Cursors are opaque to clients, who get them from us and give them back. They are not secret: what one
- * holds is checked like any other input.
- */
-export const cursors = {
-  /** The last request of a page. */
-  ofRequest: (id: string) => encoded(`r:${id}`),
-  /** The last attempt of a page. */
-  ofAttempt: (attempt: number) => encoded(`a:${attempt}`),
-};
-
-const requestCursor = new RegExp(`^r:(${uuidPattern.slice(1, -1)})$`);
-const attemptCursor = /^a:([1-9][0-9]{0,3})$/;
-
-/** The request after which a page begins; without a cursor, or with an empty one, `undefined`. */
-export function requestCursorOf(cursor = ""): string | undefined {
-  return cursor === "" ? undefined : decoded(cursor, requestCursor);
-}
-
-/** The attempt after which a page begins; without a cursor, or with an empty one, 0. */
-export function attemptCursorOf(cursor = ""): number {
-  return cursor === "" ? 0 : Number(decoded(cursor, attemptCursor));
-}
-
-function encoded(text: string): string {
-  return Buffer.from(text).toString("base64url");
-}
-
-const cursorCharsMax = 64;
-
-function decoded(cursor: string, form: RegExp): string {
-  const text = cursor.length > cursorCharsMax ? "" : Buffer.from(cursor, "base64url").toString("latin1");
-  const value = form.exec(text)?.[1];
-  // Decoding is lenient, so only what we would have written ourselves is good.
-  if (value === undefined || encoded(text) !== cursor) {
-    throw invalid(
-      "cursor",
-      "The cursor is not one that this list returned. Follow next_uri, or begin without one.",
-    );
+  if (type === ValueErrorType.ObjectAdditionalProperties) {
+    const known = Object.keys(schema.properties).map((one) => `\`${one}\``);
+    const takes = known.length === 0 ? "no parameters" : `only ${known.join(" and ")}`;
+    return invalid(name, `A parameter is unknown. Remove it: this route takes ${takes}.`);
   }
-  return value;
+  if (schema.type === "integer") {
+    return invalid(name, `\`${name}\` must be a whole number from ${schema.minimum} to ${schema.maximum}.`);
+  }
+  return invalid(name, "The cursor is not from this list. Follow `next_uri`, or start without a cursor.");
 }
 
-/** Names of parameters are only repeated when they are harmless in any log or page. */
+/** A parameter is named only if its name is harmless in any log or page. */
 function invalid(name: string, detail: string): Refusal {
   return new Refusal("invalid-parameter", detail, isPlainName(name) ? { field: name } : {});
 }

@@ -4,30 +4,33 @@ import { Refusal } from "./problem-response.ts";
 
 export type BodyTerms = {
   bytesMax: number;
-  /** Called with the size of every piece before it is kept; throws a refusal when there is no room for it. */
+  /** Called with the size of every chunk before it is kept; throws the refusal if it does not fit. */
   hold: (bytes: number) => void;
-  /** Called at the start, and whenever the client sends fast enough to be waited for longer. */
+  /** Called at the start, and after every chunk while the client sends fast enough. */
   onProgress: () => void;
 };
 
 /** A body as it was sent, and its value. */
 export type Json = { text: JsonText; value: unknown };
 
-/** A client that is slower than this, on the average of its body, is not waited for: the idle timeout cuts it. */
+/** A client that is slower than this on average is not waited for: the idle timeout closes its connection. */
 const bytesPerSecondMin = 1_024;
 
 /**
- * The body of a request as checked JSON, `null` if it is empty. The bytes are read here and nowhere else, so a payload
- * stays what was sent, and reading stops as soon as the refusal is known; discard-body.ts reads the rest.
+ * The body of a request as checked JSON, or `null` if it is empty. Only this function reads bodies, so payloads stay as
+ * they were sent. It stops reading when a refusal is certain; discard-body.ts reads the rest.
  */
 export async function readBody(request: Request, terms: BodyTerms): Promise<Json | null> {
-  if (request.headers.has("trailer")) {
+  const { headers } = request;
+  if (headers.has("trailer")) {
     // Bun refuses trailers itself, but may see them only after the body was acted on.
-    const detail = "Send the body without trailer fields, and without the header Trailer.";
-    throw new Refusal("unsupported-content-encoding", detail);
+    throw new Refusal(
+      "unsupported-content-encoding",
+      "Trailer fields are not supported. Send the body without them, and without the Trailer header.",
+    );
   }
-  const declared = Number(request.headers.get("content-length") ?? 0);
-  if (declared > 0) checkHeaders(request.headers);
+  const declared = Number(headers.get("content-length") ?? 0);
+  if (declared > 0) checkHeaders(headers);
   if (declared > terms.bytesMax) throw tooLarge(terms.bytesMax);
   const bytes = await readBytes(request, terms);
   if (bytes === null) return null;
@@ -38,69 +41,66 @@ export async function readBody(request: Request, terms: BodyTerms): Promise<Json
   }
 }
 
+const unreadable = {
+  bad_encoding: ["malformed-encoding", "The body contains bytes that are not UTF-8. Send it as UTF-8."],
+  too_deep: [
+    "nested-too-deep",
+    `The body is nested deeper than ${limits.nestingMax} arrays and objects, itself included. Flatten it.`,
+  ],
+  not_json: ["malformed-json", "The body is not valid JSON (RFC 8259). Correct it and send it again."],
+} as const;
+
 function parse(bytes: Uint8Array): Json {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
     throw new Refusal(
       "malformed-encoding",
-      "The body begins with a byte order mark. Send UTF-8 without one.",
+      "The body starts with a byte order mark. Send UTF-8 without one.",
     );
   }
   const reading = readJson(bytes, limits.nestingMax);
-  switch (reading.kind) {
-    case "bad_encoding":
-      throw new Refusal("malformed-encoding", "The body has bytes that are not UTF-8. Send it as UTF-8.");
-    case "too_deep":
-      throw new Refusal(
-        "nested-too-deep",
-        `Arrays and objects may be nested ${limits.nestingMax} deep, the body itself counted.`,
-      );
-    case "not_json":
-      throw new Refusal(
-        "malformed-json",
-        "The body is not valid JSON (RFC 8259). Correct it and send it again.",
-      );
-    case "read":
-      return reading;
-  }
+  if (reading.kind === "read") return reading;
+  const [name, detail] = unreadable[reading.kind];
+  throw new Refusal(name, detail);
 }
 
-/** All bytes of the body; `null` if there are none, whatever its headers say. */
-async function readBytes(request: Request, terms: BodyTerms): Promise<Uint8Array | null> {
-  if (request.body === null) return null;
+/** All bytes of the body; `null` if there are none, whatever the headers say. */
+async function readBytes({ body, headers }: Request, terms: BodyTerms): Promise<Uint8Array | null> {
+  if (body === null) return null;
   terms.hold(0);
   terms.onProgress();
   const startedAt = performance.now();
-  const pieces: Uint8Array[] = [];
+  const chunks: Uint8Array[] = [];
   let size = 0;
   try {
-    for await (const piece of piecesOf(request.body)) {
-      if (piece.length === 0) continue;
-      pieces.push(piece);
-      if (size === 0) checkHeaders(request.headers);
-      size += piece.length;
+    for await (const chunk of chunksOf(body)) {
+      if (chunk.length === 0) continue;
+      chunks.push(chunk);
+      if (size === 0) checkHeaders(headers);
+      size += chunk.length;
       if (size > terms.bytesMax) throw tooLarge(terms.bytesMax);
-      terms.hold(piece.length);
+      terms.hold(chunk.length);
       const seconds = (performance.now() - startedAt) / 1_000;
       if (size >= seconds * bytesPerSecondMin) terms.onProgress();
     }
-    if (pieces.length === 1) return pieces.pop() as Uint8Array;
-    return size === 0 ? null : Buffer.concat(pieces, size);
+    if (chunks.length === 1) return chunks.pop() as Uint8Array;
+    return size === 0 ? null : Buffer.concat(chunks, size);
   } finally {
-    free(pieces);
+    free(chunks);
   }
 }
 
 /**
- * Gives memory back at once instead of when the collector comes: 1,000 bodies of 512 KiB at once took up to 680 MiB
- * without this, and 350 MiB with it (test/flood.test.ts). Only buffers of their own, which those of a connection are.
+ * Frees memory at once instead of at the next garbage collection: 1,000 bodies of 512 KiB at once took up to 680 MiB
+ * without this, and 350 MiB with it (test/capacity/flood.test.ts). Only chunks with buffers of their own, as those of
+ * connections are.
  */
-export function free(pieces: Uint8Array[]): void {
-  for (const { buffer, byteLength } of pieces) {
+export function free(chunks: Uint8Array[]): void {
+  for (const { buffer, byteLength } of chunks) {
     if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
   }
 }
 
-async function* piecesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   const reader = body.getReader();
   try {
     for (;;) {
@@ -116,25 +116,29 @@ async function* piecesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
 }
 
 function tooLarge(bytesMax: number): Refusal {
-  const detail = `The body may have at most ${bytesMax} bytes. Keep larger data elsewhere and send a reference to it.`;
-  return new Refusal("body-too-large", detail);
+  return new Refusal(
+    "body-too-large",
+    `The body has more than ${bytesMax} bytes. Store the data elsewhere and send a reference to it.`,
+  );
 }
 
 function checkHeaders(headers: Headers): void {
   if (!isJson(headers.get("content-type") ?? "")) {
     throw new Refusal(
       "unsupported-media-type",
-      "Send JSON in UTF-8 with the header Content-Type: application/json (with curl: -H 'Content-Type: application/json').",
+      "The body is not declared as JSON in UTF-8. Send the header Content-Type: application/json (with curl: -H 'Content-Type: application/json').",
     );
   }
-  const encoding = (headers.get("content-encoding") ?? "identity").trim().toLowerCase();
+  const encoding = (headers.get("content-encoding") ?? "").trim().toLowerCase();
   if (encoding !== "identity" && encoding !== "") {
-    const detail = "Send the body uncompressed, without the header Content-Encoding.";
-    throw new Refusal("unsupported-content-encoding", detail);
+    throw new Refusal(
+      "unsupported-content-encoding",
+      "Encoded bodies are not supported. Send the body uncompressed, without the Content-Encoding header.",
+    );
   }
 }
 
-/** Names that clients use for UTF-8; the second is not registered, but common. */
+/** What clients call UTF-8; the second name is not registered, but common. */
 const utf8Names = ["utf-8", "utf8"];
 
 /** `application/json`, with any parameters but a charset that is not UTF-8. */

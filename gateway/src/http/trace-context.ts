@@ -1,10 +1,10 @@
 import { traceparentPattern } from "@sate/contracts";
 
 const traceparent = new RegExp(traceparentPattern);
-/** Ids of zeros are invalid: https://www.w3.org/TR/trace-context/#traceparent-header-field-values */
+/** Ids of only zeros are invalid: https://www.w3.org/TR/trace-context/#traceparent-header-field-values */
 const zeros = /^00-(0{32}|.{32}-0{16})/;
 
-/** The trace that the client's request belongs to, or the beginning of a new one. */
+/** The client's trace context, or a new one. */
 export function traceOf(headers: Headers, newId: () => string): string {
   const given = headers.get("traceparent");
   if (given !== null && traceparent.test(given) && !zeros.test(given)) return given;

@@ -1,6 +1,6 @@
 /**
- * The addresses of resources. They begin with `PUBLIC_URL` where that is configured, and are otherwise relative to the
- * server: nothing that a client or a proxy says about hosts is trusted.
+ * The URIs of resources. They start with `PUBLIC_URL` if that is set, and are otherwise relative to the server: nothing
+ * that a client or a proxy says about hosts is trusted.
  */
 export function createUris(publicUrl = "") {
   const base = publicUrl.replace(/\/+$/, "");
@@ -8,7 +8,7 @@ export function createUris(publicUrl = "") {
   const executions = (requestId: string) => `${request(requestId)}/executions`;
   const execution = (requestId: string, executionId: string) => `${executions(requestId)}/${executionId}`;
   return {
-    /** Of an address of this server, such as `/swagger`. */
+    /** Of a path of this server, such as `/swagger`. */
     at: (path: string) => `${base}${path}`,
     requests: () => `${base}/requests`,
     request,
@@ -17,8 +17,9 @@ export function createUris(publicUrl = "") {
     requestResults: (requestId: string) => `${request(requestId)}/results`,
     executionResults: (requestId: string, executionId: string) =>
       `${execution(requestId, executionId)}/results`,
-    /** The next page of the list at `uri`. */
-    next: (uri: string, limit: number, cursor: string) => `${uri}?limit=${limit}&cursor=${cursor}`,
+    /** The page of the list at `uri` that follows the entry of `cursor`; none without one. */
+    next: (uri: string, limit: number, cursor: string | number | undefined) =>
+      cursor === undefined ? undefined : `${uri}?limit=${limit}&cursor=${cursor}`,
   };
 }
 

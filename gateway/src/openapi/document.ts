@@ -9,7 +9,7 @@ export type DocumentParts = { version: string; hasKeys: boolean; publicUrl?: str
 type JsonObject = { [key: string]: Json };
 type Document = { paths: Record<string, Record<string, Operation>>; components: JsonObject };
 
-/** The OpenAPI document of these routes: derived by `@elysiajs/swagger`, then put into the dialect of OpenAPI 3.0. */
+/** The OpenAPI document of these routes: derived by `@elysiajs/swagger`, then translated to OpenAPI 3.0. */
 export async function openApiDocument(routes: AnyElysia[], parts: DocumentParts): Promise<string> {
   const app = new Elysia().use(
     swagger({ documentation: documentation(parts), path: "/page", specPath: "/document" }),
@@ -30,12 +30,15 @@ export async function openApiDocument(routes: AnyElysia[], parts: DocumentParts)
 
 function documentation({ version, hasKeys, publicUrl }: DocumentParts) {
   const description =
-    "A distributed processing server: store a processing request, execute it, read the results. Every refusal is an " +
-    "RFC 9457 problem. Every response has an X-Request-Id; HEAD is served wherever GET is. All times are UTC. " +
-    (hasKeys ? "Send an API key: Authorization: Bearer <key>." : "This server requires no API key.");
+    "A distributed processing server: create a processing request, execute it, read the results. Errors are RFC 9457 " +
+    "problem details. Every response has an X-Request-Id header. Every GET route also supports HEAD. All times are in " +
+    "UTC. " +
+    (hasKeys
+      ? "This server requires an API key: Authorization: Bearer <key>."
+      : "This server requires no API key.");
   return {
     info: { title: "Sate", version, description },
-    // Without a configured address relative to the document's own, which holds behind any proxy.
+    // Without PUBLIC_URL it is relative to the document's own URL, which is right behind any proxy.
     servers: [{ url: publicUrl || "..", description: "This server" }],
     tags: ["requests", "executions", "results", "system"].map((name) => ({ name })),
     ...(hasKeys && { security: [{ apiKey: [] }] }),
@@ -54,7 +57,7 @@ type Operation = {
   };
 };
 
-/** The plugin takes everything to be required, and knows no examples. */
+/** The plugin marks everything as required, and has no examples of bodies. */
 function correct(operation: Operation): void {
   for (const parameter of operation.parameters ?? []) {
     if (parameter.schema.default !== undefined) parameter.required = false;
@@ -72,7 +75,7 @@ const plain = (value: unknown) => JSON.parse(JSON.stringify(value)) as Json;
 
 type Names = ReadonlyMap<string, string>;
 
-/** OpenAPI 3.0 has no `const`: a union of literals is an `enum`. A schema that has a name is a reference to it. */
+/** Replaces named schemas by references and, because OpenAPI 3.0 has no `const`, unions of literals by an `enum`. */
 function translated(value: Json, names: Names): Json {
   if (Array.isArray(value)) return value.map((entry) => translated(entry, names));
   if (value === null || typeof value !== "object") return value;

@@ -1,4 +1,4 @@
-/** The examples of the documentation: those of the original's README. */
+/** The examples of the document, from the original's README. */
 
 const payload = {
   message: "ping",
@@ -18,7 +18,7 @@ const execution = {
 };
 
 export const examples = {
-  /** Of the bodies of requests, by operation. */
+  /** Request bodies by operation. */
   bodies: {
     createRequest: { original: { value: { payload } } },
     createExecution: {
@@ -26,19 +26,22 @@ export const examples = {
       failure: { value: { force_error: true } },
     },
   },
-  request,
-  execution,
-  results: {
-    results: [
-      {
-        id: "597d4679-1ad5-4799-88ca-dbcd28550ba6",
-        is_success: true,
-        processing_start_time: "2020-11-07 16:54:14.434825",
-        processing_end_time: "2020-11-07 16:54:24.441799",
-        processing_total_seconds: 10.006974,
-        outputs: { message: "pong" },
-        execution,
-      },
-    ],
+  /** Response bodies by schema. */
+  responses: {
+    ProcessingRequest: request,
+    Execution: execution,
+    Results: {
+      results: [
+        {
+          id: "597d4679-1ad5-4799-88ca-dbcd28550ba6",
+          is_success: true,
+          processing_start_time: "2020-11-07 16:54:14.434825",
+          processing_end_time: "2020-11-07 16:54:24.441799",
+          processing_total_seconds: 10.006974,
+          outputs: { message: "pong" },
+          execution,
+        },
+      ],
+    },
   },
 };

@@ -1,19 +1,16 @@
 import { type ProblemName, problem, problemContentType, problems } from "@sate/contracts";
+import { examples } from "./examples.ts";
+import type { SchemaName } from "./schemas.ts";
 
 /** Building blocks of the documented responses. https://spec.openapis.org/oas/v3.0.3#responses-object */
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-export function reference(name: string): Json {
-  return { $ref: `#/components/schemas/${name}` };
-}
+const reference = (name: SchemaName) => ({ $ref: `#/components/schemas/${name}` });
 
-/** A response of JSON; one with a Location says where the new resource is. */
-export function jsonResponseOf(
-  description: string,
-  schema: string,
-  { example, location }: { example?: Json; location?: string } = {},
-): Json {
+/** A JSON response; `location` describes its Location header. */
+export function jsonResponseOf(description: string, schema: SchemaName, location?: string): Json {
+  const example = (examples.responses as Partial<Record<SchemaName, Json>>)[schema];
   return {
     description,
     ...(location !== undefined && {
@@ -23,19 +20,14 @@ export function jsonResponseOf(
   };
 }
 
-/** Any other response, such as a page. */
-export function textResponseOf(description: string, contentType: string): Json {
-  return { description, content: { [contentType]: { schema: { type: "string" } } } };
-}
-
-/** Every status of these problems, each with an example of every problem that it stands for. */
+/** The responses of these problems by status, each with an example of every problem. */
 export function problemResponses(names: readonly ProblemName[]): Record<string, Json> {
   const byStatus = Map.groupBy(names, (name) => problems[name].status);
   return Object.fromEntries(
     [...byStatus].map(([status, group]) => [
       String(status),
       {
-        description: group.map((name) => problems[name].title).join("; "),
+        description: group.map((name) => `${problems[name].title}.`).join(" "),
         ...((status === 429 || status === 503) && { headers: retryAfter }),
         content: {
           [problemContentType]: {
@@ -49,9 +41,12 @@ export function problemResponses(names: readonly ProblemName[]): Record<string, 
 }
 
 const retryAfter = {
-  "Retry-After": { description: "Seconds to wait before another try", schema: { type: "integer" } },
+  "Retry-After": {
+    description: "The number of seconds to wait before a retry.",
+    schema: { type: "integer" },
+  },
 };
 
 function exampleOf(name: ProblemName): Json {
-  return problem(name, "What happened, and what to do next.") as unknown as Json;
+  return problem(name, "What happened and what to do next.") as unknown as Json;
 }

@@ -14,35 +14,30 @@ import {
 import { Type } from "@sinclair/typebox";
 
 const open = { additionalProperties: true } as const;
+const uri = (description: string) => Type.String({ description });
 
 const Welcome = Type.Object(
   {
     name: Type.String(),
     description: Type.String(),
-    requests_uri: Type.String(),
-    documentation_uri: Type.String(),
-    openapi_uri: Type.String(),
-    ready_uri: Type.String(),
-    try: Type.String(),
+    requests_uri: uri("The URI of the processing requests."),
+    documentation_uri: uri("The URI of the API reference."),
+    openapi_uri: uri("The URI of the OpenAPI document."),
+    ready_uri: uri("The URI of the readiness check."),
+    try: Type.String({ description: "A command that creates a processing request." }),
   },
   open,
 );
 
 const Live = Type.Object({ live: Type.Boolean() }, open);
 
-const Ready = Type.Object(
-  {
-    ready: Type.Boolean(),
-    reasons: Type.Optional(
-      Type.Array(Type.String(), {
-        description: "Why it is not ready. Where there are API keys, only for requests that have one.",
-      }),
-    ),
-  },
-  open,
-);
+const reasons = Type.Array(Type.String(), {
+  description:
+    "Why the server is not ready. If it requires API keys, only requests with one see the reasons.",
+});
+const Ready = Type.Object({ ready: Type.Boolean(), reasons: Type.Optional(reasons) }, open);
 
-/** The schemas that the document names. */
+/** The named schemas of the document. */
 export const schemas = {
   Id: Uuid,
   CreateRequest,

@@ -1,35 +1,23 @@
 import { toJson } from "@sate/contracts";
 import { Elysia } from "elysia";
-import type { Access } from "../access/authorize.ts";
 import { jsonResponse } from "../http/render.ts";
-import { jsonResponseOf, textResponseOf } from "../openapi/responses.ts";
-import { type Counters, metricsResponse } from "../runtime/metrics.ts";
-import type { Operation } from "./operation.ts";
+import { jsonResponseOf } from "../openapi/responses.ts";
+import { metricsResponse } from "../runtime/metrics.ts";
+import type { RouteParts } from "./parts.ts";
 
-export type HealthRoutesParts = {
-  operation: Operation;
-  access: Pick<Access, "isTrusted">;
-  /** Why the service is not ready, a sentence each. */
-  notReadyReasons: () => Promise<string[]>;
-  counters: Counters;
-};
-
-/** `/live`: the process is alive. `/ready`: the verdict for everybody, the reasons for operators. `/metrics`: counters. */
-export function healthRoutes({ operation, access, notReadyReasons, counters }: HealthRoutesParts) {
+/** Liveness, readiness and counters. The verdict of `/ready` is public; its reasons are for operators. */
+export function healthRoutes({ operation, access, notReadyReasons, counters }: RouteParts) {
   return new Elysia({ normalize: false, strictPath: true })
     .get(
       "/live",
       () => jsonResponse(200, toJson({ live: true })),
-      operation(
-        {},
-        {
-          id: "live",
-          scope: "none",
-          tag: "system",
-          summary: "Whether the process is alive",
-          responses: { 200: jsonResponseOf("The process is alive", "Live") },
-        },
-      ),
+      operation({
+        id: "live",
+        scope: "none",
+        tag: "system",
+        summary: "Check whether the process is alive",
+        responses: { 200: jsonResponseOf("The process is alive.", "Live") },
+      }),
     )
     .get(
       "/ready",
@@ -39,33 +27,32 @@ export function healthRoutes({ operation, access, notReadyReasons, counters }: H
         const body = access.isTrusted(request) ? { ready, reasons } : { ready };
         return jsonResponse(ready ? 200 : 503, toJson(body));
       },
-      operation(
-        {},
-        {
-          id: "ready",
-          scope: "none",
-          tag: "system",
-          summary: "Whether requests can be served",
-          description: "Where API keys are required, the reasons are only for requests with a key.",
-          responses: {
-            200: jsonResponseOf("The service is ready", "Ready"),
-            503: jsonResponseOf("The service is not ready", "Ready"),
-          },
+      operation({
+        id: "ready",
+        scope: "none",
+        tag: "system",
+        summary: "Check whether the server can handle requests",
+        description: "If the server requires API keys, only requests with one see the reasons.",
+        responses: {
+          200: jsonResponseOf("The server is ready.", "Ready"),
+          503: jsonResponseOf("The server is not ready.", "Ready"),
         },
-      ),
+      }),
     )
     .get(
       "/metrics",
       () => metricsResponse(counters),
-      operation(
-        {},
-        {
-          id: "metrics",
-          scope: "admin",
-          tag: "system",
-          summary: "Counters for Prometheus",
-          responses: { 200: textResponseOf("Text exposition format 0.0.4", "text/plain") },
+      operation({
+        id: "metrics",
+        scope: "admin",
+        tag: "system",
+        summary: "Get counters for Prometheus",
+        responses: {
+          200: {
+            description: "Prometheus text exposition format 0.0.4.",
+            content: { "text/plain": { schema: { type: "string" } } },
+          },
         },
-      ),
+      }),
     );
 }

@@ -8,7 +8,7 @@ import { readQuery } from "../http/query.ts";
 import { readBody } from "../http/read-body.ts";
 import { type Json, problemResponses } from "../openapi/responses.ts";
 
-/** What Elysia validates. A route with a `body` reads one; one without a `query` ignores what stands there. */
+/** What Elysia validates. A route with a `body` reads one; a route without a `query` ignores the query. */
 type Schemas = { query?: TObject; params?: TObject; body?: TObject };
 
 type Declared = {
@@ -16,10 +16,10 @@ type Declared = {
   tag: "requests" | "executions" | "results" | "system";
   summary: string;
   description?: string;
-  /** What it requires of an API key, where there are keys. */
+  /** The scope that an API key must have, if there are keys. */
   scope: RequiredScope;
   responses: Record<number, Json>;
-  /** Beside those that its schemas, scope and tag imply. */
+  /** In addition to those that its schemas, scope and tag imply. */
   problems?: readonly ProblemName[];
 };
 
@@ -31,19 +31,19 @@ type Context = {
   set: { headers: Record<string, string | number | undefined> };
 };
 
-/** A client that sends nothing of its body for so long is cut by the server, which looks every four seconds. */
+/** Bun closes the connection if nothing of a body arrives for this long. It checks every four seconds. */
 const stallSeconds = 10;
 
 /**
- * Makes the options of a route: its schemas, its documentation, and the hooks that check its scope before anything of
- * the request is read, read its body, and read its query. What a schema refuses becomes a problem in app.ts.
+ * Creates the options of a route: its schemas, its documentation, and the hooks that check its scope before anything of
+ * the request is read, read its body, and read its query. app.ts turns what a schema refuses into a problem.
  */
 export function createOperation({ access, ingress, bodyBytesMax, idleSeconds }: OperationParts) {
-  return <S extends Schemas>(schemas: S, declared: Declared) => {
-    const { scope } = declared;
+  return <S extends Schemas>(declared: Declared & S) => {
+    const { scope, params, query, body } = declared;
 
     const authorize = ({ request, set }: Context): void => {
-      access.authorize(scope, { request, requestId: String(set.headers["x-request-id"]) });
+      access.authorize(scope, request, String(set.headers["x-request-id"]));
     };
     const parse = async ({ request, server }: Context): Promise<unknown> => {
       const json = await readBody(request, {
@@ -56,16 +56,18 @@ export function createOperation({ access, ingress, bodyBytesMax, idleSeconds }: 
       return json === null ? emptyBody : envelopeOf(json);
     };
     const parameters = (context: { request: Request; query: unknown }): void => {
-      if (schemas.query) context.query = readQuery(context.request.url, schemas.query);
+      if (query) context.query = readQuery(context.request.url, query);
     };
 
     // Elysia parses bodies before it transforms. "json" states the content type in the document; it never parses.
-    const hasBody = schemas.body !== undefined;
     return {
-      ...schemas,
-      detail: detailOf(declared, schemas, access.hasKeys),
-      parse: [...(hasBody ? [authorize, parse] : []), "json" as const],
-      transform: [...(hasBody ? [] : [authorize]), parameters],
+      ...({ ...(params && { params }), ...(query && { query }), ...(body && { body }) } as Pick<
+        S,
+        keyof S & keyof Schemas
+      >),
+      detail: detailOf(declared, access.hasKeys),
+      parse: [...(body ? [authorize, parse] : []), "json" as const],
+      transform: [...(body ? [] : [authorize]), parameters],
     };
   };
 }
@@ -82,25 +84,24 @@ const bodyProblems = [
   "unsupported-content-encoding",
   "invalid-body",
 ] as const satisfies ProblemName[];
-/** Any route can be refused with these. */
-const anyProblems = ["malformed-host", "internal"] as const satisfies ProblemName[];
-/** Routes that ask another service. */
+/** Routes that call another service. */
 const serviceProblems = ["unavailable", "overloaded"] as const satisfies ProblemName[];
 const keyProblems = ["unauthorized", "forbidden"] as const satisfies ProblemName[];
-/** Where no key protects the server: access/hosts.ts. */
+/** Without API keys: access/hosts.ts. */
 const siteProblems = ["host-not-allowed", "origin-not-allowed"] as const satisfies ProblemName[];
 
-function detailOf(declared: Declared, schemas: Schemas, hasKeys: boolean) {
-  const { id, tag, summary, scope, responses, problems = [] } = declared;
+function detailOf(declared: Declared & Schemas, hasKeys: boolean) {
+  const { id, tag, summary, scope, responses, problems = [], query, body } = declared;
   const needsKey = hasKeys && scope !== "none";
   const description = [declared.description, needsKey && `Requires an API key with the \`${scope}\` scope.`]
     .filter(Boolean)
     .join(" ");
-  const all = [
+  const all: ProblemName[] = [
     ...problems,
-    ...(schemas.body ? bodyProblems : []),
-    ...(schemas.query ? (["invalid-parameter"] as const) : []),
-    ...anyProblems,
+    ...(body ? bodyProblems : []),
+    ...(query ? (["invalid-parameter"] as const) : []),
+    "malformed-host",
+    "internal",
     ...(tag === "system" ? [] : serviceProblems),
     ...(needsKey ? keyProblems : []),
     ...(hasKeys ? [] : siteProblems),

@@ -1,107 +1,78 @@
-import { CreateRequest, type JsonText, limits, type RequestRecord } from "@sate/contracts";
+import { CreateRequest, type JsonText } from "@sate/contracts";
 import { Elysia } from "elysia";
-import type { Batches } from "../capacity/create-batches.ts";
-import type { Ingress } from "../capacity/ingress.ts";
-import { noSuchRequest, RequestPath } from "../http/path-ids.ts";
-import { cursors, NoQuery, pageQuery, requestCursorOf } from "../http/query.ts";
-import { jsonResponse, requestPageView, requestView, storedRequestView } from "../http/render.ts";
-import type { Uris } from "../http/uris.ts";
-import { examples } from "../openapi/examples.ts";
+import { RequestPath, unknownId } from "../http/path-ids.ts";
+import { NoQuery, requestPageQuery } from "../http/query.ts";
+import { jsonResponse, pageResponse, requestView } from "../http/render.ts";
 import { jsonResponseOf } from "../openapi/responses.ts";
-import type { Requests } from "../ports.ts";
-import type { Counters } from "../runtime/metrics.ts";
-import type { Operation } from "./operation.ts";
+import type { RouteParts } from "./parts.ts";
 
-export type RequestRoutesParts = {
-  operation: Operation;
-  ingress: Ingress;
-  requests: Pick<Requests, "getRequest" | "listRequests">;
-  createRequest: Batches["createRequest"];
-  counters: Counters;
-  newId: () => string;
-  uris: Uris;
-};
-
-/** Processing requests: created, read, listed. */
-export function requestRoutes(parts: RequestRoutesParts) {
+/** Processing requests: create, list, read. */
+export function requestRoutes(parts: RouteParts) {
   const { operation, ingress, requests, createRequest, counters, newId, uris } = parts;
   return new Elysia({ normalize: false, strictPath: true })
     .post(
       "/requests",
-      ({ request, body }) =>
+      ({ request, body: { payload, processor } }) =>
         ingress.serve(request, "create", async () => {
-          const { payload, processor } = body;
           const created = {
             id: newId(),
             payload_json: payload as JsonText,
             ...(processor !== undefined && { processor }),
           };
-          const { kind } = await createRequest(created);
-          // Ids are ours and new: no other request can have one.
-          if (kind === "conflict") throw new Error("a new id is taken");
+          // The id is new, so no other request can have it.
+          if ((await createRequest(created)).kind === "conflict") throw new Error("a new id is taken");
           counters.add("requests_created");
-          const location = uris.request(created.id);
-          return jsonResponse(201, requestView(created), { location });
+          return jsonResponse(201, requestView(created), { location: uris.request(created.id) });
         }),
-      operation(
-        { query: NoQuery, body: CreateRequest },
-        {
-          id: "createRequest",
-          scope: "submit",
-          tag: "requests",
-          summary: "Store a processing request",
-          description: "The payload may be any JSON value, and comes back byte for byte.",
-          responses: {
-            201: jsonResponseOf("The request is stored durably", "ProcessingRequest", {
-              example: examples.request,
-              location: "Address of the request",
-            }),
-          },
+      operation({
+        query: NoQuery,
+        body: CreateRequest,
+        id: "createRequest",
+        scope: "submit",
+        tag: "requests",
+        summary: "Create a processing request",
+        description:
+          "Stores the request durably. The payload is any JSON value and is returned byte for byte.",
+        responses: {
+          201: jsonResponseOf("The request is stored.", "ProcessingRequest", "The URI of the request."),
         },
-      ),
+      }),
     )
     .get(
       "/requests",
       ({ request, query: { limit, cursor } }) =>
         ingress.serve(request, "readRequests", async () => {
-          const before = requestCursorOf(cursor);
-          const page = await requests.listRequests({ limit, ...(before !== undefined && { before }) });
-          return jsonResponse(200, requestPageView(page.requests, nextPage(page, limit)));
+          const page = await requests.listRequests({ limit, ...(cursor && { before: cursor }) });
+          const last = page.more ? page.requests.at(-1) : undefined;
+          const next = uris.next(uris.requests(), limit, last?.id);
+          return pageResponse("requests", page.requests.map(requestView), next);
         }),
-      operation(
-        { query: pageQuery(limits.pageDefault) },
-        {
-          id: "listRequests",
-          scope: "read",
-          tag: "requests",
-          summary: "List processing requests, newest first",
-          responses: { 200: jsonResponseOf("A page of requests", "RequestPage") },
-        },
-      ),
+      operation({
+        query: requestPageQuery,
+        id: "listRequests",
+        scope: "read",
+        tag: "requests",
+        summary: "List processing requests, newest first",
+        responses: { 200: jsonResponseOf("A page of processing requests.", "RequestPage") },
+      }),
     )
     .get(
       "/requests/:request_id",
       ({ request, params }) =>
         ingress.serve(request, "readRequests", async () => {
           const found = await requests.getRequest(params);
-          if (found.kind === "unknown_request") throw noSuchRequest();
-          return jsonResponse(200, storedRequestView(found.request));
+          if (found.kind === "unknown_request") throw unknownId(found.kind);
+          return jsonResponse(200, requestView(found.request));
         }),
-      operation(
-        { params: RequestPath, query: NoQuery },
-        {
-          id: "getRequest",
-          scope: "read",
-          tag: "requests",
-          summary: "Read a processing request",
-          responses: { 200: jsonResponseOf("The processing request", "StoredRequest") },
-          problems: ["request-not-found"],
-        },
-      ),
+      operation({
+        params: RequestPath,
+        query: NoQuery,
+        id: "getRequest",
+        scope: "read",
+        tag: "requests",
+        summary: "Get a processing request",
+        responses: { 200: jsonResponseOf("The processing request.", "StoredRequest") },
+        problems: ["request-not-found"],
+      }),
     );
-
-  function nextPage(page: { requests: RequestRecord[]; more: boolean }, limit: number): string | undefined {
-    const last = page.requests.at(-1);
-    return page.more && last ? uris.next(uris.requests(), limit, cursors.ofRequest(last.id)) : undefined;
-  }
 }

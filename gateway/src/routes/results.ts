@@ -1,94 +1,67 @@
 import { limits } from "@sate/contracts";
 import { Elysia } from "elysia";
-import type { Ingress } from "../capacity/ingress.ts";
-import { ExecutionPath, noSuchExecution, noSuchRequest, RequestPath } from "../http/path-ids.ts";
-import { attemptCursorOf, cursors, NoQuery, pageQuery } from "../http/query.ts";
-import { jsonResponse, resultPageView } from "../http/render.ts";
-import type { Uris } from "../http/uris.ts";
-import { examples } from "../openapi/examples.ts";
+import { ExecutionPath, RequestPath, unknownId } from "../http/path-ids.ts";
+import { attemptPageQuery, NoQuery } from "../http/query.ts";
+import { pageResponse, resultView } from "../http/render.ts";
 import { jsonResponseOf } from "../openapi/responses.ts";
-import type { Requests, Results } from "../ports.ts";
-import type { Operation } from "./operation.ts";
-
-export type ResultRoutesParts = {
-  operation: Operation;
-  ingress: Ingress;
-  requests: Pick<Requests, "getRequest" | "getExecution">;
-  results: Results;
-  uris: Uris;
-};
+import type { RouteParts } from "./parts.ts";
 
 /**
- * Results, of a request and of an execution. results-service knows no requests, so whether there is one is asked only
- * where there are no results: mostly one call is enough.
+ * Results of a request and of an execution. results-service knows no requests, so requests-service is asked whether
+ * there is one only if there are no results: usually one call is enough.
  */
-export function resultRoutes({ operation, ingress, requests, results, uris }: ResultRoutesParts) {
+export function resultRoutes({ operation, ingress, requests, results, uris }: RouteParts) {
   return new Elysia({ normalize: false, strictPath: true })
     .get(
       "/requests/:request_id/results",
       ({ request, params: { request_id }, query: { limit, cursor } }) =>
         ingress.serve(request, "readResults", async () => {
-          const after_attempt = attemptCursorOf(cursor);
+          const after_attempt = Number(cursor ?? 0);
           const page = await results.resultsOfRequest({ request_id, limit, after_attempt });
-          const last = page.results.at(-1);
-          if (!last && (await requests.getRequest({ request_id })).kind === "unknown_request") {
-            throw noSuchRequest();
+          if (page.results.length === 0) {
+            const { kind } = await requests.getRequest({ request_id });
+            if (kind === "unknown_request") throw unknownId(kind);
           }
-          const isLastPage = !page.more || !last;
-          const next = isLastPage
-            ? undefined
-            : uris.next(uris.requestResults(request_id), limit, cursors.ofAttempt(last.attempt));
-          return jsonResponse(200, resultPageView(page.results, next));
+          const last = page.more ? page.results.at(-1) : undefined;
+          const next = uris.next(uris.requestResults(request_id), limit, last?.attempt);
+          return pageResponse("results", page.results.map(resultView), next);
         }),
-      operation(
-        // The original returned all of them: by default a page is as large as pages can be.
-        { params: RequestPath, query: pageQuery(limits.pageMax) },
-        {
-          id: "resultsOfRequest",
-          scope: "read",
-          tag: "results",
-          summary: "List the results of a request, oldest first",
-          responses: {
-            200: jsonResponseOf("A page of results; empty as long as no execution has ended", "Results", {
-              example: examples.results,
-            }),
-          },
-          problems: ["request-not-found"],
+      operation({
+        params: RequestPath,
+        // The original returns all results: by default a page is as large as pages can be.
+        query: attemptPageQuery(limits.pageMax),
+        id: "resultsOfRequest",
+        scope: "read",
+        tag: "results",
+        summary: "List the results of a processing request, oldest first",
+        responses: {
+          200: jsonResponseOf("A page of results. Empty until an execution has ended.", "Results"),
         },
-      ),
+        problems: ["request-not-found"],
+      }),
     )
     .get(
       "/requests/:request_id/executions/:execution_id/results",
       ({ request, params }) =>
         ingress.serve(request, "readResults", async () => {
           const found = (await results.resultsOfExecution(params)).results;
-          if (found.length === 0) await mustExist(params);
-          return jsonResponse(200, resultPageView(found));
+          if (found.length === 0) {
+            const { kind } = await requests.getExecution(params);
+            if (kind !== "found") throw unknownId(kind);
+          }
+          return pageResponse("results", found.map(resultView));
         }),
-      operation(
-        { params: ExecutionPath, query: NoQuery },
-        {
-          id: "resultsOfExecution",
-          scope: "read",
-          tag: "results",
-          summary: "Read the result of an execution",
-          responses: {
-            200: jsonResponseOf(
-              "A list of one result; empty as long as the execution has not ended",
-              "Results",
-              {
-                example: examples.results,
-              },
-            ),
-          },
-          problems: ["request-not-found", "execution-not-found"],
+      operation({
+        params: ExecutionPath,
+        query: NoQuery,
+        id: "resultsOfExecution",
+        scope: "read",
+        tag: "results",
+        summary: "Get the result of an execution",
+        responses: {
+          200: jsonResponseOf("A list with the result. Empty until the execution has ended.", "Results"),
         },
-      ),
+        problems: ["request-not-found", "execution-not-found"],
+      }),
     );
-
-  async function mustExist(ids: { request_id: string; execution_id: string }): Promise<void> {
-    const { kind } = await requests.getExecution(ids);
-    if (kind === "unknown_request") throw noSuchRequest();
-    if (kind === "unknown_execution") throw noSuchExecution();
-  }
 }

@@ -3,43 +3,38 @@ import { Elysia } from "elysia";
 import { jsonResponse } from "../http/render.ts";
 import type { Uris } from "../http/uris.ts";
 import { jsonResponseOf } from "../openapi/responses.ts";
-import type { Operation } from "../routes/operation.ts";
+import type { RouteParts } from "../routes/parts.ts";
 import { welcomePage } from "./page.ts";
 
 export const sentence =
-  "Sate stores processing requests, executes them, never one twice at a time, and keeps the results.";
+  "Sate stores processing requests, executes them, never one twice at the same time, and keeps the results.";
 
-/** Where a gateway listens by default, and as clients see it from outside a container. */
+/** The default port, which is also the one that clients of a container see. */
 const portDefault = 5003;
 
-export type WelcomeRoutesParts = { operation: Operation; uris: Uris; publicUrl?: string | undefined };
-
 /** `GET /`: what this is and where to go, as JSON, or as a page for browsers. */
-export function welcomeRoutes({ operation, uris, publicUrl }: WelcomeRoutesParts) {
+export function welcomeRoutes({ operation, uris }: RouteParts) {
   return new Elysia({ normalize: false, strictPath: true }).get(
     "/",
     ({ request, server }) => {
-      const base = publicUrl ? uris.at("") : addressOf(server?.hostname, server?.port);
+      const base = uris.at("") || addressOf(server?.hostname, server?.port);
       const example = tryIt(base);
       const accept = request.headers.get("accept") ?? "";
       if (!prefersHtml(accept)) return jsonResponse(200, welcome(uris, example), { vary: "accept" });
       return new Response(welcomePage({ sentence, tryIt: example }), { headers: pageHeaders });
     },
-    operation(
-      {},
-      {
-        id: "welcome",
-        scope: "none",
-        tag: "system",
-        summary: "What this is and where to go",
-        description: "JSON, or a page for clients that prefer text/html.",
-        responses: { 200: jsonResponseOf("Where to go", "Welcome") },
-      },
-    ),
+    operation({
+      id: "welcome",
+      scope: "none",
+      tag: "system",
+      summary: "Get an overview of the API",
+      description: "JSON, or an HTML page for clients that prefer text/html.",
+      responses: { 200: jsonResponseOf("What this is and where to go.", "Welcome") },
+    }),
   );
 }
 
-/** The address that this server listens on, as a client on the same machine reaches it. What clients send is not repeated. */
+/** The address under which a client on the same machine reaches this server. It repeats nothing that clients send. */
 export function addressOf(hostname = "127.0.0.1", port = portDefault): string {
   const isAny = hostname === "0.0.0.0" || hostname === "::";
   const host = isAny ? "127.0.0.1" : hostname;

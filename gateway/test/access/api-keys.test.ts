@@ -18,7 +18,7 @@ describe("a list of keys", () => {
     expect(readKeys(" ,\n# nobody", "API_KEYS")).toEqual({ keys: [], problems: [] });
   });
 
-  test("has every mistake named by its place at once, and none repeated", () => {
+  test("reports every invalid entry by its position, without quoting it", () => {
     const wrong = [
       "sate_secret",
       `secret:read:${sha256("0")}:more`,
@@ -39,24 +39,24 @@ describe("a list of keys", () => {
     }
   });
 
-  test("has one name for a key and one key for a name", () => {
+  test("refuses duplicate names and duplicate keys", () => {
     const twice = readKeys(`a:read:${sha256("0")},a:read:${sha256("1")},b:read:${sha256("0")}`, "F");
     expect(twice.problems).toEqual([
-      "F: entry 2 has a name that another key has.",
-      "F: entry 3 is a key that another name has.",
+      "F: entry 2 has the same name as another entry.",
+      "F: entry 3 has the same key as another entry.",
     ]);
   });
 
-  test("has a limit: 1,000 keys and no more", () => {
+  test("has at most 1,000 keys", () => {
     const list = (count: number) =>
       Array.from({ length: count }, (_, index) => `n${index}:read:${index.toString(16).padStart(64, "0")}`);
     expect(readKeys(list(1_000).join(), "F").problems).toEqual([]);
-    expect(readKeys(list(1_001).join(), "F").problems).toEqual(["F: there may be 1000 keys at most."]);
+    expect(readKeys(list(1_001).join(), "F").problems).toEqual(["F: at most 1000 keys are allowed."]);
   });
 });
 
 describe("a key", () => {
-  test("is new each time, is found by itself alone, and its entry does not have it", () => {
+  test("is random, matches only itself, and is not in its entry", () => {
     const made = ["a", "b", "c"].map((name) => newKey(name, ["read"]));
     const { keys } = readKeys(made.map(({ entry }) => entry).join("\n"), "F");
     for (const [index, { key, entry }] of made.entries()) {
@@ -70,7 +70,7 @@ describe("a key", () => {
     expect(keyOf("", keys)).toBeUndefined();
   });
 
-  test("has the scopes that it names, and with admin all", () => {
+  test("has the scopes that its entry names, and all with admin", () => {
     const scopesOf = (named: string) => {
       const { keys } = readKeys(`a:${named}:${sha256("0")}`, "F");
       return (["read", "submit", "admin"] as const).filter((scope) => keys[0] && allows(keys[0], scope));
@@ -81,7 +81,7 @@ describe("a key", () => {
     expect(scopesOf("admin")).toEqual(["read", "submit", "admin"]);
   });
 
-  test("is compared in constant time, and with all of them", () => {
+  test("is compared in constant time with every entry", () => {
     const source = readFileSync(join(import.meta.dir, "../../src/access/api-keys.ts"), "utf8");
     const body = (name: string) => source.split(`function ${name}(`)[1]?.split("\n}")[0] ?? "";
     expect(body("keyOf")).toContain("timingSafeEqual(");
@@ -102,7 +102,7 @@ describe("the command", () => {
     return { exitCode, out: stdout.toString(), err: stderr.toString() };
   };
 
-  test("prints the entry for the configuration, and the key beside it", () => {
+  test("prints the entry on standard output and the key on standard error", () => {
     const { exitCode, out, err } = run("alice", "read+submit");
     const key = /sate_[\w-]{43}/.exec(err)?.[0] ?? "";
     const { keys, problems } = readKeys(out, "F");
@@ -110,7 +110,7 @@ describe("the command", () => {
     expect(out).not.toContain("sate_");
   });
 
-  test("says how it is used when it is not used so, and makes no key", () => {
+  test("prints its usage for wrong arguments, and no key", () => {
     for (const args of [
       [],
       ["alice"],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { newKey, readKeys, type Scope, scopes } from "../../src/access/api-keys.ts";
-import { named, type TestGateway, testGateway } from "../gateway.ts";
+import { named, type TestGateway, testGateway } from "../support/gateway.ts";
 
 /** Every route of the gateway, and what it requires of a key. A route that is not here fails the first test. */
 const required: Record<string, Scope | "none"> = {
@@ -43,7 +43,7 @@ const ask = (gateway: TestGateway, route: string, headers: Record<string, string
   return gateway.ask(method, path.replaceAll(/:\w+/g, id), undefined, headers);
 };
 
-test("every route states its scope, as the table of this test has it", () => {
+test("every route states the scope of this test's table", () => {
   const stated = withKeys().app.routes.map(({ method, path, hooks }) => [
     `${method} ${path}`,
     (hooks.detail as { "x-required-scope"?: string } | undefined)?.["x-required-scope"],
@@ -55,7 +55,7 @@ describe.each(routesOf(withKeys()))("%s", (route) => {
   const scope = required[route];
   const isRefused = ({ status }: { status: number }) => status === 401 || status === 403;
 
-  test("without a key, or with one that is wrong, is 401 unless it is open", async () => {
+  test("without a valid key is 401, unless it is public", async () => {
     const gateway = withKeys();
     const asked: string[] = [];
     gateway.requests.control.before = (name) => void asked.push(name);
@@ -87,27 +87,22 @@ describe.each(routesOf(withKeys()))("%s", (route) => {
     expect(asked).toEqual([]);
   });
 
-  test.each([...scopes])(
-    "with a key of scope %s is allowed, or 403 with the scope that it requires",
-    async (has) => {
-      const gateway = withKeys();
-      const answer = await ask(gateway, route, bearer(keyWith(has)));
-      const mayPass = scope === "none" || has === "admin" || has === scope;
-      expect(isRefused(answer)).toBe(!mayPass);
-      if (mayPass) return;
-      expect(named(answer)).toEqual([403, "forbidden"]);
-      expect(answer.headers.get("www-authenticate")).toContain(
-        `error="insufficient_scope", scope="${scope}"`,
-      );
-    },
-  );
+  test.each([...scopes])("with a key of scope %s is allowed, or 403 with the required scope", async (has) => {
+    const gateway = withKeys();
+    const answer = await ask(gateway, route, bearer(keyWith(has)));
+    const mayPass = scope === "none" || has === "admin" || has === scope;
+    expect(isRefused(answer)).toBe(!mayPass);
+    if (mayPass) return;
+    expect(named(answer)).toEqual([403, "forbidden"]);
+    expect(answer.headers.get("www-authenticate")).toContain(`error="insufficient_scope", scope="${scope}"`);
+  });
 
-  test("is open where there are no keys", async () => {
+  test("is public if no keys are configured", async () => {
     expect(isRefused(await ask(testGateway(), route, {}))).toBe(false);
   });
 });
 
-test("what there is not is 401 as well, so that nobody can look around; with a key 404 and 405", async () => {
+test("unknown paths and methods are 401 without a key, and 404 and 405 with one", async () => {
   const gateway = withKeys();
   for (const [method, path, status] of [
     ["GET", "/nothing", 404],
@@ -125,7 +120,7 @@ test("what there is not is 401 as well, so that nobody can look around; with a k
   }
 });
 
-test("a Host of any length leads to the address that was asked for, and opens nothing", async () => {
+test("a Host of any length does not lead around the access check", async () => {
   const gateway = withKeys();
   const ask = async (url: string, headers: Record<string, string> = {}) =>
     (await gateway.app.handle(new Request(url, { headers }))).status;
@@ -149,7 +144,7 @@ test("HEAD requires what GET requires", async () => {
   expect((await gateway.ask("HEAD", "/metrics", undefined, bearer(keyWith("read")))).status).toBe(403);
 });
 
-test("without the scope nothing in a body matters, and no more than some MiB of it are discarded", async () => {
+test("without the scope a body is not parsed, and at most 8 MiB of it are discarded", async () => {
   const gateway = withKeys();
   for (const body of ["{nope", "\u0000", '{"payload":1}']) {
     expect((await gateway.post("/requests", body)).status).toBe(401);
@@ -167,13 +162,13 @@ test("without the scope nothing in a body matters, and no more than some MiB of 
   expect(gateway.requests.calls).toEqual({});
 });
 
-test("the scheme may be written in any case, as RFC 9110 says", async () => {
+test("the Bearer scheme is case-insensitive", async () => {
   const gateway = withKeys();
   const authorization = `bearer  ${keyWith("read")}`;
   expect((await gateway.get("/requests", { authorization })).status).toBe(200);
 });
 
-test("everybody sees whether it is ready; why not, only with a key or with the services' token", async () => {
+test("the verdict of /ready is public; its reasons require a key or the service token", async () => {
   const gateway = withKeys();
   const ready = async (headers: Record<string, string>) => {
     const { status, json } = await gateway.get("/ready", headers);
@@ -194,7 +189,7 @@ test("everybody sees whether it is ready; why not, only with a key or with the s
 
 const linesOf = (gateway: TestGateway) => gateway.lines.map((line) => JSON.parse(line));
 
-test("the log says at every default level whose key was used and what was refused, never which key", async () => {
+test("the log names the key used and what was refused at every default level, and never contains a key", async () => {
   const gateway = withKeys();
   const headers = { ...bearer(keyWith("submit")), "content-type": "application/json" };
   const { id } = (await gateway.post("/requests", '{"payload":1}', headers)).json;
@@ -212,9 +207,13 @@ test("the log says at every default level whose key was used and what was refuse
       key: "the-submit-key",
       path: `/requests/${id}/executions/${execution.id}/cancel`,
     },
-    { message: "an api key without the required scope was refused", key: "the-submit-key", method: "GET" },
-    { message: "a request without a valid api key was refused", method: "GET", path: "/requests" },
-    { message: "a request without a valid api key was refused", method: "GET", path: "/nothing" },
+    {
+      message: "request refused: the api key does not have the required scope",
+      key: "the-submit-key",
+      method: "GET",
+    },
+    { message: "request refused: no valid api key", method: "GET", path: "/requests" },
+    { message: "request refused: no valid api key", method: "GET", path: "/nothing" },
   ]);
   for (const { key, entry } of Object.values(made)) {
     expect(gateway.lines.join()).not.toContain(key);

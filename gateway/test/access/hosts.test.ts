@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { newKey, readKeys } from "../../src/access/api-keys.ts";
 import { loadAccess } from "../../src/access/settings.ts";
-import { answerOf, named, type TestGateway, testGateway } from "../gateway.ts";
+import { answerOf, named, type TestGateway, testGateway } from "../support/gateway.ts";
 
 /** What the settings make of it, as main.ts does. */
 function gatewayWith(env: Record<string, string>): TestGateway {
@@ -83,14 +83,14 @@ describe("without keys, the origins that are served", () => {
   });
 });
 
-test("nothing is stored for a page of another site", async () => {
+test("a refused request of another site has no effect", async () => {
   const gateway = gatewayWith(open);
   const headers = { "content-type": "application/json", origin: "http://evil.example" };
   expect((await gateway.post("/requests", '{"payload":1}', headers)).status).toBe(403);
   expect(gateway.requests.calls).toEqual({});
 });
 
-test("with keys, every host and origin is served to whoever has one", async () => {
+test("with keys every host and origin is served to clients with a key", async () => {
   const gateway = testGateway({ apiKeys: keys, allowedHosts: new Set() });
   expect((await ask(gateway, "anything.example", "http://evil.example")).status).toBe(401);
   expect(named(await ask(gateway, "anything.example"))).toEqual([401, "unauthorized"]);

@@ -3,7 +3,7 @@ import { accessProblems, isLoopback, loadAccess } from "../../src/access/setting
 
 const entry = (name: string, digit: string) => `${name}:read:${digit.repeat(64)}`;
 
-test("without keys it may be reached from this machine only, unless that is said", () => {
+test("without keys only loopback is allowed, unless ALLOW_ANONYMOUS=1", () => {
   for (const HOST of [undefined, "", "127.0.0.1", "localhost", "::1", "127.9.9.9"]) {
     expect(loadAccess({ HOST })).toEqual({ kind: "loaded", keys: [], allowedHosts: new Set() });
   }
@@ -22,7 +22,7 @@ test("without keys it may be reached from this machine only, unless that is said
   }
 });
 
-test("keys come from the list or from the file", () => {
+test("keys are read from API_KEYS or API_KEYS_FILE", () => {
   const files: string[] = [];
   const readFile = (path: string) => {
     files.push(path);
@@ -38,24 +38,24 @@ test("keys come from the list or from the file", () => {
   expect(files).toEqual(["/keys"]);
 });
 
-test("a file that cannot be read, or has no key, lets nobody in by mistake", () => {
+test("an unreadable file, or a list without keys, is an error and never open access", () => {
   expect(accessProblems({ API_KEYS_FILE: "/nowhere/secret" })).toEqual([
-    "API_KEYS_FILE must be a file that can be read.",
+    "API_KEYS_FILE must be a readable file.",
   ]);
   const loaded = loadAccess({ API_KEYS_FILE: "/keys" }, () => "# none\n");
   expect(loaded.kind).toBe("wrong");
-  expect(accessProblems({ API_KEYS: " , ," })).toEqual([expect.stringMatching(/^API_KEYS: there is no key/)]);
+  expect(accessProblems({ API_KEYS: " , ," })).toEqual([expect.stringMatching(/^API_KEYS contains no key/)]);
 });
 
-test("a host that is none is a mistake, whether it matters or not", () => {
+test("an invalid host name is an error even if it has no effect", () => {
   for (const env of [{ ALLOWED_HOSTS: "a%b" }, { PUBLIC_URL: "https://[::1/x" }]) {
-    const mistake = [expect.stringMatching(/^ALLOWED_HOSTS and PUBLIC_URL must have valid/)];
+    const mistake = [expect.stringMatching(/^ALLOWED_HOSTS and PUBLIC_URL must contain valid/)];
     expect(accessProblems(env)).toEqual(mistake);
     expect(accessProblems({ ...env, API_KEYS: entry("a", "0") })).toEqual(mistake);
   }
 });
 
-test("all mistakes are named at once", () => {
+test("all problems are reported at once", () => {
   const problems = accessProblems({
     HOST: "0.0.0.0",
     API_KEYS: `secret,${entry("a", "0")},${entry("a", "1")}`,

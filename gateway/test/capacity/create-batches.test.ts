@@ -1,10 +1,9 @@
 import { expect, test } from "bun:test";
-import { limits, type NewRequest } from "@sate/contracts";
+import { limits, type NewRequest, Unavailable } from "@sate/contracts";
 import { createBatches } from "../../src/capacity/create-batches.ts";
 import type { Refusal } from "../../src/http/problem-response.ts";
-import { Unavailable } from "../../src/ports.ts";
 import { fakeRequests } from "../fakes/requests.ts";
-import { named, testGateway } from "../gateway.ts";
+import { named, testGateway } from "../support/gateway.ts";
 
 const payload = (size: number) => JSON.stringify("x".repeat(size - 2));
 const item = (payload_json = "1"): NewRequest => ({ id: Bun.randomUUIDv7(), payload_json });
@@ -21,7 +20,7 @@ function held(fake: ReturnType<typeof fakeRequests>) {
   return { release: gate.resolve, arrived: arrived.promise };
 }
 
-test("50 executions of one request at once: one is created, 49 are refused, in a few calls", async () => {
+test("of 50 concurrent executions of one request one is created, with few calls", async () => {
   const gateway = testGateway();
   const id = await gateway.stored();
   const answers = await Promise.all(
@@ -35,7 +34,7 @@ test("50 executions of one request at once: one is created, 49 are refused, in a
   expect(gateway.requests.calls.createExecutions).toBeLessThanOrEqual(2);
 });
 
-test("one call is under way at a time, filled with what has gathered meanwhile, each with its own answer", async () => {
+test("one call is in flight at a time; the next carries what arrived meanwhile, and each item gets its own result", async () => {
   const fake = fakeRequests();
   const { createRequest } = createBatches(fake.api, config);
   const { release, arrived } = held(fake);
@@ -53,7 +52,7 @@ test("one call is under way at a time, filled with what has gathered meanwhile, 
   expect(stored).toEqual(items.map(({ payload_json }) => payload_json));
 });
 
-test("a call carries no more bytes than a batch may have", async () => {
+test("a call carries at most the bytes of a batch", async () => {
   const fake = fakeRequests();
   const sizes: number[] = [];
   fake.control.before = (_, body: { requests: NewRequest[] }) => {
@@ -71,7 +70,7 @@ const troubles: [name: string, make: () => Error][] = [
   ["refused by the service", () => new Unavailable("refused", { reason: "unexpected_response" })],
 ];
 for (const [name, make] of troubles) {
-  test(`an item that fails does not fail its neighbours: ${name}`, async () => {
+  test(`a failing item does not fail its batch: ${name}`, async () => {
     const fake = fakeRequests();
     fake.control.before = (_, body: { requests: NewRequest[] }) => {
       if (body.requests.some(({ payload_json }) => payload_json === '"poison"')) throw make();
@@ -85,10 +84,25 @@ for (const [name, make] of troubles) {
   });
 }
 
-test("a service that does not answer is not asked again for each item", async () => {
+test("a repeated call that failed is never reported as not done", async () => {
   const fake = fakeRequests();
   fake.control.before = () => {
-    throw new Unavailable("no answer");
+    const reason = fake.calls.createRequests === 1 ? "unexpected_response" : "not_done";
+    throw new Unavailable("no", { reason });
+  };
+  const { createRequest } = createBatches(fake.api, config);
+  const reasons = await Promise.all(
+    [item(), item()].map((one) => createRequest(one).catch((error: Unavailable) => error.reason)),
+  );
+  expect(reasons).toEqual(["no_response", "no_response"]);
+  const alone = await createRequest(item()).catch((error: Unavailable) => error.reason);
+  expect(alone).toBe("not_done");
+});
+
+test("a call without a response is not repeated for each item", async () => {
+  const fake = fakeRequests();
+  fake.control.before = () => {
+    throw new Unavailable("no response");
   };
   const { createRequest } = createBatches(fake.api, config);
   const settled = await Promise.allSettled(Array.from({ length: 64 }, () => createRequest(item())));
@@ -96,7 +110,7 @@ test("a service that does not answer is not asked again for each item", async ()
   expect(fake.calls.createRequests).toBe(1);
 });
 
-test("an answer that is missing fails its item, not the others of the batch", async () => {
+test("a missing result fails its item, not the batch", async () => {
   const fake = fakeRequests();
   const { createRequest } = createBatches(
     {
@@ -113,7 +127,7 @@ test("an answer that is missing fails its item, not the others of the batch", as
   expect(settled.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "fulfilled"]);
 });
 
-test("an item that waited too long is not sent: its client has gone", async () => {
+test("an item that waited too long is refused and not sent", async () => {
   const fake = fakeRequests();
   const { createRequest } = createBatches(fake.api, { ...config, waitMsMax: -1 });
   const error = await createRequest(item()).catch((error: unknown) => error);

@@ -3,7 +3,7 @@ import { limits } from "@sate/contracts";
 import { createIngress } from "../../src/capacity/ingress.ts";
 import { Refusal } from "../../src/http/problem-response.ts";
 import { DeadlinePassed } from "../../src/runtime/deadline.ts";
-import { json, named, testGateway } from "../gateway.ts";
+import { json, named, testGateway } from "../support/gateway.ts";
 
 const request = () => new Request("http://localhost/requests");
 const done = async () => new Response("done");
@@ -18,28 +18,25 @@ test.each([
   ["create", 4_096],
   ["readRequests", 64],
   ["readResults", 64],
-] as const)(
-  "of the kind %s %d are under way; 2,000 wait, the next is refused at once",
-  async (kind, atOnce) => {
-    const ingress = createIngress({ waitMsMax: 60_000 });
-    const gate = Promise.withResolvers<void>();
-    let underWay = 0;
-    const serve = () =>
-      ingress.serve(request(), kind, async () => {
-        underWay++;
-        await gate.promise;
-        return new Response("done");
-      });
-    const all = Array.from({ length: atOnce + 2_000 }, serve);
-    expect(await refusalOf(serve())).toBe("overloaded");
-    expect(underWay).toBe(atOnce);
-    gate.resolve();
-    await Promise.all(all);
-    expect(underWay).toBe(atOnce + 2_000);
-  },
-);
+] as const)("%s: %d in progress, 2,000 waiting, the next is refused at once", async (kind, atOnce) => {
+  const ingress = createIngress({ waitMsMax: 60_000 });
+  const gate = Promise.withResolvers<void>();
+  let underWay = 0;
+  const serve = () =>
+    ingress.serve(request(), kind, async () => {
+      underWay++;
+      await gate.promise;
+      return new Response("done");
+    });
+  const all = Array.from({ length: atOnce + 2_000 }, serve);
+  expect(await refusalOf(serve())).toBe("overloaded");
+  expect(underWay).toBe(atOnce);
+  gate.resolve();
+  await Promise.all(all);
+  expect(underWay).toBe(atOnce + 2_000);
+});
 
-test("a request that waited too long is refused: its client has gone", async () => {
+test("a request that waited too long is refused", async () => {
   const ingress = createIngress({ waitMsMax: 5, responseMsMax: 50 });
   const under = Array.from({ length: 64 }, () =>
     ingress.serve(request(), "readRequests", never).catch(nameOf),
@@ -49,7 +46,7 @@ test("a request that waited too long is refused: its client has gone", async () 
   expect((await ingress.serve(request(), "readRequests", done)).status).toBe(200);
 });
 
-test("clients whose bodies do not arrive keep nobody else out", async () => {
+test("clients whose bodies do not arrive do not block others", async () => {
   const gateway = testGateway();
   const ends: (() => void)[] = [];
   const stalled = Array.from({ length: 5_000 }, () => {
@@ -66,7 +63,7 @@ test("clients whose bodies do not arrive keep nobody else out", async () => {
   expect((await Promise.all(stalled)).every(({ status }) => status === 400)).toBe(true);
 });
 
-test("bodies together are bounded: beyond it 503 with Retry-After, and afterwards there is room again", async () => {
+test("bodies beyond the byte budget get 503 with Retry-After until it is free again", async () => {
   const gateway = testGateway({ bodyBytesMax: limits.bodyBytesCeiling });
   const gate = Promise.withResolvers<void>();
   gateway.requests.control.before = () => gate.promise;
@@ -84,14 +81,14 @@ test("bodies together are bounded: beyond it 503 with Retry-After, and afterward
   expect((await gateway.ask("POST", "/requests", body, json)).status).toBe(201);
 });
 
-test("a service that hangs holds up only what needs it", async () => {
+test("a hanging service delays only the requests that need it", async () => {
   const ingress = createIngress({ responseMsMax: 60_000 });
   for (let count = 0; count < 1_000; count++) ingress.serve(request(), "readResults", never).catch(() => {});
   expect((await ingress.serve(request(), "readRequests", done)).status).toBe(200);
   expect((await ingress.serve(request(), "create", done)).status).toBe(200);
 });
 
-test("work that does not end in time is not waited for, and holds nothing afterwards", async () => {
+test("work beyond the deadline is abandoned and releases its bytes", async () => {
   const ingress = createIngress({ responseMsMax: 5 });
   const one = request();
   ingress.hold(one, 1_000);
@@ -100,7 +97,7 @@ test("work that does not end in time is not waited for, and holds nothing afterw
   expect(ingress.heldBytes()).toBe(0);
 });
 
-test("bytes are free again when the work has ended, or will not begin", async () => {
+test("bytes are released when the work ends or will not start", async () => {
   const ingress = createIngress();
   const [one, other] = [request(), request()];
   for (const bytes of [10, 20]) ingress.hold(one, bytes);
@@ -114,14 +111,14 @@ test("bytes are free again when the work has ended, or will not begin", async ()
   expect(ingress.heldBytes()).toBe(0);
 });
 
-test("bodies without bytes are bounded too", () => {
+test("bodies without a byte yet count against the budget", () => {
   const ingress = createIngress();
   const hold = () => ingress.hold(request(), 0);
   for (let count = 0; count < 24 * 1_024; count++) hold();
   expect(hold).toThrow(Refusal);
 });
 
-test("requests that are refused after their body was read leave no bytes behind", async () => {
+test("a request refused after its body was read releases its bytes", async () => {
   const gateway = testGateway({ bodyBytesMax: limits.bodyBytesCeiling });
   const filler = "x".repeat(limits.bodyBytesCeiling - 100);
   const unknown = "01900000-0000-7000-8000-000000000000";

@@ -5,7 +5,7 @@ const refusal = () => new Error("full");
 const messageOf = (work: Promise<unknown>) =>
   work.then(() => "acquired").catch((error: Error) => error.message);
 
-test("permits are given first come, first served, and those beyond the queue are refused at once", async () => {
+test("permits are first come, first served, and callers beyond the queue are refused at once", async () => {
   const semaphore = createSemaphore({ permits: 2, waitingMax: 2, waitMsMax: 60_000, refusal });
   const order: string[] = [];
   const as = (name: string) => semaphore.acquire().then(() => void order.push(name));
@@ -23,7 +23,7 @@ test("permits are given first come, first served, and those beyond the queue are
   expect(order).toEqual(["first", "second", "third", "fourth", "fifth", "sixth"]);
 });
 
-test("a caller that waited too long is refused, and those behind it are not held up", async () => {
+test("a caller that waited too long is refused, and later callers still get permits", async () => {
   const semaphore = createSemaphore({ permits: 1, waitingMax: 3, waitMsMax: 20, refusal });
   await semaphore.acquire();
   expect(await messageOf(semaphore.acquire())).toBe("full");

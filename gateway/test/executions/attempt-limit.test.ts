@@ -6,7 +6,7 @@ function within(limit: ReturnType<typeof createAttemptLimit>, request: string, n
   return Array.from({ length: count }, () => limit(request, now)).filter((waitMs) => waitMs === 0).length;
 }
 
-test("a burst of 100, then one a second; those beyond are told how long to wait, and cost nothing", () => {
+test("100 attempts at once and then one a second are allowed; refused ones do not count", () => {
   const limit = createAttemptLimit();
   expect(within(limit, "a", 5_000, 150)).toBe(100);
   expect(limit("a", 5_000)).toBe(1_000);
@@ -15,20 +15,20 @@ test("a burst of 100, then one a second; those beyond are told how long to wait,
   expect(within(limit, "a", 16_000, 50)).toBe(10);
 });
 
-test("whoever was quiet long enough has the whole burst again, and no more", () => {
+test("the burst refills completely, and no further", () => {
   const limit = createAttemptLimit();
   expect(within(limit, "a", 0, 100)).toBe(100);
   expect(within(limit, "a", 100_000, 1_000)).toBe(100);
   expect(within(limit, "a", 100_000_000, 1_000)).toBe(100);
 });
 
-test("each request is counted for itself", () => {
+test("requests are limited independently", () => {
   const limit = createAttemptLimit();
   expect(within(limit, "a", 0, 101)).toBe(100);
   expect(within(limit, "b", 0, 101)).toBe(100);
 });
 
-test("of more requests than it remembers those are forgotten that were used least lately", () => {
+test("beyond its capacity the least recently used request is forgotten", () => {
   const limit = createAttemptLimit({ burst: 1, requestsMax: 3 });
   for (const request of ["a", "b", "c"]) expect(limit(request, 0)).toBe(0);
   expect(limit("a", 1_000)).toBe(0);

@@ -10,7 +10,7 @@ import type { Requests } from "../../src/ports.ts";
 
 /**
  * requests-service in memory, with its real rules: ids are stored once, (request, attempt) is unique, and an
- * answer comes a turn of the event loop later. `before` runs before every call and may hold or fail it.
+ * response comes a turn of the event loop later. `before` runs before every call and may hold or fail it.
  */
 export function fakeRequests() {
   const requests = new Map<string, RequestRecord>();

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { createLimitedLog } from "../../src/http/limited-log.ts";
 
-test("of each message ten lines in ten seconds, and then how many were left out", () => {
+test("a message is logged at most ten times in ten seconds, then with the number left out", () => {
   const lines: [string, unknown][] = [];
   let ms = 0;
   const log = createLimitedLog({ warn: (message, fields) => void lines.push([message, fields]) }, () => ms);

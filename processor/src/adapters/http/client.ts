@@ -22,7 +22,7 @@ const leftOutMs = 5_000;
  * at the next address. A frozen process never fails: where there are several addresses, the next one is also asked
  * after half of the time, the first good answer counts, and the one that was late is left out for a while, so that
  * it does not slow down every other call. Rejects with `Unavailable`, for the reason "unexpected_response" when the
- * other side responded, but not as the contract says.
+ * other side responded, but not as the contract says, and "not_done" when no connection could be opened.
  */
 export function httpClient<A extends Api>(api: A, options: HttpClientOptions): ApiFunctions<A> {
   const { serviceToken, service, counters, deadlineMs = 8_000 } = options;
@@ -63,7 +63,9 @@ export function httpClient<A extends Api>(api: A, options: HttpClientOptions): A
     } catch (cause) {
       const causes: unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
       const known = causes.find(isUnexpected) ?? causes.find(isUnavailable);
-      throw known ?? new Unavailable(`${service} did not respond in time.`, { cause });
+      // Every address refused the connection: none has received the request.
+      const reason = causes.every(isConnectionRefused) ? "not_done" : "no_response";
+      throw known ?? new Unavailable(`${service} did not respond in time.`, { cause, reason });
     } finally {
       ended.abort();
     }
@@ -115,6 +117,10 @@ async function textWithin(response: Response, bytesMax: number): Promise<string 
 
 function isUnexpected(error: unknown): boolean {
   return isUnavailable(error) && error.reason === "unexpected_response";
+}
+
+function isConnectionRefused(error: unknown): boolean {
+  return error instanceof Error && (error as { code?: unknown }).code === "ECONNREFUSED";
 }
 
 /** `undefined`, which no contract allows, for what is not JSON. */

@@ -90,11 +90,34 @@ describe("Unavailable, and nothing of what the other side said", () => {
     expect(asked).toBe(0);
   });
 
-  test("nobody listens", async () => {
+  test("nobody listens: it is certain that nothing was done", async () => {
     const url = serve(alive);
     await servers.pop()?.stop(true);
-    const { client } = clientOf(url);
-    await expect(client.heartbeat(worker)).rejects.toBeInstanceOf(Unavailable);
+    for (const urls of [url, `${url},${url}`]) {
+      const error = await clientOf(urls)
+        .client.heartbeat(worker)
+        .catch((thrown) => thrown);
+      expect([isUnavailable(error), error.reason]).toEqual([true, "not_done"]);
+    }
+  });
+
+  test("it ends while it has the request: whether it was done is not known, though nobody listens any more", async () => {
+    let received = 0;
+    const listener = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        data(socket) {
+          received++;
+          listener.stop();
+          socket.terminate();
+        },
+      },
+    });
+    sockets.push(listener);
+    const { client } = clientOf(`http://127.0.0.1:${listener.port}`);
+    const error = await client.heartbeat(worker).catch((thrown) => thrown);
+    expect([received, error.reason]).toEqual([1, "no_response"]);
   });
 
   test("it never answers: after the deadline, the repetition included", async () => {

@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { Elysia } from "elysia";
-import { createLog } from "../src/runtime/log.ts";
-import { serverOptions } from "../src/runtime/process.ts";
-import { answerOf, named } from "./gateway.ts";
+import { createLog } from "../../src/runtime/log.ts";
+import { serverOptions } from "../../src/runtime/process.ts";
+import { answerOf, named } from "../support/gateway.ts";
 
 /** What a route must not throw, and some library will. */
 const lines: string[] = [];
@@ -18,7 +18,7 @@ const app = new Elysia()
   .listen(serverOptions({ log, host: "127.0.0.1", port: 0, bodyBytesMax: 1_000 }));
 afterAll(() => app.server?.stop(true));
 
-test("an error that is none is answered as any other, logged, and harms nobody", async () => {
+test("a thrown undefined or null is a logged 500 and does not affect later requests", async () => {
   for (const path of ["/undefined", "/null", "/undefined"]) {
     const answer = await answerOf(await fetch(`http://127.0.0.1:${app.server?.port}${path}`));
     expect(named(answer)).toEqual([500, "internal"]);

@@ -1,4 +1,4 @@
-import { serverBodyBytesMax } from "../src/index.ts";
+import { serverBodyBytesMax } from "../../src/index.ts";
 import type { TestGateway } from "./gateway.ts";
 
 /** Lets a gateway listen as main.ts does; returns its port. */

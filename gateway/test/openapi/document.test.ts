@@ -2,9 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { problems } from "@sate/contracts";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import Ajv from "ajv";
-import { newKey, readKeys } from "../src/access/api-keys.ts";
-import { result } from "./fakes/results.ts";
-import { type Answer, type TestGateway, testGateway } from "./gateway.ts";
+import { newKey, readKeys } from "../../src/access/api-keys.ts";
+import { result } from "../fakes/results.ts";
+import { type Answer, type TestGateway, testGateway } from "../support/gateway.ts";
 
 type Media = { schema: { $ref?: string }; examples?: Record<string, unknown> };
 type Operation = {
@@ -41,7 +41,7 @@ describe.each([
   ["without keys", testGateway],
   ["with keys", withKeys],
 ] as const)("%s", (_, make) => {
-  test("the document is valid OpenAPI 3.0, and every reference leads somewhere", async () => {
+  test("the document is valid OpenAPI 3.0 without dangling references", async () => {
     const document = await documentOf(make());
     const { valid, errors } = await new Validator().validate(structuredClone(document));
     expect([valid, errors]).toEqual([true, undefined]);
@@ -54,7 +54,7 @@ describe.each([
     );
   });
 
-  test("every route of the app is documented, with its problems and its parameters", async () => {
+  test("every route is documented with its problems and parameters", async () => {
     const gateway = make();
     const document = await documentOf(gateway);
     const routes = documentedRoutes(gateway);
@@ -71,7 +71,7 @@ describe.each([
     expect(operationsOf(document)).toHaveLength(routes.length);
   });
 
-  test("JSON is the only type of a body, and what may be left out is not required", async () => {
+  test("bodies are JSON only, and what is optional is documented as such", async () => {
     const document = await documentOf(make());
     const text = JSON.stringify(document);
     for (const type of ["multipart/form-data", "x-www-form-urlencoded"]) expect(text).not.toContain(type);
@@ -91,7 +91,7 @@ describe.each([
   });
 });
 
-test("every problem that the gateway can respond with is documented somewhere", async () => {
+test("every problem is documented on some route", async () => {
   const seen = new Set<string>();
   for (const gateway of [testGateway(), withKeys()]) {
     for (const operation of operationsOf(await documentOf(gateway))) {
@@ -105,7 +105,7 @@ test("every problem that the gateway can respond with is documented somewhere", 
   expect([...seen, ...elsewhere].sort()).toEqual(Object.keys(problems).sort());
 });
 
-test("the document says of this server whether it requires a key, and for what", async () => {
+test("the document says whether this server requires a key, and with which scope", async () => {
   const gateway = withKeys();
   const document = await documentOf(gateway);
   expect(document).toMatchObject({
@@ -130,7 +130,7 @@ test("the document says of this server whether it requires a key, and for what",
   }
 });
 
-test("the document's addresses are relative to it, or those of PUBLIC_URL", async () => {
+test("the document's server is relative, or PUBLIC_URL", async () => {
   expect((await documentOf()).servers).toMatchObject([{ url: ".." }]);
   const publicUrl = "https://sate.example/prefix";
   expect((await documentOf(testGateway({ publicUrl }))).servers).toMatchObject([{ url: publicUrl }]);
@@ -152,7 +152,7 @@ test("every timestamp says that it is UTC", async () => {
     expect([key, description]).toEqual([key, expect.stringContaining("UTC")]);
 });
 
-test("responses are what the document says", async () => {
+test("responses match their documented schemas", async () => {
   const gateway = testGateway();
   const document = await documentOf(gateway);
   const ajv = new Ajv({ strict: false });

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { connect } from "node:net";
-import { newKey, readKeys } from "../src/access/api-keys.ts";
-import { json, testGateway } from "./gateway.ts";
-import { listen } from "./listen.ts";
-import { freePort, nginxPath, startNginx } from "./nginx.ts";
-import { rawly } from "./raw-http.ts";
+import { newKey, readKeys } from "../../src/access/api-keys.ts";
+import { json, testGateway } from "../support/gateway.ts";
+import { listen } from "../support/listen.ts";
+import { freePort, nginxPath, startNginx } from "../support/nginx.ts";
+import { rawly } from "../support/raw-http.ts";
 
 /** Refusals that need no body arrive, though the client is still sending one. */
 const reader = newKey("reader", ["read"]);
@@ -78,7 +78,7 @@ function writeThenRead(bytes: string): Promise<string> {
   });
 }
 
-test("a client that sends 5 MiB before it reads gets the response", async () => {
+test("a client that sends 5 MiB before it reads still receives the refusal", async () => {
   const bytes = 5 * 1024 * 1024;
   const chunk = `${(64 * 1024).toString(16)}\r\n${"x".repeat(64 * 1024)}\r\n`;
   const bodies = [
@@ -99,7 +99,7 @@ test("a client that sends 5 MiB before it reads gets the response", async () => 
   }
 });
 
-test("of a slow body no more than two seconds are waited for", async () => {
+test("a slow body is discarded for at most two seconds", async () => {
   const startedAt = performance.now();
   const cases: [framing: string, start: string, rest: string, isKept: boolean][] = [
     ["Content-Length: 10", "12345", "67890", true],
@@ -116,7 +116,7 @@ test("of a slow body no more than two seconds are waited for", async () => {
   expect(performance.now() - startedAt).toBeLessThan(4_000);
 });
 
-test("of a large body no more than some MiB are read: then the connection is closed", async () => {
+test("at most 8 MiB of a refused body are read, then the connection is closed", async () => {
   const declared = await rawly(port, [headOf("Content-Length: 9000000000")]);
   expect([declared.status, declared.headers.get("connection")]).toEqual([415, "close"]);
   let sent = 0;

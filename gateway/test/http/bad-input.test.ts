@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { limits } from "@sate/contracts";
-import { json, named, testGateway } from "./gateway.ts";
+import { json, named, testGateway } from "../support/gateway.ts";
 
-/** HOSTILE: what the door does with what it should not get. Each is refused, and nothing is stored. */
+/** Hostile and invalid bodies. Each is refused, and nothing is stored. */
 type Case = [
   name: string,
   body: string | Uint8Array,
@@ -110,7 +110,7 @@ for (const [name, body, headers, status, type, field] of cases) {
   });
 }
 
-test("the message of a wrong content type says which header to send", async () => {
+test("the detail of a wrong content type names the header to send", async () => {
   const { json: problem } = await testGateway().ask("POST", "/requests", "{}", {
     "content-type": "text/plain",
   });
@@ -153,7 +153,7 @@ for (const [body, status, type, field] of executionBodies) {
   });
 }
 
-test("a body where none belongs is refused; none, and an empty object, are not", async () => {
+test("a route without a body accepts none or an empty object, and refuses others", async () => {
   const gateway = testGateway();
   const id = await gateway.stored();
   const path = `/requests/${id}/executions/${await gateway.started(id)}/cancel`;
@@ -163,7 +163,7 @@ test("a body where none belongs is refused; none, and an empty object, are not",
   for (const body of [undefined, "", "{}"]) expect((await gateway.post(path, body)).status).toBe(200);
 });
 
-test("no refusal repeats what was sent, and none pollutes our own objects", async () => {
+test("no refusal echoes the input or pollutes prototypes", async () => {
   const gateway = testGateway();
   const secret = "s3cr3t-7f1e";
   for (const body of [
@@ -180,7 +180,7 @@ test("no refusal repeats what was sent, and none pollutes our own objects", asyn
   expect(({} as Record<string, unknown>).admin).toBeUndefined();
 });
 
-test("a refusal costs about what reading a body of that size costs", async () => {
+test("refusing a hostile body costs about as much as accepting one of its size", async () => {
   const gateway = testGateway();
   const hostile = [
     `{"payload":"${"\\".repeat(400_000)}`,

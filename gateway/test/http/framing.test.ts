@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
-import { testGateway } from "./gateway.ts";
-import { listen } from "./listen.ts";
-import { rawly } from "./raw-http.ts";
-import { until } from "./until.ts";
+import { testGateway } from "../support/gateway.ts";
+import { listen } from "../support/listen.ts";
+import { rawly } from "../support/raw-http.ts";
+import { until } from "../support/until.ts";
 
 /** Bytes behind a request: nothing takes effect whose response Bun drops. README, "Refusals", says what remains. */
 const gateway = testGateway();
@@ -51,14 +51,14 @@ const dropped: [name: string, bytes: () => string, answer: string][] = [
   ["a GET", () => create + ask, ""],
 ];
 for (const [name, bytes, answer] of dropped) {
-  test(`a POST whose response Bun drops has no effect: ${name} behind it in one segment`, async () => {
+  test(`a POST whose response Bun drops has no effect: followed by ${name} in one segment`, async () => {
     const { text } = await rawly(port, [bytes()]);
     expect(text.slice(0, 12)).toBe(answer);
     await expectNothingStored();
   });
 }
 
-test("announced trailers are refused, wherever they are", async () => {
+test("announced trailers are refused, whether sent together or later", async () => {
   const start = inChunks(`${chunk}0\r\n`, "Trailer: X-Sum\r\n");
   const rest = "X-Sum: abc\r\n\r\n";
   for (const pieces of [[start + rest], [start, rest]]) {
@@ -69,7 +69,7 @@ test("announced trailers are refused, wherever they are", async () => {
   await expectNothingStored();
 });
 
-test("requests behind a refused one are answered in order", async () => {
+test("pipelined requests after a refused one are served in order", async () => {
   const bad = post("Content-Length: 1\r\n\r\n{");
   const { text } = await rawly(port, [bad + bad + create]);
   expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 400", "HTTP/1.1 400", "HTTP/1.1 201"]);

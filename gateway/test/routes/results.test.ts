@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import { result, resultTime as time } from "./fakes/results.ts";
-import { testGateway } from "./gateway.ts";
+import { result, resultTime as time } from "../fakes/results.ts";
+import { testGateway } from "../support/gateway.ts";
 
-test("a result has exactly the original's fields, its texts byte for byte, and takes one call", async () => {
+test("a result has exactly the original's fields, byte for byte, and takes one call", async () => {
   const gateway = testGateway();
   const id = await gateway.stored();
   const record = result(id, 1);
@@ -19,7 +19,7 @@ test("a result has exactly the original's fields, its texts byte for byte, and t
   expect(gateway.requests.calls).toEqual({ createRequests: 1, getRequest: 0 });
 });
 
-test("a failed result has empty outputs and says why", async () => {
+test("a failed result has empty outputs and an error", async () => {
   const gateway = testGateway();
   const id = await gateway.stored();
   const error = { code: "timeout", message: "It took too long." };
@@ -36,7 +36,7 @@ test("without results a known request has an empty list", async () => {
   expect((await gateway.get(`/requests/${id}/executions/${execution}/results`)).text).toBe('{"results":[]}');
 });
 
-test("results are oldest first, by default as many as a page can have, then in pages", async () => {
+test("results are listed oldest first, 100 on a page by default", async () => {
   const gateway = testGateway();
   const id = await gateway.stored();
   for (let attempt = 1; attempt <= 103; attempt++) gateway.results.records.push(result(id, attempt));

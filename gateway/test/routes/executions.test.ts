@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { Unavailable } from "../src/ports.ts";
-import { json, named, testGateway } from "./gateway.ts";
+import { Unavailable } from "@sate/contracts";
+import { json, named, testGateway } from "../support/gateway.ts";
 
 const unknownId = "01900000-0000-7000-8000-000000000000";
 
-test("a new execution is answered with exactly the original's fields, and its address", async () => {
+test("creating an execution returns exactly the original's fields and its Location", async () => {
   const gateway = testGateway();
   const id = await gateway.stored('{"a":1e400}');
   const answer = await gateway.post(`/requests/${id}/executions`, '{"force_error": true}');
@@ -31,7 +31,7 @@ for (const [name, body, headers] of emptyBodies) {
   });
 }
 
-test("an active execution refuses another one, with a link to it", async () => {
+test("while an execution is active another one is 409 with a link to it", async () => {
   const gateway = testGateway();
   const id = await gateway.stored();
   const first = await gateway.started(id);
@@ -41,7 +41,7 @@ test("an active execution refuses another one, with a link to it", async () => {
   expect((await gateway.get(second.json.execution_uri)).status).toBe(200);
 });
 
-test("a success is final, with a link to the results", async () => {
+test("success is final: 409 with a link to the results", async () => {
   const gateway = testGateway();
   const id = await gateway.stored();
   await gateway.started(id);
@@ -60,7 +60,7 @@ async function exhausted(gateway: ReturnType<typeof testGateway>): Promise<strin
   return id;
 }
 
-test("after too many failures every attempt is recorded, and then refused", async () => {
+test("after too many failures every attempt is recorded and then refused", async () => {
   const gateway = testGateway({ maxFailures: 2 });
   const id = await exhausted(gateway);
   for (let attempt = 1; attempt <= 3; attempt++) {
@@ -85,7 +85,7 @@ test("an attempt that cannot be recorded is not refused as if it had been", asyn
   const gateway = testGateway({ maxFailures: 2 });
   const id = await exhausted(gateway);
   gateway.requests.control.before = (name) => {
-    if (name === "recordRefusals") throw new Unavailable("no answer");
+    if (name === "recordRefusals") throw new Unavailable("no response");
   };
   const answer = await gateway.post(`/requests/${id}/executions`);
   expect(named(answer)).toEqual([503, "unavailable"]);
@@ -94,14 +94,14 @@ test("an attempt that cannot be recorded is not refused as if it had been", asyn
   expect(named(await gateway.post(`/requests/${id}/executions`))).toEqual([409, "failures-exhausted"]);
 });
 
-describe("refused attempts at one request", () => {
+describe("attempts at an exhausted request", () => {
   const limited = async () => {
     const gateway = testGateway({ maxFailures: 2 });
     const id = await exhausted(gateway);
     return { gateway, id, attempt: () => gateway.post(`/requests/${id}/executions`) };
   };
 
-  test("100 at once are recorded, and the next is too much, which is said and not recorded", async () => {
+  test("100 at once are recorded; the next is 429 and not recorded", async () => {
     const { gateway, id, attempt } = await limited();
     const answers = await Promise.all(Array.from({ length: 100 }, attempt));
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 409));
@@ -113,7 +113,7 @@ describe("refused attempts at one request", () => {
     expect(gateway.requests.countExecutions()).toBe(2);
   });
 
-  test("one a second after that, whoever waits as long as it is told", async () => {
+  test("after that one a second is recorded, as Retry-After says", async () => {
     const { gateway, attempt } = await limited();
     for (let count = 0; count < 100; count++) await attempt();
     for (let second = 0; second < 3; second++) {
@@ -125,7 +125,7 @@ describe("refused attempts at one request", () => {
     expect(gateway.requests.refusals()).toHaveLength(103);
   });
 
-  test("another request is another matter, and so is an attempt that is admitted or refused otherwise", async () => {
+  test("the limit is per request, and does not count attempts that are admitted or refused otherwise", async () => {
     const { gateway, id, attempt } = await limited();
     for (let count = 0; count < 101; count++) await attempt();
     const other = await exhausted(gateway);
@@ -136,7 +136,7 @@ describe("refused attempts at one request", () => {
   });
 });
 
-test("an execution shows how far it is", async () => {
+test("an execution shows its progress", async () => {
   const gateway = testGateway();
   const id = await gateway.stored('{"p":1}');
   const execution = await gateway.started(id);
@@ -172,7 +172,7 @@ test("executions are listed oldest first, in pages, without payloads", async () 
   expect(first.text).not.toContain("payload");
 });
 
-test("cancelling answers what became of it", async () => {
+test("cancelling returns the resulting state, or 409 if the execution has ended", async () => {
   const gateway = testGateway();
   const id = await gateway.stored();
   const execution = await gateway.started(id);
@@ -212,7 +212,7 @@ const malformed = [
   "$where",
 ];
 for (const [method, path] of paths) {
-  test(`ids that cannot be are unknown, and nobody is asked: ${method} ${path}`, async () => {
+  test(`malformed ids are 404 without a call: ${method} ${path}`, async () => {
     const gateway = testGateway();
     for (const id of malformed) {
       const asRequest = await gateway.ask(method, path.replace(":r", id).replace(":e", unknownId));
@@ -224,7 +224,7 @@ for (const [method, path] of paths) {
     expect([gateway.requests.calls, gateway.results.calls]).toEqual([{}, {}]);
   });
 
-  test(`ids that could be but are not are unknown: ${method} ${path}`, async () => {
+  test(`ids that do not exist are 404: ${method} ${path}`, async () => {
     const gateway = testGateway();
     const known = await gateway.stored();
     const fill = (id: string) => path.replace(":r", id).replace(":e", unknownId);

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { limits } from "@sate/contracts";
-import { answerOf, json, named, testGateway } from "./gateway.ts";
-import { listen } from "./listen.ts";
-import { type RawAnswer, rawly } from "./raw-http.ts";
+import { answerOf, json, named, testGateway } from "../support/gateway.ts";
+import { listen } from "../support/listen.ts";
+import { type RawAnswer, rawly } from "../support/raw-http.ts";
 
 /** What depends on HTTP's framing, through a server that listens as main.ts has it. */
 const gateway = testGateway({ idleTimeoutSeconds: 20 });
@@ -32,7 +32,7 @@ function chunked(size: number, chunkSize: number): ReadableStream<Uint8Array> {
   });
 }
 
-test("a body in many small chunks is put together", async () => {
+test("a body in many small chunks is reassembled", async () => {
   const pieces = [...'{"payload":"äö🎉"}'].map((character) => Buffer.from(character));
   const body = new ReadableStream({
     start(controller) {
@@ -53,14 +53,14 @@ test("an empty chunked body needs no content type", async () => {
   expect(answer.status).toBe(201);
 });
 
-test("without a length, reading stops at the limit: 413 as a problem", async () => {
+test("reading a body without a length stops at the limit with a 413 problem", async () => {
   const body = chunked(64 * 1024 * 1024, 64 * 1024);
   const answer = await answerOf(await fetch(`${url}/requests`, { method: "POST", headers: json, body }));
   expect(named(answer)).toEqual([413, "body-too-large"]);
   expect(answer.headers.get("connection")).toBe("close");
 });
 
-test("exactly the limit is accepted, one byte more is not", async () => {
+test("a body of the limit is accepted, one byte more is refused", async () => {
   const post = async (length: number) => {
     const body = `{"payload":"${"x".repeat(length - 14)}"}`;
     return answerOf(await fetch(`${url}/requests`, { method: "POST", headers: json, body }));
@@ -69,14 +69,14 @@ test("exactly the limit is accepted, one byte more is not", async () => {
   expect(named(await post(limits.bodyBytesDefault + 1))).toEqual([413, "body-too-large"]);
 });
 
-test("a length far over the limit is refused before a byte of it is sent", async () => {
+test("a declared length over the limit is refused before the body arrives", async () => {
   const answer = await raw(
     `POST /requests HTTP/1.1\r\n${host}Content-Type: application/json\r\nContent-Length: 9000000000\r\n\r\n`,
   );
   expect([answer.status, problemIn(answer)]).toEqual([413, "body-too-large"]);
 });
 
-test("HEAD is answered like GET, without a body", async () => {
+test("HEAD responds like GET, without a body", async () => {
   const id = await gateway.stored();
   for (const path of [
     "/",
@@ -96,7 +96,7 @@ test("HEAD is answered like GET, without a body", async () => {
   expect([missing.status, missing.body]).toEqual([404, ""]);
 });
 
-test("a wrong method and TRACE are refused with the methods that are known", async () => {
+test("an unsupported method is refused with the supported ones in Allow", async () => {
   for (const method of ["PUT", "TRACE", "OPTIONS"]) {
     const answer = await raw(`${method} /requests HTTP/1.1\r\n${host}Connection: close\r\n\r\n`);
     expect([answer.status, answer.headers.get("allow")]).toEqual([405, "GET, HEAD, POST"]);
@@ -104,7 +104,7 @@ test("a wrong method and TRACE are refused with the methods that are known", asy
   }
 });
 
-test("a refused body leaves the connection fit for the next request", async () => {
+test("the connection stays usable after a refused body", async () => {
   const bad = "{nope";
   const answer = await raw(
     `POST /requests HTTP/1.1\r\n${host}Content-Type: application/json\r\nContent-Length: ${bad.length}\r\n\r\n${bad}`,
@@ -114,7 +114,7 @@ test("a refused body leaves the connection fit for the next request", async () =
   expect(answer.body).toContain('{"live":true}');
 });
 
-test("the address in the request line and forwarded headers are not trusted", async () => {
+test("the host in the request line and forwarded headers are not trusted", async () => {
   const id = await gateway.stored();
   const answer = await raw(
     `GET http://evil.example/requests/${id} HTTP/1.1\r\n${host}X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Host: evil.example\r\nConnection: close\r\n\r\n`,
@@ -153,7 +153,7 @@ for (const [name, text, statuses] of broken) {
   });
 }
 
-test("slow clients are cut within 15 s, a slow but steady one is waited for, and others are served", async () => {
+test("stalled clients are disconnected within 15 s; slow but steady ones, and others, are served", async () => {
   gateway.requests.control.before = (name) => (name === "listRequests" ? new Promise(() => {}) : undefined);
   const unanswered = fetch(`${url}/requests`);
   const head = `POST /requests HTTP/1.1\r\n${host}Content-Type: application/json\r\nContent-Length: 40000\r\n\r\n`;
@@ -211,7 +211,7 @@ const noHosts: [name: string, text: string][] = [
   ["empty, before another address", "GET /0123456789/requests HTTP/1.1\r\nHost: \r\n\r\n"],
 ];
 for (const [name, text] of noHosts) {
-  test(`a Host that is none is refused, whatever is asked: ${name}`, async () => {
+  test(`an invalid Host is refused on every path: ${name}`, async () => {
     const calls = { ...gateway.requests.calls };
     const answer = await raw(text);
     expect([answer.status, problemIn(answer)]).toEqual([400, "malformed-host"]);
@@ -219,7 +219,7 @@ for (const [name, text] of noHosts) {
   });
 }
 
-test("short Hosts lead to the address that was asked for", async () => {
+test("a short Host does not change the path", async () => {
   const short = testGateway({ allowedHosts: "any" });
   const shortPort = listen(short);
   const body = '{"payload":1}';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { type TestGateway, testGateway } from "./gateway.ts";
-import { listen } from "./listen.ts";
-import { freePort, nginxPath, startNginx } from "./nginx.ts";
-import { until } from "./until.ts";
+import { type TestGateway, testGateway } from "../support/gateway.ts";
+import { listen } from "../support/listen.ts";
+import { freePort, nginxPath, startNginx } from "../support/nginx.ts";
+import { until } from "../support/until.ts";
 
 /** The API reference as a browser shows it. */
 
@@ -31,7 +31,7 @@ afterAll(async () => {
   await behind?.app.server?.stop(true);
 });
 
-/** A page, all addresses that it asks for, and what its policy or its scripts complain of. */
+/** A page, all URLs that it requests, and the errors of its policy and scripts. */
 async function openPage(): Promise<{ page: Page; urls: string[]; faults: string[] }> {
   const page = await browser.newPage();
   const urls: string[] = [];
@@ -52,13 +52,13 @@ describe.skipIf(!executablePath || !nginxPath).each([
   ["directly", () => ({ address: direct, asked: gateway })],
   ["behind a prefix", () => ({ address: `${nginx.origin}/sate`, asked: behind })],
 ] as const)("%s", (_, place) => {
-  test("the page shows the routes, expands one and tries it, with nothing from elsewhere", async () => {
+  test("the page shows, expands and tries a route, and loads nothing from elsewhere", async () => {
     const { address, asked } = place();
     const { page, urls, faults } = await openPage();
     await page.goto(`${address}/swagger`);
     const operation = page.locator("#operations-requests-createRequest");
     await operation.locator("button.opblock-summary-control").click();
-    await operation.getByText("comes back byte for byte").waitFor();
+    await operation.getByText("Stores the request durably").waitFor();
     await operation.getByRole("button", { name: "Try it out" }).click();
     const before = asked.requests.requests.size;
     await operation.getByRole("button", { name: "Execute", exact: true }).click();
@@ -72,7 +72,7 @@ describe.skipIf(!executablePath || !nginxPath).each([
 });
 
 test.skipIf(!executablePath || !nginxPath)(
-  "a script that is not the page's own is stopped, and seen here",
+  "an inline script is blocked by the policy, and this test sees it",
   async () => {
     const { page, faults } = await openPage();
     await page.goto(`${direct}/swagger`);
@@ -88,7 +88,7 @@ test.skipIf(!executablePath || !nginxPath)(
   60_000,
 );
 
-test("the page has no script of its own, and its policy allows none but the server's", async () => {
+test("the page has no inline script, and its policy allows only the server's", async () => {
   const { headers, text } = await gateway.get("/swagger");
   expect(headers.get("content-security-policy")).toStartWith("default-src 'none'; script-src 'self';");
   expect(headers.get("content-security-policy")).not.toContain("unsafe");

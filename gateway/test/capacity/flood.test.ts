@@ -2,9 +2,9 @@ import { afterAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatTimestamp, type NewRequest, requestsApi } from "@sate/contracts";
-import { until } from "./until.ts";
+import { until } from "../support/until.ts";
 
-/** A service behind the gateway that takes everything, and answers nothing, or what was asked for. */
+/** A service behind the gateway that accepts everything, and first never responds, later does. */
 let isSilent = true;
 const behind = Bun.serve({
   port: 0,
@@ -24,13 +24,13 @@ afterAll(() => behind.stop(true));
 
 /** What compose.yaml lets a gateway have; beyond it the kernel ends the process. */
 function memoryLimitBytes(): number {
-  const compose = readFileSync(join(import.meta.dir, "../../compose.yaml"), "utf8");
+  const compose = readFileSync(join(import.meta.dir, "../../../compose.yaml"), "utf8");
   const [, mebibytes] = /^x-service:[\s\S]*?^ {2}mem_limit: (\d+)m$/m.exec(compose) ?? [];
   return Number(mebibytes) * 1024 * 1024;
 }
 
-test("more than it can bear is refused with Retry-After, and its memory stays bounded", async () => {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "../src/main.ts")], {
+test("a flood of bodies is refused with Retry-After, within bounded memory", async () => {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "../../src/main.ts")], {
     env: {
       PORT: "0",
       SERVICE_TOKEN: "0123456789abcdef",
@@ -47,7 +47,7 @@ test("more than it can bear is refused with Retry-After, and its memory stays bo
     })();
     const port = () => /"listening".*"port":(\d+)/.exec(out)?.[1];
     await until("it listens", () => port() !== undefined);
-    // The most that it ever had. Without /proc only the answers are looked at.
+    // Peak memory. Without /proc only the responses are checked.
     const peakBytes = () => {
       try {
         const status = readFileSync(`/proc/${child.pid}/status`, "utf8");

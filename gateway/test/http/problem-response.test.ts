@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { Unavailable } from "../src/ports.ts";
-import { type Answer, named, testGateway } from "./gateway.ts";
+import { Unavailable } from "@sate/contracts";
+import { type Answer, named, testGateway } from "../support/gateway.ts";
 
-/** Errors from inside, as a driver throws them: with secrets wherever an error can have some. */
+/** Errors as a driver throws them, with secrets wherever an error can have some. */
 
 const canary = "canary-5b21";
 const address = `mongodb://user:${canary}@host:27017/requests`;
@@ -21,18 +21,22 @@ class DriverError extends Error {
 const thrown: [name: string, error: unknown, status: number][] = [
   ["an error", new Error(address), 500],
   ["an error with a cause", new Error(address, { cause: new Error(address) }), 500],
-  ["an error of a class of its own, with a status and an answer", new DriverError(address), 500],
+  ["an error of an own class, with a status and a response", new DriverError(address), 500],
   ["a text", address, 500],
   ["an object", { message: address, status: 200, detail: address }, 500],
-  ["silence, with a cause", new Unavailable("It did not answer.", { cause: new DriverError(address) }), 503],
+  [
+    "an Unavailable with a cause",
+    new Unavailable("requests-service did not respond.", { cause: new DriverError(address) }),
+    503,
+  ],
 ];
 
-describe.each(thrown)("%s that is thrown inside", (_, error, status) => {
+describe.each(thrown)("thrown inside: %s", (_, error, status) => {
   const routes = testGateway()
     .app.routes.map(({ method, path }) => ({ method, path }))
     .filter(({ path }) => path.startsWith("/requests"));
 
-  test.each(routes)("$method $path: no answer and no log has it", async ({ method, path }) => {
+  test.each(routes)("$method $path: neither response nor log contains it", async ({ method, path }) => {
     const gateway = testGateway();
     gateway.requests.control.before = () => {
       throw error;
@@ -43,23 +47,44 @@ describe.each(thrown)("%s that is thrown inside", (_, error, status) => {
     expect(named(answer)).toEqual([status, status === 503 ? "unavailable" : "internal"]);
     expect(answer.headers.get("content-type")).toBe("application/problem+json");
     if (status === 503) expect(answer.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
+    else expect(answer.json.request_id).toBe(answer.headers.get("x-request-id") as string);
+    expect(gateway.lines.join()).toContain(answer.headers.get("x-request-id") as string);
     const all = `${answer.text}${JSON.stringify([...answer.headers])}${gateway.lines.join("\n")}`;
     expect(all).not.toContain(canary);
     expect(all).not.toContain("host:27017");
-    expect(answer.text).not.toMatch(/\.ts\b|Error\b.*\n/);
+    expect(answer.text).not.toMatch(/\.ts\b|Error\b.*\n|requests-service/);
   });
 });
 
-test("a refused attempt that cannot be stored says as little", async () => {
+test("a refused attempt that cannot be stored reveals nothing internal", async () => {
   const gateway = testGateway({ maxFailures: 1 });
   const request = await gateway.stored();
   await gateway.started(request);
   gateway.requests.become(request, "failed");
   gateway.requests.control.before = (name) => {
-    if (name === "recordRefusals") throw new Unavailable("no answer", { cause: new DriverError(address) });
+    if (name === "recordRefusals") throw new Unavailable("no response", { cause: new DriverError(address) });
   };
   const answer = await gateway.post(`/requests/${request}/executions`);
   expect(named(answer)).toEqual([503, "unavailable"]);
   expect(`${answer.text}${gateway.lines.join("\n")}`).not.toContain(canary);
   expect(answer.text).not.toMatch(/requests-service|database/i);
+});
+
+test("a 503 says that nothing was done only if that is certain", async () => {
+  const gateway = testGateway();
+  const id = await gateway.stored();
+  const detailAt = async (method: string, path: string, body?: string) =>
+    String((await gateway.ask(method, path, body)).json.detail);
+  const writes = [["/requests", '{"payload":1}'], [`/requests/${id}/executions`]] as const;
+  for (const [reason, expected] of [
+    ["not_done", /Nothing was done\. Try again/],
+    ["no_response", /not known whether the operation took effect\. Check/],
+    ["unexpected_response", /not known whether the operation took effect\. Check/],
+  ] as const) {
+    gateway.requests.control.before = () => {
+      throw new Unavailable("The disk is full.", { reason });
+    };
+    for (const [path, body] of writes) expect(await detailAt("POST", path, body)).toMatch(expected);
+    expect(await detailAt("GET", "/requests")).not.toMatch(/done|took effect/);
+  }
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { json, testGateway } from "./gateway.ts";
+import { json, testGateway } from "../support/gateway.ts";
 
 /** What must come back byte for byte. */
 const payloads: [name: string, text: string][] = [
@@ -29,7 +29,7 @@ const payloads: [name: string, text: string][] = [
 ];
 
 for (const [name, text] of payloads) {
-  test(`comes back byte for byte: ${name}`, async () => {
+  test(`a payload is returned byte for byte: ${name}`, async () => {
     const gateway = testGateway();
     const body = Buffer.from(`{"payload":${text}}`);
     const created = await gateway.ask("POST", "/requests", body, json);

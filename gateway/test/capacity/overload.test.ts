@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
-import { testGateway } from "./gateway.ts";
-import { listen } from "./listen.ts";
-import { until } from "./until.ts";
+import { testGateway } from "../support/gateway.ts";
+import { listen } from "../support/listen.ts";
+import { until } from "../support/until.ts";
 
-/** A service that does not answer, and more clients than may wait for it, through a server that listens. */
+/** A service that does not respond, and more clients than may wait for it, through a listening server. */
 const gateway = testGateway();
 const gate = Promise.withResolvers<void>();
 let port: number;
@@ -20,7 +20,7 @@ afterAll(async () => {
 const roomMax = 64 + 2_000;
 const beyond = 500;
 
-test("when the line of reads is full, whoever comes is told at once to come again, and those in it are served", async () => {
+test("beyond the queue of reads clients get 503 at once, and those in it are served", async () => {
   const bytes = "GET /requests?limit=1 HTTP/1.1\r\nHost: gateway.example\r\n\r\n";
   const answers: string[] = [];
   const sockets: Socket[] = [];
@@ -51,7 +51,7 @@ test("when the line of reads is full, whoever comes is told at once to come agai
 
   gate.resolve();
   // Whoever has waited longer than clients do is refused instead; nobody goes without an answer.
-  await until("everybody has an answer", () => count(200) + count(503) === roomMax + beyond);
+  await until("every client has a response", () => count(200) + count(503) === roomMax + beyond);
   expect(count(200)).toBeGreaterThanOrEqual(64);
   for (const socket of sockets) socket.destroy();
 }, 60_000);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { type Body, json, named, testGateway } from "./gateway.ts";
+import { type Body, json, named, testGateway } from "../support/gateway.ts";
 
-test("a new request is answered with exactly the original's fields, and its address", async () => {
+test("creating a request returns exactly the original's fields and its Location", async () => {
   const gateway = testGateway();
   const answer = await gateway.post("/requests", '{ "payload" : {"message": "ping"} }');
   expect(answer.status).toBe(201);
@@ -13,13 +13,13 @@ test("a new request is answered with exactly the original's fields, and its addr
   expect(Object.keys(read.json)).toEqual(["id", "payload", "creation_date"]);
 });
 
-test("a processor is kept where it is given", async () => {
+test("a given processor is stored", async () => {
   const gateway = testGateway();
   const answer = await gateway.post("/requests", '{"processor":"thumbnails.v2","payload":null}');
   expect(answer.json).toMatchObject({ id: answer.json.id, payload: null, processor: "thumbnails.v2" });
 });
 
-test("requests are listed newest first, in pages that follow each other", async () => {
+test("requests are listed newest first, in consecutive pages", async () => {
   const gateway = testGateway();
   const ids: string[] = [];
   for (let count = 0; count < 5; count++) ids.push(await gateway.stored(String(count)));
@@ -33,7 +33,7 @@ test("requests are listed newest first, in pages that follow each other", async 
   expect([seen, pages]).toEqual([ids.toReversed(), 3]);
 });
 
-const valid = Buffer.from("r:01900000-0000-7000-8000-000000000000").toString("base64url");
+const valid = "01900000-0000-7000-8000-000000000000";
 const badQueries: [name: string, query: string, field: string | undefined][] = [
   ["an operator", "?status[$ne]=x", "status[$ne]"],
   ["an unknown parameter", "?status=$where", "status"],
@@ -48,15 +48,15 @@ const badQueries: [name: string, query: string, field: string | undefined][] = [
   ["empty", "?limit=", "limit"],
   ["a forged cursor", "?cursor=forged", "cursor"],
   ["a huge cursor", `?cursor=${"A".repeat(9_000)}`, "cursor"],
-  ["a cursor of another list", `?cursor=${Buffer.from("a:3").toString("base64url")}`, "cursor"],
-  ["a cursor with padding", `?cursor=${valid}==`, "cursor"],
-  ["a cursor with an operator", `?cursor=${Buffer.from('{"$ne":1}').toString("base64url")}`, "cursor"],
+  ["a cursor of another list", "?cursor=3", "cursor"],
+  ["a cursor with something behind it", `?cursor=${valid}%0a`, "cursor"],
+  ["a cursor with an operator", "?cursor[$ne]=1", "cursor[$ne]"],
   ["a name of our own objects", "?__proto__=1", "__proto__"],
   ["a name that belongs in no log", "?a%0d%0ab=1", undefined],
   ["a broken escape", "?%zz=1", undefined],
 ];
 for (const [name, query, field] of badQueries) {
-  test(`a query is refused: ${name}`, async () => {
+  test(`an invalid query is 400: ${name}`, async () => {
     const gateway = testGateway();
     const answer = await gateway.get(`/requests${query}`);
     expect(named(answer)).toEqual([400, "invalid-parameter"]);
@@ -65,7 +65,7 @@ for (const [name, query, field] of badQueries) {
   });
 }
 
-test("an empty cursor is the beginning of a list", async () => {
+test("an empty cursor is the start of a list", async () => {
   const gateway = testGateway();
   const id = await gateway.stored();
   const execution = await gateway.started(id);
@@ -75,7 +75,7 @@ test("an empty cursor is the beginning of a list", async () => {
   expect((await gateway.get(`/requests/${id}/results?cursor=`)).status).toBe(200);
 });
 
-test("limits at the limit are accepted", async () => {
+test("page sizes from 1 to 100 are accepted", async () => {
   const gateway = testGateway();
   await gateway.stored();
   for (const query of ["?limit=1", "?limit=100", `?cursor=${valid}`, "?cursor="]) {

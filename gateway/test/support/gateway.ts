@@ -1,9 +1,9 @@
 import { limits } from "@sate/contracts";
-import { type Config, createGateway, type Ports } from "../src/index.ts";
-import { createLog } from "../src/runtime/log.ts";
-import { createCounters } from "../src/runtime/metrics.ts";
-import { fakeRequests } from "./fakes/requests.ts";
-import { fakeResults } from "./fakes/results.ts";
+import { type Config, createGateway, type Ports } from "../../src/index.ts";
+import { createLog } from "../../src/runtime/log.ts";
+import { createCounters } from "../../src/runtime/metrics.ts";
+import { fakeRequests } from "../fakes/requests.ts";
+import { fakeResults } from "../fakes/results.ts";
 
 export const json = { "content-type": "application/json" };
 

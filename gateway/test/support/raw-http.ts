@@ -3,7 +3,7 @@ import { connect } from "node:net";
 export type RawAnswer = { status: number; headers: Headers; body: string; text: string };
 
 /**
- * Sends bytes as they are, a piece after the answer to the one before, and reads until the server closes the
+ * Sends bytes as they are, each piece after the response to the previous one, and reads until the server closes the
  * connection or has been silent for a moment after an answer. `dripEveryMs` goes on sending single bytes; with `ends:
  * false` only the server closes the connection.
  */

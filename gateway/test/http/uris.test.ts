@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
-import { result } from "./fakes/results.ts";
-import { answerOf, json, testGateway } from "./gateway.ts";
-import { listen } from "./listen.ts";
-import { freePort, nginxPath, startNginx } from "./nginx.ts";
+import { result } from "../fakes/results.ts";
+import { answerOf, json, testGateway } from "../support/gateway.ts";
+import { listen } from "../support/listen.ts";
+import { freePort, nginxPath, startNginx } from "../support/nginx.ts";
 
 /** What a client behind a proxy with a path prefix sees, with nginx and its default settings. */
 
-test.skipIf(!nginxPath)("every link leads through the proxy, prefix and all", async () => {
+test.skipIf(!nginxPath)("with PUBLIC_URL every link leads through the proxy and its prefix", async () => {
   const upstream = await freePort();
   const nginx = await startNginx(upstream);
   const publicUrl = `${nginx.origin}/sate`;
@@ -54,7 +54,7 @@ test.skipIf(!nginxPath)("every link leads through the proxy, prefix and all", as
   }
 });
 
-test("without PUBLIC_URL links are relative to the server, whatever the client or a proxy says of it", async () => {
+test("without PUBLIC_URL links are relative to the server, whatever forwarded headers say", async () => {
   const gateway = testGateway();
   const answer = await gateway.post("/requests", '{"payload":1}', {
     ...json,
