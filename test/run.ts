@@ -130,7 +130,7 @@ async function everything(): Promise<void> {
   else await suite("e2e on cluster", "e2e", { SYSTEM: "cluster" }, scenarios);
 }
 
-/** Unit suites alone: nothing that starts servers, explores a model for long or needs a clone of its own. */
+/** Without what starts servers, explores a model, needs a clone of its own, or waits for more than ten seconds. */
 async function quick(): Promise<void> {
   const changed = changedFolders();
   const affected = folders.filter((folder) => {
@@ -141,8 +141,8 @@ async function quick(): Promise<void> {
   for (const folder of affected) await install(folder, "--force");
   await lint();
   await types(affected);
-  const slow = ["**/*.int.test.ts", "**/model/**", "**/readme.test.ts"];
-  const options = slow.map((pattern) => `--path-ignore-patterns=${pattern}`);
+  const slow = ["*.int.test", "model/*", "readme.test", "secrets.test", "flood.test", "listening.test"];
+  const options = slow.map((name) => `--path-ignore-patterns=**/${name}.ts`);
   for (const folder of changed.filter((name) => name !== "e2e" && name !== "cluster"))
     await suite(folder, folder, {}, options);
   await suite("the house: boundaries, twins, settings", ".", {}, options);

@@ -64,7 +64,7 @@ export function createProcessor(ports: Ports, config: Config) {
     dependencies: [{ name: "publisher", probe: publisher.ping, reason: brokerDown }],
     onStart: begin,
     onStop: () => shutDown(ports, config.shutdownMs, { claimer, runs, finisher, heartbeat, outcomes, tasks }),
-    reasons: () => [consumer.complaint() ?? []].flat(),
+    reasons: () => [consumer.notReadyReason() ?? []].flat(),
   });
   const { attempt, stopping, notReadyReasons, start, stop } = lifecycle;
 

@@ -59,7 +59,7 @@ export type Consumer = {
   /** Leaves the group, within a deadline. Safe before start, and twice. */
   stop(): Promise<void>;
   /** Why nothing can arrive at the moment, in a sentence; `null` otherwise. */
-  complaint(): string | null;
+  notReadyReason(): string | null;
 };
 
 /** One run of an execution, as its handler sees it. */

@@ -48,7 +48,7 @@ export function createResultsListener(ports: Ports, { serviceToken }: Config) {
       await consumer.stop();
       await Promise.all([publisher.close(), writer.close()]);
     },
-    reasons: () => [consumer.complaint() ?? []].flat(),
+    reasons: () => [consumer.notReadyReason() ?? []].flat(),
   });
 
   /** While records cannot be recorded the service is not ready, even if every dependency responds. */

@@ -53,5 +53,5 @@ export type Consumer = {
   /** Leaves the group, within a deadline. Safe before start, and twice. */
   stop(): Promise<void>;
   /** Why no records can arrive at the moment, in a sentence; `null` if they can. */
-  complaint(): string | null;
+  notReadyReason(): string | null;
 };

@@ -29,7 +29,7 @@ export function fakeConsumer(): FakeConsumer {
       isStopped = true;
     },
     complains: null,
-    complaint() {
+    notReadyReason() {
       return this.complains;
     },
     async deliver(records) {

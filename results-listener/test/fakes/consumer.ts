@@ -24,7 +24,7 @@ export function fakeConsumer(): FakeConsumer {
     async stop() {
       isStopped = true;
     },
-    complaint() {
+    notReadyReason() {
       return this.complains;
     },
     async deliver(records) {

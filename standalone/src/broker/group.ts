@@ -187,7 +187,7 @@ export function createGroup(name: string, parts: { log: Log; limits: Limits }) {
             abandon(new Error(`The handler of ${name} did not end in time.`));
           });
         },
-        complaint: () => null,
+        notReadyReason: () => null,
       };
     },
   };

@@ -200,7 +200,7 @@ export function createBroker(parts: {
           group.members = group.members.filter((member) => member.owner !== owner);
           rebalance(group);
         },
-        complaint: () => null,
+        notReadyReason: () => null,
       };
     },
 

@@ -65,7 +65,7 @@ function hardTimes(brokers: string): void {
         await eventually(() => got.length > 0, "it is handed over", longMs);
         expect(await committedOf(groupId, topic)).toBe(0);
         await eventually(() => count("offset_commits") === 1, "it is committed", longMs);
-        expect(consumer.complaint()).toBeNull();
+        expect(consumer.notReadyReason()).toBeNull();
         expect(got).toEqual(["slow"]);
         expect(count("rebalances")).toBe(0);
         expect(await committedOf(groupId, topic)).toBe(1);
@@ -97,7 +97,7 @@ function hardTimes(brokers: string): void {
         );
         await log.publish([recordOn(topic, "after")]);
         await eventuallyAll(() => got, ["frozen", "after"]);
-        await eventually(() => consumer.complaint() === null, "it is in its group", longMs);
+        await eventually(() => consumer.notReadyReason() === null, "it is in its group", longMs);
         expect(got.filter((text) => text === "frozen").length).toBeGreaterThan(1);
       } finally {
         await consumer.stop();

@@ -240,7 +240,7 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
       joined.reject(new Unavailable("The consumer is stopped."));
       await leave();
     },
-    complaint() {
+    notReadyReason() {
       return performance.now() - lastSignAt > silentMs ? "The consumer is not in its group." : null;
     },
   };

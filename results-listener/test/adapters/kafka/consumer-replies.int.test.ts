@@ -70,7 +70,7 @@ if (servers.kind === "running") {
           await until("what follows comes", () => got.includes("after"), longMs);
           await until("and is committed", () => isCommitted(end + 1), longMs);
           expect(new Set(got)).toEqual(new Set(["unheard", "after"]));
-          await until("it is in its group", () => consumer.complaint() === null, longMs);
+          await until("it is in its group", () => consumer.notReadyReason() === null, longMs);
           expect(fatal).toEqual([]);
         } finally {
           await consumer.stop();
