@@ -49,7 +49,7 @@ async function start(): Promise<Answer> {
     return addresses;
   }
   const java = await installJava(cacheDir, console.error);
-  if (java.kind === "unavailable") return { unavailable: `Docker does not answer; ${java.reason}` };
+  if (java.kind === "unavailable") return { unavailable: `Docker does not respond; ${java.reason}` };
   return startJavaServers(java);
 }
 

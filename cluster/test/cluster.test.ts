@@ -108,7 +108,7 @@ describe("a running cluster", () => {
     rmSync(folder, { recursive: true });
   }, 60_000);
 
-  test("says when one does not answer, and ends it all the same", async () => {
+  test("says when one does not respond, and ends it all the same", async () => {
     const cluster = await ready();
     process.kill(cluster.process("worker-1").pid, "SIGSTOP");
     await cluster.printed("worker-1 is not ready", 20_000);

@@ -47,7 +47,7 @@ describe("without Java and Docker", () => {
   test("the servers for tests say why there are none", async () => {
     const { answer, child } = await startServers({ PATH: "" });
     expect(answer).toEqual({
-      unavailable: expect.stringContaining("Docker does not answer; Java is not installed"),
+      unavailable: expect.stringContaining("Docker does not respond; Java is not installed"),
     });
     expect(await child.exited).toBe(0);
   });

@@ -92,7 +92,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Starts a service; answers whether it becomes ready, or has said for a while that something does not answer. */
+/** Starts a service; answers whether it becomes ready, or has said for a while that something does not respond. */
 async function becomesReady(service: string, env: Record<string, string>): Promise<boolean> {
   const port = await freePort();
   const child = Bun.spawn([process.execPath, "src/main.ts"], {
@@ -110,7 +110,7 @@ async function becomesReady(service: string, env: Record<string, string>): Promi
     }).catch(() => null);
     const { ready, reasons } = ((await answer?.json()) ?? {}) as { ready?: boolean; reasons?: string[] };
     isReady = ready === true;
-    if (reasons?.some((reason) => reason.includes("does not answer"))) complaints++;
+    if (reasons?.some((reason) => reason.includes("does not respond"))) complaints++;
     return isReady || complaints >= 5 || child.exitCode !== null;
   };
   await until(isDecided, 30_000, 200);

@@ -3,7 +3,6 @@ import type { Ports } from "./ports.ts";
 import { createLifecycle } from "./runtime/lifecycle.ts";
 
 // Standalone wraps calls with it.
-export { Unavailable } from "@sate/contracts";
 export type { ApiKey } from "./access/api-keys.ts";
 export type { AllowedHosts } from "./access/hosts.ts";
 export { accessProblems, loadAccess } from "./access/settings.ts";

@@ -60,7 +60,7 @@ test("stop is safe before start, twice, and while it starts", async () => {
 });
 
 test("it is not ready while other services of its process are not", async () => {
-  let others = ["The Results DB does not answer."];
+  let others = ["The Results DB does not respond."];
   const gateway = testGateway({}, { othersNotReady: async () => others });
   await gateway.start();
   const { status, json } = await gateway.get("/ready");

@@ -12,7 +12,6 @@ import { periodic } from "./runtime/periodic.ts";
 import { shutDown } from "./shutdown.ts";
 import { createWakeUpReader } from "./wakeups/read.ts";
 
-export { Unavailable } from "@sate/contracts";
 export { loadModules } from "./handlers/modules.ts";
 export { simulation } from "./handlers/simulation.ts";
 export type { Consumer, Handler, HandlerEnd, HandlerRun, Handlers, Publisher, Requests } from "./ports.ts";

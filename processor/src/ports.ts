@@ -112,5 +112,3 @@ export class Aborted extends Error {
     super(`The run is aborted: ${why}.`);
   }
 }
-
-export { Unavailable } from "@sate/contracts";

@@ -18,8 +18,6 @@ import { periodic } from "./runtime/periodic.ts";
 import { recoverAll, sweepWorkers } from "./workers/expire.ts";
 import { createLeaseExpiry } from "./workers/lease-expiry.ts";
 
-export { Unavailable } from "@sate/contracts";
-
 export type Config = {
   serviceToken: string;
   /** How long a worker that sends no heartbeats keeps its executions. */

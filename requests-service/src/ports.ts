@@ -10,8 +10,6 @@ import type {
 } from "@sate/contracts";
 import type { EndedRun, Execution } from "./executions/execution.ts";
 
-export { Unavailable } from "@sate/contracts";
-
 /**
  * What requests-service needs from outside. Obligations of every port:
  *

@@ -1,8 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { outcomeMark, topics } from "@sate/contracts";
+import { outcomeMark, topics, Unavailable } from "@sate/contracts";
 import { sqliteStore } from "../src/adapters/sqlite/store.ts";
 import { type Config, createRequestsService } from "../src/index.ts";
-import { Unavailable } from "../src/ports.ts";
 import { createCounters } from "../src/runtime/metrics.ts";
 import { sqliteFile } from "./adapters/sqlite/file.ts";
 import { madeOutcome, newId } from "./builders.ts";

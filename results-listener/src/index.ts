@@ -6,7 +6,7 @@ import { type Attempt, createLifecycle } from "./runtime/lifecycle.ts";
 import type { Log } from "./runtime/log.ts";
 import type { Counters } from "./runtime/metrics.ts";
 
-export { type Consumer, type Publisher, type ResultsWriter, Unavailable } from "./ports.ts";
+export type { Consumer, Publisher, ResultsWriter } from "./ports.ts";
 
 export type Config = {
   serviceToken: string;

@@ -6,7 +6,7 @@ export const accessSettings = {
   API_KEYS_FILE: Type.String({ default: "", description: "a file of API keys, one a line" }),
   ALLOW_ANONYMOUS: Type.Union([Type.Literal("0"), Type.Literal("1")], {
     default: "0",
-    description: "1, so that anybody who reaches HOST may do everything, or 0",
+    description: "1, so that anyone who can reach HOST may do everything, or 0",
   }),
   PUBLIC_URL: Type.String({
     default: "",
@@ -16,7 +16,6 @@ export const accessSettings = {
   ALLOWED_HOSTS: Type.String({
     default: "",
     pattern: "^([^,/?#@\\s]+(,[^,/?#@\\s]+)*)?$",
-    description:
-      "names and addresses without ports, with commas between them, that are served without API keys",
+    description: "names and addresses without ports, separated by commas, that are served without API keys",
   }),
 };

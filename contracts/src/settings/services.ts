@@ -11,7 +11,7 @@ export const serviceToken = {
 const urlOf = (service: string) =>
   Type.String({
     pattern: "^https?://[^,\\s/]+(,https?://[^,\\s/]+)*$",
-    description: `the address of ${service}, http://host:port, or several with commas between them`,
+    description: `the address of ${service}, http://host:port, or several separated by commas`,
   });
 
 export const requestsServiceUrl = { REQUESTS_SERVICE_URL: urlOf("requests-service") };

@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type IncomingRecord, limits, type OutgoingRecord, type Topic, topics } from "@sate/contracts";
-import { type Publisher, Unavailable } from "../../src/ports.ts";
+import {
+  type IncomingRecord,
+  limits,
+  type OutgoingRecord,
+  type Topic,
+  topics,
+  Unavailable,
+} from "@sate/contracts";
+import type { Publisher } from "../../src/ports.ts";
 
 /** A log, and how to get at it. */
 export type PublisherUnderTest = {

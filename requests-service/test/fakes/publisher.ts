@@ -1,9 +1,9 @@
-import type { OutgoingRecord } from "@sate/contracts";
-import { type Publisher, Unavailable } from "../../src/ports.ts";
+import { type OutgoingRecord, Unavailable } from "@sate/contracts";
+import type { Publisher } from "../../src/ports.ts";
 
 /** A broker in memory. `mood` decides what happens to the next call; `records` is all that it took. */
 export type FakePublisher = Publisher & {
-  mood: "well" | "away" | "hangs" | "takes it and does not answer";
+  mood: "well" | "away" | "hangs" | "takes it and does not respond";
   /** Records that it never takes: a call with one of them fails as a whole. */
   refuses: (record: OutgoingRecord) => boolean;
   records: OutgoingRecord[];

@@ -1,5 +1,5 @@
-import type { ExecutionKey } from "@sate/contracts";
-import { type Results, Unavailable } from "../../src/ports.ts";
+import { type ExecutionKey, Unavailable } from "@sate/contracts";
+import type { Results } from "../../src/ports.ts";
 
 /** results-service in memory. `asked` is how many it was asked about in each call. */
 export type FakeResults = {

@@ -1,9 +1,8 @@
 import { expect, test } from "bun:test";
-import { outcomeMark, type Run, topics } from "@sate/contracts";
+import { outcomeMark, type Run, topics, Unavailable } from "@sate/contracts";
 import { sqliteStore } from "../../src/adapters/sqlite/store.ts";
 import { unconfirmedMark } from "../../src/executions/execution.ts";
 import { createConfirmation } from "../../src/outbox/confirm-results.ts";
-import { Unavailable } from "../../src/ports.ts";
 import { sqliteFile } from "../adapters/sqlite/file.ts";
 import { madeOutcome } from "../builders.ts";
 import type { Core } from "../core.ts";

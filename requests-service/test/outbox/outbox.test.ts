@@ -69,7 +69,7 @@ describe("the fast path", () => {
 
   test("a record whose acknowledgement was lost is published twice", async () => {
     const it = testCore();
-    it.publisher.mood = "takes it and does not answer";
+    it.publisher.mood = "takes it and does not respond";
     const execution = await it.execution();
     await it.outbox.flush();
     it.publisher.mood = "well";

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { headerNames, topics } from "@sate/contracts";
+import { headerNames, topics, Unavailable } from "@sate/contracts";
 import { sqliteStore } from "../../src/adapters/sqlite/store.ts";
-import { Unavailable } from "../../src/ports.ts";
 import { sqliteFile } from "../adapters/sqlite/file.ts";
 import { madeRefusal, newId } from "../builders.ts";
 import type { Core } from "../core.ts";

@@ -1,6 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { limits, type RequestsApi, requestsApi } from "@sate/contracts";
-import { Unavailable } from "../../src/ports.ts";
+import { limits, type RequestsApi, requestsApi, Unavailable } from "@sate/contracts";
 import { commandRoutes } from "../../src/runtime/command-routes.ts";
 import { createInternalApp } from "../../src/runtime/internal-app.ts";
 import { createCounters } from "../../src/runtime/metrics.ts";
@@ -142,7 +141,7 @@ describe("other routes", () => {
     const ready = await get("/ready");
     expect([ready.status, await ready.json()]).toEqual([200, { ready: true }]);
     expect(await (await get("/ready", { authorization })).json()).toEqual({ ready: true, reasons: [] });
-    reasons = ["The broker does not answer."];
+    reasons = ["The broker does not respond."];
     for (const stranger of [{}, { authorization: `${authorization}x` }] as Record<string, string>[]) {
       const verdict = await get("/ready", stranger);
       expect([verdict.status, await verdict.json()]).toEqual([503, { ready: false }]);
@@ -210,12 +209,12 @@ describe("a command that fails", () => {
 
   test("because something is away: 503 with Retry-After, and why stands in the log alone", async () => {
     log.said.length = 0;
-    const error = new Unavailable("The Requests DB does not answer.", { cause: new Error(secret) });
+    const error = new Unavailable("The Requests DB does not respond.", { cause: new Error(secret) });
     const response = await post(failing(error), requestsApi.getRequest.path, body);
     const text = await response.clone().text();
     expect([response.status, await problemOf(response)]).toEqual([503, "unavailable"]);
     expect(response.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
-    expect(text).toContain("The Requests DB does not answer.");
+    expect(text).toContain("The Requests DB does not respond.");
     expect(text).not.toContain("secret");
     expect(log.said).toEqual(["warn: a command failed: a dependency is unavailable"]);
   });

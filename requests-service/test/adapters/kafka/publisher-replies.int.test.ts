@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
-import type { OutgoingRecord, Topic } from "@sate/contracts";
+import { type OutgoingRecord, type Topic, Unavailable } from "@sate/contracts";
 import { Kafka, type KafkaConfig, logLevel } from "kafkajs";
 import { kafkaPublisher } from "../../../src/adapters/kafka/publisher.ts";
-import { type Publisher, Unavailable } from "../../../src/ports.ts";
+import type { Publisher } from "../../../src/ports.ts";
 import { createCounters } from "../../../src/runtime/metrics.ts";
 import { fakeLog } from "../../fakes/log.ts";
 import { testServers } from "../../servers.ts";

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { limits, partitionsDefault, topicSpec, topics } from "@sate/contracts";
+import { limits, partitionsDefault, topicSpec, topics, Unavailable } from "@sate/contracts";
 import { type Admin, ConfigResourceTypes, Kafka } from "kafkajs";
 import { kafkaConfig } from "../../../src/adapters/kafka/client.ts";
 import { createTopics } from "../../../src/adapters/kafka/topics.ts";
-import { Unavailable } from "../../../src/ports.ts";
 import { createLog } from "../../../src/runtime/log.ts";
 import { fakeLog } from "../../fakes/log.ts";
 import { testServers } from "../../servers.ts";
@@ -18,7 +17,7 @@ if (servers.kind === "running") {
   describe.skip(`the topics are not tested: ${servers.reason}`, () => test("a broker", () => {}));
 }
 
-test("a broker that does not answer is `Unavailable`", async () => {
+test("a broker that does not respond is `Unavailable`", async () => {
   const nowhere = kafkaConfig({ KAFKA_BROKERS: "127.0.0.1:1" }, { clientId: "tests", log: fakeLog() });
   expect(await createTopics(nowhere, fakeLog()).catch((error) => error)).toBeInstanceOf(Unavailable);
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createServer, type Server, type Socket } from "node:net";
+import { Unavailable } from "@sate/contracts";
 import { mongoStore } from "../../../src/adapters/mongo/store.ts";
-import { Unavailable } from "../../../src/ports.ts";
 import { createCounters } from "../../../src/runtime/metrics.ts";
 import { madeExecution, madeRequest, newId } from "../../builders.ts";
 

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
+import { Unavailable } from "@sate/contracts";
 import { sqliteStore } from "../../../src/adapters/sqlite/store.ts";
-import { type Store, Unavailable } from "../../../src/ports.ts";
+import type { Store } from "../../../src/ports.ts";
 import { errorFields } from "../../../src/runtime/log.ts";
 import { madeRequest } from "../../builders.ts";
 import { storeConformance } from "../../conformance/store/store.ts";

@@ -231,7 +231,7 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
         await inTime(joined.promise, connectMs);
       } catch (cause) {
         if (isTopicMissing(cause)) throw new Unavailable(topicMissing, { cause });
-        throw new Unavailable("The broker does not answer.", { cause });
+        throw new Unavailable("The broker does not respond.", { cause });
       }
     },
     async stop() {

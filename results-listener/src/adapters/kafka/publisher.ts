@@ -60,7 +60,7 @@ export function kafkaPublisher(config: KafkaConfig, options: KafkaPublisherOptio
         await inTime(producer.connect(), deadlineMs);
         await inTime(admin.connect(), deadlineMs);
       } catch (cause) {
-        throw new Unavailable("The broker does not answer.", { cause });
+        throw new Unavailable("The broker does not respond.", { cause });
       }
     },
     async publish(records) {
@@ -76,7 +76,7 @@ export function kafkaPublisher(config: KafkaConfig, options: KafkaPublisherOptio
       try {
         await inTime(admin.describeCluster(), deadlineMs);
       } catch (cause) {
-        throw new Unavailable("The broker does not answer.", { cause });
+        throw new Unavailable("The broker does not respond.", { cause });
       }
     },
     async close() {
