@@ -59,7 +59,7 @@ async function start(): Promise<void> {
   const port = settings.port || (await freePort());
   if (!(await isFree(settings.host, port))) {
     return fail(exitCodes.unavailable, [
-      `Port ${port} of ${settings.host} is taken, or not ours to take. Set PORT to another.`,
+      `Port ${port} of ${settings.host} is taken, or this user may not use it. Set PORT to another.`,
     ]);
   }
   mkdirSync(settings.dataDir, { recursive: true });

@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import { measure } from "./measure.ts";
-import { type System, startSystem } from "./system/system.ts";
+import { type System, services, startSystem } from "./system/system.ts";
 
 /**
  * `bun run bench`: executions per second and operations per execution with 64 in flight and a handler that
@@ -12,6 +13,7 @@ const kinds = (Bun.argv[2]?.split(",") ?? ["standalone", "cluster"]) as System["
 for (const kind of kinds) {
   const system = await startSystem(kind, { settings, isPlain: true });
   try {
+    if (process.platform === "linux") console.log(`${kind}: ${idleMiB(system)} MiB resident when idle`);
     await measure(system, { executions: 500, inFlight: 64, token });
     const { executionsPerSecond, perExecution } = await measure(system, {
       executions: 5_000,
@@ -25,4 +27,12 @@ for (const kind of kinds) {
   } finally {
     await system.stop();
   }
+}
+
+/** Of all services together, without servers. */
+function idleMiB(system: System): string {
+  const kiB = services(system).map(({ pid }) => {
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+  });
+  return (kiB.reduce((sum, each) => sum + each, 0) / 1_024).toFixed(0);
 }

@@ -1,20 +1,20 @@
 import { type RequestsApi, requestsApi } from "@sate/contracts";
 import { executionCommands } from "./executions/commands.ts";
 import { createConfirmation } from "./outbox/confirm-results.ts";
-import { createOutbox } from "./outbox/outbox.ts";
+import { createOutbox, type Outbox } from "./outbox/outbox.ts";
 import { recordRefusalsCommand } from "./outbox/record-refusals.ts";
 import type { Clock, Publisher, Random, Results, Store } from "./ports.ts";
 import { cachedRequests } from "./requests/cache.ts";
 import { requestCommands } from "./requests/commands.ts";
 import { runCommands } from "./runs/commands.ts";
-import { createRequeueRuns } from "./runs/requeue.ts";
+import { createRequeueRuns, type RequeueRuns } from "./runs/requeue.ts";
 import { commandRoutes } from "./runtime/command-routes.ts";
 import { inTime } from "./runtime/deadline.ts";
 import { createInternalApp } from "./runtime/internal-app.ts";
 import { type Attempt, createLifecycle } from "./runtime/lifecycle.ts";
 import { errorFields, type Log } from "./runtime/log.ts";
 import type { Counters } from "./runtime/metrics.ts";
-import { periodic } from "./runtime/periodic.ts";
+import { type Periodic, periodic } from "./runtime/periodic.ts";
 import { recoverAll, sweepWorkers } from "./workers/expire.ts";
 import { createLeaseExpiry } from "./workers/lease-expiry.ts";
 
@@ -63,19 +63,13 @@ const brokerAway = "The broker does not respond.";
  * calls the commands any more.
  */
 export function createRequestsService(ports: Ports, config: Config) {
-  const { store, publisher, results, clock, newId, random = Math.random, log, counters, fatal } = ports;
+  const { store, publisher, clock, newId, random = Math.random, log, counters } = ports;
   const cached = { ...store, requests: cachedRequests(store.requests, { charsMax: cacheCharsMax }) };
   const outbox = createOutbox({ store: cached, publisher, counters, log });
   const requeueRuns = createRequeueRuns({
-    store: cached,
-    outbox,
-    counters,
-    clock,
-    newId,
+    ...{ store: cached, outbox, counters, clock, newId },
     lostMax: config.lostMax,
   });
-  const leaseExpiry = createLeaseExpiry(sweepsPerLease);
-  const confirmation = createConfirmation({ store, results, counters });
   const commands: RequestsApi = {
     ...requestCommands(cached, clock),
     ...executionCommands({ store: cached, outbox, clock, newId }),
@@ -91,32 +85,12 @@ export function createRequestsService(ports: Ports, config: Config) {
       { name: "publisher", probe: publisher.ping, reason: brokerAway },
     ],
     // Executions are accepted without the broker, so the sweeps start before it responds.
-    onStart: (connect) => Promise.all([startOnStore(connect), startOnBroker(connect)]),
+    onStart: (connect) =>
+      Promise.all([startOnStore(connect), connect("publisher", publisher.open, brokerAway)]),
     onStop: stopAll,
   });
   const { attempt, stopping, notReadyReasons, start, stop } = lifecycle;
-
-  async function sweepAllWorkers(): Promise<void> {
-    const work = () => sweepWorkers({ store, leaseExpiry, requeueRuns, counters, log });
-    if (!(await attempt("worker sweep", work, storeAway))) leaseExpiry.reset();
-  }
-  /** A failure does not affect readiness: nobody waits for a look, and the next one does what this one did not. */
-  async function lookForResults(): Promise<void> {
-    await confirmation.look(stopping).catch((error) => {
-      counters.add("confirm_looks_failed");
-      log.warn("confirming results failed; the next look tries again", errorFields(error));
-    });
-  }
-  const sweeps = [
-    { name: "sweep of the workers", pauseMs: config.leaseMs / sweepsPerLease, work: sweepAllWorkers },
-    {
-      name: "sweep of the outbox",
-      pauseMs: outboxSweepMs,
-      work: () => attempt("outbox sweep", outbox.sweep, "The outbox cannot be published."),
-    },
-    // Each process at its own pace, so that they do not all look at the same moment.
-    { name: "look for results", pauseMs: config.confirmMs * (0.75 + random() / 2), work: lookForResults },
-  ].map((task) => periodic({ ...task, fatal }));
+  const sweeps = createSweeps(ports, config, { outbox, requeueRuns, attempt, stopping });
 
   return {
     commands,
@@ -139,10 +113,6 @@ export function createRequestsService(ports: Ports, config: Config) {
     if (!stopping.aborted) for (const sweep of sweeps) sweep.start();
   }
 
-  async function startOnBroker(connect: Attempt<void>): Promise<void> {
-    await connect("publisher", publisher.open, brokerAway);
-  }
-
   /**
    * Every step has a deadline, because what it waits for may never respond. What it leaves undone is not lost: it is in
    * the database with its mark.
@@ -159,4 +129,36 @@ export function createRequestsService(ports: Ports, config: Config) {
       });
     }
   }
+}
+
+function createSweeps(
+  { store, results, random = Math.random, log, counters, fatal }: Ports,
+  { leaseMs, confirmMs }: Config,
+  parts: { outbox: Outbox; requeueRuns: RequeueRuns; attempt: Attempt<boolean>; stopping: AbortSignal },
+): Periodic[] {
+  const { outbox, requeueRuns, attempt, stopping } = parts;
+  const leaseExpiry = createLeaseExpiry(sweepsPerLease);
+  const confirmation = createConfirmation({ store, results, counters });
+
+  async function sweepAllWorkers(): Promise<void> {
+    const work = () => sweepWorkers({ store, leaseExpiry, requeueRuns, counters, log });
+    if (!(await attempt("worker sweep", work, storeAway))) leaseExpiry.reset();
+  }
+  /** A failure does not affect readiness: nobody waits for a look, and the next one does what this one did not. */
+  async function lookForResults(): Promise<void> {
+    await confirmation.look(stopping).catch((error) => {
+      counters.add("confirm_looks_failed");
+      log.warn("confirming results failed; the next look tries again", errorFields(error));
+    });
+  }
+  return [
+    { name: "sweep of the workers", pauseMs: leaseMs / sweepsPerLease, work: sweepAllWorkers },
+    {
+      name: "sweep of the outbox",
+      pauseMs: outboxSweepMs,
+      work: () => attempt("outbox sweep", outbox.sweep, "The outbox cannot be published."),
+    },
+    // Each process at its own pace, so that they do not all look at the same moment.
+    { name: "look for results", pauseMs: confirmMs * (0.75 + random() / 2), work: lookForResults },
+  ].map((task) => periodic({ ...task, fatal }));
 }

@@ -10,7 +10,7 @@ import { createCounters } from "./runtime/metrics.ts";
 import { exitForSettings, fatalExit, runService, settingsOrExit } from "./runtime/process.ts";
 
 const name = "requests-service";
-/** Nobody waits for the answer but a stop, and that not for long. */
+/** Only a stop waits for this call. */
 const confirmDeadlineMs = 5_000;
 
 const { settings, log } = settingsOrExit(name, Settings, kafkaProblems, kafkaFileProblems);
@@ -59,7 +59,7 @@ await runService(service, {
   bodyBytesMax: limits.internalBodyBytesMax,
 });
 
-/** The driver reads the address at once, and what it says of a wrong one may repeat the password. */
+/** The driver parses the address at once, and its error may contain the password. */
 function storeOrExit() {
   try {
     return mongoStore({ url: settings.REQUESTS_MONGO_URL, counters });

@@ -20,7 +20,7 @@ export type Config = {
   concurrency: number;
   executionMs: number;
   bodyBytesMax: number;
-  /** Who may use the API, and under which names and addresses, as the gateway has it. */
+  /** Who may use the API, and under which host names, as in the gateway. */
   access?: Pick<gatewayService.Config, "apiKeys" | "allowedHosts" | "publicUrl" | "idleTimeoutSeconds">;
   shutdownMs: number;
 };
@@ -35,9 +35,9 @@ export type Ports = {
 };
 
 /**
- * The five services in one process: the same services as in the distributed system, on one SQLite file. They call
- * each other as functions and deliver records in memory. What ran when the last process ended is put back at the
- * start.
+ * The five services in one process: those of the distributed system, on one SQLite file. They call each other's
+ * commands as functions, which pass objects, and deliver records in memory. Executions that ran when the last process
+ * ended are requeued at the start.
  */
 export function createStandalone(ports: Ports, config: Config) {
   const { file } = ports;
@@ -47,11 +47,11 @@ export function createStandalone(ports: Ports, config: Config) {
   return {
     app: gateway.app,
     notReadyReasons: gateway.notReadyReasons,
-    /** Resolves when all are ready; each needs those before it. */
+    /** Resolves when all services are ready; each needs those before it. */
     async start(): Promise<void> {
       for (const service of inOrder) await service.start();
     },
-    /** Safe at any time, and twice: what may still be asked of a service ends before it. */
+    /** Safe at any time, and twice. Callers of a service are stopped before it. */
     async stop(): Promise<void> {
       for (const service of inOrder.toReversed()) await service.stop();
       file.close();
@@ -64,9 +64,8 @@ function createServices(parts: Ports, config: Config) {
   const { log } = parts;
   const newId = () => Bun.randomUUIDv7();
   const shared = { ...rest, clock: Date.now, newId };
-  // The services' own doors are never opened here, so nobody needs to know their token.
+  // The services do not listen here, so no caller needs their token.
   const serviceToken = newId();
-  // One file, so that the writes of all services share their commits: an fsync serves whatever is under way.
   const broker = createBroker(
     { [groups.processor]: [topics.executions], [groups.resultsListener]: outcomeTopics },
     { log },
@@ -124,5 +123,5 @@ function createServices(parts: Ports, config: Config) {
   return { gateway, others };
 }
 
-/** Of the time for a stop the handlers get the most; the others need the rest. */
+/** The handlers' part of the time for a stop; the other services need the rest. */
 const shareOfStop = 0.7;

@@ -20,7 +20,7 @@ export function launchers(): number[] {
 
 /**
  * Calls `ended` once when one of the processes has ended. For launchers: npm passes no signal on (npm/cli#6684), so
- * whoever ends it would leave us running, unseen, with our port and data.
+ * ending it would leave this process running unseen, holding its port and data.
  */
 export function onceAnyEnds(pids: number[], ended: () => void): void {
   if (pids.length === 0) return;

@@ -55,14 +55,14 @@ const standalone = createStandalone(
   },
 );
 
-// What ends `npx` means us, and npm does not pass it on.
+// npm does not pass signals on (npm/cli#6684).
 onceAnyEnds(launchers(), () => process.kill(process.pid, "SIGTERM"));
 await runService(standalone, {
   log,
   host: settings.HOST,
   port: settings.PORT,
   shutdownMs,
-  bodyBytesMax: Number.MAX_SAFE_INTEGER, // the gateway's own limit answers with a problem
+  bodyBytesMax: Number.MAX_SAFE_INTEGER, // the gateway's own limit responds with a problem
 });
 while ((await standalone.notReadyReasons()).length > 0) await Bun.sleep(1_000);
 console.log(banner({ host: settings.HOST, port: standalone.app.server?.port, dataDir }));

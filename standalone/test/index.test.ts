@@ -30,7 +30,7 @@ async function execute({ ask }: Standalone): Promise<{ request: string; executio
 }
 
 describe("standalone", () => {
-  test("executes what it is given, and has its result after a restart", async () => {
+  test("an execution succeeds, and its result survives a restart", async () => {
     const dataDir = folder();
     const first = standalone(dataDir);
     await first.start();
@@ -47,7 +47,7 @@ describe("standalone", () => {
     expect([...first.fatal, ...second.fatal]).toEqual([]);
   });
 
-  test("a stop hands back what does not end, and the next start runs it again, not counted as lost", async () => {
+  test("a stop requeues a run that does not end, not counted as lost, and the next start runs it again", async () => {
     const dataDir = folder();
     const hanging = Promise.withResolvers<void>();
     const first = standalone(dataDir, {
@@ -70,19 +70,23 @@ describe("standalone", () => {
     expect((await second.ask("GET", execution)).json).toMatchObject({ runs: 2, lost: 0 });
   });
 
-  test("while nothing can be written it is not ready, though all can be read, and gets over it", async () => {
+  test("while writes fail it is not ready, a 503 says that nothing was done, and reads work", async () => {
     const it = standalone(folder(), { leaseMs: 1_000 });
     await it.start();
     expect(await it.ask("GET", "/ready")).toMatchObject({ status: 200, json: { ready: true } });
     it.file.db.run("PRAGMA query_only = ON");
     await until("it is not ready", async () => (await it.ask("GET", "/ready")).status === 503);
-    expect((await it.ask("GET", "/ready")).json.reasons).toContain("requests-service does not respond.");
+    expect((await it.ask("GET", "/ready")).json.reasons).toContainEqual(
+      expect.stringMatching(/^sate\.db cannot be written: .*SQLITE_READONLY/),
+    );
+    const refused = await it.ask("POST", "/requests", '{"payload":1}');
+    expect([refused.status, refused.json.detail]).toEqual([503, expect.stringContaining("Nothing was done")]);
     expect((await it.ask("GET", "/requests")).status).toBe(200);
     it.file.db.run("PRAGMA query_only = OFF");
     await until("it is ready again", async () => (await it.ask("GET", "/ready")).status === 200);
   }, 20_000);
 
-  test("before the start and after the stop it answers 503 with a problem", async () => {
+  test("after the stop it responds with 503 and a problem", async () => {
     const it = standalone(folder());
     await it.start();
     await it.stop();

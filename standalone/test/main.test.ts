@@ -20,19 +20,19 @@ function started(...[env, how]: Parameters<typeof run>) {
 
 const refusal = (...args: Parameters<typeof run>) => started(...args).ended();
 
-test("it refuses to be reached by anybody without a word, and says what to do, with all other mistakes", async () => {
+test("without API keys it refuses to start on a public address, and names every other mistake too", async () => {
   const { code, said } = await refusal({ HOST: "0.0.0.0", CONCURRENCY: "none" });
   expect(code).toBe(78);
   expect(said).toContain("CONCURRENCY must be");
-  expect(said).toContain("set API_KEYS (`bun run key NAME read+submit` makes one), or ALLOW_ANONYMOUS=1");
+  expect(said).toContain("set API_KEYS (`bun run key NAME read+submit` creates a key), or ALLOW_ANONYMOUS=1");
 });
 
 for (const [name, env, status] of [
   ["without keys, on loopback", {}, 200],
-  ["without keys, elsewhere, if that is said", { HOST: "0.0.0.0", ALLOW_ANONYMOUS: "1" }, 200],
+  ["without keys, elsewhere, if ALLOW_ANONYMOUS is set", { HOST: "0.0.0.0", ALLOW_ANONYMOUS: "1" }, 200],
   ["with keys", { HOST: "0.0.0.0", API_KEYS: `a:read:${"0".repeat(64)}` }, 401],
 ] as const) {
-  test(`it starts ${name}, and answers ${status}`, async () => {
+  test(`it starts ${name}, and responds with ${status}`, async () => {
     const it = started(env);
     const url = await it.ready();
     const get = async (path: string) => (await fetch(`${url}${path}`)).status;
@@ -150,7 +150,7 @@ describe.skipIf(!Bun.which("prlimit"))("while every write fails", () => {
   });
 });
 
-test.skipIf(!Bun.which("systemd-analyze"))("the systemd unit of the README is right", async () => {
+test.skipIf(!Bun.which("systemd-analyze"))("systemd accepts the unit of the README", async () => {
   const readme = readFileSync(join(root, "standalone/README.md"), "utf8");
   const unit = /^```ini\n(\[Unit\][\s\S]*?)^```$/m.exec(readme)?.[1] ?? "";
   const path = join(newFolder(folder), "sate.service");

@@ -9,6 +9,7 @@ type Run = { signal: AbortSignal };
 type Body = {
   id: string;
   type: string;
+  detail: string;
   status: string;
   results: object[];
   reasons: string[];

@@ -77,7 +77,7 @@ export const Admission = Type.Union([
 ]);
 export type Admission = Static<typeof Admission>;
 
-/** An attempt that was answered `exhausted`, with the numbers of that answer. It refers to its request: the payload is not repeated. */
+/** An attempt that was refused as `exhausted`, with the numbers of that refusal. It refers to its request: the payload is not repeated. */
 export const RefusedExecution = Type.Object(
   {
     id: Uuid,
@@ -173,7 +173,7 @@ export const requestsApi = {
     body: Type.Object({ executions: batch(NewExecution) }, open),
     answer: Type.Object({ answers: Type.Array(Admission) }, open),
   },
-  /** Durable when it is answered; published to the dead letter queue afterwards, whenever the broker takes it. */
+  /** Durable when it returns; published to the dead letter queue afterwards, once the broker accepts it. */
   recordRefusals: {
     path: "/internal/refusals/record",
     body: Type.Object({ refusals: batch(RefusedExecution) }, open),

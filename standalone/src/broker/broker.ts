@@ -9,7 +9,7 @@ const defaults: Limits = { publishMs: 8_000, recordsMax: 10_000, bytesMax: 128 *
  * The broker of standalone: it hands records to the consumer groups in memory and stores nothing. `publish`
  * resolves when every group that reads the topic has handled the records, which is when what follows from them is
  * committed. It rejects while a group is not running, after a deadline, and when the group stops. A record of a
- * topic that no group reads is handled by nobody.
+ * topic that no group reads is dropped.
  *
  * Why nothing is lost at a `kill -9`, or when `publish` rejects. Every record but one kind is made from an outbox
  * mark in the database, and the mark stands until `publish` has resolved:

@@ -56,8 +56,10 @@ test("it writes ahead, fsyncs every commit, and no other user may read its files
   const { db } = openedIn(folder);
   const pragma = (name: string) => Object.values(db.query(`PRAGMA ${name}`).get() ?? {})[0];
   expect(["journal_mode", "synchronous", "locking_mode"].map(pragma)).toEqual(["wal", 2, "exclusive"]);
-  const modes = [".", "sate.db", "sate.db-wal"].map((name) => statSync(join(folder, name)).mode & 0o777);
-  expect(modes).toEqual([0o700, 0o600, 0o600]);
+  const modes = [".", "pid", "sate.db", "sate.db-wal"].map(
+    (name) => statSync(join(folder, name)).mode & 0o777,
+  );
+  expect(modes).toEqual([0o700, 0o600, 0o600, 0o600]);
 });
 
 describe("the lock", () => {

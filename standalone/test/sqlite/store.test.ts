@@ -1,8 +1,12 @@
 import { type Database, SQLiteError } from "bun:sqlite";
 import { afterEach, expect, test } from "bun:test";
 import { Unavailable } from "@sate/contracts";
+import { createLog } from "@sate/gateway/runtime/log";
+import { createCounters } from "@sate/gateway/runtime/metrics";
+import { createRequestsService } from "@sate/requests-service";
 import { sqliteStore } from "@sate/requests-service/sqlite";
 import { madeExecution, madeRequest } from "../../../requests-service/test/builders.ts";
+import { createBroker } from "../../src/broker/broker.ts";
 import type { SqliteFile } from "../../src/sqlite/file.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { newFolder, opened } from "./opened.ts";
@@ -81,4 +85,36 @@ test("a commit that fails refuses all that shared it, stores nothing, and the ne
   expect(await list()).toHaveLength(0);
   await store.requests.insert(requests);
   expect(await list()).toHaveLength(2);
+});
+
+test("a batch of which a part was stored is not called undone", async () => {
+  const { store } = await openedStore();
+  const log = createLog("standalone", "error", () => {});
+  let inserts = 0;
+  const insert: typeof store.executions.insert = async (wanted) => {
+    // The first round: another caller was faster with the second. Then the disk is full.
+    if (inserts++ === 0) return [...(await store.executions.insert(wanted.slice(0, 1))), false];
+    throw new Unavailable("The disk is full.", { reason: "not_done" });
+  };
+  const broker = createBroker({}, { log });
+  const { commands } = createRequestsService(
+    {
+      store: { ...store, executions: { ...store.executions, insert } },
+      publisher: broker.publisher(),
+      results: { resultsRecorded: async () => ({ recorded: [] }) },
+      clock: Date.now,
+      newId: () => Bun.randomUUIDv7(),
+      log,
+      counters: createCounters(),
+      fatal() {},
+    },
+    { serviceToken: "", leaseMs: 1_000, lostMax: 3, confirmMs: 1_000, exclusive: true },
+  );
+  const ids = [1, 2].map(() => Bun.randomUUIDv7());
+  await commands.createRequests({ requests: ids.map((id) => ({ id, payload_json: "1" })) });
+  const executions = ids.map((request_id) => {
+    return { id: Bun.randomUUIDv7(), request_id, force_error: false, traceparent: "", max_failures: 3 };
+  });
+  const error = await commands.createExecutions({ executions }).catch((error) => error);
+  expect(error).toMatchObject({ name: "Unavailable", reason: "no_response" });
 });

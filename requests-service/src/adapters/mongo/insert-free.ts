@@ -2,7 +2,7 @@ import { MongoBulkWriteError } from "mongodb";
 
 const duplicateKey = 11_000;
 
-/** Inserts those whose key is free; answers the places of the others. */
+/** Inserts those whose key is free; returns the positions of the others. */
 export async function insertFree<D extends { _id: string }>(
   collection: { insertMany(documents: never[], options: { ordered: false }): Promise<unknown> },
   documents: D[],
@@ -13,7 +13,7 @@ export async function insertFree<D extends { _id: string }>(
   } catch (error) {
     if (!(error instanceof MongoBulkWriteError)) throw error;
     const failures = [error.writeErrors].flat();
-    // The driver throws this also for a broken connection, without failures: then nothing is known.
+    // The driver also throws this for a broken connection, without write errors: then the result is unknown.
     if (failures.length === 0 || failures.some(({ code }) => code !== duplicateKey)) throw error;
     if (error.result.getWriteConcernError()) throw error;
     return new Set(failures.map(({ index }) => index));

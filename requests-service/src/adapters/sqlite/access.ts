@@ -1,7 +1,10 @@
 import type { Database } from "bun:sqlite";
 import { isUnavailable, Unavailable } from "@sate/contracts";
 
-/** An open database of one process. `write` runs `work` in a commit and resolves when that is durable. */
+/**
+ * An open database of one process. `write` runs `work` in a commit and resolves when that is durable. If `work` throws,
+ * its changes are rolled back; a failed commit is an `Unavailable` whose reason says whether nothing was stored.
+ */
 export type SqliteFile = { db: Database; write<T>(work: () => T): Promise<T> };
 
 /**
@@ -11,6 +14,8 @@ export type SqliteFile = { db: Database; write<T>(work: () => T): Promise<T> };
  * the chosen index. `+column = ?` keeps the prepared plan: 1 instead of 6 µs (SQLite 3.54).
  */
 export type SqliteAccess = ReturnType<typeof sqliteAccess>;
+
+const notStored = "The Requests DB cannot be written. Nothing of this call was stored.";
 
 export function sqliteAccess({ db, ...file }: SqliteFile) {
   let isClosed = false;
@@ -38,8 +43,9 @@ export function sqliteAccess({ db, ...file }: SqliteFile) {
         assertOpen();
         return await file.write(() => change(db, ...args));
       } catch (cause) {
-        // The owner of the file knows best whether the write was stored.
-        throw isUnavailable(cause) ? cause : writeFailure(cause);
+        // The owner of the file knows whether a commit that failed was stored; a change that throws is rolled back.
+        if (isUnavailable(cause)) throw cause;
+        throw new Unavailable(notStored, { cause, reason: "not_done" });
       }
     };
   }
@@ -59,18 +65,4 @@ export function sqliteAccess({ db, ...file }: SqliteFile) {
       isClosed = true;
     },
   };
-}
-
-/**
- * A failed transaction is rolled back, so nothing of it was stored. The exception is an I/O error: after it nobody knows
- * what the disk holds.
- */
-function writeFailure(cause: unknown): Unavailable {
-  for (let error = cause; error instanceof Error; error = error.cause) {
-    if ("code" in error && String(error.code).startsWith("SQLITE_IOERR")) {
-      return new Unavailable("The Requests DB failed during a write, which may have been stored.", { cause });
-    }
-  }
-  const message = "The Requests DB cannot be written. Nothing of this call was stored.";
-  return new Unavailable(message, { cause, reason: "not_done" });
 }
