@@ -37,18 +37,18 @@ type Fields = Error & { code?: unknown; path?: unknown; originalError?: unknown;
  * may hold addresses with passwords. So may paths that are addresses, as `fetch` has them. Never throws.
  */
 export function errorFields(error: unknown, depth = 0): LogFields {
-  if (!(error instanceof Error)) return { error: typeof error };
   try {
+    if (!(error instanceof Error)) return { error: typeof error };
     const { name, code, path, cause, originalError, errors } = error as Fields;
     const next = cause ?? originalError ?? errors?.[0];
     const causes = next instanceof Error && depth < causesMax ? errorFields(next, depth + 1) : {};
     return {
-      error: plain.test(name) ? name : "Error",
+      error: typeof name === "string" && plain.test(name) ? name : "Error",
       code: typeof code === "number" || (typeof code === "string" && plain.test(code)) ? code : undefined,
       path: typeof path === "string" && path.startsWith("/") ? path : undefined,
       cause: Object.values(causes).filter(Boolean).join(" ") || undefined,
     };
   } catch {
-    return { error: "Error" }; // a getter of it throws
+    return { error: "Error" }; // a getter or a proxy throws
   }
 }
