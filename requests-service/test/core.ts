@@ -20,7 +20,7 @@ import { fakeResults } from "./fakes/results.ts";
 export const sweepsMax = 3;
 export const lostMax = 3;
 
-/** One process of the service without its loops and its door: the tests say when what is done. */
+/** One process of the service without its sweeps and its HTTP server: tests call each part when they want. */
 export function createCore(options: { store?: Store; random?: () => number; newId?: () => string } = {}) {
   const { newId = madeId } = options;
   const counters = createCounters();
@@ -79,7 +79,7 @@ export function createCore(options: { store?: Store; random?: () => number; newI
   };
 }
 
-/** A store in memory; opening it waits for nothing. */
+/** A store in memory, open. */
 export function openedStore(): Store {
   const store = sqliteStore(sqliteFile());
   void store.open();

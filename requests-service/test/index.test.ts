@@ -76,7 +76,7 @@ describe("start", () => {
     expect(await it.service.notReadyReasons()).toEqual(["It is starting.", "The broker does not respond."]);
     const { status } = await running(it);
     expect(await status()).toBe("running");
-    it.publisher.mood = "well";
+    it.publisher.mood = "healthy";
     await start;
     expect(await it.service.notReadyReasons()).toEqual([]);
   });
@@ -93,7 +93,7 @@ describe("start", () => {
     const start = it.service.start();
     await until("it complains of both", async () => (await it.service.notReadyReasons()).length === 3);
     isAway = false;
-    it.publisher.mood = "well";
+    it.publisher.mood = "healthy";
     await start;
     expect(await it.service.notReadyReasons()).toEqual([]);
   });

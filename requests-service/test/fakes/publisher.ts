@@ -1,10 +1,10 @@
 import { type OutgoingRecord, Unavailable } from "@sate/contracts";
 import type { Publisher } from "../../src/ports.ts";
 
-/** A broker in memory. `mood` decides what happens to the next call; `records` is all that it took. */
+/** A broker in memory. `mood` decides what happens to the next call; `records` is everything that it stored. */
 export type FakePublisher = Publisher & {
-  mood: "well" | "away" | "hangs" | "takes it and does not respond";
-  /** Records that it never takes: a call with one of them fails as a whole. */
+  mood: "healthy" | "away" | "hangs" | "acknowledges nothing";
+  /** Records that it never accepts: a call with one of them fails as a whole. */
   refuses: (record: OutgoingRecord) => boolean;
   records: OutgoingRecord[];
   calls: number;
@@ -19,10 +19,10 @@ export function fakePublisher(): FakePublisher {
     if (fake.mood === "hangs") await new Promise<void>((resolve) => hanging.push(resolve));
     if (fake.mood === "away" || records.some(fake.refuses)) throw new Unavailable("The broker is away.");
     fake.records.push(...records);
-    if (fake.mood !== "well") throw new Unavailable("The broker did not answer.");
+    if (fake.mood !== "healthy") throw new Unavailable("The broker did not respond.");
   };
   const fake: FakePublisher = {
-    mood: "well",
+    mood: "healthy",
     refuses: () => false,
     records: [],
     calls: 0,
@@ -31,7 +31,7 @@ export function fakePublisher(): FakePublisher {
     ping: () => answer([]),
     close: async () => fake.release(),
     release() {
-      if (fake.mood === "hangs") fake.mood = "well";
+      if (fake.mood === "hangs") fake.mood = "healthy";
       for (const resolve of hanging) resolve();
       hanging = [];
     },

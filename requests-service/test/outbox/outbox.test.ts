@@ -60,7 +60,7 @@ describe("the fast path", () => {
     expect(it.counters.read().outbox_left_to_sweep).toBe(1);
     await it.outbox.sweep();
     await expect(it.outbox.sweep()).rejects.toThrow();
-    it.publisher.mood = "well";
+    it.publisher.mood = "healthy";
     await it.outbox.sweep();
     await it.outbox.flush();
     expect(idsOf(it)).toEqual([execution.id]);
@@ -69,10 +69,10 @@ describe("the fast path", () => {
 
   test("a record whose acknowledgement was lost is published twice", async () => {
     const it = testCore();
-    it.publisher.mood = "takes it and does not respond";
+    it.publisher.mood = "acknowledges nothing";
     const execution = await it.execution();
     await it.outbox.flush();
-    it.publisher.mood = "well";
+    it.publisher.mood = "healthy";
     await it.outbox.sweep();
     await it.outbox.sweep();
     await it.outbox.flush();
@@ -117,7 +117,7 @@ describe("the fast path", () => {
   test("publishing frees room in memory, also when it fails", async () => {
     const it = testCore();
     const request = madeRequest({ payload_json: `"${"x".repeat(40 * 1024 * 1024)}"` });
-    for (const mood of ["well", "away", "well"] as const) {
+    for (const mood of ["healthy", "away", "healthy"] as const) {
       it.publisher.mood = mood;
       it.outbox.publishSoon(madeExecution(), request);
       await it.outbox.flush();
@@ -210,7 +210,7 @@ describe("the outbox sweep", () => {
     await it.outbox.sweep();
     await expect(it.outbox.sweep()).rejects.toThrow();
     expect(it.publisher.calls).toBeLessThanOrEqual(3);
-    it.publisher.mood = "well";
+    it.publisher.mood = "healthy";
     await it.outbox.sweep();
     expect(new Set(idsOf(it)).size).toBe(500);
   });

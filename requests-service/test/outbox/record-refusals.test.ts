@@ -56,7 +56,7 @@ describe("a refused attempt", () => {
     const attempt = refused(id);
     await it.commands.recordRefusals({ refusals: [attempt] });
     await it.outbox.flush();
-    it.publisher.mood = "well";
+    it.publisher.mood = "healthy";
     await it.outbox.sweep();
     expect(it.publisher.records).toEqual([]);
     await it.outbox.sweep();
