@@ -2,9 +2,6 @@ import { type Config, createApp } from "./app.ts";
 import type { Ports } from "./ports.ts";
 import { createLifecycle } from "./runtime/lifecycle.ts";
 
-// Standalone wraps calls with it.
-export type { ApiKey } from "./access/api-keys.ts";
-export type { AllowedHosts } from "./access/hosts.ts";
 export { accessProblems, loadAccess } from "./access/settings.ts";
 export type { Config } from "./app.ts";
 export type { Ports } from "./ports.ts";

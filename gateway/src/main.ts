@@ -44,10 +44,13 @@ const gateway = createGateway(
   },
 );
 
+const shutdownMs = settings.SHUTDOWN_SECONDS * 1_000;
 await runService(gateway, {
   log,
   host: settings.HOST,
   port: settings.PORT,
-  shutdownMs: settings.SHUTDOWN_SECONDS * 1_000,
+  shutdownMs,
+  // It has nothing else to stop.
+  drainMs: shutdownMs - 500,
   bodyBytesMax: serverBodyBytesMax,
 });

@@ -65,7 +65,7 @@ const brokerAway = "The broker does not respond.";
 export function createRequestsService(ports: Ports, config: Config) {
   const { store, publisher, clock, newId, random = Math.random, log, counters } = ports;
   const cached = { ...store, requests: cachedRequests(store.requests, { charsMax: cacheCharsMax }) };
-  const outbox = createOutbox({ store: cached, publisher, counters, log });
+  const outbox = createOutbox({ store: cached, publisher, random, counters, log });
   const requeueRuns = createRequeueRuns({
     ...{ store: cached, outbox, counters, clock, newId },
     lostMax: config.lostMax,

@@ -29,7 +29,7 @@ export function createCore(options: { store?: Store; random?: () => number; newI
   const results = fakeResults();
   const log = fakeLog();
   const clock = () => 0;
-  const outbox = createOutbox({ store, publisher, counters, log });
+  const outbox = createOutbox({ store, publisher, random: Math.random, counters, log });
   const requeueRuns = createRequeueRuns({ store, outbox, counters, clock, newId, lostMax });
   const leaseExpiry = createLeaseExpiry(sweepsMax);
   const confirmation = createConfirmation({ store, results, counters });

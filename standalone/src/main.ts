@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { accessProblems, loadAccess } from "@sate/gateway";
+import { accessProblems, loadAccess, serverBodyBytesMax } from "@sate/gateway";
 import { createCounters } from "@sate/gateway/runtime/metrics";
 import { exitForSettings, fatalExit, runService, settingsOrExit } from "@sate/gateway/runtime/process";
 import { loadModules, simulation, systemTime } from "@sate/processor";
@@ -55,14 +55,14 @@ const standalone = createStandalone(
   },
 );
 
-// npm does not pass signals on (npm/cli#6684).
-onceAnyEnds(launchers(), () => process.kill(process.pid, "SIGTERM"));
 await runService(standalone, {
   log,
   host: settings.HOST,
   port: settings.PORT,
   shutdownMs,
-  bodyBytesMax: Number.MAX_SAFE_INTEGER, // the gateway's own limit responds with a problem
+  // npm does not pass signals on (npm/cli#6684).
+  stopWhen: (stop) => onceAnyEnds(launchers(), () => stop("its launcher ended")),
+  bodyBytesMax: serverBodyBytesMax,
 });
 while ((await standalone.notReadyReasons()).length > 0) await Bun.sleep(1_000);
 console.log(banner({ host: settings.HOST, port: standalone.app.server?.port, dataDir }));

@@ -71,6 +71,19 @@ for (const signal of ["SIGTERM", "SIGKILL"] as const) {
   }, 60_000);
 }
 
+test("a closed terminal stops it cleanly together with the npx that started it: its run is not lost", async () => {
+  const command = ["npx", "-y", "bun", "run", "up"];
+  const { dataDir, path } = await busy({ wrap: ["setsid", "--wait"], command });
+  const pid = pidOf(dataDir);
+  const [, group] = /\) \w \d+ (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+  process.kill(-Number(group), "SIGHUP");
+  await until("it has ended", () => !isThere(pid), 20_000);
+  const next = started({ DATA_DIR: dataDir, PROCESSING_SECONDS: "0" });
+  await next.ready();
+  await until("it has succeeded", async () => (await next.ask(path)).json.status === "succeeded");
+  expect((await next.ask(path)).json.lost).toBe(0);
+}, 60_000);
+
 test("it survives the shell that started it with setsid", async () => {
   const dataDir = newFolder(folder);
   const script = `setsid "${process.execPath}" standalone/src/main.ts & while [ ! -e "$DATA_DIR/pid" ]; do sleep 0.1; done`;

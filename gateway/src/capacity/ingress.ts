@@ -23,7 +23,7 @@ const arrivalBytes = 1_024;
 export type Ingress = {
   /**
    * Does the work of a request within a deadline. Rejects with a refusal, with `DeadlinePassed`, or as `work` does.
-   * Releases what the request holds of the byte budget.
+   * Releases what the request holds of the byte budget when the work has ended.
    */
   serve(request: Request, kind: Work, work: () => Promise<Response>): Promise<Response>;
   /**
@@ -56,17 +56,19 @@ export function createIngress(options: { responseMsMax?: number; waitMsMax?: num
   return {
     async serve(request, kind, work) {
       const semaphore = semaphores[kind];
+      const since = performance.now();
       try {
-        const since = performance.now();
         await semaphore.acquire();
-        try {
-          return await inTime(work(), responseMsMax - (performance.now() - since));
-        } finally {
-          semaphore.release();
-        }
-      } finally {
+      } catch (error) {
         letGo(request);
+        throw error;
       }
+      // Work that misses the deadline goes on, and holds its permit and its bytes until it ends.
+      const doing = work().finally(() => {
+        semaphore.release();
+        letGo(request);
+      });
+      return await inTime(doing, responseMsMax - (performance.now() - since));
     },
 
     hold(request, bytes) {

@@ -38,10 +38,12 @@ test.each([
 
 test("a request that waited too long is refused", async () => {
   const ingress = createIngress({ waitMsMax: 5, responseMsMax: 50 });
+  const end = Promise.withResolvers<Response>();
   const under = Array.from({ length: 64 }, () =>
-    ingress.serve(request(), "readRequests", never).catch(nameOf),
+    ingress.serve(request(), "readRequests", () => end.promise).catch(nameOf),
   );
   expect(await refusalOf(ingress.serve(request(), "readRequests", done))).toBe("overloaded");
+  end.resolve(new Response("done"));
   await Promise.all(under);
   expect((await ingress.serve(request(), "readRequests", done)).status).toBe(200);
 });
@@ -88,12 +90,20 @@ test("a hanging service delays only the requests that need it", async () => {
   expect((await ingress.serve(request(), "create", done)).status).toBe(200);
 });
 
-test("work beyond the deadline is abandoned and releases its bytes", async () => {
-  const ingress = createIngress({ responseMsMax: 5 });
+test("work beyond the deadline is not waited for, and keeps its permit and its bytes until it ends", async () => {
+  const ingress = createIngress({ responseMsMax: 5, waitMsMax: 5 });
+  const end = Promise.withResolvers<Response>();
   const one = request();
   ingress.hold(one, 1_000);
-  const error = await ingress.serve(one, "create", never).catch((error: unknown) => error);
-  expect(error).toBeInstanceOf(DeadlinePassed);
+  const late = [one, ...Array.from({ length: 63 }, request)].map((each) =>
+    ingress.serve(each, "readResults", () => end.promise).catch((error: unknown) => error),
+  );
+  for (const error of await Promise.all(late)) expect(error).toBeInstanceOf(DeadlinePassed);
+  expect(ingress.heldBytes()).toBeGreaterThan(0);
+  expect(await refusalOf(ingress.serve(request(), "readResults", done))).toBe("overloaded");
+  end.resolve(new Response("done"));
+  await end.promise;
+  expect((await ingress.serve(request(), "readResults", done)).status).toBe(200);
   expect(ingress.heldBytes()).toBe(0);
 });
 

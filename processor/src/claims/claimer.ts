@@ -65,7 +65,9 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
       if (isClosed || lease.id() !== ids.workerId) counters.add("runs_not_started", claimed.length);
       else for (const run of claimed) runs.start(run, ids.workerId);
     } catch (error) {
-      wakeUps.requeue(named);
+      const dropped = wakeUps.requeue(named);
+      counters.add("hints_dropped", dropped);
+      if (dropped > 0 || next.kind !== "named") mayBeMore = true;
       retryAt = time.monotonic() + backoffMs(++failures, random());
       counters.add("claims_unanswered");
       if (failures === 1) log.warn("claim without a response; it is retried", errorFields(error));
@@ -80,6 +82,11 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
     counters.add("claims_unknown", result.unknown);
     // Executions that the response had no room for are still queued.
     if (result.left) mayBeMore = true;
+    // Other workers have taken all of these, so most likely also what waits behind them: a poll finds what they left.
+    if (result.runs.length === 0 && result.refused === executions.length && wakeUps.size > 0) {
+      wakeUps.clear();
+      mayBeMore = true;
+    }
     return result.runs;
   }
 

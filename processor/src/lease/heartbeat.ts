@@ -99,7 +99,7 @@ export function createHeartbeat(
     if (found.release.length === 0) return;
     counters.add("runs_handed_back", found.release.length);
     log.info("runs of a claim without a response are released", { runs: found.release.length });
-    await requests.handBack({ runs: found.release });
+    await inTime(requests.handBack({ runs: found.release }), responseMs);
   }
 
   /** One at a time. If there is no response, the sweepers do it, a lease later. */
@@ -108,7 +108,7 @@ export function createHeartbeat(
     if (id === undefined) return;
     leftovers = leftovers.filter((one) => one !== id);
     try {
-      await requests.endWorker({ worker_id: id });
+      await inTime(requests.endWorker({ worker_id: id }), responseMs);
     } catch (error) {
       log.warn("could not end an expired worker; the sweepers will", errorFields(error));
     }

@@ -24,10 +24,13 @@ export function createWakeUpQueue(sizeMax: number) {
       for (const { execution_id } of taken) queue.delete(execution_id);
       return taken;
     },
-    /** Puts them back at the front, after a claim without a response. */
-    requeue(refs: ExecutionRef[]): void {
+    /** Puts them back at the front, after a claim without a response. Returns how many others had to go for them. */
+    requeue(refs: ExecutionRef[]): number {
       const front = refs.map((ref) => [ref.execution_id, ref] as const);
-      queue = new Map([...front, ...queue].slice(0, sizeMax));
+      const all = new Map([...front, ...queue]);
+      queue = new Map([...all].slice(0, sizeMax));
+      return all.size - queue.size;
     },
+    clear: (): void => queue.clear(),
   };
 }

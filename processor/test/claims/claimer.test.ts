@@ -75,6 +75,18 @@ describe("capacity", () => {
     expect(requests.all().every(({ epoch }) => epoch === 1)).toBe(true);
   });
 
+  test("wake-ups behind those that other workers have taken are not tried one by one; it polls instead", async () => {
+    const { requests, consumer, count } = await started({ handlers: { default: pong } });
+    const taken = Array.from({ length: 400 }, () => requests.queue());
+    for (const ref of taken) Object.assign(requests.get(ref), { status: "running", worker_id: "another" });
+    const polls = count("claim_any");
+    const left = requests.queue();
+    await consumer.deliver([...taken, left].map(wakeUp));
+    await eventually(() => requests.get(left).status === "succeeded", "what was left runs");
+    expect(count("claims")).toBeLessThanOrEqual(2);
+    expect(count("claim_any")).toBeGreaterThan(polls);
+  });
+
   test("while outcomes are not acknowledged, claims stop at twice the concurrency", async () => {
     const { requests, consumer, count } = await started({ handlers: { default: pong } });
     const release = requests.hold("finish");

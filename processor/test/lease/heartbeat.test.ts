@@ -170,6 +170,16 @@ describe("the heartbeat response", () => {
     expect(count("workers_given_up")).toBe(0);
   });
 
+  test("a release without a response does not hold up the heartbeats", async () => {
+    const { requests, consumer, count } = await started();
+    const release = requests.hold("handBack");
+    requests.loseAnswers("claim", 1);
+    await consumer.deliver([wakeUp(requests.queue())]);
+    await eventually(() => count("runs_handed_back") > 0, "it is to be released");
+    await beaten();
+    release();
+  });
+
   test("a run that is listed goes on", async () => {
     const { held, count } = await running();
     await beaten(6);

@@ -1,6 +1,6 @@
 import { type OutgoingRecord, Unavailable } from "@sate/contracts";
 import { failpoint } from "../failpoint.ts";
-import type { Publisher } from "../ports.ts";
+import type { Publisher, Random } from "../ports.ts";
 import { errorFields, type Log } from "../runtime/log.ts";
 import type { Counters } from "../runtime/metrics.ts";
 
@@ -53,17 +53,18 @@ const publishedSizeAtOnce = 16 * 1024 * 1024;
 const pageSize = 1_000;
 const entriesPerSweep = 20_000;
 const loadedAtOnce = 32;
-/** After this many failed calls of the publisher in one sweep the broker counts as unavailable. */
+/** After this many failed calls of the publisher in a row the broker counts as unavailable for the sweep. */
 const failuresPerSweep = 3;
 const clearPauseMs = 500;
 
 export function createForwarder<Entry>(parts: {
   entries: Entries<Entry>;
   publisher: Pick<Publisher, "publish">;
+  random: Random;
   counters: Counters;
   log: Log;
 }): Forwarder<Entry> {
-  const { entries, publisher, counters, log } = parts;
+  const { entries, publisher, random, counters, log } = parts;
   const waiting: Pending<Entry>[] = [];
   let waitingSize = 0;
   let publishing: Promise<void> | null = null;
@@ -72,6 +73,7 @@ export function createForwarder<Entry>(parts: {
   let clearTimer: ReturnType<typeof setTimeout> | null = null;
   let clearing: Promise<void> = Promise.resolve();
   let seenBefore = new Set<string>();
+  let hasFailed = false;
 
   async function publishWaiting(): Promise<void> {
     while (waiting.length > 0) {
@@ -121,7 +123,9 @@ export function createForwarder<Entry>(parts: {
   /** Returns those that could not be published. */
   async function publishOld(old: Entry[], budget: { failures: number }): Promise<Entry[]> {
     const failed: Entry[] = [];
-    for (const chunk of chunksOf(old, loadedAtOnce)) {
+    // After failures it begins anywhere: entries that the broker never accepts must not always come first.
+    const from = hasFailed ? Math.floor(random() * old.length) : 0;
+    for (const chunk of chunksOf([...old.slice(from), ...old.slice(0, from)], loadedAtOnce)) {
       if (budget.failures === 0) failed.push(...chunk);
       else if (!(await publishChunk(chunk, budget))) {
         // One that the broker never accepts must not hold up the others.
@@ -142,6 +146,7 @@ export function createForwarder<Entry>(parts: {
       log.warn("the outbox sweep failed to publish", { records: pending.length, ...errorFields(error) });
       return false;
     }
+    if (pending.length > 0) budget.failures = failuresPerSweep;
     counters.add("outbox_swept", pending.length);
     return true;
   }
@@ -174,7 +179,8 @@ export function createForwarder<Entry>(parts: {
         after = page.at(-1);
       }
       seenBefore = seen;
-      if (failed > 0) throw new Unavailable("The outbox could not be published.");
+      hasFailed = failed > 0;
+      if (hasFailed) throw new Unavailable("The outbox could not be published.");
     },
 
     async flush() {

@@ -1,7 +1,7 @@
 import { executionRecord, outcomeRecord, type RequestRecord, refusedExecutionRecord } from "@sate/contracts";
 import { type Execution, runOf } from "../executions/execution.ts";
 import { failpoint } from "../failpoint.ts";
-import type { Marked, Publisher, Refusal, Store } from "../ports.ts";
+import type { Marked, Publisher, Random, Refusal, Store } from "../ports.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Counters } from "../runtime/metrics.ts";
 import { createForwarder, type Entries, type Pending } from "./forwarder.ts";
@@ -22,6 +22,7 @@ export type Outbox = {
 export function createOutbox(parts: {
   store: Pick<Store, "outbox" | "refusals" | "requests">;
   publisher: Pick<Publisher, "publish">;
+  random: Random;
   counters: Counters;
   log: Log;
 }): Outbox {

@@ -6,9 +6,14 @@ const sameSignalMs = 500;
 
 /**
  * Ends the process with 0 after `stop` when SIGTERM, SIGINT or SIGHUP (its terminal was closed) asks for it; with 1
- * when the stop fails or takes longer than `deadlineMs`, or at a second signal.
+ * when the stop fails or takes longer than `deadlineMs`, or at a second signal. Returns how to ask for the same stop
+ * without a signal; while one is under way that does nothing.
  */
-export function stopOnSignal(parts: { log: Log; deadlineMs: number; stop: () => Promise<void> }): void {
+export function stopOnSignal(parts: {
+  log: Log;
+  deadlineMs: number;
+  stop: () => Promise<void>;
+}): (why: string) => void {
   const { log, deadlineMs, stop } = parts;
   let stoppingSince = Number.NaN;
 
@@ -32,6 +37,9 @@ export function stopOnSignal(parts: { log: Log; deadlineMs: number; stop: () => 
   for (const signal of ["SIGTERM", "SIGINT", ...(isHangupIgnored() ? [] : ["SIGHUP"])]) {
     process.on(signal, onSignal);
   }
+  return (why) => {
+    if (Number.isNaN(stoppingSince)) void onSignal(why);
+  };
 }
 
 /** As under `nohup`: the process is to outlive its terminal. Nobody but Linux has this file. */

@@ -203,6 +203,24 @@ describe("the outbox sweep", () => {
     expect(await marks(it)).toEqual([executionMark(0)]);
   });
 
+  test("reaches every other record when many come first that the broker never accepts", async () => {
+    const it = testCore();
+    const executions = await orphaned(it, 100);
+    const poison = new Set(executions.slice(0, 40).map(({ request_id }) => request_id));
+    it.publisher.refuses = ({ key }) => poison.has(String(key));
+    await it.outbox.sweep();
+    for (let sweeps = 0; sweeps < 200 && it.publisher.records.length < 60; sweeps++) {
+      await expect(it.outbox.sweep()).rejects.toThrow();
+      await it.outbox.flush();
+    }
+    expect(idsOf(it).toSorted()).toEqual(
+      executions
+        .slice(40)
+        .map(({ id }) => id)
+        .toSorted(),
+    );
+  });
+
   test("makes few calls of an absent broker, however many marks there are", async () => {
     const it = testCore();
     await orphaned(it, 500);
@@ -219,7 +237,7 @@ describe("the outbox sweep", () => {
     const it = testCore();
     const executions = await orphaned(it, 40);
     const { store, publisher, counters, log } = it;
-    const other = createOutbox({ store, publisher, counters, log });
+    const other = createOutbox({ store, publisher, random: Math.random, counters, log });
     await Promise.all([it.outbox.sweep(), other.sweep()]);
     await Promise.all([it.outbox.sweep(), other.sweep()]);
     await Promise.all([it.outbox.flush(), other.flush()]);

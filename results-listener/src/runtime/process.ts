@@ -81,22 +81,31 @@ export function drainMs(shutdownMs: number): number {
 
 /**
  * Runs a service until a signal ends it. The server listens before the start, so that /live and /ready can be
- * asked while dependencies are away. At a stop it refuses connections and lets the requests in flight end; only
- * then the service stops, so nothing calls it any more.
+ * asked while dependencies are away. At a stop it refuses connections and lets the requests in flight end, for
+ * `drainMs` at most; then it closes their connections and stops the service. `stopWhen` is handed how to ask for a stop
+ * without a signal.
  */
 export async function runService(
   service: Runnable,
-  options: ServerOptions & { shutdownMs: number },
+  options: ServerOptions & {
+    shutdownMs: number;
+    drainMs?: number;
+    stopWhen?: (stop: (why: string) => void) => void;
+  },
 ): Promise<void> {
-  const { log, host, port, shutdownMs } = options;
+  const { log, host, port, shutdownMs, stopWhen } = options;
   let isStopping = false;
   async function stop(): Promise<void> {
     isStopping = true;
-    const drained = service.app.server?.stop() ?? Promise.resolve();
-    await inTime(drained, drainMs(shutdownMs)).catch(() => log.warn("requests in flight are cut off"));
+    const { server } = service.app;
+    await inTime(server?.stop() ?? Promise.resolve(), options.drainMs ?? drainMs(shutdownMs)).catch(() => {
+      log.warn("requests in flight are cut off");
+      void server?.stop(true);
+    });
     await service.stop();
   }
-  stopOnSignal({ log, deadlineMs: shutdownMs, stop });
+  const requestStop = stopOnSignal({ log, deadlineMs: shutdownMs, stop });
+  stopWhen?.(requestStop);
   for (const event of ["unhandledRejection", "uncaughtException"] as const) {
     process.on(event, (error) => fatalExit(log)(event, error));
   }

@@ -22,7 +22,7 @@ const leftOutMs = 5_000;
  * at the next address. A frozen process never fails: where there are several addresses, the next one is also asked
  * after half of the time, the first good answer counts, and the one that was late is left out for a while, so that
  * it does not slow down every other call. Rejects with `Unavailable`, for the reason "unexpected_response" when the
- * other side responded, but not as the contract says, and "not_done" when no connection could be opened.
+ * other side responded, but not as the contract says, and "not_done" when every address refused the connection.
  */
 export function httpClient<A extends Api>(api: A, options: HttpClientOptions): ApiFunctions<A> {
   const { serviceToken, service, counters, deadlineMs = 8_000 } = options;

@@ -231,6 +231,8 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
         await inTime(joined.promise, connectMs);
       } catch (cause) {
         if (isTopicMissing(cause)) throw new Unavailable(topicMissing, { cause });
+        // The group waits for a member that died until its session has ended, which may take longer than this.
+        if (running !== null) throw new Unavailable("The consumer has not joined its group yet.", { cause });
         throw new Unavailable("The broker does not respond.", { cause });
       }
     },

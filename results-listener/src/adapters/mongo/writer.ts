@@ -67,7 +67,9 @@ export function mongoResultsWriter(options: MongoResultsWriterOptions): ResultsW
         const failure = failures[index];
         if (failure !== "taken") return failure ?? "stored";
         const first = stored.get(_id);
-        return first?.id === id && first.execution_id === execution_id ? "repeated" : "conflicting";
+        // Written by another a moment ago, and not by the majority yet: it may still be undone.
+        if (first === undefined) throw new Error("what is stored cannot be read yet");
+        return first.id === id && first.execution_id === execution_id ? "repeated" : "conflicting";
       });
     }),
     storeDeadLetters: guarded(async (documents) => {
