@@ -72,3 +72,12 @@ test("lock files know the dependencies that our folders have now", () => {
     }
   }
 });
+
+test("no package runs a script of its own when it is installed, such as swagger-ui-dist's telemetry", () => {
+  const concerned = folders.filter((folder) => read(`${folder}/bun.lock`).includes("@scarf/scarf"));
+  expect(concerned.length).toBeGreaterThan(0);
+  for (const folder of concerned) {
+    const { trustedDependencies } = JSON.parse(read(`${folder}/package.json`));
+    expect({ folder, trustedDependencies }).toEqual({ folder, trustedDependencies: [] });
+  }
+});
