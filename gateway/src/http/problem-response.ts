@@ -91,7 +91,7 @@ function asRefusal(error: unknown, { request, log, limitedLog }: Failed): Refusa
 const cannotRead = "A part of the system is unavailable. Try again in a moment.";
 const notWritten = "A part of the system is unavailable. Nothing was done. Try again in a moment.";
 const perhapsWritten =
-  "A part of the system did not respond in time, so it is not known whether the operation took effect. Check before you repeat it.";
+  "A part of the system could not confirm the operation, so it is not known whether it took effect. Check before you repeat it.";
 
 /** Certain: the operation has not taken effect, and will not. */
 export function overloaded(): Refusal {

@@ -78,8 +78,8 @@ test("a 503 says that nothing was done only if that is certain", async () => {
   const writes = [["/requests", '{"payload":1}'], [`/requests/${id}/executions`]] as const;
   for (const [reason, expected] of [
     ["not_done", /Nothing was done\. Try again/],
-    ["no_response", /not known whether the operation took effect\. Check/],
-    ["unexpected_response", /not known whether the operation took effect\. Check/],
+    ["no_response", /not known whether it took effect\. Check/],
+    ["unexpected_response", /not known whether it took effect\. Check/],
   ] as const) {
     gateway.requests.control.before = () => {
       throw new Unavailable("The disk is full.", { reason });

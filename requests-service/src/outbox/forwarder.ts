@@ -84,7 +84,8 @@ export function createForwarder<Entry>(parts: {
         // A flush precedes a stop: it waits for one deadline of the broker at most.
         const left = isFlushing ? [...batch, ...waiting.splice(0)] : batch;
         counters.add("outbox_left_to_sweep", left.length);
-        log.warn("publishing failed; the outbox sweep will publish", {
+        // Not a warning: it is usual at a stop, and at the start of standalone after a crash. A broker that stays away is one.
+        log.info("publishing failed; the outbox sweep will publish", {
           records: left.length,
           ...errorFields(error),
         });

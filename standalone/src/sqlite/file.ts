@@ -53,6 +53,11 @@ export function openSqliteFile(folder: string, options: Options): Opened {
   let db: Database | null = null;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // SQLite would delete a log without its database, and with it the latest writes.
+    if (!existsSync(path) && existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0) {
+      const reason = `The data folder ${folder} cannot be used: sate.db is missing, but sate.db-wal is there and holds the latest writes; put sate.db back, move sate.db-wal away to start empty, or choose another folder with DATA_DIR.`;
+      return { kind: "refused", reason, exitCode: 78 };
+    }
     // SQLite creates files that everybody may read. Never while the file is open: closing it would end the lock.
     if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
     for (const file of [path, `${path}-wal`].filter(existsSync))
@@ -110,7 +115,7 @@ function sqliteFile(db: Database, path: string, { onCommit, log }: Options): Sql
   function loss(): string | null {
     const lost = inUse.find(({ name, inode }) => inodeOf(name) !== inode);
     return lost
-      ? `${basename(lost.name)} was moved, deleted or replaced while it was in use: put it back, or restart.`
+      ? `${basename(lost.name)} was moved, deleted or replaced while it was in use: put it back before you restart.`
       : null;
   }
   const writer = groupCommit(db, {

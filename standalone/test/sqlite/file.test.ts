@@ -1,6 +1,15 @@
 import { Database } from "bun:sqlite";
 import { afterEach, describe, expect, test } from "bun:test";
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { SqliteFile } from "../../src/sqlite/file.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
@@ -245,6 +254,16 @@ describe("a folder that cannot be used is refused in one sentence that says what
     writeFileSync(join(folder, "sate.db"), text);
     expect(refusalOf(folder)).toMatchObject(contains(78, "damaged", "SQLITE_NOTADB", "restore a copy"));
     expect(readFileSync(join(folder, "sate.db"), "utf8")).toBe(text);
+  });
+
+  test("sate.db is missing and its log is not, which stays as it is", () => {
+    const folder = newFolder(parent);
+    mkdirSync(folder, { recursive: true });
+    const log = join(folder, "sate.db-wal");
+    writeFileSync(log, "the latest writes");
+    expect(refusalOf(folder)).toMatchObject(contains(78, "put sate.db back"));
+    expect(readFileSync(log, "utf8")).toBe("the latest writes");
+    expect(existsSync(join(folder, "sate.db"))).toBe(false);
   });
 
   test("sate.db was cut off", async () => {
