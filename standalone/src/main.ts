@@ -65,4 +65,11 @@ await runService(standalone, {
   bodyBytesMax: serverBodyBytesMax,
 });
 while ((await standalone.notReadyReasons()).length > 0) await Bun.sleep(1_000);
-console.log(banner({ host: settings.HOST, port: standalone.app.server?.port, dataDir }));
+console.log(
+  banner({
+    host: settings.HOST,
+    port: standalone.app.server?.port,
+    dataDir,
+    hasKeys: access.keys.length > 0,
+  }),
+);

@@ -37,6 +37,11 @@ for (const [name, env, status] of [
     const url = await it.ready();
     const get = async (path: string) => (await fetch(`${url}${path}`)).status;
     expect([await get("/live"), await get("/requests"), await get("/ready")]).toEqual([200, status, 200]);
+    // The commands that it shows work as they are, but for the key.
+    const { try: example } = (await (await fetch(url)).json()) as { try: string };
+    for (const shown of [it.text(), example]) {
+      expect(shown.includes("Authorization: Bearer <your API key>")).toBe(status === 401);
+    }
     it.child.kill("SIGTERM");
     expect(await it.ended()).toEqual({ code: 0, said: "" });
   }, 30_000);

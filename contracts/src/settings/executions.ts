@@ -18,7 +18,8 @@ export const recoverySettings = {
     default: 3,
     minimum: 1,
     maximum: 1_000,
-    description: "from 1 to 1000: how many runs of an execution may be lost with their processors",
+    description:
+      "a whole number from 1 to 1000: how many runs of an execution may be lost with their processors",
   }),
   CONFIRM_SECONDS: Type.Number({
     default: 30,
@@ -34,7 +35,7 @@ export const processingSettings = {
     default: 8,
     minimum: 1,
     maximum: limits.workerRunsMax,
-    description: `from 1 to ${limits.workerRunsMax}: how many executions run at once`,
+    description: `a whole number from 1 to ${limits.workerRunsMax}: how many executions run at once`,
   }),
   PROCESSING_SECONDS: Type.Number({
     default: 1,

@@ -39,7 +39,7 @@ function documentation({ version, hasKeys, publicUrl }: DocumentParts) {
   return {
     info: { title: "Sate", version, description },
     // Without PUBLIC_URL it is relative to the document's own URL, which is right behind any proxy.
-    servers: [{ url: publicUrl || "..", description: "This server" }],
+    servers: [{ url: publicUrl?.replace(/\/+$/, "") || "..", description: "This server" }],
     tags: ["requests", "executions", "results", "system"].map((name) => ({ name })),
     ...(hasKeys && { security: [{ apiKey: [] }] }),
     components: {

@@ -13,12 +13,12 @@ export const sentence =
 const portDefault = 5003;
 
 /** `GET /`: what this is and where to go, as JSON, or as a page for browsers. */
-export function welcomeRoutes({ operation, uris }: RouteParts) {
+export function welcomeRoutes({ operation, access, uris }: RouteParts) {
   return new Elysia({ normalize: false, strictPath: true }).get(
     "/",
     ({ request, server }) => {
       const base = uris.at("") || addressOf(server?.hostname, server?.port);
-      const example = tryIt(base);
+      const example = tryIt(base, access.hasKeys);
       const accept = request.headers.get("accept") ?? "";
       if (!prefersHtml(accept)) return jsonResponse(200, welcome(uris, example), { vary: "accept" });
       return new Response(welcomePage({ sentence, tryIt: example }), { headers: pageHeaders });
@@ -41,8 +41,9 @@ export function addressOf(hostname = "127.0.0.1", port = portDefault): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-const tryIt = (base: string) =>
-  `curl -s '${base}/requests' -H 'Content-Type: application/json' -d '{"payload": {"message": "ping"}}'`;
+const keyHeader = " -H 'Authorization: Bearer <your API key>'";
+const tryIt = (base: string, hasKeys: boolean) =>
+  `curl -s '${base}/requests'${hasKeys ? keyHeader : ""} -H 'Content-Type: application/json' -d '{"payload": {"message": "ping"}}'`;
 
 const welcome = (uris: Uris, example: string) =>
   jsonObject({

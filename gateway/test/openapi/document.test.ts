@@ -133,7 +133,9 @@ test("the document says whether this server requires a key, and with which scope
 test("the document's server is relative, or PUBLIC_URL", async () => {
   expect((await documentOf()).servers).toMatchObject([{ url: ".." }]);
   const publicUrl = "https://sate.example/prefix";
-  expect((await documentOf(testGateway({ publicUrl }))).servers).toMatchObject([{ url: publicUrl }]);
+  for (const given of [publicUrl, `${publicUrl}/`]) {
+    expect((await documentOf(testGateway({ publicUrl: given }))).servers).toMatchObject([{ url: publicUrl }]);
+  }
 });
 
 test("every timestamp says that it is UTC", async () => {
