@@ -4,9 +4,9 @@ import { limits } from "@sate/contracts";
 export type NextClaim = { kind: "named"; count: number } | { kind: "any"; limit: number } | null;
 
 /** A processor with spare capacity polls when it has gained nothing for this long. */
-export const pollIdleMs = 1_000;
+const pollIdleMs = 1_000;
 /** It polls this often in any case, because some executions have no record left that could wake a processor. */
-export const pollAlwaysMs = 5_000;
+const pollAlwaysMs = 5_000;
 
 /**
  * Decides the next claim. Pure. Wake-ups come first, as they are recent. Whatever is queued is claimed
