@@ -1,6 +1,6 @@
+import { createLifecycle } from "@sate/contracts/runtime";
 import { type Config, createApp } from "./app.ts";
 import type { Ports } from "./ports.ts";
-import { createLifecycle } from "./runtime/lifecycle.ts";
 
 export { accessProblems, loadAccess } from "./access/settings.ts";
 export type { Config } from "./app.ts";

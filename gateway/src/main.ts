@@ -1,10 +1,14 @@
 import { requestsApi, resultsApi } from "@sate/contracts";
+import {
+  createCounters,
+  exitForSettings,
+  httpClient,
+  runService,
+  settingsOrExit,
+} from "@sate/contracts/runtime";
 import { accessProblems, loadAccess } from "./access/settings.ts";
-import { httpClient } from "./adapters/http/client.ts";
 import { Settings } from "./config.ts";
 import { createGateway, serverBodyBytesMax } from "./index.ts";
-import { createCounters } from "./runtime/metrics.ts";
-import { exitForSettings, runService, settingsOrExit } from "./runtime/process.ts";
 
 const name = "gateway";
 /** Together with the wait for a batch, shorter than the deadline of a response. */
@@ -47,9 +51,7 @@ const gateway = createGateway(
 const shutdownMs = settings.SHUTDOWN_SECONDS * 1_000;
 await runService(gateway, {
   log,
-  host: settings.HOST,
-  port: settings.PORT,
-  shutdownMs,
+  settings,
   // It has nothing else to stop.
   drainMs: shutdownMs - 500,
   bodyBytesMax: serverBodyBytesMax,

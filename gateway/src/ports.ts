@@ -1,6 +1,5 @@
 import type { RequestsApi, ResultsApi } from "@sate/contracts";
-import type { Log } from "./runtime/log.ts";
-import type { Counters } from "./runtime/metrics.ts";
+import type { Counters, Log } from "@sate/contracts/runtime";
 
 /** The gateway's operations of requests-service. Every operation may be repeated. Rejects with `Unavailable`. */
 export type Requests = Pick<

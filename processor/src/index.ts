@@ -1,4 +1,5 @@
 import { isUnavailable } from "@sate/contracts";
+import { type Attempt, createLifecycle, periodic } from "@sate/contracts/runtime";
 import { createClaimer } from "./claims/claimer.ts";
 import { createHeartbeat, heartbeatsPerLease } from "./lease/heartbeat.ts";
 import { createLease } from "./lease/lease.ts";
@@ -7,8 +8,6 @@ import { createOutcomePublisher } from "./outcomes/publish.ts";
 import type { Ports } from "./ports.ts";
 import { createRuns } from "./runs/table.ts";
 import { createInternalApp } from "./runtime/internal-app.ts";
-import { type Attempt, createLifecycle } from "./runtime/lifecycle.ts";
-import { periodic } from "./runtime/periodic.ts";
 import { shutDown } from "./shutdown.ts";
 import { createWakeUpReader } from "./wakeups/read.ts";
 

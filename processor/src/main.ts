@@ -1,5 +1,13 @@
 import { groups, kafkaProblems, requestsApi, topics } from "@sate/contracts";
-import { httpClient } from "./adapters/http/client.ts";
+import {
+  createCounters,
+  drainMs,
+  exitForSettings,
+  fatalExit,
+  httpClient,
+  runService,
+  settingsOrExit,
+} from "@sate/contracts/runtime";
 import { kafkaConfig, kafkaFileProblems } from "./adapters/kafka/client.ts";
 import { kafkaConsumer } from "./adapters/kafka/consumer.ts";
 import { kafkaPublisher } from "./adapters/kafka/publisher.ts";
@@ -7,8 +15,6 @@ import { Settings } from "./config.ts";
 import { loadModules } from "./handlers/modules.ts";
 import { simulation } from "./handlers/simulation.ts";
 import { createProcessor } from "./index.ts";
-import { createCounters } from "./runtime/metrics.ts";
-import { drainMs, exitForSettings, fatalExit, runService, settingsOrExit } from "./runtime/process.ts";
 import { systemTime as time } from "./time.ts";
 
 const name = "processor";
@@ -60,8 +66,6 @@ const service = createProcessor(
 
 await runService(service, {
   log,
-  host: settings.HOST,
-  port: settings.PORT,
-  shutdownMs,
+  settings,
   bodyBytesMax: 64 * 1024,
 });

@@ -1,6 +1,5 @@
 import type { IncomingRecord, OutgoingRecord, RequestsApi } from "@sate/contracts";
-import type { Log } from "./runtime/log.ts";
-import type { Counters } from "./runtime/metrics.ts";
+import type { Counters, Log } from "@sate/contracts/runtime";
 import type { Time } from "./time.ts";
 
 /** All that a processor needs from outside of its domain code. */

@@ -1,10 +1,10 @@
+import type { Periodic } from "@sate/contracts/runtime";
 import type { Claimer } from "./claims/claimer.ts";
 import type { Heartbeat } from "./lease/heartbeat.ts";
 import type { Finisher } from "./outcomes/finish.ts";
 import type { OutcomePublisher } from "./outcomes/publish.ts";
 import type { Ports } from "./ports.ts";
 import type { Runs } from "./runs/table.ts";
-import type { Periodic } from "./runtime/periodic.ts";
 import { within } from "./time.ts";
 
 /** The part of the time for a stop that is kept for what follows the handlers: the smaller of the two. */

@@ -1,4 +1,14 @@
 import { type RequestsApi, requestsApi } from "@sate/contracts";
+import {
+  type Attempt,
+  type Counters,
+  createLifecycle,
+  errorFields,
+  inTime,
+  type Log,
+  type Periodic,
+  periodic,
+} from "@sate/contracts/runtime";
 import { executionCommands } from "./executions/commands.ts";
 import { createConfirmation } from "./outbox/confirm-results.ts";
 import { createOutbox, type Outbox } from "./outbox/outbox.ts";
@@ -9,12 +19,7 @@ import { requestCommands } from "./requests/commands.ts";
 import { runCommands } from "./runs/commands.ts";
 import { createRequeueRuns, type RequeueRuns } from "./runs/requeue.ts";
 import { commandRoutes } from "./runtime/command-routes.ts";
-import { inTime } from "./runtime/deadline.ts";
 import { createInternalApp } from "./runtime/internal-app.ts";
-import { type Attempt, createLifecycle } from "./runtime/lifecycle.ts";
-import { errorFields, type Log } from "./runtime/log.ts";
-import type { Counters } from "./runtime/metrics.ts";
-import { type Periodic, periodic } from "./runtime/periodic.ts";
 import { recoverAll, sweepWorkers } from "./workers/expire.ts";
 import { createLeaseExpiry } from "./workers/lease-expiry.ts";
 

@@ -1,13 +1,18 @@
 import { kafkaProblems, limits, resultsApi } from "@sate/contracts";
-import { httpClient } from "./adapters/http/client.ts";
+import {
+  createCounters,
+  fatalExit,
+  httpClient,
+  openOrExit,
+  runService,
+  settingsOrExit,
+} from "@sate/contracts/runtime";
 import { kafkaConfig, kafkaFileProblems } from "./adapters/kafka/client.ts";
 import { kafkaPublisher } from "./adapters/kafka/publisher.ts";
 import { createTopics } from "./adapters/kafka/topics.ts";
 import { mongoStore } from "./adapters/mongo/store.ts";
 import { Settings } from "./config.ts";
 import { createRequestsService } from "./index.ts";
-import { createCounters } from "./runtime/metrics.ts";
-import { exitForSettings, fatalExit, runService, settingsOrExit } from "./runtime/process.ts";
 
 const name = "requests-service";
 /** Only a stop waits for this call. */
@@ -20,7 +25,9 @@ const publisher = kafkaPublisher(kafka, { counters, log });
 
 const service = createRequestsService(
   {
-    store: storeOrExit(),
+    store: openOrExit(name, Settings, "REQUESTS_MONGO_URL", () =>
+      mongoStore({ url: settings.REQUESTS_MONGO_URL, counters }),
+    ),
     publisher: {
       ...publisher,
       async open() {
@@ -53,18 +60,6 @@ const service = createRequestsService(
 
 await runService(service, {
   log,
-  host: settings.HOST,
-  port: settings.PORT,
-  shutdownMs: settings.SHUTDOWN_SECONDS * 1_000,
+  settings,
   bodyBytesMax: limits.internalBodyBytesMax,
 });
-
-/** The driver parses the address at once, and its error may contain the password. */
-function storeOrExit() {
-  try {
-    return mongoStore({ url: settings.REQUESTS_MONGO_URL, counters });
-  } catch {
-    const { description } = Settings.properties.REQUESTS_MONGO_URL;
-    return exitForSettings(name, [`REQUESTS_MONGO_URL must be ${description}.`]);
-  }
-}

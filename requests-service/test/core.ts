@@ -1,4 +1,5 @@
 import type { NewExecution, NewRequest } from "@sate/contracts";
+import { createCounters } from "@sate/contracts/runtime";
 import { sqliteStore } from "../src/adapters/sqlite/store.ts";
 import { executionCommands } from "../src/executions/commands.ts";
 import { createConfirmation } from "../src/outbox/confirm-results.ts";
@@ -8,7 +9,6 @@ import type { Store } from "../src/ports.ts";
 import { requestCommands } from "../src/requests/commands.ts";
 import { runCommands } from "../src/runs/commands.ts";
 import { createRequeueRuns } from "../src/runs/requeue.ts";
-import { createCounters } from "../src/runtime/metrics.ts";
 import { sweepWorkers } from "../src/workers/expire.ts";
 import { createLeaseExpiry } from "../src/workers/lease-expiry.ts";
 import { sqliteFile } from "./adapters/sqlite/file.ts";

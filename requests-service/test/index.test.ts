@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { outcomeMark, topics, Unavailable } from "@sate/contracts";
+import { createCounters } from "@sate/contracts/runtime";
 import { sqliteStore } from "../src/adapters/sqlite/store.ts";
 import { type Config, createRequestsService } from "../src/index.ts";
-import { createCounters } from "../src/runtime/metrics.ts";
 import { sqliteFile } from "./adapters/sqlite/file.ts";
 import { madeOutcome, newId } from "./builders.ts";
 import { wanted } from "./core.ts";

@@ -1,10 +1,8 @@
 import { isUnavailable, Unavailable } from "@sate/contracts";
+import { type Attempt, type Counters, createLifecycle, type Log } from "@sate/contracts/runtime";
 import type { Consumer, Publisher, ResultsWriter } from "./ports.ts";
 import { createRecorder, type Recorder } from "./recording/record.ts";
 import { createInternalApp } from "./runtime/internal-app.ts";
-import { type Attempt, createLifecycle } from "./runtime/lifecycle.ts";
-import type { Log } from "./runtime/log.ts";
-import type { Counters } from "./runtime/metrics.ts";
 
 export type { Consumer, Publisher, ResultsWriter } from "./ports.ts";
 

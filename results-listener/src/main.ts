@@ -1,12 +1,11 @@
 import { groups, kafkaProblems, limits, outcomeTopics } from "@sate/contracts";
+import { createCounters, fatalExit, openOrExit, runService, settingsOrExit } from "@sate/contracts/runtime";
 import { kafkaConfig, kafkaFileProblems } from "./adapters/kafka/client.ts";
 import { kafkaConsumer } from "./adapters/kafka/consumer.ts";
 import { kafkaPublisher } from "./adapters/kafka/publisher.ts";
 import { mongoResultsWriter } from "./adapters/mongo/writer.ts";
 import { Settings } from "./config.ts";
 import { createResultsListener } from "./index.ts";
-import { createCounters } from "./runtime/metrics.ts";
-import { exitForSettings, fatalExit, runService, settingsOrExit } from "./runtime/process.ts";
 
 const name = "results-listener";
 const { settings, log } = settingsOrExit(name, Settings, kafkaProblems, kafkaFileProblems);
@@ -16,7 +15,9 @@ const kafka = kafkaConfig(settings, { clientId: name, log });
 
 const service = createResultsListener(
   {
-    writer: writerOrExit(),
+    writer: openOrExit(name, Settings, "RESULTS_MONGO_URL", () =>
+      mongoResultsWriter({ url: settings.RESULTS_MONGO_URL, counters }),
+    ),
     consumer: kafkaConsumer(kafka, {
       groupId: groups.resultsListener,
       topics: outcomeTopics,
@@ -33,18 +34,6 @@ const service = createResultsListener(
 
 await runService(service, {
   log,
-  host: settings.HOST,
-  port: settings.PORT,
-  shutdownMs: settings.SHUTDOWN_SECONDS * 1_000,
+  settings,
   bodyBytesMax: limits.bodyBytesDefault,
 });
-
-/** The driver parses the URL in its constructor, and its error may contain the password. */
-function writerOrExit() {
-  try {
-    return mongoResultsWriter({ url: settings.RESULTS_MONGO_URL, counters });
-  } catch {
-    const { description } = Settings.properties.RESULTS_MONGO_URL;
-    return exitForSettings(name, [`RESULTS_MONGO_URL must be ${description}.`]);
-  }
-}

@@ -9,6 +9,7 @@ import {
   topicSpec,
   topics,
 } from "@sate/contracts";
+import { createCounters, createLog } from "@sate/contracts/runtime";
 import { type Admin, Kafka } from "kafkajs";
 import { type Binary, MongoClient } from "mongodb";
 import { kafkaConfig } from "../src/adapters/kafka/client.ts";
@@ -16,8 +17,6 @@ import { kafkaConsumer } from "../src/adapters/kafka/consumer.ts";
 import { kafkaPublisher } from "../src/adapters/kafka/publisher.ts";
 import { mongoResultsWriter } from "../src/adapters/mongo/writer.ts";
 import { createResultsListener } from "../src/index.ts";
-import { createLog } from "../src/runtime/log.ts";
-import { createCounters } from "../src/runtime/metrics.ts";
 import { type Ending, outcomeOf, randomBytes, refusedExecution } from "./records.ts";
 import { testServers } from "./servers.ts";
 import { until } from "./until.ts";

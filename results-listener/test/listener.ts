@@ -5,11 +5,10 @@ import {
   resultOf,
   Unavailable,
 } from "@sate/contracts";
+import { createCounters, createLog } from "@sate/contracts/runtime";
 import { sqliteResultsWriter } from "../src/adapters/sqlite/writer.ts";
 import { createResultsListener } from "../src/index.ts";
 import type { Consumer, ResultsWriter } from "../src/ports.ts";
-import { createLog } from "../src/runtime/log.ts";
-import { createCounters } from "../src/runtime/metrics.ts";
 import { fakeConsumer } from "./fakes/consumer.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
 import { sqliteFile } from "./sqlite-file.ts";

@@ -1,11 +1,9 @@
 import { type ResultsApi, resultsApi } from "@sate/contracts";
+import { type Counters, createLifecycle, type Log } from "@sate/contracts/runtime";
 import type { ResultsReader } from "./ports.ts";
 import { readResults } from "./read-results.ts";
 import { commandRoutes } from "./runtime/command-routes.ts";
 import { createInternalApp } from "./runtime/internal-app.ts";
-import { createLifecycle } from "./runtime/lifecycle.ts";
-import type { Log } from "./runtime/log.ts";
-import type { Counters } from "./runtime/metrics.ts";
 
 export type { Page, ResultsReader } from "./ports.ts";
 

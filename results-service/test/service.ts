@@ -1,9 +1,8 @@
 import type { Database } from "bun:sqlite";
 import { Unavailable } from "@sate/contracts";
+import { createCounters, createLog } from "@sate/contracts/runtime";
 import { sqliteResultsReader } from "../src/adapters/sqlite/reader.ts";
 import { createResultsService } from "../src/index.ts";
-import { createLog } from "../src/runtime/log.ts";
-import { createCounters } from "../src/runtime/metrics.ts";
 
 export const serviceToken = "0123456789abcdef";
 

@@ -1,7 +1,6 @@
 import { groups, outcomeTopics, topics } from "@sate/contracts";
+import type { Counters, Log } from "@sate/contracts/runtime";
 import * as gatewayService from "@sate/gateway";
-import type { Log } from "@sate/gateway/runtime/log";
-import type { Counters } from "@sate/gateway/runtime/metrics";
 import * as processorService from "@sate/processor";
 import * as requestsService from "@sate/requests-service";
 import { sqliteStore } from "@sate/requests-service/sqlite";

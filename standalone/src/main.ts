@@ -1,7 +1,12 @@
 import { resolve } from "node:path";
+import {
+  createCounters,
+  exitForSettings,
+  fatalExit,
+  runService,
+  settingsOrExit,
+} from "@sate/contracts/runtime";
 import { accessProblems, loadAccess, serverBodyBytesMax } from "@sate/gateway";
-import { createCounters } from "@sate/gateway/runtime/metrics";
-import { exitForSettings, fatalExit, runService, settingsOrExit } from "@sate/gateway/runtime/process";
 import { loadModules, simulation, systemTime } from "@sate/processor";
 import { banner } from "./banner.ts";
 import { Settings } from "./config.ts";
@@ -57,9 +62,7 @@ const standalone = createStandalone(
 
 await runService(standalone, {
   log,
-  host: settings.HOST,
-  port: settings.PORT,
-  shutdownMs,
+  settings,
   // npm does not pass signals on (npm/cli#6684).
   stopWhen: (stop) => onceAnyEnds(launchers(), () => stop("its launcher ended")),
   bodyBytesMax: serverBodyBytesMax,

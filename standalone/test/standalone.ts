@@ -1,5 +1,4 @@
-import { createLog } from "@sate/gateway/runtime/log";
-import { createCounters } from "@sate/gateway/runtime/metrics";
+import { createCounters, createLog } from "@sate/contracts/runtime";
 import { type Config, createStandalone } from "../src/index.ts";
 import { opened } from "./sqlite/opened.ts";
 

@@ -1,4 +1,4 @@
-import { Type } from "@sinclair/typebox";
+import { type Static, type TObject, Type } from "@sinclair/typebox";
 
 export const logLevels = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -18,6 +18,8 @@ export const processSettings = ({ port, logLevel = "info" }: { port: number; log
     { default: logLevel, description: `one of ${logLevels.join(", ")}` },
   ),
 });
+
+export type ProcessSettings = Static<TObject<Omit<ReturnType<typeof processSettings>, "LOG_LEVEL">>>;
 
 /**
  * What is wrong with the environment of any process, a sentence each. With NODE_TLS_REJECT_UNAUTHORIZED=0 the

@@ -1,5 +1,5 @@
+import type { Log } from "@sate/contracts/runtime";
 import { Refusal } from "../http/problem-response.ts";
-import type { Log } from "../runtime/log.ts";
 import { type ApiKey, allows, isSameSecret, keyOf, type Scope } from "./api-keys.ts";
 
 /** The scope that a route requires of a key, or `none`. */

@@ -6,9 +6,9 @@ import {
   type RefusedExecution,
   Unavailable,
 } from "@sate/contracts";
+import { microBatch } from "@sate/contracts/runtime";
 import { overloaded } from "../http/problem-response.ts";
 import type { Requests } from "../ports.ts";
-import { microBatch } from "../runtime/micro-batch.ts";
 
 /** An item that has waited longer for its batch is not sent: its client has little time left. */
 const waitMsMaxDefault = 3_000;

@@ -1,5 +1,5 @@
+import { inTime } from "@sate/contracts/runtime";
 import { overloaded } from "../http/problem-response.ts";
-import { inTime } from "../runtime/deadline.ts";
 import { createSemaphore, type Semaphore } from "./semaphore.ts";
 
 /**

@@ -1,11 +1,10 @@
+import { type Counters, failpoint } from "@sate/contracts/runtime";
 import type { Batches } from "../capacity/create-batches.ts";
-import { failpoint } from "../failpoint.ts";
 import { unknownId } from "../http/path-ids.ts";
 import { executionView, jsonResponse } from "../http/render.ts";
 import { traceOf } from "../http/trace-context.ts";
 import type { Uris } from "../http/uris.ts";
 import type { Monotonic } from "../ports.ts";
-import type { Counters } from "../runtime/metrics.ts";
 import type { AttemptLimit } from "./attempt-limit.ts";
 import { hasFailedTooOften, hasSucceeded, isActive, tooManyAttempts } from "./conflicts.ts";
 

@@ -1,4 +1,4 @@
-import type { Log, LogFields } from "../runtime/log.ts";
+import type { Log, LogFields } from "@sate/contracts/runtime";
 
 export type LimitedLog = { warn(message: string, fields?: LogFields): void };
 

@@ -7,9 +7,7 @@ import {
   problemContentType,
   problems,
 } from "@sate/contracts";
-import { DeadlinePassed } from "../runtime/deadline.ts";
-import { errorFields, type Log } from "../runtime/log.ts";
-import type { Counters } from "../runtime/metrics.ts";
+import { type Counters, DeadlinePassed, errorFields, type Log } from "@sate/contracts/runtime";
 import type { LimitedLog } from "./limited-log.ts";
 
 /** Thrown wherever a request is refused; `problemResponse` is the one place that makes it a response. */

@@ -1,8 +1,8 @@
 import { toJson } from "@sate/contracts";
+import { metricsResponse } from "@sate/contracts/runtime";
 import { Elysia } from "elysia";
 import { jsonResponse } from "../http/render.ts";
 import { jsonResponseOf } from "../openapi/responses.ts";
-import { metricsResponse } from "../runtime/metrics.ts";
 import type { RouteParts } from "./parts.ts";
 
 /** Liveness, readiness and counters. The verdict of `/ready` is public; its reasons are for operators. */

@@ -1,10 +1,10 @@
+import type { Counters } from "@sate/contracts/runtime";
 import type { Access } from "../access/authorize.ts";
 import type { Batches } from "../capacity/create-batches.ts";
 import type { Ingress } from "../capacity/ingress.ts";
 import type { StartExecution } from "../executions/create.ts";
 import type { Uris } from "../http/uris.ts";
 import type { Requests, Results } from "../ports.ts";
-import type { Counters } from "../runtime/metrics.ts";
 import type { Operation } from "./operation.ts";
 
 /** What the handlers of the routes use; each file of routes takes what it needs. */

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { limits } from "@sate/contracts";
+import { DeadlinePassed } from "@sate/contracts/runtime";
 import { createIngress } from "../../src/capacity/ingress.ts";
 import { Refusal } from "../../src/http/problem-response.ts";
-import { DeadlinePassed } from "../../src/runtime/deadline.ts";
 import { json, named, testGateway } from "../support/gateway.ts";
 
 const request = () => new Request("http://localhost/requests");

@@ -1,7 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
+import { createLog, serverOptions } from "@sate/contracts/runtime";
 import { Elysia } from "elysia";
-import { createLog } from "../../src/runtime/log.ts";
-import { serverOptions } from "../../src/runtime/process.ts";
 import { answerOf, named } from "../support/gateway.ts";
 
 /** What a route must not throw, and some library will. */
@@ -15,7 +14,7 @@ const app = new Elysia()
   .get("/null", () => {
     throw null;
   })
-  .listen(serverOptions({ log, host: "127.0.0.1", port: 0, bodyBytesMax: 1_000 }));
+  .listen(serverOptions({ log, settings: { HOST: "127.0.0.1", PORT: 0 }, bodyBytesMax: 1_000 }));
 afterAll(() => app.server?.stop(true));
 
 test("a thrown undefined or null is a logged 500 and does not affect later requests", async () => {

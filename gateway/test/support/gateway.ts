@@ -1,7 +1,6 @@
 import { limits } from "@sate/contracts";
+import { createCounters, createLog } from "@sate/contracts/runtime";
 import { type Config, createGateway, type Ports } from "../../src/index.ts";
-import { createLog } from "../../src/runtime/log.ts";
-import { createCounters } from "../../src/runtime/metrics.ts";
 import { fakeRequests } from "../fakes/requests.ts";
 import { fakeResults } from "../fakes/results.ts";
 

@@ -1,9 +1,8 @@
 import type { ExecutionRef, Run } from "@sate/contracts";
-import { failpoint } from "../failpoint.ts";
+import { errorFields, failpoint } from "@sate/contracts/runtime";
 import type { Lease } from "../lease/lease.ts";
 import type { Ports } from "../ports.ts";
 import type { Runs } from "../runs/table.ts";
-import { errorFields } from "../runtime/log.ts";
 import { backoffMs } from "../time.ts";
 import { createWakeUpQueue } from "../wakeups/queue.ts";
 import { type NextClaim, nextClaim } from "./next-claim.ts";

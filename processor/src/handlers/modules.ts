@@ -1,9 +1,9 @@
 import { readdirSync, statSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { CreateRequest } from "@sate/contracts";
+import { inTime } from "@sate/contracts/runtime";
 import { Value } from "@sinclair/typebox/value";
 import type { Handler, HandlerEnd, HandlerRun, Handlers } from "../ports.ts";
-import { inTime } from "../runtime/deadline.ts";
 
 /** What a module learns about its run, besides the payload. */
 export type ModuleContext = Pick<

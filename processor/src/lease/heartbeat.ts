@@ -1,9 +1,8 @@
 import { limits, type RequestsApi } from "@sate/contracts";
+import { errorFields, inTime } from "@sate/contracts/runtime";
 import type { Claimer } from "../claims/claimer.ts";
 import type { Ports } from "../ports.ts";
 import type { Runs } from "../runs/table.ts";
-import { inTime } from "../runtime/deadline.ts";
-import { errorFields } from "../runtime/log.ts";
 import type { Lease } from "./lease.ts";
 import { type Doubts, noDoubts, reconcile } from "./reconcile.ts";
 

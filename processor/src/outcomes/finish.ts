@@ -1,8 +1,7 @@
 import { type FinishedRun, limits, type Outcome, type Run, Unavailable } from "@sate/contracts";
+import { errorFields, microBatch } from "@sate/contracts/runtime";
 import type { Lease } from "../lease/lease.ts";
 import type { Ports, Requests } from "../ports.ts";
-import { errorFields } from "../runtime/log.ts";
-import { microBatch } from "../runtime/micro-batch.ts";
 import { backoffMs, pause } from "../time.ts";
 
 type FinisherPorts = Pick<Ports, "time" | "random" | "counters" | "log"> & {

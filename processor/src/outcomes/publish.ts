@@ -1,8 +1,6 @@
 import { type Outcome, type OutgoingRecord, outcomeMark, outcomeRecord, type Run } from "@sate/contracts";
-import { failpoint } from "../failpoint.ts";
+import { errorFields, failpoint, microBatch } from "@sate/contracts/runtime";
 import type { Ports, Publisher, Requests } from "../ports.ts";
-import { errorFields } from "../runtime/log.ts";
-import { microBatch } from "../runtime/micro-batch.ts";
 
 type PublisherPorts = Pick<Ports, "time" | "counters" | "log"> & {
   requests: Pick<Requests, "markPublished">;

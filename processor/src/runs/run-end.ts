@@ -1,5 +1,5 @@
+import { errorFields, type LogFields } from "@sate/contracts/runtime";
 import type { HandlerEnd } from "../ports.ts";
-import { errorFields, type LogFields } from "../runtime/log.ts";
 
 /** How a run came to its end. */
 export type RunEnd =

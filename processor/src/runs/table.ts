@@ -1,5 +1,5 @@
 import { limits, type Outcome, type Run, type RunRef } from "@sate/contracts";
-import { failpoint } from "../failpoint.ts";
+import { failpoint } from "@sate/contracts/runtime";
 import type { Lease } from "../lease/lease.ts";
 import type { Finisher } from "../outcomes/finish.ts";
 import type { OutcomePublisher } from "../outcomes/publish.ts";

@@ -1,8 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { isUnavailable, type ProblemName, problem, problemContentType, problems } from "@sate/contracts";
+import { type Counters, errorFields, type Log, metricsResponse } from "@sate/contracts/runtime";
 import { type AnyElysia, Elysia } from "elysia";
-import { errorFields, type Log } from "./log.ts";
-import { type Counters, metricsResponse } from "./metrics.ts";
 
 class Unauthorized extends Error {}
 

@@ -1,6 +1,6 @@
 import { type ExecutionRef, type IncomingRecord, readExecution, unreadableRecord } from "@sate/contracts";
+import { failpoint } from "@sate/contracts/runtime";
 import type { Claimer } from "../claims/claimer.ts";
-import { failpoint } from "../failpoint.ts";
 import type { Ports } from "../ports.ts";
 
 /**

@@ -1,7 +1,6 @@
+import { createCounters, createLog } from "@sate/contracts/runtime";
 import { type Config, createProcessor } from "../../src/index.ts";
 import type { Consumer, Handlers } from "../../src/ports.ts";
-import { createLog } from "../../src/runtime/log.ts";
-import { createCounters } from "../../src/runtime/metrics.ts";
 import { eventually, turns } from "../eventually.ts";
 import { fakeConsumer, fakePublisher } from "./broker.ts";
 import { type HeldHandler, heldHandler } from "./handlers.ts";

@@ -1,8 +1,7 @@
 import { expect, test } from "bun:test";
 import { type FinishedRun, type Outcome, type Run, Unavailable } from "@sate/contracts";
+import { createCounters, createLog } from "@sate/contracts/runtime";
 import { createFinisher } from "../../src/outcomes/finish.ts";
-import { createLog } from "../../src/runtime/log.ts";
-import { createCounters } from "../../src/runtime/metrics.ts";
 import { turns } from "../eventually.ts";
 import { fakeTime } from "../fakes/time.ts";
 

@@ -1,8 +1,7 @@
 import { expect, test } from "bun:test";
 import { limits, type Outcome, type OutgoingRecord, type Run } from "@sate/contracts";
+import { createCounters, createLog } from "@sate/contracts/runtime";
 import { createOutcomePublisher } from "../../src/outcomes/publish.ts";
-import { createLog } from "../../src/runtime/log.ts";
-import { createCounters } from "../../src/runtime/metrics.ts";
 import { turns } from "../eventually.ts";
 import { fakeTime } from "../fakes/time.ts";
 

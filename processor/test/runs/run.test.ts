@@ -1,8 +1,7 @@
 import { expect, test } from "bun:test";
 import type { Run } from "@sate/contracts";
+import { createCounters, createLog } from "@sate/contracts/runtime";
 import { graceMs, type StartGuard, startRun } from "../../src/runs/run.ts";
-import { createLog } from "../../src/runtime/log.ts";
-import { createCounters } from "../../src/runtime/metrics.ts";
 import { heldHandler } from "../fakes/handlers.ts";
 import { fakeTime } from "../fakes/time.ts";
 

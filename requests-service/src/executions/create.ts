@@ -7,7 +7,7 @@ import {
   type RequestsApi,
   Unavailable,
 } from "@sate/contracts";
-import { failpoint } from "../failpoint.ts";
+import { failpoint } from "@sate/contracts/runtime";
 import type { Outbox } from "../outbox/outbox.ts";
 import type { Clock, Store } from "../ports.ts";
 import { decideAdmission } from "./admission.ts";

@@ -1,7 +1,6 @@
 import { type ExecutionKey, limits, Unavailable } from "@sate/contracts";
-import { failpoint } from "../failpoint.ts";
+import { type Counters, failpoint } from "@sate/contracts/runtime";
 import type { Results, Store } from "../ports.ts";
-import type { Counters } from "../runtime/metrics.ts";
 
 /**
  * Confirms that published outcomes have a recorded result, because a broker may lose what it has acknowledged. A

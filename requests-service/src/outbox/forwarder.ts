@@ -1,8 +1,6 @@
 import { type OutgoingRecord, Unavailable } from "@sate/contracts";
-import { failpoint } from "../failpoint.ts";
+import { type Counters, errorFields, failpoint, type Log } from "@sate/contracts/runtime";
 import type { Publisher, Random } from "../ports.ts";
-import { errorFields, type Log } from "../runtime/log.ts";
-import type { Counters } from "../runtime/metrics.ts";
 
 /**
  * The transactional outbox of one kind of entries: an entry is written with the state change that it belongs to, and

@@ -1,9 +1,7 @@
 import { executionRecord, outcomeRecord, type RequestRecord, refusedExecutionRecord } from "@sate/contracts";
+import { type Counters, failpoint, type Log } from "@sate/contracts/runtime";
 import { type Execution, runOf } from "../executions/execution.ts";
-import { failpoint } from "../failpoint.ts";
 import type { Marked, Publisher, Random, Refusal, Store } from "../ports.ts";
-import type { Log } from "../runtime/log.ts";
-import type { Counters } from "../runtime/metrics.ts";
 import { createForwarder, type Entries, type Pending } from "./forwarder.ts";
 
 /**

@@ -1,7 +1,6 @@
 import { formatTimestamp, type RequestsApi } from "@sate/contracts";
-import { failpoint } from "../failpoint.ts";
+import { type Counters, failpoint } from "@sate/contracts/runtime";
 import type { Clock, Refusal, Store } from "../ports.ts";
-import type { Counters } from "../runtime/metrics.ts";
 import type { Outbox } from "./outbox.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { type ExecutionRef, limits, type RequestRecord, type RequestsApi, type Run } from "@sate/contracts";
+import type { Counters } from "@sate/contracts/runtime";
 import { type Execution, runOf, runRefOf } from "../executions/execution.ts";
 import type { Claim, Random, Store } from "../ports.ts";
-import type { Counters } from "../runtime/metrics.ts";
 import type { RequeueRuns } from "./requeue.ts";
 
 type Names =

@@ -1,9 +1,8 @@
 import { executionMark, outcomeMark } from "@sate/contracts";
+import { type Counters, failpoint } from "@sate/contracts/runtime";
 import { type EndedRun, type Execution, runRefOf } from "../executions/execution.ts";
-import { failpoint } from "../failpoint.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import type { Clock, Store } from "../ports.ts";
-import type { Counters } from "../runtime/metrics.ts";
 import { decideInterruptedRun, outcomeWithoutRun } from "./interrupted-run.ts";
 
 /**

@@ -1,10 +1,8 @@
 import type { ExecutionKey } from "@sate/contracts";
+import { type Counters, failpoint, type Log } from "@sate/contracts/runtime";
 import type { Execution } from "../executions/execution.ts";
-import { failpoint } from "../failpoint.ts";
 import type { Store } from "../ports.ts";
 import type { RequeueRuns } from "../runs/requeue.ts";
-import type { Log } from "../runtime/log.ts";
-import type { Counters } from "../runtime/metrics.ts";
 import type { LeaseExpiry } from "./lease-expiry.ts";
 
 const pageSize = 500;

@@ -1,4 +1,4 @@
-import type { Log } from "../../src/runtime/log.ts";
+import type { Log } from "@sate/contracts/runtime";
 
 /** Keeps what is said. */
 export function fakeLog(): Log & { said: string[] } {

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { limits, type RequestsApi, requestsApi, Unavailable } from "@sate/contracts";
+import { createCounters } from "@sate/contracts/runtime";
 import { commandRoutes } from "../../src/runtime/command-routes.ts";
 import { createInternalApp } from "../../src/runtime/internal-app.ts";
-import { createCounters } from "../../src/runtime/metrics.ts";
 import { newId } from "../builders.ts";
 import { createCore } from "../core.ts";
 import { post, serviceToken } from "../door.ts";

@@ -1,8 +1,6 @@
 import { type DeadLetterDocument, type IncomingRecord, topics, unreadableRecord } from "@sate/contracts";
-import { failpoint } from "../failpoint.ts";
+import { type Counters, failpoint, type Log } from "@sate/contracts/runtime";
 import type { Publisher, ResultsWriter } from "../ports.ts";
-import type { Log } from "../runtime/log.ts";
-import type { Counters } from "../runtime/metrics.ts";
 import { type BadRecord, classify, type ReadResult } from "./classify.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { type IncomingRecord, type OutgoingRecord, type Topic, Unavailable } from "@sate/contracts";
-import type { Log } from "@sate/gateway/runtime/log";
+import type { Log } from "@sate/contracts/runtime";
 import type { Consumer, Publisher } from "@sate/processor";
 import { createGroup, type Group, type Limits } from "./group.ts";
 

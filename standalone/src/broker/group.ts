@@ -1,6 +1,5 @@
 import type { IncomingRecord } from "@sate/contracts";
-import { inTime } from "@sate/gateway/runtime/deadline";
-import { errorFields, type Log } from "@sate/gateway/runtime/log";
+import { errorFields, inTime, type Log } from "@sate/contracts/runtime";
 import type { Consumer } from "@sate/processor";
 
 type Handle = (records: IncomingRecord[]) => Promise<void>;

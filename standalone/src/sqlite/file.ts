@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
-import { errorFields, type Log } from "@sate/gateway/runtime/log";
+import { errorFields, type Log } from "@sate/contracts/runtime";
 import { describeError, type ErrorText } from "./error-text.ts";
 import { groupCommit } from "./group-commit.ts";
 import { upgrade } from "./schema-version.ts";

@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { Unavailable } from "@sate/contracts";
-import { failpoint } from "../failpoint.ts";
+import { failpoint } from "@sate/contracts/runtime";
 import { isFileError } from "./error-text.ts";
 
 export type GroupCommit = {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { type IncomingRecord, type OutgoingRecord, topics, Unavailable } from "@sate/contracts";
-import { createLog } from "@sate/gateway/runtime/log";
+import { createLog } from "@sate/contracts/runtime";
 import type { Consumer } from "@sate/results-listener";
 import { createBroker } from "../../src/broker/broker.ts";
 import type { Limits } from "../../src/broker/group.ts";

@@ -1,6 +1,6 @@
 import type { IncomingRecord, Topic } from "@sate/contracts";
 import { topics } from "@sate/contracts";
-import { createLog } from "@sate/gateway/runtime/log";
+import { createLog } from "@sate/contracts/runtime";
 import { consumerConformance, type LogUnderTest } from "../../../processor/test/conformance/consumer.ts";
 import { eventually } from "../../../processor/test/eventually.ts";
 import {

@@ -8,8 +8,7 @@ import {
   Unavailable,
   unreadableRecord,
 } from "@sate/contracts";
-import { createLog } from "@sate/gateway/runtime/log";
-import { createCounters } from "@sate/gateway/runtime/metrics";
+import { createCounters, createLog } from "@sate/contracts/runtime";
 import { createResultsListener } from "@sate/results-listener";
 import { sqliteResultsWriter } from "@sate/results-listener/sqlite";
 import { createBroker } from "../../src/broker/broker.ts";

@@ -1,4 +1,4 @@
-import { createCounters } from "@sate/gateway/runtime/metrics";
+import { createCounters } from "@sate/contracts/runtime";
 import type { HandlerEnd, HandlerRun } from "@sate/processor";
 import { createAttemptLimit } from "../../../gateway/src/executions/attempt-limit.ts";
 import { createStartExecution } from "../../../gateway/src/executions/create.ts";

@@ -1,6 +1,5 @@
 import { groups, outcomeTopics, topics } from "@sate/contracts";
-import type { Log } from "@sate/gateway/runtime/log";
-import { createCounters } from "@sate/gateway/runtime/metrics";
+import { createCounters, type Log } from "@sate/contracts/runtime";
 import * as processorService from "@sate/processor";
 import * as requestsService from "@sate/requests-service";
 import * as resultsListener from "@sate/results-listener";

@@ -1,6 +1,6 @@
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
-import { createLog } from "@sate/gateway/runtime/log";
+import { createLog } from "@sate/contracts/runtime";
 import { openSqliteFile, type SqliteFile } from "../../src/sqlite/file.ts";
 
 /** A new data folder in `parent`. */

@@ -1,8 +1,7 @@
 import { type Database, SQLiteError } from "bun:sqlite";
 import { afterEach, expect, test } from "bun:test";
 import { Unavailable } from "@sate/contracts";
-import { createLog } from "@sate/gateway/runtime/log";
-import { createCounters } from "@sate/gateway/runtime/metrics";
+import { createCounters, createLog } from "@sate/contracts/runtime";
 import { createRequestsService } from "@sate/requests-service";
 import { sqliteStore } from "@sate/requests-service/sqlite";
 import { madeExecution, madeRequest } from "../../../requests-service/test/builders.ts";

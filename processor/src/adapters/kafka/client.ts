@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type KafkaSettings, kafkaFiles } from "@sate/contracts";
+import type { Log } from "@sate/contracts/runtime";
 import { type KafkaConfig, type logCreator, logLevel, type SASLOptions } from "kafkajs";
-import type { Log } from "../../runtime/log.ts";
 
 /**
  * The options of every kafkajs client of this service. The broker's certificate must be issued by a trusted

@@ -1,10 +1,7 @@
 import { type IncomingRecord, partitionsDefault, type Topic, Unavailable } from "@sate/contracts";
+import { type Counters, errorFields, inParts, inTime, type Log } from "@sate/contracts/runtime";
 import { type EachBatchPayload, Kafka, type KafkaConfig, KafkaJSProtocolError } from "kafkajs";
 import type { Consumer } from "../../ports.ts";
-import { inTime } from "../../runtime/deadline.ts";
-import { errorFields, type Log } from "../../runtime/log.ts";
-import type { Counters } from "../../runtime/metrics.ts";
-import { inParts } from "./in-parts.ts";
 import { incoming } from "./incoming.ts";
 
 export type KafkaConsumerOptions = {

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Topic } from "@sate/contracts";
+import { createCounters, createLog } from "@sate/contracts/runtime";
 import { PartitionAssigners } from "kafkajs";
 import { kafkaConsumer } from "../../../src/adapters/kafka/consumer.ts";
-import { createLog } from "../../../src/runtime/log.ts";
-import { createCounters } from "../../../src/runtime/metrics.ts";
 import { consumerConformance, eventuallyAll, recordOn, textOf } from "../../conformance/consumer.ts";
 import { eventually } from "../../eventually.ts";
 import { testServers } from "../../servers.ts";

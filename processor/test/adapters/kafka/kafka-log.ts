@@ -1,10 +1,9 @@
 import { limits, type Topic } from "@sate/contracts";
+import { createCounters, createLog } from "@sate/contracts/runtime";
 import { Kafka } from "kafkajs";
 import { kafkaConfig } from "../../../src/adapters/kafka/client.ts";
 import { kafkaConsumer } from "../../../src/adapters/kafka/consumer.ts";
 import { kafkaPublisher } from "../../../src/adapters/kafka/publisher.ts";
-import { createLog } from "../../../src/runtime/log.ts";
-import { createCounters } from "../../../src/runtime/metrics.ts";
 import type { LogUnderTest } from "../../conformance/consumer.ts";
 
 /** A Kafka of the tests as what the conformance suite asks for. */

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { executionRecord, type Topic } from "@sate/contracts";
+import { createCounters, createLog } from "@sate/contracts/runtime";
 import { kafkaConsumer } from "../../../src/adapters/kafka/consumer.ts";
-import { createLog } from "../../../src/runtime/log.ts";
-import { createCounters } from "../../../src/runtime/metrics.ts";
 import { eventually } from "../../eventually.ts";
 import { processorAmongFakes } from "../../fakes/processor.ts";
 import { testServers } from "../../servers.ts";

@@ -1,10 +1,7 @@
 import { limits, type OutgoingRecord, Unavailable } from "@sate/contracts";
+import { type Counters, inParts, inTime, type Log } from "@sate/contracts/runtime";
 import { type ICustomPartitioner, Kafka, type KafkaConfig, Partitioners } from "kafkajs";
 import type { Publisher } from "../../ports.ts";
-import { inTime } from "../../runtime/deadline.ts";
-import type { Log } from "../../runtime/log.ts";
-import type { Counters } from "../../runtime/metrics.ts";
-import { inParts } from "./in-parts.ts";
 
 export type KafkaPublisherOptions = {
   counters: Counters;

@@ -1,7 +1,6 @@
 import { settingsLacking, type Topic, topicSpec, topics, Unavailable } from "@sate/contracts";
+import { errorFields, inTime, type Log } from "@sate/contracts/runtime";
 import { type Admin, ConfigResourceTypes, Kafka, type KafkaConfig } from "kafkajs";
-import { inTime } from "../../runtime/deadline.ts";
-import { errorFields, type Log } from "../../runtime/log.ts";
 
 const deadlineMs = 8_000;
 const closeMs = 2_000;

@@ -1,5 +1,5 @@
 import { Unavailable } from "@sate/contracts";
-import { inTime } from "../../runtime/deadline.ts";
+import { inTime } from "@sate/contracts/runtime";
 
 /** Gives a call its deadline and its error: the driver's messages may contain addresses and passwords. */
 export type Guarded = <A extends unknown[], T>(

@@ -1,9 +1,9 @@
 import { outcomeMark, type RequestRecord } from "@sate/contracts";
+import type { Counters } from "@sate/contracts/runtime";
 import { type Collection, MongoClient } from "mongodb";
 import { type Execution, unconfirmedMark } from "../../executions/execution.ts";
 import type { Store } from "../../ports.ts";
 import { openWithin } from "../../requests/take-within-bytes.ts";
-import type { Counters } from "../../runtime/metrics.ts";
 import {
   type ExecutionDocument,
   executionDocument,

@@ -1,10 +1,9 @@
 import { type IncomingRecord, limits, type Topic } from "@sate/contracts";
+import { createCounters, createLog } from "@sate/contracts/runtime";
 import { type IHeaders, Kafka } from "kafkajs";
 import { kafkaConfig } from "../../../src/adapters/kafka/client.ts";
 import { kafkaPublisher } from "../../../src/adapters/kafka/publisher.ts";
 import { createTopics } from "../../../src/adapters/kafka/topics.ts";
-import { createLog } from "../../../src/runtime/log.ts";
-import { createCounters } from "../../../src/runtime/metrics.ts";
 import type { PublisherUnderTest } from "../../conformance/publisher.ts";
 import { until } from "../../until.ts";
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { type OutgoingRecord, type Topic, Unavailable } from "@sate/contracts";
+import { createCounters } from "@sate/contracts/runtime";
 import { Kafka, type KafkaConfig, logLevel } from "kafkajs";
 import { kafkaPublisher } from "../../../src/adapters/kafka/publisher.ts";
 import type { Publisher } from "../../../src/ports.ts";
-import { createCounters } from "../../../src/runtime/metrics.ts";
 import { fakeLog } from "../../fakes/log.ts";
 import { testServers } from "../../servers.ts";
 import { until } from "../../until.ts";

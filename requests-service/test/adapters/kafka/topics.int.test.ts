@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { limits, partitionsDefault, topicSpec, topics, Unavailable } from "@sate/contracts";
+import { createLog } from "@sate/contracts/runtime";
 import { type Admin, ConfigResourceTypes, Kafka } from "kafkajs";
 import { kafkaConfig } from "../../../src/adapters/kafka/client.ts";
 import { createTopics } from "../../../src/adapters/kafka/topics.ts";
-import { createLog } from "../../../src/runtime/log.ts";
 import { fakeLog } from "../../fakes/log.ts";
 import { testServers } from "../../servers.ts";
 import { until } from "../../until.ts";

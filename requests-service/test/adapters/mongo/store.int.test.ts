@@ -1,11 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import net, { type Socket } from "node:net";
 import { Unavailable } from "@sate/contracts";
+import { createCounters, inTime } from "@sate/contracts/runtime";
 import { MongoClient, MongoNetworkError } from "mongodb";
 import { mongoStore } from "../../../src/adapters/mongo/store.ts";
 import type { Store } from "../../../src/ports.ts";
-import { inTime } from "../../../src/runtime/deadline.ts";
-import { createCounters } from "../../../src/runtime/metrics.ts";
 import { madeExecution, madeOutcome, madeRequest, newId, refOf, runOf } from "../../builders.ts";
 import { storeConformance } from "../../conformance/store/store.ts";
 import { createCore, wanted } from "../../core.ts";

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createServer, type Server, type Socket } from "node:net";
 import { Unavailable } from "@sate/contracts";
+import { createCounters } from "@sate/contracts/runtime";
 import { mongoStore } from "../../../src/adapters/mongo/store.ts";
-import { createCounters } from "../../../src/runtime/metrics.ts";
 import { madeExecution, madeRequest, newId } from "../../builders.ts";
 
 /** No database is needed here: it is about databases that do not answer. */

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { Unavailable } from "@sate/contracts";
+import { errorFields } from "@sate/contracts/runtime";
 import { sqliteStore } from "../../../src/adapters/sqlite/store.ts";
 import type { Store } from "../../../src/ports.ts";
-import { errorFields } from "../../../src/runtime/log.ts";
 import { madeRequest } from "../../builders.ts";
 import { storeConformance } from "../../conformance/store/store.ts";
 import { sqliteFile } from "./file.ts";

@@ -6,10 +6,9 @@ import {
   resultsCollections,
   Unavailable,
 } from "@sate/contracts";
+import { type Counters, inTime } from "@sate/contracts/runtime";
 import { type Collection, MongoBulkWriteError, MongoClient } from "mongodb";
 import type { Recorded, ResultsWriter } from "../../ports.ts";
-import { inTime } from "../../runtime/deadline.ts";
-import type { Counters } from "../../runtime/metrics.ts";
 
 export type MongoResultsWriterOptions = { url: string; counters: Counters; deadlineMs?: number };
 

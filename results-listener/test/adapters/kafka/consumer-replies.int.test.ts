@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 import type { IncomingRecord, Topic } from "@sate/contracts";
+import { createCounters, createLog } from "@sate/contracts/runtime";
 import { type Admin, Kafka, logLevel, type Producer } from "kafkajs";
 import { kafkaConsumer } from "../../../src/adapters/kafka/consumer.ts";
-import { createLog } from "../../../src/runtime/log.ts";
-import { createCounters } from "../../../src/runtime/metrics.ts";
 import { proxyTo } from "../../proxy.ts";
 import { testServers } from "../../servers.ts";
 import { until } from "../../until.ts";

@@ -1,10 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import type { Topic } from "@sate/contracts";
+import { createCounters, createLog } from "@sate/contracts/runtime";
 import { Kafka } from "kafkajs";
 import { kafkaConfig } from "../../../src/adapters/kafka/client.ts";
 import { kafkaConsumer } from "../../../src/adapters/kafka/consumer.ts";
-import { createLog } from "../../../src/runtime/log.ts";
-import { createCounters } from "../../../src/runtime/metrics.ts";
 import { listenerOn, resultsFile } from "../../listener.ts";
 import { outcomeOf } from "../../records.ts";
 import { testServers } from "../../servers.ts";

@@ -7,9 +7,9 @@ import {
   resultsCollections,
   Unavailable,
 } from "@sate/contracts";
+import { createCounters } from "@sate/contracts/runtime";
 import { Binary, MongoClient } from "mongodb";
 import { mongoResultsWriter } from "../../../src/adapters/mongo/writer.ts";
-import { createCounters } from "../../../src/runtime/metrics.ts";
 import { deadLetterOf, rejection, resultsWriterConformance } from "../../conformance/results-writer.ts";
 import { proxyTo } from "../../proxy.ts";
 import { resultOf } from "../../records.ts";

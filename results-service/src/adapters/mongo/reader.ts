@@ -6,11 +6,10 @@ import {
   resultsCollections,
   Unavailable,
 } from "@sate/contracts";
+import { type Counters, inTime } from "@sate/contracts/runtime";
 import { type FindOptions, MongoClient } from "mongodb";
 import { pageWithinBytes } from "../../page-within-bytes.ts";
 import { gapMax, type ResultsReader } from "../../ports.ts";
-import { inTime } from "../../runtime/deadline.ts";
-import type { Counters } from "../../runtime/metrics.ts";
 
 export type MongoResultsReaderOptions = { url: string; counters: Counters; deadlineMs?: number };
 

@@ -6,9 +6,9 @@ import {
   resultsCollections,
   Unavailable,
 } from "@sate/contracts";
+import { createCounters } from "@sate/contracts/runtime";
 import { MongoClient } from "mongodb";
 import { mongoResultsReader } from "../../../src/adapters/mongo/reader.ts";
-import { createCounters } from "../../../src/runtime/metrics.ts";
 import { rejection, resultsReaderConformance } from "../../conformance/results-reader.ts";
 import { proxyTo } from "../../proxy.ts";
 import { attemptsOf, resultOf } from "../../results.ts";

@@ -1,4 +1,4 @@
-import { type LogLevel, logLevels } from "@sate/contracts";
+import { type LogLevel, logLevels } from "../settings/process.ts";
 
 export type LogFields = Record<string, string | number | boolean | null | undefined>;
 

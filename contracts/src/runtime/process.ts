@@ -1,15 +1,9 @@
-import {
-  contradictions,
-  type Environment,
-  type LogLevel,
-  loadSettings,
-  misspeltSettings,
-  problem,
-  problemContentType,
-  processProblems,
-} from "@sate/contracts";
 import type { Static, TObject } from "@sinclair/typebox";
-import type { AnyElysia } from "elysia";
+import { problem, problemContentType } from "../public/problems.ts";
+import { contradictions } from "../settings/executions.ts";
+import { type Environment, loadSettings } from "../settings/load.ts";
+import { misspeltSettings } from "../settings/misspelt.ts";
+import { type LogLevel, type ProcessSettings, processProblems } from "../settings/process.ts";
 import { inTime } from "./deadline.ts";
 import { createLog, errorFields, type Log } from "./log.ts";
 import { stopOnSignal } from "./stop-on-signal.ts";
@@ -41,6 +35,18 @@ export function exitForSettings(service: string, problems: string[]): never {
   process.exit(78);
 }
 
+/**
+ * Opens what a driver finds by a setting, such as a database by its URL. Drivers parse it at once, and their errors may
+ * contain the password: so what the setting must be is said instead.
+ */
+export function openOrExit<T>(service: string, schema: TObject, setting: string, open: () => T): T {
+  try {
+    return open();
+  } catch {
+    return exitForSettings(service, [`${setting} must be ${schema.properties[setting]?.description}.`]);
+  }
+}
+
 /** For a failure that nothing handles: the process exits, and its supervisor restarts it. */
 export function fatalExit(log: Log): (what: string, error: unknown) => never {
   return (what, error) => {
@@ -49,18 +55,30 @@ export function fatalExit(log: Log): (what: string, error: unknown) => never {
   };
 }
 
-export type Runnable = { app: AnyElysia; start(): Promise<void>; stop(): Promise<void> };
+/** An Elysia app, as far as it is needed here. */
+type App = {
+  readonly server: {
+    readonly port?: number | undefined;
+    stop(closeConnections?: boolean): Promise<void>;
+  } | null;
+  listen(options: ReturnType<typeof serverOptions>): unknown;
+};
+type Runnable = { app: App; start(): Promise<void>; stop(): Promise<void> };
 
-export type ServerOptions = { log: Log; host: string; port: number; bodyBytesMax: number };
+export type ServerOptions = {
+  log: Log;
+  settings: Pick<ProcessSettings, "HOST" | "PORT">;
+  bodyBytesMax: number;
+};
 
 /**
  * What an app's `listen` gets. Errors are the app's to handle; but Elysia stumbles over one that is none
  * (`throw undefined`), and then Bun would show a stack.
  */
-export function serverOptions({ log, host, port, bodyBytesMax }: ServerOptions) {
+export function serverOptions({ log, settings, bodyBytesMax }: ServerOptions) {
   return {
-    hostname: host,
-    port,
+    hostname: settings.HOST,
+    port: settings.PORT,
     maxRequestBodySize: bodyBytesMax,
     idleTimeout: 10,
     // Two processes on one port would share its connections, and nobody would know.
@@ -88,12 +106,14 @@ export function drainMs(shutdownMs: number): number {
 export async function runService(
   service: Runnable,
   options: ServerOptions & {
-    shutdownMs: number;
+    settings: ProcessSettings;
     drainMs?: number;
     stopWhen?: (stop: (why: string) => void) => void;
   },
 ): Promise<void> {
-  const { log, host, port, shutdownMs, stopWhen } = options;
+  const { log, settings, stopWhen } = options;
+  const { HOST: host, PORT: port } = settings;
+  const shutdownMs = settings.SHUTDOWN_SECONDS * 1_000;
   let isStopping = false;
   async function stop(): Promise<void> {
     isStopping = true;

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { inParts } from "../../../src/adapters/kafka/in-parts.ts";
+import { inParts } from "../../src/runtime/in-parts.ts";
 
 const bytesOf = (text: string) => text.length;
 

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { isUnavailable, limits, requestsApi, Unavailable } from "@sate/contracts";
-import { httpClient } from "../../../src/adapters/http/client.ts";
-import { createCounters } from "../../../src/runtime/metrics.ts";
-import { until } from "../../until.ts";
+import { isUnavailable, limits, requestsApi, Unavailable } from "../../src/index.ts";
+import { httpClient } from "../../src/runtime/http-client.ts";
+import { createCounters } from "../../src/runtime/metrics.ts";
+import { until } from "../until.ts";
 
 const servers: ReturnType<typeof Bun.serve>[] = [];
 const sockets: { stop(closeConnections?: boolean): void }[] = [];

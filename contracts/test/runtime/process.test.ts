@@ -68,7 +68,7 @@ test("a request in flight is answered before the service stops, and a new one fi
 });
 
 test("a request that does not end holds up a stop for a share of its time only", async () => {
-  const { child, ask, ended, messages, says } = await started({ SHUTDOWN_MS: "200" });
+  const { child, ask, ended, messages, says } = await started({ SHUTDOWN_SECONDS: "0.2" });
   const slow = ask("/slow").then(
     () => "answered",
     () => "cut off",
@@ -89,7 +89,7 @@ test("the same signal twice within a moment is one: so Ctrl-C arrives under bun 
 });
 
 test("a second signal ends a stop that hangs at once", async () => {
-  const { child, ended, messages, says } = await started({ STOP: "hangs", SHUTDOWN_MS: "60000" });
+  const { child, ended, messages, says } = await started({ STOP: "hangs", SHUTDOWN_SECONDS: "60" });
   child.kill("SIGTERM");
   await says("the service stops");
   const repeat = setInterval(() => child.kill("SIGTERM"), 100);
@@ -103,7 +103,7 @@ test("a stop that takes too long, or fails, ends the process with 1", async () =
     ["hangs", "the stop took too long"],
     ["fails", "the stop failed"],
   ] as const) {
-    const { child, ended, messages } = await started({ STOP, SHUTDOWN_MS: "300" });
+    const { child, ended, messages } = await started({ STOP, SHUTDOWN_SECONDS: "0.3" });
     child.kill("SIGTERM");
     expect(await ended()).toEqual([1, ""]);
     expect(messages().at(-1)).toBe(message);

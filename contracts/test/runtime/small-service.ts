@@ -1,7 +1,7 @@
-import { processingSettings, processSettings } from "@sate/contracts";
 import { Type } from "@sinclair/typebox";
-import { Elysia } from "elysia";
-import { runService, settingsOrExit } from "../../src/runtime/process.ts";
+import { runService, type serverOptions, settingsOrExit } from "../../src/runtime/process.ts";
+import { processingSettings } from "../../src/settings/executions.ts";
+import { processSettings } from "../../src/settings/process.ts";
 
 /** A process with nothing but the runtime; process.test.ts starts it. */
 const { settings, log } = settingsOrExit(
@@ -10,31 +10,40 @@ const { settings, log } = settingsOrExit(
     ...processSettings({ port: 0 }),
     PROCESSING_SECONDS: processingSettings.PROCESSING_SECONDS,
     STOP: Type.String({ default: "works", description: "how its stop goes" }),
-    SHUTDOWN_MS: Type.Integer({ default: 10_000, description: "the time for a stop" }),
   }),
 );
-const { HOST, PORT, STOP, SHUTDOWN_MS } = settings;
 const signalled = Promise.withResolvers<void>();
 for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => signalled.resolve());
 
-const app = new Elysia()
-  .get("/live", () => "live")
+const routes: Record<string, () => Promise<Response> | Response> = {
+  "/live": () => new Response("live"),
   // Responds a moment after the stop has begun.
-  .get("/slow", async () => {
+  "/slow": async () => {
     log.info("slow has begun");
     await signalled.promise;
     await Bun.sleep(100);
     log.info("slow has responded");
-    return "slow";
-  })
-  .get("/throw", () => {
+    return new Response("slow");
+  },
+  "/throw": () => {
     setTimeout(() => {
       throw Object.assign(new TypeError("secret"), { code: "E_THROWN" });
     });
-  })
-  .get("/reject", () => {
+    return new Response();
+  },
+  "/reject": () => {
     void Promise.reject(new RangeError("secret", { cause: Object.assign(new Error("secret"), { code: 7 }) }));
-  });
+    return new Response();
+  },
+};
+
+const app = {
+  server: null as ReturnType<typeof Bun.serve> | null,
+  listen(options: ReturnType<typeof serverOptions>) {
+    const fetch = (request: Request) => routes[new URL(request.url).pathname]?.() ?? new Response();
+    this.server = Bun.serve({ ...options, fetch });
+  },
+};
 
 await runService(
   {
@@ -42,9 +51,9 @@ await runService(
     start: async () => {},
     async stop() {
       log.info("the service stops");
-      if (STOP === "hangs") await new Promise(() => {});
-      if (STOP === "fails") throw new TypeError("secret");
+      if (settings.STOP === "hangs") await new Promise(() => {});
+      if (settings.STOP === "fails") throw new TypeError("secret");
     },
   },
-  { log, host: HOST, port: PORT, shutdownMs: SHUTDOWN_MS, bodyBytesMax: 1_000 },
+  { log, settings, bodyBytesMax: 1_000 },
 );

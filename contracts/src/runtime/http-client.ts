@@ -1,7 +1,9 @@
-import { type Api, type ApiFunctions, isUnavailable, limits, Unavailable } from "@sate/contracts";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import { inTime } from "../../runtime/deadline.ts";
-import type { Counters } from "../../runtime/metrics.ts";
+import type { Api, ApiFunctions } from "../internal/api.ts";
+import { isUnavailable, Unavailable } from "../internal/unavailable.ts";
+import { limits } from "../values/limits.ts";
+import { inTime } from "./deadline.ts";
+import type { Counters } from "./metrics.ts";
 
 export type HttpClientOptions = {
   /** `http://host:port`, or several with commas between them: they are called in turn. */

@@ -1,0 +1,11 @@
+/** How every service starts, stops, logs, counts, reports its health and calls another: the same for all of them. */
+export * from "./deadline.ts";
+export * from "./failpoint.ts";
+export * from "./http-client.ts";
+export * from "./in-parts.ts";
+export * from "./lifecycle.ts";
+export * from "./log.ts";
+export * from "./metrics.ts";
+export * from "./micro-batch.ts";
+export * from "./periodic.ts";
+export * from "./process.ts";
