@@ -88,7 +88,7 @@ test("runs of a claim under way are not started, and requeued", async () => {
   const { processor, requests, consumer, held } = await started();
   const ref = requests.queue();
   const release = requests.hold("claim");
-  await consumer.deliver([wakeUp(ref)]);
+  void consumer.deliver([wakeUp(ref)]);
   await turns();
   const stopping = processor.stop();
   release();

@@ -115,14 +115,18 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
   runs.onRoom(claimSoon);
 
   return {
-    /** Takes wake-ups, as many as the queue has room for: the database knows the others. */
-    enqueue(refs: ExecutionRef[]): void {
+    /**
+     * Takes wake-ups, as many as the queue has room for: the database knows the others. Resolves when the claim under
+     * way is over: what arrives meanwhile is claimed together.
+     */
+    enqueue(refs: ExecutionRef[]): Promise<void> {
       for (const ref of refs) {
         if (wakeUps.add(ref)) continue;
         counters.add("hints_dropped");
         mayBeMore = true;
       }
       claimNext();
+      return claiming;
     },
     /** Claims if there is reason to. To be called a few times a second: for pauses that are over, and for polls. */
     claimNext,

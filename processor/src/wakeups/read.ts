@@ -5,7 +5,7 @@ import type { Ports } from "../ports.ts";
 
 /**
  * Handles records of the executions topic. Resolves when they may be committed: the readable ones are enqueued, the
- * others are in the dead letter queue. Rejects if the broker does not take the dead letters: then all of them must
+ * claim under way is over, and the others are in the dead letter queue. Rejects if the broker does not take the dead letters: then all of them must
  * be delivered again, and enqueueing the readable ones twice is harmless.
  */
 export function createWakeUpReader(
@@ -31,8 +31,7 @@ export function createWakeUpReader(
       if (reading.kind === "read") refs.push(reading.record);
       else unreadable.push({ record, detail: reading.detail });
     }
-    claimer.enqueue(refs);
-    await deadLetter(unreadable);
+    await Promise.all([claimer.enqueue(refs), deadLetter(unreadable)]);
     failpoint("processor.heard");
   };
 }

@@ -31,14 +31,17 @@ describe("capacity", () => {
     expect(held.runs).toHaveLength(10);
   });
 
-  test("one claim is under way at a time, with all wake-ups that have gathered; their records are committed at once", async () => {
+  test("one claim is under way at a time, with all wake-ups that have gathered; records are committed when it is over", async () => {
     const { requests, consumer, count } = await started({ config: { concurrency: 64 } });
     const refs = Array.from({ length: 40 }, () => requests.queue());
     const release = requests.hold("claim");
-    for (const ref of refs) await consumer.deliver([wakeUp(ref)]);
+    const delivered = refs.map((ref) => consumer.deliver([wakeUp(ref)]));
+    await turns();
     expect(count("claims")).toBe(1);
-    expect(consumer.committed).toHaveLength(40);
+    expect(consumer.committed).toHaveLength(0);
     release();
+    await Promise.all(delivered);
+    expect(consumer.committed).toHaveLength(40);
     await eventually(() => requests.all().every(({ status }) => status === "running"), "all are claimed");
     expect(count("claims")).toBe(2);
   });

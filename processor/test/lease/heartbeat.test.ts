@@ -117,7 +117,7 @@ describe("lease expiry", () => {
     const { requests, consumer, held, time, count } = await started();
     const ref = requests.queue();
     const release = requests.hold("claim");
-    await consumer.deliver([wakeUp(ref)]);
+    void consumer.deliver([wakeUp(ref)]);
     await turns();
     const [first] = requests.workers().keys();
     time.freeze(leaseMs);
@@ -191,7 +191,7 @@ describe("the heartbeat response", () => {
     const { requests, consumer, held, count } = await started();
     const ref = requests.queue();
     const release = requests.holdAnswers("claim");
-    await consumer.deliver([wakeUp(ref)]);
+    void consumer.deliver([wakeUp(ref)]);
     await eventually(() => requests.get(ref).status === "running", "it is claimed");
     await beaten(4);
     expect(count("runs_handed_back")).toBe(0);

@@ -158,7 +158,8 @@ export function createForwarder<Entry>(parts: {
       }
       waiting.push(pending);
       waitingSize += pending.size;
-      publishing ??= publishWaiting();
+      // What is written in one turn is published together.
+      publishing ??= Promise.resolve().then(publishWaiting);
     },
 
     async sweep() {
