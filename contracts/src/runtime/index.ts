@@ -1,8 +1,8 @@
 /** How every service starts, stops, logs, counts, reports its health and calls another: the same for all of them. */
 export * from "./deadline.ts";
 export * from "./failpoint.ts";
+export * from "./fitting.ts";
 export * from "./http-client.ts";
-export * from "./in-parts.ts";
 export * from "./lifecycle.ts";
 export * from "./log.ts";
 export * from "./metrics.ts";

@@ -1,10 +1,4 @@
-export type MicroBatchOptions<Item> = {
-  /** Of one call. */
-  itemsMax: number;
-  /** Of one call, in the unit of `sizeOf`; a single larger item goes alone. */
-  sizeMax?: number;
-  sizeOf?: (item: Item) => number;
-};
+import { type SizeLimits, takeFitting } from "./fitting.ts";
 
 type Waiting<Item, Result> = {
   item: Item;
@@ -19,25 +13,15 @@ type Waiting<Item, Result> = {
  */
 export function microBatch<Item, Result>(
   work: (items: Item[]) => Promise<Result[]>,
-  { itemsMax, sizeMax = Number.POSITIVE_INFINITY, sizeOf = () => 0 }: MicroBatchOptions<Item>,
+  limits: SizeLimits<Item>,
 ): (item: Item) => Promise<Result> {
+  const { sizeOf = () => 0 } = limits;
   const waiting: Waiting<Item, Result>[] = [];
   let isUnderWay = false;
 
-  function next(): Waiting<Item, Result>[] {
-    let size = 0;
-    let count = 0;
-    for (const { item } of waiting) {
-      size += sizeOf(item);
-      if (count >= itemsMax || (count > 0 && size > sizeMax)) break;
-      count++;
-    }
-    return waiting.splice(0, count);
-  }
-
   async function workAll(): Promise<void> {
     while (waiting.length > 0) {
-      const group = next();
+      const group = takeFitting(waiting, { ...limits, sizeOf: ({ item }) => sizeOf(item) });
       try {
         const results = await work(group.map(({ item }) => item));
         for (const [index, { resolve }] of group.entries()) resolve(results[index] as Result);

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { type MicroBatchOptions, microBatch } from "../../src/runtime/micro-batch.ts";
+import type { SizeLimits } from "../../src/runtime/fitting.ts";
+import { microBatch } from "../../src/runtime/micro-batch.ts";
 
 /** A function of many items whose calls end when the test says so. */
-function gathered(options: Partial<MicroBatchOptions<string>> = {}) {
+function gathered(options: Partial<SizeLimits<string>> = {}) {
   const calls: { items: string[]; end: (error?: Error) => void }[] = [];
   let most = 0;
   let underWay = 0;

@@ -140,7 +140,11 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
     const records = batches.flatMap(({ batch: { topic, partition, messages } }) =>
       messages.map((message) => incoming(topic, partition, message)),
     );
-    for (const part of inParts(records, { itemsMax: partRecordsMax, bytesMax: partBytesMax, bytesOf })) {
+    for (const part of inParts(records, {
+      itemsMax: partRecordsMax,
+      sizeMax: partBytesMax,
+      sizeOf: bytesOf,
+    })) {
       while (!(await isHandled(part, first.heartbeat))) {
         if (isStopped) return;
       }

@@ -63,7 +63,7 @@ export function kafkaPublisher(config: KafkaConfig, options: KafkaPublisherOptio
     async publish(records) {
       if (isClosed) throw new Unavailable("The publisher is closed.");
       try {
-        for (const part of inParts(records, { bytesMax: requestBytesMax, bytesOf }))
+        for (const part of inParts(records, { sizeMax: requestBytesMax, sizeOf: bytesOf }))
           await inTime(produce(part), deadlineMs);
       } catch (cause) {
         throw new Unavailable("The broker did not take the records.", { cause });
