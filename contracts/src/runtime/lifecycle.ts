@@ -10,7 +10,7 @@ type Dependency = { name: string; probe: () => Promise<unknown>; reason: Reason 
 /** Attempts the work of a part once, or until it succeeds or the service stops. */
 export type Attempt<T> = (part: string, work: () => Promise<unknown>, reason: Reason) => Promise<T>;
 
-/** Whoever asks again within this time gets the same verdict. */
+/** For how long callers get the same verdict. */
 const verdictMs = 1_000;
 /** Longer than a call that fails over to another address, shorter than health checks wait. */
 const probeMs = 4_000;
@@ -18,7 +18,7 @@ const connectPauseMs = { first: 100, most: 1_000 };
 
 /**
  * The life of a service: started once, stopped once, and in between ready or not. A part fails from an attempt that
- * failed to the next one that succeeds; dependencies are probed when somebody asks.
+ * failed to the next one that succeeds; dependencies are probed when readiness is asked for.
  */
 export function createLifecycle(parts: {
   log: Log;
@@ -58,7 +58,7 @@ export function createLifecycle(parts: {
     }
   };
 
-  /** All who ask at once share one probe. */
+  /** Concurrent callers share one probe. */
   function probe(): Promise<unknown> {
     if (performance.now() < validUntil) return probing;
     validUntil = Number.POSITIVE_INFINITY;

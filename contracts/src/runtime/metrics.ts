@@ -1,4 +1,4 @@
-/** Counts of operations since start: what the budgets are asserted on. */
+/** Counts of operations since start: tests assert budgets on them. */
 export type Counters = {
   add(name: string, by?: number): void;
   read(): Record<string, number>;

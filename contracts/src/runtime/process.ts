@@ -81,7 +81,7 @@ export function serverOptions({ log, settings, bodyBytesMax }: ServerOptions) {
     port: settings.PORT,
     maxRequestBodySize: bodyBytesMax,
     idleTimeout: 10,
-    // Two processes on one port would share its connections, and nobody would know.
+    // Two processes on one port would silently share its connections.
     reusePort: false,
     development: false,
     error(error: unknown): Response {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { errorFields, type Log } from "./log.ts";
 
-/** One Ctrl-C under `bun run` arrives twice within a millisecond: from the terminal, and passed on by bun. */
+/** One Ctrl-C under `bun run` arrives twice within a millisecond: from the terminal, and forwarded by bun. */
 const sameSignalMs = 500;
 
 /**
@@ -42,7 +42,7 @@ export function stopOnSignal(parts: {
   };
 }
 
-/** As under `nohup`: the process is to outlive its terminal. Nobody but Linux has this file. */
+/** As under `nohup`: the process is to outlive its terminal. Only Linux has this file. */
 function isHangupIgnored(): boolean {
   try {
     const mask = /^SigIgn:\s*(\w+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];

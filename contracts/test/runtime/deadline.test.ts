@@ -3,16 +3,16 @@ import { DeadlinePassed, inTime } from "../../src/runtime/deadline.ts";
 
 const caught = (promise: Promise<unknown>) => promise.catch((error: unknown) => error);
 
-test("it settles as the work does", async () => {
+test("settles as the work does", async () => {
   expect(await inTime(Promise.resolve(1), 60_000)).toBe(1);
   expect(await caught(inTime(Promise.reject(new Error("no")), 60_000))).toEqual(new Error("no"));
 });
 
-test("it does not wait for work that hangs", async () => {
+test("rejects when work exceeds the deadline", async () => {
   expect(await caught(inTime(new Promise(() => {}), 1))).toBeInstanceOf(DeadlinePassed);
 });
 
-test("work that fails after the deadline is nobody's unhandled rejection", async () => {
+test("work that fails after the deadline causes no unhandled rejection", async () => {
   const unhandled: unknown[] = [];
   const listen = (reason: unknown) => void unhandled.push(reason);
   process.on("unhandledRejection", listen);

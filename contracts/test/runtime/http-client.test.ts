@@ -27,7 +27,7 @@ function clientOf(urls: string, deadlineMs?: number) {
 const worker = { worker_id: Bun.randomUUIDv7() };
 const alive = () => Response.json({ kind: "alive", runs: [] });
 
-test("posts JSON with the token to the path of the contract, and answers what the contract says", async () => {
+test("posts JSON with the token to the operation's path and returns the response", async () => {
   const seen: unknown[] = [];
   const { client } = clientOf(
     serve(async (request) => {
@@ -40,7 +40,7 @@ test("posts JSON with the token to the path of the contract, and answers what th
   expect(seen).toEqual([["POST", "/internal/workers/heartbeat", "Bearer a-token-for-tests", worker]]);
 });
 
-describe("Unavailable, and nothing of what the other side said", () => {
+describe("rejects with Unavailable and repeats no text of the response when", () => {
   const tooLarge = () => "x".repeat(limits.internalBodyBytesMax + 1);
   const inPieces = () =>
     new ReadableStream({
@@ -49,18 +49,18 @@ describe("Unavailable, and nothing of what the other side said", () => {
   const compressed = Bun.gzipSync(Buffer.from('{"kind":"alive","runs":[]}'));
   const cases: [string, () => Response | Promise<Response>][] = [
     ["the token is wrong", () => new Response("secret", { status: 401 })],
-    ["it fails", () => new Response("secret", { status: 500 })],
-    ["the answer has the wrong shape", () => Response.json({ kind: "other" })],
-    ["the answer is not JSON", () => new Response("secret")],
-    ["the answer is too large", () => new Response(tooLarge())],
-    ["the answer has no length and does not end before it is too large", () => new Response(inPieces())],
+    ["the status is 500", () => new Response("secret", { status: 500 })],
+    ["the response has the wrong shape", () => Response.json({ kind: "other" })],
+    ["the response is not JSON", () => new Response("secret")],
+    ["the response is too large", () => new Response(tooLarge())],
+    ["the response declares no length and exceeds the limit", () => new Response(inPieces())],
     [
-      "the answer is compressed, and so has no limit",
+      "the response is compressed, which would evade the limit",
       () => new Response(compressed, { headers: { "content-encoding": "gzip" } }),
     ],
   ];
-  test.each(cases)("%s: refused, and not asked again", async (_, answer) => {
-    const { client, counters } = clientOf(serve(answer));
+  test.each(cases)("%s: unexpected_response, without a retry", async (_, respond) => {
+    const { client, counters } = clientOf(serve(respond));
     const error = await client.heartbeat(worker).catch((thrown) => thrown);
     expect(error).toBeInstanceOf(Unavailable);
     expect(error.reason).toBe("unexpected_response");
@@ -70,14 +70,14 @@ describe("Unavailable, and nothing of what the other side said", () => {
     expect(counters.read()).toEqual({ http_calls: 1, http_refusals: 1 });
   });
 
-  test("it is not ready", async () => {
+  test("the service is not ready", async () => {
     const { client } = clientOf(serve(() => new Response("secret", { status: 503 })));
     const error = await client.heartbeat(worker).catch((thrown) => thrown);
     expect([isUnavailable(error), error.reason]).toEqual([true, "no_response"]);
     expect(error.message).not.toContain("secret");
   });
 
-  test("it redirects: neither the body nor the token goes elsewhere", async () => {
+  test("it redirects; neither the body nor the token is sent elsewhere", async () => {
     let asked = 0;
     const elsewhere = serve(() => {
       asked++;
@@ -90,7 +90,7 @@ describe("Unavailable, and nothing of what the other side said", () => {
     expect(asked).toBe(0);
   });
 
-  test("nobody listens: it is certain that nothing was done", async () => {
+  test("the connection is refused: not_done", async () => {
     const url = serve(alive);
     await servers.pop()?.stop(true);
     for (const urls of [url, `${url},${url}`]) {
@@ -101,7 +101,7 @@ describe("Unavailable, and nothing of what the other side said", () => {
     }
   });
 
-  test("it ends while it has the request: whether it was done is not known, though nobody listens any more", async () => {
+  test("the process ends after receiving the request: no_response, although a retry is refused", async () => {
     let received = 0;
     const listener = Bun.listen({
       hostname: "127.0.0.1",
@@ -120,7 +120,7 @@ describe("Unavailable, and nothing of what the other side said", () => {
     expect([received, error.reason]).toEqual([1, "no_response"]);
   });
 
-  test("it never answers: after the deadline, the repetition included", async () => {
+  test("it never responds: at the deadline, which covers the retry", async () => {
     let requests = 0;
     const { client } = clientOf(
       serve(() => {
@@ -135,14 +135,14 @@ describe("Unavailable, and nothing of what the other side said", () => {
     expect(requests).toBe(1);
   });
 
-  test("it takes the connection and says nothing at all", async () => {
+  test("it accepts the connection and stays silent", async () => {
     const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
     sockets.push(listener);
     const { client } = clientOf(`http://127.0.0.1:${listener.port}`, 200);
     await expect(client.heartbeat(worker)).rejects.toBeInstanceOf(Unavailable);
   });
 
-  test("its answer begins and does not end", async () => {
+  test("the response begins and does not end", async () => {
     const { client } = clientOf(
       serve(
         () =>
@@ -158,28 +158,28 @@ describe("Unavailable, and nothing of what the other side said", () => {
   });
 });
 
-describe("an operation without an answer is repeated once", () => {
-  test("at the next address, when one is not well", async () => {
-    const ill = serve(() => new Response(null, { status: 503 }));
-    const well = serve(alive);
-    const { client, counters } = clientOf(`${ill},${well}`);
+describe("a call without a response is retried once", () => {
+  test("at the next address, when the first fails", async () => {
+    const failing = serve(() => new Response(null, { status: 503 }));
+    const healthy = serve(alive);
+    const { client, counters } = clientOf(`${failing},${healthy}`);
     for (let call = 0; call < 6; call++) expect((await client.heartbeat(worker)).kind).toBe("alive");
     expect(counters.read().http_calls).toBe(7);
   });
 
-  test("at the next address, when one takes the call and is silent, and that one is left out then", async () => {
-    let silences = 0;
-    const silent = serve(() => {
-      silences++;
+  test("at the next address, when the first hangs, which is then skipped for a while", async () => {
+    let hangs = 0;
+    const hanging = serve(() => {
+      hangs++;
       return new Promise<Response>(() => {});
     });
-    const well = serve(alive);
-    const { client } = clientOf(`${silent},${well}`, 1_000);
+    const healthy = serve(alive);
+    const { client } = clientOf(`${hanging},${healthy}`, 1_000);
     for (let call = 0; call < 20; call++) expect((await client.heartbeat(worker)).kind).toBe("alive");
-    expect(silences).toBe(1);
+    expect(hangs).toBe(1);
   });
 
-  test("several addresses are asked in turn", async () => {
+  test("several addresses are called in turn", async () => {
     const counts = [0, 0];
     const urls = counts.map((_, index) =>
       serve(() => {
@@ -192,7 +192,7 @@ describe("an operation without an answer is repeated once", () => {
     expect(counts).toEqual([3, 3]);
   });
 
-  test("an answer that is slow but comes in time counts, though another one was asked for", async () => {
+  test("a slow response within the deadline counts although another address was called", async () => {
     const release = Promise.withResolvers<void>();
     let asked = 0;
     const slow = serve(async () => {
@@ -205,7 +205,7 @@ describe("an operation without an answer is repeated once", () => {
     expect(counters.read().http_calls).toBe(2);
   });
 
-  test("with the same body, when the answer was lost on its way", async () => {
+  test("with the same body, when the response was lost", async () => {
     const bodies: string[] = [];
     let isFirst = true;
     const listener = Bun.listen({
@@ -217,7 +217,7 @@ describe("an operation without an answer is repeated once", () => {
           if (!body) return;
           bodies.push(body);
           if (isFirst) socket.end();
-          else socket.write(httpAnswer('{"runs":[],"refused":0,"unknown":0}'));
+          else socket.write(httpResponse('{"runs":[],"refused":0,"unknown":0}'));
           isFirst = false;
         },
       },
@@ -229,7 +229,7 @@ describe("an operation without an answer is repeated once", () => {
     expect(bodies.map((body) => JSON.parse(body))).toEqual([claim, claim]);
   });
 
-  test("and not more often", async () => {
+  test("and no more than once", async () => {
     let requests = 0;
     const { client } = clientOf(
       serve(() => {
@@ -242,7 +242,7 @@ describe("an operation without an answer is repeated once", () => {
   });
 });
 
-test("a kept connection that the other side drops does not lose a call", async () => {
+test("a kept-alive connection that the server closes loses no call", async () => {
   let connections = 0;
   const open = new Set<{ end(): void }>();
   const listener = Bun.listen({
@@ -254,7 +254,7 @@ test("a kept connection that the other side drops does not lose a call", async (
         open.add(socket);
       },
       close: (socket) => void open.delete(socket),
-      data: (socket) => void socket.write(httpAnswer('{"kind":"alive","runs":[]}')),
+      data: (socket) => void socket.write(httpResponse('{"kind":"alive","runs":[]}')),
     },
   });
   sockets.push(listener);
@@ -267,6 +267,6 @@ test("a kept connection that the other side drops does not lose a call", async (
   await until("a second connection", () => connections === 2);
 });
 
-function httpAnswer(body: string): string {
+function httpResponse(body: string): string {
   return `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
 }

@@ -28,7 +28,7 @@ function lifecycle(parts: Partial<Parameters<typeof createLifecycle>[0]> = {}) {
   return { ...made, calls, store, log };
 }
 
-test("it is ready when it has started, as long as its dependencies work, and not once it stops", async () => {
+test("ready after start while dependencies work, and not once it stops", async () => {
   const { start, stop, notReadyReasons, calls, store } = lifecycle();
   expect(await notReadyReasons()).toEqual(["It is starting."]);
   store.isAway = true;
@@ -42,7 +42,7 @@ test("it is ready when it has started, as long as its dependencies work, and not
   expect([await notReadyReasons(), calls]).toEqual([["It is stopping."], ["start", "stop"]]);
 });
 
-test("a dependency that goes away makes it not ready, and ready again when it is back", async () => {
+test("a failing dependency makes it not ready until it recovers", async () => {
   const { start, stop, notReadyReasons, store } = lifecycle();
   await start();
   store.isAway = true;
@@ -57,7 +57,7 @@ const fails = async () => {
   throw new Error("mongodb://user:secret@host is away");
 };
 
-test("a part fails from an attempt that failed to one that succeeded, and each change is logged once", async () => {
+test("a part fails from a failed attempt to the next success, and each change is logged once", async () => {
   const { start, attempt, notReadyReasons, log } = lifecycle();
   await start();
   const results = [works, fails, fails, works].map((work) => () => attempt("writer", work, "It fails."));
@@ -72,7 +72,7 @@ test("a part fails from an attempt that failed to one that succeeded, and each c
   expect(log.said).toEqual(["warn: It fails.", "info: recovered"]);
 });
 
-test("a reason may be made from the error, and one that changes is logged again", async () => {
+test("a reason may be made from the error; a changed reason is logged again", async () => {
   const { start, attempt, notReadyReasons, log } = lifecycle();
   await start();
   const fail = (message: string) => async () => Promise.reject(new Error(message));
@@ -82,7 +82,7 @@ test("a reason may be made from the error, and one that changes is logged again"
   expect(log.said).toEqual(["warn: Away.", "warn: Not yet."]);
 });
 
-test("two parts that fail for the same reason give it once, until both work", async () => {
+test("a reason shared by two parts is given once, until both work", async () => {
   const { start, attempt, notReadyReasons } = lifecycle();
   await start();
   await attempt("a", fails, "The database is away.");
@@ -112,7 +112,7 @@ async function slow() {
   };
 }
 
-test("all who ask at once share one probe, and for a second its verdict", async () => {
+test("concurrent callers share one probe, and its verdict for a second", async () => {
   const { notReadyReasons, asked, answers, refuses } = await slow();
   const at = performance.now();
   performance.now = () => at;
@@ -128,7 +128,7 @@ test("all who ask at once share one probe, and for a second its verdict", async 
   expect([await later, asked()]).toEqual([[], 2]);
 });
 
-test("a probe that is slower than a second is still the only one", async () => {
+test("a probe that takes longer than a second is not started twice", async () => {
   const { notReadyReasons, asked, answers } = await slow();
   const at = performance.now();
   const first = notReadyReasons();
@@ -138,14 +138,14 @@ test("a probe that is slower than a second is still the only one", async () => {
   expect([await first, await second, asked()]).toEqual([[], [], 1]);
 });
 
-test("a dependency that never answers makes it not ready, in less time than a health check waits", async () => {
+test("a hanging dependency makes it not ready before a health check times out", async () => {
   const { notReadyReasons } = await slow();
   const at = performance.now();
   expect(await notReadyReasons()).toEqual(["Away."]);
   expect(performance.now() - at).toBeLessThan(5_000);
 }, 10_000);
 
-test("work whose last attempt failed makes it not ready, and so do further reasons, each once", async () => {
+test("failed work and further reasons make it not ready, each reason once", async () => {
   const further = ["Away.", "It hangs."];
   const { start, attempt, notReadyReasons } = lifecycle({ reasons: async () => further });
   await start();
@@ -155,7 +155,7 @@ test("work whose last attempt failed makes it not ready, and so do further reaso
   expect(await notReadyReasons()).toEqual(further);
 });
 
-test("a stop ends a start that waits, and one that comes before it keeps it from starting", async () => {
+test("a stop ends a waiting start, and a stop before start prevents it", async () => {
   const waiting = lifecycle();
   waiting.store.isAway = true;
   const starting = waiting.start();

@@ -6,7 +6,7 @@ function lines(level: "debug" | "info" | "warn" | "error") {
   return { log: createLog("test", level, (line) => void written.push(line)), written };
 }
 
-test("one JSON object a line, with time, level, service and message", () => {
+test("writes one JSON object per line with time, level, service and message", () => {
   const { log, written } = lines("debug");
   log.info("it is so", { count: 2, missing: undefined });
   expect(JSON.parse(written[0] ?? "")).toEqual({
@@ -18,7 +18,7 @@ test("one JSON object a line, with time, level, service and message", () => {
   });
 });
 
-test("what is below the level is not written", () => {
+test("entries below the level are not written", () => {
   const { log, written } = lines("warn");
   log.debug("a");
   log.info("b");
@@ -27,7 +27,7 @@ test("what is below the level is not written", () => {
   expect(written.map((line) => JSON.parse(line).message)).toEqual(["c", "d"]);
 });
 
-test("no character in it can end the line or command a terminal, and none is lost", () => {
+test("control characters are escaped: none ends the line or reaches a terminal", () => {
   const { log, written } = lines("info");
   const text = "a\nb\r\u0000\u001b[2J\u007f\u0085\u009b31m\u2028\u2029\ud800é";
   log.warn(text, { text });
@@ -35,7 +35,7 @@ test("no character in it can end the line or command a terminal, and none is los
   expect(JSON.parse(written[0] ?? "")).toMatchObject({ message: text, text });
 });
 
-test("of an error only its name and code are logged: its message may hold a password", () => {
+test("only the name and code of an error are logged: its message may contain a password", () => {
   const error = Object.assign(new TypeError("mongodb://user:secret@host"), { code: "ECONNREFUSED" });
   expect(errorFields(error)).toEqual({ error: "TypeError", code: "ECONNREFUSED" });
   expect(errorFields("secret")).toEqual({ error: "string" });
@@ -55,7 +55,7 @@ test("the causes of an error are logged with names, codes and paths, and nothing
   expect(written.join()).not.toContain("secret");
 });
 
-test("where several things failed the first one counts, and what kafkajs wraps is a cause", () => {
+test("of several errors the first is logged, and an error that kafkajs wraps is a cause", () => {
   const refused = Object.assign(new Error(), { code: "ECONNREFUSED" });
   expect(errorFields(new AggregateError([refused, new Error()]))).toEqual({
     error: "AggregateError",
@@ -67,7 +67,7 @@ test("where several things failed the first one counts, and what kafkajs wraps i
   });
 });
 
-test("whatever is thrown can be logged: circles, long chains, getters that throw, names that are texts", () => {
+test("anything thrown can be logged: cycles, long chains, throwing getters, long names", () => {
   const circle = new Error();
   circle.cause = new Error("", { cause: circle });
   expect(errorFields(circle)).toEqual({ error: "Error", cause: "Error Error Error Error" });

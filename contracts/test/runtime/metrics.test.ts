@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { createCounters, metricsResponse } from "../../src/runtime/metrics.ts";
 
-test("counts add up, and read as Prometheus reads them", async () => {
+test("counters add up and are exposed in Prometheus format", async () => {
   const counters = createCounters();
   counters.add("a");
   counters.add("a", 2);

@@ -34,7 +34,7 @@ const settled = (promise: Promise<unknown>) =>
   );
 
 describe("a micro-batch", () => {
-  test("a lone item leaves at the end of its turn, with no timer", async () => {
+  test("sends a lone item at the end of its turn of the event loop, without a timer", async () => {
     const { one, calls } = gathered();
     const answer = one("a");
     await turn();
@@ -43,7 +43,7 @@ describe("a micro-batch", () => {
     expect(await answer).toBe("A");
   });
 
-  test("one call at a time, filled in order with what has gathered, each its own answer", async () => {
+  test("makes one call at a time with everything that has gathered, in order, and returns each its result", async () => {
     const { one, calls, most } = gathered();
     const answers = ["a", "b"].map(one);
     await turn();
@@ -65,7 +65,7 @@ describe("a micro-batch", () => {
     expect(await later).toBe("F");
   });
 
-  test("a call has its limits of items and of size; an item above them goes alone", async () => {
+  test("limits a call in items and size; a larger item goes alone", async () => {
     const options = { itemsMax: 3, sizeMax: 4, sizeOf: (item: string) => item.length };
     const { one, calls } = gathered(options);
     const answers = Promise.all(["a", "b", "c", "d", "ee", "ff", "ggggggg", "h"].map(one));
@@ -77,7 +77,7 @@ describe("a micro-batch", () => {
     expect(calls.map(({ items }) => items.join())).toEqual(["a,b,c", "d,ee", "ff", "ggggggg", "h"]);
   });
 
-  test("a failure hits all of its call and nobody else", async () => {
+  test("a failed call rejects its own items only", async () => {
     const { one, calls } = gathered({ itemsMax: 2 });
     const answers = ["a", "b", "c"].map((item) => settled(one(item)));
     await turn();
@@ -87,7 +87,7 @@ describe("a micro-batch", () => {
     expect(await Promise.all(answers)).toEqual(["no", "no", "C"]);
   });
 
-  test("work that throws on the spot is a failure like any other", async () => {
+  test("work that throws synchronously rejects likewise", async () => {
     const fails = () => {
       throw new Error("at once");
     };

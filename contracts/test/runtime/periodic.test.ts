@@ -6,7 +6,7 @@ const nothingFatal = (what: string, error: unknown) => {
   throw new Error(`${what}: ${error}`);
 };
 
-test("work is done again and again, never twice at once, until it is stopped", async () => {
+test("repeats the work, never twice at once, until it is stopped", async () => {
   let underWay = 0;
   let most = 0;
   let times = 0;
@@ -56,7 +56,7 @@ test("stop waits for the work under way", async () => {
   await stopped;
 });
 
-test("work that rejects is a fault of ours: it is fatal, and there is no other", async () => {
+test("work that rejects is fatal and is not repeated", async () => {
   const said: string[] = [];
   const fatal = (what: string, error: unknown) => void said.push(`${what} ${(error as Error).message}`);
   let times = 0;
@@ -71,7 +71,7 @@ test("work that rejects is a fault of ours: it is fatal, and there is no other",
   expect([said, times]).toEqual([["test broken"], 1]);
 });
 
-test("stop is safe before start, which then does nothing, and twice", async () => {
+test("stop is safe twice and before start, which then does nothing", async () => {
   let times = 0;
   const task = periodic({ name: "test", pauseMs: 0, fatal: nothingFatal, work: async () => times++ });
   await task.stop();

@@ -55,7 +55,7 @@ describe("under nohup", () => {
   });
 });
 
-test("a request in flight is answered before the service stops, and a new one finds nobody", async () => {
+test("a request in flight gets its response before the service stops; new connections are refused", async () => {
   const { child, ask, ended, messages, says } = await started();
   const slow = ask("/slow");
   await says("slow has begun");
@@ -67,7 +67,7 @@ test("a request in flight is answered before the service stops, and a new one fi
   expect(messages().slice(-4)).toEqual(["stopping", "slow has responded", "the service stops", "stopped"]);
 });
 
-test("a request that does not end holds up a stop for a share of its time only", async () => {
+test("a request that does not end delays a stop for part of its deadline only", async () => {
   const { child, ask, ended, messages, says } = await started({ SHUTDOWN_SECONDS: "0.2" });
   const slow = ask("/slow").then(
     () => "answered",
@@ -80,7 +80,7 @@ test("a request that does not end holds up a stop for a share of its time only",
   expect(await slow).toBe("cut off");
 });
 
-test("the same signal twice within a moment is one: so Ctrl-C arrives under bun run", async () => {
+test("two signals within half a second count as one, as Ctrl-C arrives twice under bun run", async () => {
   const { child, ended, messages } = await started();
   child.kill("SIGINT");
   child.kill("SIGINT");
@@ -88,7 +88,7 @@ test("the same signal twice within a moment is one: so Ctrl-C arrives under bun 
   expect(messages()).toContain("stopped");
 });
 
-test("a second signal ends a stop that hangs at once", async () => {
+test("a second signal ends a hanging stop at once", async () => {
   const { child, ended, messages, says } = await started({ STOP: "hangs", SHUTDOWN_SECONDS: "60" });
   child.kill("SIGTERM");
   await says("the service stops");
@@ -110,7 +110,7 @@ test("a stop that takes too long, or fails, ends the process with 1", async () =
   }
 });
 
-test("an error that nobody handles is logged without its message, and ends the process with 1", async () => {
+test("an unhandled error is logged without its message and ends the process with 1", async () => {
   for (const [path, fields] of [
     ["/throw", { part: "uncaughtException", error: "TypeError", code: "E_THROWN" }],
     ["/reject", { part: "unhandledRejection", error: "RangeError", cause: "Error 7" }],
@@ -123,7 +123,7 @@ test("an error that nobody handles is logged without its message, and ends the p
   }
 });
 
-test("it does not start where TLS certificates would not be checked", async () => {
+test("refuses to start where TLS certificates would not be verified", async () => {
   for (const NODE_TLS_REJECT_UNAUTHORIZED of ["0", "false"]) {
     const env = { NODE_TLS_REJECT_UNAUTHORIZED };
     const child = Bun.spawn([process.execPath, script], { env, stdout: "ignore", stderr: "pipe" });
@@ -133,7 +133,7 @@ test("it does not start where TLS certificates would not be checked", async () =
   }
 });
 
-test("a misspelt setting and a contradiction are warned of when it starts, without their values", async () => {
+test("warns at start about misspelt and contradictory settings, without their values", async () => {
   const { child, ended, lines } = await started({ SHUTDOWN_SECOND: "1234", PROCESSING_SECONDS: "20" });
   child.kill("SIGTERM");
   expect((await ended())[0]).toBe(0);
