@@ -7,6 +7,7 @@ export * from "./public/problems.ts";
 export * from "./public/requests.ts";
 export * from "./public/results.ts";
 export * from "./records/dead-letter.ts";
+export type { Consumer, Publisher } from "./records/delivery.ts";
 export * from "./records/execution.ts";
 export { headerNames, headerOf, schemaVersion } from "./records/headers.ts";
 export * from "./records/outcome.ts";

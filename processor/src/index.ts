@@ -13,7 +13,7 @@ import { createWakeUpReader } from "./wakeups/read.ts";
 
 export { loadModules } from "./handlers/modules.ts";
 export { simulation } from "./handlers/simulation.ts";
-export type { Consumer, Handler, HandlerEnd, HandlerRun, Handlers, Publisher, Requests } from "./ports.ts";
+export type { Handler, HandlerEnd, HandlerRun, Handlers } from "./ports.ts";
 export { systemTime, type Time } from "./time.ts";
 
 export type Config = {

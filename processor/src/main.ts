@@ -5,10 +5,11 @@ import {
   exitForSettings,
   fatalExit,
   httpClient,
+  kafkaConfig,
+  kafkaFileProblems,
   runService,
   settingsOrExit,
 } from "@sate/contracts/runtime";
-import { kafkaConfig, kafkaFileProblems } from "./adapters/kafka/client.ts";
 import { kafkaConsumer } from "./adapters/kafka/consumer.ts";
 import { kafkaPublisher } from "./adapters/kafka/publisher.ts";
 import { Settings } from "./config.ts";
@@ -22,7 +23,6 @@ const { settings, log } = settingsOrExit(name, Settings, kafkaProblems, kafkaFil
 const counters = createCounters();
 const fatal = fatalExit(log);
 const shutdownMs = settings.SHUTDOWN_SECONDS * 1_000;
-const leaseMs = settings.LEASE_SECONDS * 1_000;
 const modules = await loadModules(settings.PROCESSORS_DIR);
 if (modules.kind === "wrong") exitForSettings(name, modules.problems);
 const handlers = {
@@ -57,7 +57,7 @@ const service = createProcessor(
   },
   {
     serviceToken: settings.SERVICE_TOKEN,
-    leaseMs,
+    leaseMs: settings.LEASE_SECONDS * 1_000,
     concurrency: settings.CONCURRENCY,
     executionMs: settings.EXECUTION_SECONDS * 1_000,
     shutdownMs: shutdownMs - drainMs(shutdownMs),

@@ -1,4 +1,4 @@
-import type { IncomingRecord, OutgoingRecord, RequestsApi } from "@sate/contracts";
+import type { Consumer, Publisher, RequestsApi } from "@sate/contracts";
 import type { Counters, Log } from "@sate/contracts/runtime";
 import type { Time } from "./time.ts";
 
@@ -30,36 +30,6 @@ export type Requests = Pick<
   | "handBack"
   | "markPublished"
 >;
-
-/** A call that does not succeed rejects with `Unavailable`. */
-export type Publisher = {
-  /**
-   * Durable when it resolves. After a rejection any part of the records may be stored; publishing them again is safe
-   * for readers.
-   */
-  publish(records: OutgoingRecord[]): Promise<void>;
-  /** Resolves when the broker responds; may be called again. */
-  open(): Promise<void>;
-  /** Resolves when the broker responds. */
-  ping(): Promise<void>;
-  /** Safe before open, and twice. */
-  close(): Promise<void>;
-};
-
-/** A member of a consumer group. */
-export type Consumer = {
-  /**
-   * Joins the group and passes what arrives to `handle`: one call at a time, with all that has gathered, each
-   * partition's records in order. The records are committed after `handle` has resolved; if it rejects, or the process
-   * ends before, they are delivered again, here or to another member: at least once. Resolves when the group is
-   * joined. Rejects with `Unavailable`, whose message says what is missing, and may be called again.
-   */
-  start(handle: (records: IncomingRecord[]) => Promise<void>): Promise<void>;
-  /** Leaves the group, within a deadline. Safe before start, and twice. */
-  stop(): Promise<void>;
-  /** Why nothing can arrive at the moment, in a sentence; `null` otherwise. */
-  notReadyReason(): string | null;
-};
 
 /** One run of an execution, as its handler sees it. */
 export type HandlerRun = {

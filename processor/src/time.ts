@@ -33,17 +33,10 @@ export function pause(time: Time, ms: number, signal: AbortSignal): Promise<void
 
 /** Resolves to whether `work` has resolved within `ms`. Never rejects. */
 export function within(time: Time, work: Promise<unknown>, ms: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const cancel = time.after(Math.max(ms, 0), () => resolve(false));
-    const done = (isDone: boolean) => {
-      cancel();
-      resolve(isDone);
-    };
-    work.then(
-      () => done(true),
-      () => done(false),
-    );
-  });
+  const late = Promise.withResolvers<false>();
+  const cancel = time.after(Math.max(ms, 0), () => late.resolve(false));
+  const done = work.then(() => true).catch(() => false);
+  return Promise.race([done, late.promise]).finally(cancel);
 }
 
 const backoffMsFirst = 100;

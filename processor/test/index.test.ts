@@ -2,21 +2,14 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { topics } from "@sate/contracts";
 import { eventually } from "./eventually.ts";
 import { incoming, wakeUp } from "./fakes/broker.ts";
-import { type Among, type Options, processorAmongFakes, startedAmongFakes } from "./fakes/processor.ts";
+import { pong } from "./fakes/handlers.ts";
+import { endAll, processorAmongFakes, startedAmongFakes } from "./fakes/processor.ts";
 
-let among: Among;
-afterEach(() => among.end());
-
-async function started(options: Options = {}): Promise<Among> {
-  among = await startedAmongFakes(options);
-  return among;
-}
-
-const pong = async () => ({ kind: "succeeded" as const, outputsJson: '{"message":"pong"}' });
+afterEach(endAll);
 
 describe("from a record to an outcome", () => {
   test("an execution is claimed, run, reported and published, and its outbox mark is cleared", async () => {
-    const { requests, consumer, publisher, held, time } = await started();
+    const { requests, consumer, publisher, held, time } = await startedAmongFakes();
     const ref = requests.queue();
     await consumer.deliver([wakeUp(ref)]);
     expect(consumer.committed).toHaveLength(1);
@@ -45,7 +38,7 @@ describe("from a record to an outcome", () => {
   });
 
   test("a redelivered record starts no second run, neither during the first nor after it", async () => {
-    const { requests, consumer, held, count } = await started();
+    const { requests, consumer, held, count } = await startedAmongFakes();
     const ref = requests.queue();
     await consumer.deliver([wakeUp(ref), wakeUp(ref)]);
     await eventually(() => held.runs.length === 1, "it runs");
@@ -60,7 +53,7 @@ describe("from a record to an outcome", () => {
   });
 
   test("a wake-up for an unknown execution is dropped and counted", async () => {
-    const { consumer, held, count } = await started();
+    const { consumer, held, count } = await startedAmongFakes();
     const ref = { request_id: Bun.randomUUIDv7(), attempt: 1, execution_id: Bun.randomUUIDv7() };
     await consumer.deliver([wakeUp(ref)]);
     await eventually(() => count("claims_unknown") === 1, "it is counted");
@@ -68,7 +61,7 @@ describe("from a record to an outcome", () => {
   });
 
   test("an unreadable record is dead-lettered before it is committed", async () => {
-    const { requests, consumer, publisher } = await started();
+    const { requests, consumer, publisher } = await startedAmongFakes();
     const ref = requests.queue();
     const garbage = incoming(Buffer.from([0xff, 0x00, 0x7b]), Buffer.from([1, 2, 3]));
     publisher.isAway = true;
@@ -91,7 +84,7 @@ describe("from a record to an outcome", () => {
         throw new TypeError("mongodb://user:secret@host");
       },
     };
-    const { requests, consumer, publisher, lines } = await started({ handlers });
+    const { requests, consumer, publisher, lines } = await startedAmongFakes({ handlers });
     const ref = requests.queue();
     await consumer.deliver([wakeUp(ref)]);
     await eventually(() => publisher.published.length === 1, "it is published");
@@ -106,7 +99,7 @@ describe("from a record to an outcome", () => {
 
   test("the named processor runs the request; an unknown one fails the execution", async () => {
     const handlers = { default: pong, other: async () => ({ kind: "succeeded" as const, outputsJson: "7" }) };
-    const { requests, consumer } = await started({ handlers });
+    const { requests, consumer } = await startedAmongFakes({ handlers });
     const other = requests.queue({ processor: "other" });
     const none = requests.queue({ processor: "constructor" });
     await consumer.deliver([wakeUp(other), wakeUp(none)]);
@@ -121,18 +114,16 @@ describe("from a record to an outcome", () => {
 
 describe("while requests-service is unavailable", () => {
   test("reporting an outcome is retried until it is acknowledged, and stored once", async () => {
-    const { requests, consumer, publisher, held, time, count } = await started();
-    const ref = requests.queue();
-    await consumer.deliver([wakeUp(ref)]);
-    await eventually(() => held.active.length === 1, "it runs");
-    requests.loseAnswers("finish", 2);
+    const { requests, publisher, held, time, count, running } = await startedAmongFakes();
+    const ref = await running();
+    requests.loseResponses("finish", 2);
     held.end();
-    await eventually(() => count("finishes_repeated") === 1, "the answer was lost");
+    await eventually(() => count("finishes_repeated") === 1, "the response was lost");
     const outcome = requests.get(ref).outcome;
     await time.advance(100);
     await eventually(() => count("finishes_repeated") === 2, "again");
     await time.advance(200);
-    await eventually(() => publisher.published.length === 1, "it is answered, and published");
+    await eventually(() => publisher.published.length === 1, "it is acknowledged, and published");
     expect(requests.get(ref).outcome).toEqual(outcome as never);
     expect(count("finishes_refused")).toBe(0);
   });
@@ -140,11 +131,9 @@ describe("while requests-service is unavailable", () => {
 
 describe("while the broker is unavailable", () => {
   test("an outcome that cannot be published keeps its mark for the sweeper", async () => {
-    const { requests, consumer, publisher, held, time, count } = await started();
-    const ref = requests.queue();
-    await consumer.deliver([wakeUp(ref)]);
+    const { requests, publisher, held, time, count, running } = await startedAmongFakes();
+    const ref = await running();
     publisher.isAway = true;
-    await eventually(() => held.active.length === 1, "it runs");
     held.end();
     await eventually(() => count("outcomes_left_to_sweep") === 1, "it is left");
     publisher.isAway = false;
@@ -154,8 +143,7 @@ describe("while the broker is unavailable", () => {
   });
 
   test("a starting processor runs what is queued, and is not ready", async () => {
-    among = processorAmongFakes({ handlers: { default: pong } });
-    const { processor, requests, publisher } = among;
+    const { processor, requests, publisher } = processorAmongFakes({ handlers: { default: pong } });
     publisher.isAway = true;
     const ref = requests.queue();
     const starting = processor.start();
@@ -167,12 +155,25 @@ describe("while the broker is unavailable", () => {
   });
 });
 
-test("the processor is not ready while heartbeats fail or the consumer is out of its group", async () => {
-  const { processor, requests, consumer } = await started({ config: { leaseMs: 1_000 } });
+test("a processor whose consumer cannot join is not ready and says why, and goes on once it can", async () => {
+  const { processor, consumer, running } = processorAmongFakes();
+  consumer.reason = "A topic does not exist yet.";
+  const starting = processor.start();
+  const isReported = async () =>
+    Bun.deepEquals(await processor.notReadyReasons(), ["It is starting.", consumer.reason]);
+  await eventually(isReported, "the reason is reported");
+  consumer.reason = null;
+  await starting;
   expect(await processor.notReadyReasons()).toEqual([]);
-  consumer.complains = "The consumer is not in its group.";
-  expect(await processor.notReadyReasons()).toEqual([consumer.complains]);
-  consumer.complains = null;
+  await running();
+});
+
+test("the processor is not ready while heartbeats fail or the consumer is out of its group", async () => {
+  const { processor, requests, consumer } = await startedAmongFakes({ config: { leaseMs: 1_000 } });
+  expect(await processor.notReadyReasons()).toEqual([]);
+  consumer.reason = "The consumer is not in its group.";
+  expect(await processor.notReadyReasons()).toEqual([consumer.reason]);
+  consumer.reason = null;
   requests.isAway = true;
   await eventually(async () => (await processor.notReadyReasons()).length > 0, "it is not ready");
   const headers = { authorization: "Bearer a-token-for-tests" };
@@ -182,7 +183,7 @@ test("the processor is not ready while heartbeats fail or the consumer is out of
 });
 
 test("the app serves health and metrics, and nothing else", async () => {
-  const { processor } = await started();
+  const { processor } = await startedAmongFakes();
   const routes = processor.app.routes.map(({ method, path }) => `${method} ${path}`);
   expect(routes.toSorted()).toEqual(["GET /live", "GET /metrics", "GET /ready"]);
 });

@@ -3,11 +3,12 @@ import {
   createCounters,
   fatalExit,
   httpClient,
+  kafkaConfig,
+  kafkaFileProblems,
   openOrExit,
   runService,
   settingsOrExit,
 } from "@sate/contracts/runtime";
-import { kafkaConfig, kafkaFileProblems } from "./adapters/kafka/client.ts";
 import { kafkaPublisher } from "./adapters/kafka/publisher.ts";
 import { createTopics } from "./adapters/kafka/topics.ts";
 import { mongoStore } from "./adapters/mongo/store.ts";

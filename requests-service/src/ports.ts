@@ -2,13 +2,14 @@ import type {
   ExecutionKey,
   ExecutionRef,
   Outcome,
-  OutgoingRecord,
   RefusedExecution,
   RequestRecord,
   ResultsApi,
   RunRef,
 } from "@sate/contracts";
 import type { EndedRun, Execution } from "./executions/execution.ts";
+
+export type { Publisher } from "@sate/contracts";
 
 /**
  * What requests-service needs from outside. Obligations of every port:
@@ -152,16 +153,6 @@ export type Confirmations = {
 
 /** What requests-service asks of results-service, which may be away for long without harm. */
 export type Results = Pick<ResultsApi, "resultsRecorded">;
-
-/** Publishes records: acknowledged by the broker when it resolves. Not all or nothing; readers tolerate repetitions. */
-export type Publisher = {
-  publish(records: OutgoingRecord[]): Promise<void>;
-  /** Resolves when the broker responds and the topics exist. */
-  open(): Promise<void>;
-  ping(): Promise<void>;
-  /** Safe before open, and twice. */
-  close(): Promise<void>;
-};
 
 /** At least 0 and less than 1. */
 export type Random = () => number;

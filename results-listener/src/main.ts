@@ -1,6 +1,13 @@
 import { groups, kafkaProblems, limits, outcomeTopics } from "@sate/contracts";
-import { createCounters, fatalExit, openOrExit, runService, settingsOrExit } from "@sate/contracts/runtime";
-import { kafkaConfig, kafkaFileProblems } from "./adapters/kafka/client.ts";
+import {
+  createCounters,
+  fatalExit,
+  kafkaConfig,
+  kafkaFileProblems,
+  openOrExit,
+  runService,
+  settingsOrExit,
+} from "@sate/contracts/runtime";
 import { kafkaConsumer } from "./adapters/kafka/consumer.ts";
 import { kafkaPublisher } from "./adapters/kafka/publisher.ts";
 import { mongoResultsWriter } from "./adapters/mongo/writer.ts";

@@ -9,10 +9,9 @@ import {
   topicSpec,
   topics,
 } from "@sate/contracts";
-import { createCounters, createLog } from "@sate/contracts/runtime";
+import { createCounters, createLog, kafkaConfig } from "@sate/contracts/runtime";
 import { type Admin, Kafka } from "kafkajs";
 import { type Binary, MongoClient } from "mongodb";
-import { kafkaConfig } from "../src/adapters/kafka/client.ts";
 import { kafkaConsumer } from "../src/adapters/kafka/consumer.ts";
 import { kafkaPublisher } from "../src/adapters/kafka/publisher.ts";
 import { mongoResultsWriter } from "../src/adapters/mongo/writer.ts";

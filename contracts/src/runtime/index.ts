@@ -3,6 +3,7 @@ export * from "./deadline.ts";
 export * from "./failpoint.ts";
 export * from "./fitting.ts";
 export * from "./http-client.ts";
+export * from "./kafka-config.ts";
 export * from "./lifecycle.ts";
 export * from "./log.ts";
 export * from "./metrics.ts";

@@ -4,24 +4,26 @@ import type { Lease } from "../lease/lease.ts";
 import type { Ports } from "../ports.ts";
 import type { Runs } from "../runs/table.ts";
 import { backoffMs } from "../time.ts";
-import { createWakeUpQueue } from "../wakeups/queue.ts";
 import { type NextClaim, nextClaim } from "./next-claim.ts";
 
-export type ClaimUnderWay = { claimId: string; workerId: string };
+type ClaimIds = { claim_id: string; worker_id: string };
 
 const wakeUpsMax = 4_096;
 
 /**
  * Claims what there is room for, one claim at a time; `nextClaim` says which, and the runs are started.
  *
+ * Wake-ups are executions that records named and that this process has not tried to claim yet: first in, first out,
+ * each execution once. Losing one is harmless, because the database knows what is queued.
+ *
  * A claim without a response may have taken effect. Its wake-ups go back to the queue and are claimed once more
  * after a pause: those that it did win are refused then, and the heartbeat, whose response lists them, releases them.
  */
 export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; runs: Runs }) {
   const { requests, time, random, newId, counters, log } = ports;
-  const wakeUps = createWakeUpQueue(wakeUpsMax);
+  let wakeUps = new Map<string, ExecutionRef>();
   let mayBeMore = false;
-  let underWay: ClaimUnderWay | null = null;
+  let underWay: ClaimIds | null = null;
   let claiming: Promise<void> = Promise.resolve();
   let failures = 0;
   let retryAt = Number.NEGATIVE_INFINITY;
@@ -33,8 +35,8 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
 
   function claimNext(): void {
     const now = time.monotonic();
-    const workerId = lease.id();
-    if (underWay !== null || isClosed || workerId === null || now < retryAt) return;
+    const worker_id = lease.id();
+    if (underWay !== null || isClosed || worker_id === null || now < retryAt) return;
     const next = nextClaim({
       room: runs.room(),
       wakeUps: wakeUps.size,
@@ -44,15 +46,15 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
       jitter,
     });
     if (next === null) return;
-    underWay = { claimId: newId(), workerId };
+    underWay = { claim_id: newId(), worker_id };
     claiming = claim(next, underWay).then(() => {
       underWay = null;
       claimNext();
     });
   }
 
-  async function claim(next: NonNullable<NextClaim>, ids: ClaimUnderWay): Promise<void> {
-    const named = next.kind === "named" ? wakeUps.take(next.count) : [];
+  async function claim(next: NonNullable<NextClaim>, ids: ClaimIds): Promise<void> {
+    const named = next.kind === "named" ? takeWakeUps(next.count) : [];
     try {
       const claimed = next.kind === "named" ? await claimNamed(named, ids) : await poll(next.limit, ids);
       failures = 0;
@@ -61,22 +63,20 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
         gainedAt = time.monotonic();
       }
       // A worker whose lease has expired meanwhile must not start anything.
-      if (isClosed || lease.id() !== ids.workerId) counters.add("runs_not_started", claimed.length);
-      else for (const run of claimed) runs.start(run, ids.workerId);
+      if (isClosed || lease.id() !== ids.worker_id) counters.add("runs_not_started", claimed.length);
+      else for (const run of claimed) runs.start(run, ids.worker_id);
     } catch (error) {
-      const dropped = wakeUps.requeue(named);
-      counters.add("hints_dropped", dropped);
-      if (dropped > 0 || next.kind !== "named") mayBeMore = true;
+      requeueWakeUps(named);
+      if (next.kind !== "named") mayBeMore = true;
       retryAt = time.monotonic() + backoffMs(++failures, random());
       counters.add("claims_unanswered");
       if (failures === 1) log.warn("claim without a response; it is retried", errorFields(error));
     }
   }
 
-  async function claimNamed(executions: ExecutionRef[], ids: ClaimUnderWay): Promise<Run[]> {
+  async function claimNamed(executions: ExecutionRef[], ids: ClaimIds): Promise<Run[]> {
     counters.add("claims");
-    const { claimId: claim_id, workerId: worker_id } = ids;
-    const result = await requests.claim({ worker_id, claim_id, executions });
+    const result = await requests.claim({ ...ids, executions });
     counters.add("claims_refused", result.refused);
     counters.add("claims_unknown", result.unknown);
     // Executions that the response had no room for are still queued.
@@ -89,18 +89,35 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
     return result.runs;
   }
 
-  async function poll(limit: number, ids: ClaimUnderWay): Promise<Run[]> {
+  async function poll(limit: number, ids: ClaimIds): Promise<Run[]> {
     counters.add("claim_any");
     polledAt = time.monotonic();
     jitter = 1 + random() / 2;
     mayBeMore = false; // unless a wake-up is dropped meanwhile
-    const { claimId: claim_id, workerId: worker_id } = ids;
-    const result = await requests.claimAny({ worker_id, claim_id, limit });
+    const result = await requests.claimAny({ ...ids, limit });
     // Refused ones were queued a moment ago, until other workers took them: as good a sign that there are more.
     // But where nothing was won, polling again at once would only race with the same workers.
     const isFull = result.runs.length + result.refused >= limit || Boolean(result.left);
     if (result.runs.length > 0 && isFull) mayBeMore = true;
     return result.runs;
+  }
+
+  function takeWakeUps(count: number): ExecutionRef[] {
+    const taken = wakeUps.values().take(count).toArray();
+    for (const { execution_id } of taken) wakeUps.delete(execution_id);
+    return taken;
+  }
+
+  /** Puts them back at the front; the last ones go for them. */
+  function requeueWakeUps(refs: ExecutionRef[]): void {
+    const all = new Map([...refs.map((ref) => [ref.execution_id, ref] as const), ...wakeUps]);
+    wakeUps = new Map(all.entries().take(wakeUpsMax));
+    dropped(all.size - wakeUps.size);
+  }
+
+  function dropped(count: number): void {
+    counters.add("hints_dropped", count);
+    if (count > 0) mayBeMore = true;
   }
 
   /** Claims at the end of this turn of the event loop, once for all the room that comes to be in it. */
@@ -121,16 +138,16 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
      */
     enqueue(refs: ExecutionRef[]): Promise<void> {
       for (const ref of refs) {
-        if (wakeUps.add(ref)) continue;
-        counters.add("hints_dropped");
-        mayBeMore = true;
+        const hasPlace = wakeUps.size < wakeUpsMax || wakeUps.has(ref.execution_id);
+        if (hasPlace) wakeUps.set(ref.execution_id, ref);
+        else dropped(1);
       }
       claimNext();
       return claiming;
     },
     /** Claims if there is reason to. To be called a few times a second: for pauses that are over, and for polls. */
     claimNext,
-    underWay: (): ClaimUnderWay | null => underWay,
+    underWay: (): ClaimIds | null => underWay,
     /** Makes no more claims; the runs of one under way are not started. Resolves when that one is over. */
     close(): Promise<void> {
       isClosed = true;

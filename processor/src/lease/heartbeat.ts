@@ -1,17 +1,14 @@
-import { limits, type RequestsApi } from "@sate/contracts";
 import { errorFields, inTime } from "@sate/contracts/runtime";
 import type { Claimer } from "../claims/claimer.ts";
 import type { Ports } from "../ports.ts";
 import type { Runs } from "../runs/table.ts";
 import type { Lease } from "./lease.ts";
-import { type Doubts, noDoubts, reconcile } from "./reconcile.ts";
+import { type Doubts, noDoubts, reconcile, type Seen } from "./reconcile.ts";
 
 export const heartbeatsPerLease = 10;
 /** A heartbeat without a response must leave time for another. */
 const responseShareOfLease = 1 / 3;
 const leftoversMax = 16;
-
-type Alive = Extract<Awaited<ReturnType<RequestsApi["heartbeat"]>>, { kind: "alive" }>;
 
 /**
  * Renews the lease, and does what the responses ask for.
@@ -75,22 +72,17 @@ export function createHeartbeat(
     const response = await inTime(requests.heartbeat({ worker_id: id }), responseMs);
     expire();
     if (response.kind === "alive") {
-      if (lease.renew(id, sentAt)) await compare(response, ranBefore);
+      if (lease.renew(id, sentAt)) await compare(response.runs, ranBefore);
     } else if (lease.id() === id) {
       void replace("requests-service has expired it");
       await register();
     }
   }
 
-  async function compare({ runs: listed }: Alive, ranBefore: Set<string>): Promise<void> {
-    const found = reconcile(doubts, {
-      listed,
-      isComplete: listed.length < limits.workerRunsMax,
-      ranBefore,
-      running: runs.running(),
-      held: runs.held(),
-      claimUnderWay: claimer.underWay()?.claimId ?? null,
-    });
+  async function compare(listed: Seen["listed"], ranBefore: Set<string>): Promise<void> {
+    const claimUnderWay = claimer.underWay()?.claim_id ?? null;
+    const here = { ranBefore, running: runs.running(), held: runs.held() };
+    const found = reconcile(doubts, { listed, ...here, claimUnderWay });
     doubts = found.doubts;
     for (const key of found.cancel) runs.abort(key, "cancelled");
     for (const key of found.taken) runs.abort(key, "fenced");
@@ -103,7 +95,7 @@ export function createHeartbeat(
 
   /** One at a time. If there is no response, the sweepers do it, a lease later. */
   async function endLeftover(): Promise<void> {
-    const id = leftovers.find((one) => claimer.underWay()?.workerId !== one);
+    const id = leftovers.find((one) => claimer.underWay()?.worker_id !== one);
     if (id === undefined) return;
     leftovers = leftovers.filter((one) => one !== id);
     try {

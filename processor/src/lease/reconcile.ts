@@ -1,4 +1,4 @@
-import type { RunRef } from "@sate/contracts";
+import { limits, type RunRef } from "@sate/contracts";
 import { runKey } from "../runs/table.ts";
 
 /** What the last heartbeat response left open, by `runKey`. */
@@ -14,8 +14,6 @@ export const noDoubts = (): Doubts => ({ unknown: new Map(), missing: new Set() 
 export type Seen = {
   /** What the database held for this worker, at some moment between the heartbeat and its response. */
   listed: (RunRef & { cancel: boolean })[];
-  /** `false` if the list may be cut off: then a missing run proves nothing. */
-  isComplete: boolean;
   /** What ran here when the heartbeat was sent. */
   ranBefore: Set<string>;
   /** What runs here, and all that is held here, now that the response has come. */
@@ -25,29 +23,24 @@ export type Seen = {
   claimUnderWay: string | null;
 };
 
-export type Reconciliation = {
-  /** Running here, and to be cancelled. */
-  cancel: string[];
-  /** Running here, and given to another worker. */
-  taken: string[];
-  /** Held in the database and not here: the response to their claim was lost. */
-  release: RunRef[];
-  doubts: Doubts;
-};
-
 /**
- * Compares what the database holds for this worker with what runs here. Pure. Both change while the heartbeat is
- * under way, so one response alone proves nothing:
+ * Compares what the database holds for this worker with what runs here. Pure. Returns which runs here to `cancel`,
+ * which belong to another worker (`taken`), and which the database holds though the response to their claim was lost
+ * (`release`). Both sides change while the heartbeat is under way, so one response alone proves nothing:
  *
  * - A listed run that is not held here may be on its way, in the response to a claim. It is released if the next
  *   response lists it too and the claim that was under way at the first is over. (A later claim cannot bring it,
  *   since it was held before that claim began.)
  * - A run here that is not listed may have ended meanwhile. It is taken if it ran before both heartbeats, still runs,
- *   and neither response lists it.
+ *   and neither response lists it. A list of full length may be cut off, so what it lacks proves nothing.
  */
-export function reconcile(doubts: Doubts, seen: Seen): Reconciliation {
-  const { listed, isComplete, ranBefore, running, held, claimUnderWay } = seen;
-  const found: Reconciliation = { cancel: [], taken: [], release: [], doubts: noDoubts() };
+export function reconcile(doubts: Doubts, { listed, ranBefore, running, held, claimUnderWay }: Seen) {
+  const found = {
+    cancel: [] as string[],
+    taken: [] as string[],
+    release: [] as RunRef[],
+    doubts: noDoubts(),
+  };
   const names = new Set<string>();
   for (const { cancel, ...ref } of listed) {
     const key = runKey(ref);
@@ -59,8 +52,9 @@ export function reconcile(doubts: Doubts, seen: Seen): Reconciliation {
     if (isOver) found.release.push(ref);
     else found.doubts.unknown.set(key, before ?? claimUnderWay);
   }
+  if (listed.length >= limits.workerRunsMax) return found;
   for (const key of ranBefore) {
-    if (!isComplete || names.has(key) || !running.has(key)) continue;
+    if (names.has(key) || !running.has(key)) continue;
     if (doubts.missing.has(key)) found.taken.push(key);
     else found.doubts.missing.add(key);
   }

@@ -1,10 +1,10 @@
 import { type Outcome, type OutgoingRecord, outcomeMark, outcomeRecord, type Run } from "@sate/contracts";
 import { errorFields, failpoint, microBatch } from "@sate/contracts/runtime";
-import type { Ports, Publisher, Requests } from "../ports.ts";
+import type { Ports } from "../ports.ts";
 
 type PublisherPorts = Pick<Ports, "time" | "counters" | "log"> & {
-  requests: Pick<Requests, "markPublished">;
-  publisher: Pick<Publisher, "publish">;
+  requests: Pick<Ports["requests"], "markPublished">;
+  publisher: Pick<Ports["publisher"], "publish">;
 };
 type Stored = { record: OutgoingRecord; request_id: string; attempt: number };
 

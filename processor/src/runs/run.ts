@@ -1,7 +1,14 @@
 import type { Outcome, Run } from "@sate/contracts";
 import { Aborted, type AbortReason, type Handler, type Handlers, type Ports } from "../ports.ts";
-import { decideOutcome } from "./decide-outcome.ts";
-import { type RunEnd, readHandlerEnd, readThrown } from "./run-end.ts";
+import {
+  cancelled,
+  outcomeOf,
+  type RunEnd,
+  readHandlerEnd,
+  readThrown,
+  timedOut,
+  unknownProcessor,
+} from "./outcome.ts";
 
 /** A run under way. */
 export type RunningHandler = {
@@ -18,19 +25,11 @@ export type RunningHandler = {
 
 export type RunPorts = Pick<Ports, "handlers" | "time" | "newId" | "counters" | "log">;
 
-/** Awaited and asked before a handler starts. */
-export type StartGuard = {
-  /** An earlier run of the same execution in this process, which is being aborted. */
-  earlier: Promise<unknown> | undefined;
-  /** Whether the run still belongs to a worker of this process. */
-  mayStart: () => boolean;
-};
-
 /** How long an aborted handler may take to end before its run is decided without it. */
 export const graceMs = 500;
 
 /**
- * Runs one execution.
+ * Runs one execution, if `mayStart` resolves to `true`.
  *
  *     waiting ─▶ handler ─▶ its own end                              ─▶ outcome
  *                   └─────▶ aborted ─▶ its end or the grace period ─▶ outcome (cancelled, timeout) or nothing
@@ -40,7 +39,7 @@ export const graceMs = 500;
 export function startRun(
   { handlers, time, newId, counters, log }: RunPorts,
   executionMs: number,
-  { run, workerId, guard }: { run: Run; workerId: string; guard: StartGuard },
+  { run, workerId, mayStart }: { run: Run; workerId: string; mayStart: () => Promise<boolean> },
 ): RunningHandler {
   const { execution_id, request_id, epoch } = run;
   const ids = { execution_id, request_id, epoch };
@@ -60,10 +59,9 @@ export function startRun(
   }
 
   async function handle(): Promise<RunEnd | null> {
-    if (guard.earlier) await guard.earlier;
-    if (why !== null || !guard.mayStart()) return null;
+    if (!(await mayStart()) || why !== null) return null;
     const handler = handlerOf(handlers, run.processor);
-    if (handler === undefined) return { kind: "unknown_processor" };
+    if (handler === undefined) return unknownProcessor;
     counters.add("runs_started");
     startedAtMs = time.now();
     startedAt = time.monotonic();
@@ -82,9 +80,9 @@ export function startRun(
       });
       return readHandlerEnd(given);
     } catch (error) {
-      const { name, fields } = readThrown(error);
+      const { end, fields } = readThrown(error);
       if (why === null) log.warn("a handler threw an unexpected error", { ...ids, ...fields });
-      return { kind: "threw", name };
+      return end;
     }
   }
 
@@ -99,9 +97,8 @@ export function startRun(
     const given = await Promise.race([handling, grace.promise.then(abandon)]);
     cancelDeadline();
     cancelGrace();
-    const runEnd = endOf(given, why, executionMs);
-    const elapsedMs = Math.max(time.monotonic() - startedAt, 0);
-    return runEnd && decideOutcome(runEnd, { resultId: newId(), startedAtMs, elapsedMs });
+    const end = endOf(given, why, executionMs);
+    return end && outcomeOf(end, newId(), startedAtMs, time.monotonic() - startedAt);
   }
 
   const handling = handle();
@@ -114,9 +111,9 @@ function endOf(given: RunEnd | null, why: AbortReason | null, deadlineMs: number
     case null:
       return given;
     case "timeout":
-      return { kind: "timeout", deadlineMs };
+      return timedOut(deadlineMs);
     case "cancelled":
-      return { kind: "cancelled" };
+      return cancelled;
     case "fenced":
     case "stopping":
       return null;

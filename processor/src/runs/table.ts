@@ -65,13 +65,11 @@ export function createRuns(
   }
 
   /** The database has given this execution a newer epoch, so an earlier run of it here is fenced. */
-  function abortEarlier({ execution_id }: Run): Promise<unknown> | undefined {
-    const earlier = [...held.values()].filter(
-      (one) => one.isRunning && one.run.execution_id === execution_id,
-    );
-    if (earlier.length === 0) return undefined;
-    for (const { handler } of earlier) handler.abort("fenced");
-    return Promise.all(earlier.map(({ handler }) => handler.ended));
+  function abortEarlier({ execution_id }: Run): Promise<unknown> {
+    const isEarlier = (one: Held) => one.isRunning && one.run.execution_id === execution_id;
+    const earlier = [...held.values()].filter(isEarlier).map(({ handler }) => handler);
+    for (const handler of earlier) handler.abort("fenced");
+    return Promise.all(earlier.map(({ ended }) => ended));
   }
 
   return {
@@ -79,8 +77,12 @@ export function createRuns(
     start(run: Run, workerId: string): void {
       const key = runKey(run);
       if (held.has(key)) return;
-      const guard = { earlier: abortEarlier(run), mayStart: () => lease.id() === workerId };
-      const handler = startRun(ports, executionMs, { run, workerId, guard });
+      const earlierEnded = abortEarlier(run);
+      const mayStart = async () => {
+        await earlierEnded;
+        return lease.id() === workerId;
+      };
+      const handler = startRun(ports, executionMs, { run, workerId, mayStart });
       const one = { run, workerId, handler, isRunning: true };
       runningCount++;
       held.set(key, Object.assign(one, { gone: follow(key, one) }));

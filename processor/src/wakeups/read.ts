@@ -5,8 +5,8 @@ import type { Ports } from "../ports.ts";
 
 /**
  * Handles records of the executions topic. Resolves when they may be committed: the readable ones are enqueued, the
- * claim under way is over, and the others are in the dead letter queue. Rejects if the broker does not take the dead letters: then all of them must
- * be delivered again, and enqueueing the readable ones twice is harmless.
+ * claim under way is over, and the others are in the dead letter queue. Rejects if the broker does not take the dead
+ * letters: then all of them must be delivered again, and enqueueing the readable ones twice is harmless.
  */
 export function createWakeUpReader(
   { publisher, counters, log }: Ports,

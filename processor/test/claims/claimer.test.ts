@@ -1,21 +1,18 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import type { ExecutionRef } from "@sate/contracts";
 import { eventually, turns } from "../eventually.ts";
 import { wakeUp } from "../fakes/broker.ts";
-import { type Among, type Options, processorAmongFakes, startedAmongFakes } from "../fakes/processor.ts";
+import { pong } from "../fakes/handlers.ts";
+import { endAll, processorAmongFakes, startedAmongFakes } from "../fakes/processor.ts";
 
-let among: Among;
-afterEach(() => among.end());
+afterEach(endAll);
 
-async function started(options: Options = {}): Promise<Among> {
-  among = await startedAmongFakes(options);
-  return among;
-}
-
-const pong = async () => ({ kind: "succeeded" as const, outputsJson: '{"message":"pong"}' });
+const handlers = { default: pong };
+const quick = { handlers, config: { concurrency: 64 } };
 
 describe("capacity", () => {
   test("concurrency is never exceeded; further wake-ups are committed at once and claimed when a slot is free", async () => {
-    const { requests, consumer, held } = await started({ config: { concurrency: 3 } });
+    const { requests, consumer, held } = await startedAmongFakes({ config: { concurrency: 3 } });
     const refs = Array.from({ length: 10 }, () => requests.queue());
     await consumer.deliver(refs.map(wakeUp));
     expect(consumer.committed).toHaveLength(10);
@@ -32,7 +29,7 @@ describe("capacity", () => {
   });
 
   test("one claim is under way at a time, with all wake-ups that have gathered; records are committed when it is over", async () => {
-    const { requests, consumer, count } = await started({ config: { concurrency: 64 } });
+    const { requests, consumer, count } = await startedAmongFakes({ config: { concurrency: 64 } });
     const refs = Array.from({ length: 40 }, () => requests.queue());
     const release = requests.hold("claim");
     const delivered = refs.map((ref) => consumer.deliver([wakeUp(ref)]));
@@ -47,10 +44,7 @@ describe("capacity", () => {
   });
 
   test("wake-ups beyond the limit are dropped, and polled for as soon as the others have run", async () => {
-    const { requests, consumer, count } = await started({
-      handlers: { default: pong },
-      config: { concurrency: 64 },
-    });
+    const { requests, consumer, count } = await startedAmongFakes(quick);
     const release = requests.hold("claim");
     const refs = Array.from({ length: 4_096 + 100 }, () => requests.queue());
     const delivered = consumer.deliver(refs.map(wakeUp));
@@ -64,12 +58,30 @@ describe("capacity", () => {
     expect(count("runs_started")).toBe(refs.length);
   });
 
+  test("wake-ups are claimed in their order, each once; those of a claim without a response come first again", async () => {
+    const { requests, consumer, held, time, count } = await startedAmongFakes({ config: { concurrency: 1 } });
+    const refs = Array.from({ length: 4 }, () => requests.queue());
+    const release = requests.hold("claim");
+    void consumer.deliver([refs[0], refs[1], refs[0]].map((ref) => wakeUp(ref as ExecutionRef)));
+    requests.isAway = true;
+    release();
+    await eventually(() => count("claims_unanswered") === 1, "its claim has failed");
+    await consumer.deliver([refs[2], refs[1], refs[3]].map((ref) => wakeUp(ref as ExecutionRef)));
+    requests.isAway = false;
+    await time.advance(200);
+    for (let run = 1; run <= refs.length; run++) {
+      await eventually(() => held.runs.length === run, "the next one runs");
+      held.end();
+    }
+    expect(held.runs.map(({ executionId }) => executionId)).toEqual(
+      refs.map(({ execution_id }) => execution_id),
+    );
+    expect(count("claims")).toBe(refs.length + 1);
+  });
+
   test("executions that a claim response had no room for are polled for at once, until none is left", async () => {
-    const { requests, consumer, count } = await started({
-      handlers: { default: pong },
-      config: { concurrency: 64 },
-    });
-    requests.answerMax = 3;
+    const { requests, consumer, count } = await startedAmongFakes(quick);
+    requests.runsPerClaim = 3;
     const refs = Array.from({ length: 10 }, () => requests.queue());
     await consumer.deliver(refs.map(wakeUp));
     // Time stands still.
@@ -79,7 +91,7 @@ describe("capacity", () => {
   });
 
   test("wake-ups behind those that other workers have taken are not tried one by one; it polls instead", async () => {
-    const { requests, consumer, count } = await started({ handlers: { default: pong } });
+    const { requests, consumer, count } = await startedAmongFakes({ handlers });
     const taken = Array.from({ length: 400 }, () => requests.queue());
     for (const ref of taken) Object.assign(requests.get(ref), { status: "running", worker_id: "another" });
     const polls = count("claim_any");
@@ -91,7 +103,7 @@ describe("capacity", () => {
   });
 
   test("while outcomes are not acknowledged, claims stop at twice the concurrency", async () => {
-    const { requests, consumer, count } = await started({ handlers: { default: pong } });
+    const { requests, consumer, count } = await startedAmongFakes({ handlers });
     const release = requests.hold("finish");
     const refs = Array.from({ length: 50 }, () => requests.queue());
     await consumer.deliver(refs.map(wakeUp));
@@ -105,15 +117,15 @@ describe("capacity", () => {
 
 describe("polling", () => {
   test("a processor polls at its start, without waiting", async () => {
-    among = processorAmongFakes({ handlers: { default: pong } });
-    for (let left = 30; left > 0; left--) among.requests.queue();
-    await among.processor.start();
-    await eventually(() => among.requests.all().every(({ outcome }) => outcome), "all run");
-    expect(among.count("claims")).toBe(0);
+    const { processor, requests, count } = processorAmongFakes({ handlers });
+    for (let left = 30; left > 0; left--) requests.queue();
+    await processor.start();
+    await eventually(() => requests.all().every(({ outcome }) => outcome), "all run");
+    expect(count("claims")).toBe(0);
   });
 
   test("a processor with capacity polls after an idle second, and not before", async () => {
-    const { requests, consumer, time, count } = await started({ handlers: { default: pong } });
+    const { requests, consumer, time, count } = await startedAmongFakes({ handlers });
     const ref = requests.queue();
     await time.advance(999);
     await consumer.deliver([]); // it looks for a reason
@@ -124,7 +136,7 @@ describe("polling", () => {
   });
 
   test("a busy processor polls every five seconds", async () => {
-    const { requests, consumer, time } = await started({ handlers: { default: pong } });
+    const { requests, consumer, time } = await startedAmongFakes({ handlers });
     const forgotten = requests.queue();
     for (let half = 1; half < 10; half++) {
       await time.advance(500);
@@ -137,11 +149,9 @@ describe("polling", () => {
   });
 
   test("a processor without capacity does not poll", async () => {
-    const { requests, consumer, time, count, held } = await started({
-      config: { concurrency: 1, executionMs: 3_600_000 },
-    });
-    await consumer.deliver([wakeUp(requests.queue())]);
-    await eventually(() => held.active.length === 1, "it runs");
+    const config = { concurrency: 1, executionMs: 3_600_000 };
+    const { consumer, time, count, running } = await startedAmongFakes({ config });
+    await running();
     await time.advance(60_000);
     await consumer.deliver([]);
     expect(count("claim_any")).toBe(1);
@@ -150,7 +160,7 @@ describe("polling", () => {
 
 describe("while requests-service is unavailable", () => {
   test("wake-ups are kept, and claimed with backoff", async () => {
-    const { requests, consumer, time, held, count } = await started();
+    const { requests, consumer, time, held, count } = await startedAmongFakes();
     const ref = requests.queue();
     requests.isAway = true;
     await consumer.deliver([wakeUp(ref)]);
@@ -165,9 +175,9 @@ describe("while requests-service is unavailable", () => {
   });
 
   test("runs of a claim without a response are released after two heartbeats, and run then", async () => {
-    const { requests, consumer, held, time, count } = await started({ config: { leaseMs: 2_000 } });
+    const { requests, consumer, held, time, count } = await startedAmongFakes({ config: { leaseMs: 2_000 } });
     const ref = requests.queue();
-    requests.loseAnswers("claim", 1);
+    requests.loseResponses("claim", 1);
     await consumer.deliver([wakeUp(ref)]);
     await eventually(() => count("claims_unanswered") === 1, "the response is lost");
     expect(requests.get(ref)).toMatchObject({ status: "running", epoch: 1 });

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { IncomingRecord, OutgoingRecord, Topic } from "@sate/contracts";
-import type { Consumer } from "../../src/ports.ts";
+import type { Consumer, IncomingRecord, OutgoingRecord, Topic } from "@sate/contracts";
 import { eventually } from "../eventually.ts";
 
 /** A log with consumer groups, and how to get at it. */
@@ -77,9 +76,7 @@ export function consumerConformance(
       if (!stores) await log.publish(records);
       return started;
     }
-    function testingStored(what: string, body: () => Promise<void>): void {
-      if (stores) testing(what, body);
-    }
+    const testingStored = stores ? testing : () => {};
 
     testingStored("what was there before its group, and what comes after, arrives", async () => {
       await publish("before");
@@ -101,21 +98,12 @@ export function consumerConformance(
       ];
       const { got } = await around(records, () => reader());
       await eventually(() => got.length >= 3, "all arrive", longMs);
-      const plain = got.map(({ key, value, headers }) => ({
-        key: key && Buffer.from(key).toString("hex"),
-        value: value && Buffer.from(value).toString("hex"),
-        headers: Object.fromEntries(
-          Object.entries(headers).map(([name, bytes]) => [name, Buffer.from(bytes).toString()]),
-        ),
-      }));
-      const hex = Buffer.from(allBytes).toString("hex");
-      expect(plain).toContainEqual({
-        key: hex,
-        value: hex,
-        headers: { "schema-version": "1", note: "é\u2028 %" },
-      });
-      expect(plain).toContainEqual({ key: null, value: null, headers: {} });
-      expect(plain).toContainEqual({ key: "", value: "", headers: { empty: "" } });
+      const plain = (bytes: string | Uint8Array | null) => (bytes === null ? null : [...Buffer.from(bytes)]);
+      const plainOf = ({ key, value, headers }: IncomingRecord | OutgoingRecord) => {
+        const texts = Object.entries(headers).map(([name, text]) => [name, plain(text)]);
+        return { key: plain(key), value: plain(value), headers: Object.fromEntries(texts) };
+      };
+      expect(got.map(plainOf)).toEqual(expect.arrayContaining(records.map(plainOf)));
     });
 
     testing(
@@ -191,34 +179,24 @@ export function consumerConformance(
       await eventuallyAll(() => handled, ["1", "2", "3", "4"]);
     });
 
-    testingStored("what was handed over and not handled comes again at the next member", async () => {
-      await publish("1", "2");
-      const consumer = member();
-      const handedOver: string[] = [];
-      const never = new Promise<void>(() => {});
-      await consumer.start((records) => {
-        handedOver.push(...records.map(textOf));
-        return never;
+    for (const [fate, handle] of Object.entries({
+      "handed over and not handled": () => new Promise<void>(() => {}),
+      rejected: async () => Promise.reject(new Error("never")),
+    })) {
+      testingStored(`what was ${fate} until its member left comes again at the next one`, async () => {
+        await publish("1", "2");
+        const consumer = member();
+        let calls = 0;
+        await consumer.start((_records) => {
+          calls++;
+          return handle();
+        });
+        await eventually(() => calls > 0, "it is handed over", longMs);
+        await consumer.stop();
+        const { texts } = await reader();
+        await eventuallyAll(texts, ["1", "2"]);
       });
-      await eventually(() => handedOver.length > 0, "it is handed over", longMs);
-      await consumer.stop();
-      const { texts } = await reader();
-      await eventuallyAll(texts, ["1", "2"]);
-    });
-
-    testingStored("what was rejected until its member left comes again at the next one", async () => {
-      await publish("1");
-      const consumer = member();
-      let tries = 0;
-      await consumer.start(async () => {
-        tries++;
-        throw new Error("never");
-      });
-      await eventually(() => tries > 0, "it is tried", longMs);
-      await consumer.stop();
-      const { texts } = await reader();
-      await eventuallyAll(texts, ["1"]);
-    });
+    }
 
     testing("two members share a group, and when one leaves the other has all", async () => {
       const [one, other] = [await reader(), await reader()];

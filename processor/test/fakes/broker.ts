@@ -1,111 +1,79 @@
 import {
+  type Consumer,
   type ExecutionRef,
   executionRecord,
   type IncomingRecord,
   type OutgoingRecord,
+  type Publisher,
   Unavailable,
 } from "@sate/contracts";
-import type { Consumer, Publisher } from "../../src/ports.ts";
+
+type Handle = Parameters<Consumer["start"]>[0];
 
 /** A consumer that hands over what the test gives it. */
-export type FakeConsumer = Consumer & {
-  /** Hands records over; resolves after they are committed, rejects if they are not. */
-  deliver(records: IncomingRecord[]): Promise<void>;
-  readonly committed: IncomingRecord[];
-  readonly isJoined: boolean;
-  readonly isStopped: boolean;
-  complains: string | null;
-};
-
-export function fakeConsumer(): FakeConsumer {
-  const committed: IncomingRecord[] = [];
-  let handle: ((records: IncomingRecord[]) => Promise<void>) | null = null;
-  let isStopped = false;
-  return {
-    async start(handler) {
-      handle = handler;
-    },
-    async stop() {
-      isStopped = true;
-    },
-    complains: null,
-    notReadyReason() {
-      return this.complains;
-    },
-    async deliver(records) {
-      if (handle === null) throw new Error("the consumer was not started");
-      await handle(records);
-      committed.push(...records);
-    },
-    committed,
+export function fakeConsumer() {
+  let handle: Handle | null = null;
+  const consumer = {
+    committed: [] as IncomingRecord[],
+    isStopped: false,
+    /** Why it is not ready, and why it does not join. */
+    reason: null as string | null,
     get isJoined() {
       return handle !== null;
     },
-    get isStopped() {
-      return isStopped;
+    async start(handler: Handle) {
+      if (consumer.reason !== null) throw new Unavailable(consumer.reason);
+      handle = handler;
+    },
+    async stop() {
+      consumer.isStopped = true;
+    },
+    notReadyReason: () => consumer.reason,
+    /** Hands records over; resolves after they are committed, rejects if they are not. */
+    async deliver(records: IncomingRecord[]) {
+      if (handle === null) throw new Error("the consumer was not started");
+      await handle(records);
+      consumer.committed.push(...records);
     },
   };
+  return consumer satisfies Consumer;
 }
 
-export type FakePublisher = Publisher & {
-  readonly published: OutgoingRecord[];
-  readonly isClosed: boolean;
-  isAway: boolean;
-};
-
-export function fakePublisher(): FakePublisher {
-  const published: OutgoingRecord[] = [];
-  let isClosed = false;
-  let isAway = false;
-  const answer = async () => {
-    if (isAway || isClosed) throw new Unavailable("The broker does not respond.");
+export function fakePublisher() {
+  const assertOpen = async () => {
+    if (publisher.isAway || publisher.isClosed) throw new Unavailable("The broker does not respond.");
   };
-  return {
-    async publish(records) {
-      await answer();
-      published.push(...records);
+  const publisher = {
+    published: [] as OutgoingRecord[],
+    isClosed: false,
+    isAway: false,
+    async publish(records: OutgoingRecord[]) {
+      await assertOpen();
+      publisher.published.push(...records);
     },
-    open: answer,
-    ping: answer,
+    open: assertOpen,
+    ping: assertOpen,
     async close() {
-      isClosed = true;
-    },
-    published,
-    get isClosed() {
-      return isClosed;
-    },
-    get isAway() {
-      return isAway;
-    },
-    set isAway(is) {
-      isAway = is;
+      publisher.isClosed = true;
     },
   };
+  return publisher satisfies Publisher;
 }
 
 let offset = 0;
 
 /** The wake-up of an execution, as a consumer gets it. */
-export function wakeUp(ref: ExecutionRef): IncomingRecord {
-  const record = executionRecord({
-    id: ref.execution_id,
-    attempt: ref.attempt,
-    request_id: ref.request_id,
-    force_error: false,
+export function wakeUp({ execution_id, request_id, attempt }: ExecutionRef): IncomingRecord {
+  const { value, key } = executionRecord({
+    ...{ id: execution_id, attempt, request_id, force_error: false, payload_json: "{}" },
     creation_date: "2020-11-07 16:31:58.103057",
-    payload_json: "{}",
   });
-  return incoming(Buffer.from(record.value as string), Buffer.from(ref.request_id));
+  return incoming(Buffer.from(value as string), Buffer.from(key as string));
 }
 
 export function incoming(value: Uint8Array | null, key: Uint8Array | null = null): IncomingRecord {
   return {
-    topic: "processing_requests_executions",
-    partition: 0,
-    offset: String(offset++),
-    timestamp: "1604766718103",
-    key,
-    value,
-    headers: {},
+    ...{ topic: "processing_requests_executions", partition: 0, offset: String(offset++) },
+    ...{ timestamp: "1604766718103", key, value, headers: {} },
   };
 }

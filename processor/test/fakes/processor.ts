@@ -1,13 +1,25 @@
 import { createCounters, createLog } from "@sate/contracts/runtime";
 import { type Config, createProcessor } from "../../src/index.ts";
-import type { Consumer, Handlers } from "../../src/ports.ts";
+import type { Handlers } from "../../src/ports.ts";
 import { eventually, turns } from "../eventually.ts";
-import { fakeConsumer, fakePublisher } from "./broker.ts";
-import { type HeldHandler, heldHandler } from "./handlers.ts";
+import { fakeConsumer, fakePublisher, wakeUp } from "./broker.ts";
+import { heldHandler } from "./handlers.ts";
 import { fakeRequests } from "./requests.ts";
 import { fakeTime } from "./time.ts";
 
-export type Options = { handlers?: Handlers; consumer?: Consumer; config?: Partial<Config> };
+export type Options = {
+  handlers?: Handlers;
+  config?: Partial<Config>;
+  /** Whether the held handler listens to its signal. */
+  listens?: boolean;
+};
+
+const ends: (() => Promise<void>)[] = [];
+
+/** Ends the processors of a test, and checks what must hold after every test. To be called after each. */
+export async function endAll(): Promise<void> {
+  for (const end of ends.splice(0)) await end();
+}
 
 /**
  * A processor among fakes. Its tasks run by themselves: the heartbeat ten times in a lease, the claimer a few times a
@@ -20,20 +32,16 @@ export function processorAmongFakes(options: Options = {}) {
   const publisher = fakePublisher();
   const time = fakeTime();
   const counters = createCounters();
-  const held: HeldHandler = heldHandler();
+  const held = heldHandler({ listens: options.listens ?? true });
   const lines: string[] = [];
   const fatal: string[] = [];
   const processor = createProcessor(
     {
-      requests,
-      consumer: options.consumer ?? consumer,
-      publisher,
+      ...{ requests, consumer, publisher, time, counters },
       handlers: options.handlers ?? { default: held.handler },
-      time,
       newId: () => Bun.randomUUIDv7(),
       random: () => 0,
       log: createLog("processor", "debug", (line) => lines.push(line)),
-      counters,
       fatal: (what, error) => void fatal.push(`${what}: ${error}`),
     },
     {
@@ -45,27 +53,48 @@ export function processorAmongFakes(options: Options = {}) {
       ...options.config,
     },
   );
-  const count = (name: string) => counters.read()[name] ?? 0;
 
-  /** What must hold after every test, whatever happened in it. */
-  async function end(): Promise<void> {
-    held.endAll();
+  /** Stops it, with time going on, and returns how long that took. */
+  async function stopped(): Promise<number> {
+    const startedAt = time.monotonic();
     let isStopped = false;
     const stopping = processor.stop().then(() => {
       isStopped = true;
     });
-    // The stop's deadlines are fake ones; its own waiting is not a matter of these tests.
-    while (!isStopped) await Promise.race([stopping, time.advance(100)]);
-    if (fatal.length > 0) throw new Error(fatal.join("\n"));
-    if (requests.violations.length > 0) throw new Error(requests.violations.join("\n"));
-    if (lines.some((line) => line.includes("never in a log"))) throw new Error("a payload is in the log");
+    while (!isStopped) await Promise.race([stopping, time.advance(50)]);
+    return time.monotonic() - startedAt;
   }
 
-  return { processor, requests, consumer, publisher, time, held, counters, count, lines, end };
+  ends.push(async () => {
+    held.endAll();
+    await stopped();
+    expectNone(fatal);
+    expectNone(requests.violations);
+    expectNone(lines.filter((line) => line.includes("never in a log")));
+  });
+
+  const count = (name: string) => counters.read()[name] ?? 0;
+  return {
+    ...{ processor, requests, consumer, publisher, time, held, lines, count, stopped },
+    /** Resolves after so many further heartbeats, and what follows from them. */
+    async beaten(times = 2): Promise<void> {
+      const before = count("heartbeats");
+      await eventually(() => count("heartbeats") >= before + times, "heartbeats");
+      await turns();
+    },
+    /** Queues an execution and delivers its wake-up; resolves when its handler, the held one, runs. */
+    async running() {
+      const ref = requests.queue();
+      await consumer.deliver([wakeUp(ref)]);
+      const isRunning = () => held.active.some((run) => run.executionId === ref.execution_id);
+      await eventually(isRunning, "it runs");
+      return ref;
+    },
+  };
 }
 
 /** A started one, whose first poll is over: what a test queues from now on is not in its response. */
-export async function startedAmongFakes(options: Options = {}): Promise<Among> {
+export async function startedAmongFakes(options: Options = {}) {
   const among = processorAmongFakes(options);
   await among.processor.start();
   await eventually(() => among.count("claim_any") === 1, "it has polled");
@@ -73,4 +102,6 @@ export async function startedAmongFakes(options: Options = {}): Promise<Among> {
   return among;
 }
 
-export type Among = ReturnType<typeof processorAmongFakes>;
+function expectNone(faults: string[]): void {
+  if (faults.length > 0) throw new Error(faults.join("\n"));
+}

@@ -1,15 +1,7 @@
 import type { Time } from "../../src/time.ts";
 import { turns } from "../eventually.ts";
 
-export type FakeTime = Time & {
-  /** Goes on by `ms`; what is due is called on the way, each in its moment, and may do all that follows from it. */
-  advance(ms: number): Promise<void>;
-  /** The process is stopped for `ms`: time goes on, and what was due is called only after. */
-  freeze(ms: number): void;
-  readonly timers: number;
-};
-
-export function fakeTime(): FakeTime {
+export function fakeTime() {
   const startedAt = Date.UTC(2020, 10, 7, 16, 31, 58, 103);
   let ms = 0;
   const timers = new Set<{ at: number; then: () => void }>();
@@ -20,15 +12,16 @@ export function fakeTime(): FakeTime {
     return first > until ? [] : [...timers].filter(({ at }) => at === first);
   }
 
-  return {
+  const time = {
     now: () => startedAt + ms,
     monotonic: () => ms,
-    after(delayMs, then) {
+    after(delayMs: number, then: () => void) {
       const timer = { at: ms + delayMs, then };
       timers.add(timer);
       return () => void timers.delete(timer);
     },
-    async advance(byMs) {
+    /** Goes on by `byMs`; what is due is called on the way, each in its moment, and may do all that follows from it. */
+    async advance(byMs: number) {
       await turns();
       const until = ms + byMs;
       for (let next = due(until); next.length > 0; next = due(until)) {
@@ -41,11 +34,13 @@ export function fakeTime(): FakeTime {
       ms = until;
       await turns();
     },
-    freeze(byMs) {
+    /** The process is stopped for `byMs`: time goes on, and what was due is called only after. */
+    freeze(byMs: number) {
       ms += byMs;
     },
     get timers() {
       return timers.size;
     },
   };
+  return time satisfies Time;
 }

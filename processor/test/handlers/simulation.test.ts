@@ -1,39 +1,32 @@
 import { expect, test } from "bun:test";
 import { simulation } from "../../src/handlers/simulation.ts";
 import type { HandlerRun } from "../../src/ports.ts";
-import { turns } from "../eventually.ts";
 import { fakeTime } from "../fakes/time.ts";
 
-const runOf = (forceError = false) => {
+function simulated(processingMs: number, forceError = false) {
+  const time = fakeTime();
   const controller = new AbortController();
-  return { run: { forceError, signal: controller.signal } as HandlerRun, controller };
-};
+  const run = { forceError, signal: controller.signal } as HandlerRun;
+  return { time, controller, end: simulation({ processingMs, time })(run) };
+}
 
 test("takes its time, then returns a pong", async () => {
-  const time = fakeTime();
-  let isOver = false;
-  const answer = simulation({ processingMs: 1_000, time })(runOf().run).finally(() => {
-    isOver = true;
-  });
+  const { time, end } = simulated(1_000);
   await time.advance(999);
-  expect(isOver).toBe(false);
+  expect(Bun.peek.status(end)).toBe("pending");
   await time.advance(1);
-  expect(await answer).toEqual({ kind: "succeeded", outputsJson: '{"message":"pong"}' });
+  expect(await end).toEqual({ kind: "succeeded", outputsJson: '{"message":"pong"}' });
 });
 
 test("fails with force_error, without a timer when it takes no time", async () => {
-  const time = fakeTime();
-  const answer = simulation({ processingMs: 0, time })(runOf(true).run);
+  const { time, end } = simulated(0, true);
   expect(time.timers).toBe(0);
-  expect(await answer).toMatchObject({ kind: "failed", error: { code: "forced_error" } });
+  expect(await end).toMatchObject({ kind: "failed", error: { code: "forced_error" } });
 });
 
 test("ends at once when it is aborted, and leaves no timer", async () => {
-  const time = fakeTime();
-  const { run, controller } = runOf();
-  const answer = simulation({ processingMs: 3_600_000, time })(run);
+  const { time, controller, end } = simulated(3_600_000);
   controller.abort();
-  await answer;
-  await turns();
+  await end;
   expect(time.timers).toBe(0);
 });

@@ -1,60 +1,43 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { eventually, turns } from "../eventually.ts";
 import { wakeUp } from "../fakes/broker.ts";
-import { heldHandler } from "../fakes/handlers.ts";
-import { type Among, type Options, processorAmongFakes, startedAmongFakes } from "../fakes/processor.ts";
+import { endAll, type Options, processorAmongFakes, startedAmongFakes } from "../fakes/processor.ts";
 
 const leaseMs = 1_000;
-let among: Among;
-afterEach(() => among.end());
+afterEach(endAll);
 
-async function started(options: Options = {}): Promise<Among> {
-  among = await startedAmongFakes({ ...options, config: { leaseMs, ...options.config } });
-  return among;
-}
+const started = (options: Options = {}) =>
+  startedAmongFakes({ ...options, config: { leaseMs, ...options.config } });
 
-/** A processor that runs one execution. */
+/** A processor that runs one execution, of the worker with this id. */
 async function running(options: Options = {}) {
-  await started(options);
-  const ref = among.requests.queue();
-  await among.consumer.deliver([wakeUp(ref)]);
-  await eventually(() => among.requests.get(ref).status === "running", "it is claimed");
-  await turns();
-  return { ...among, ref };
-}
-
-async function beaten(times = 2): Promise<void> {
-  const before = among.count("heartbeats");
-  await eventually(() => among.count("heartbeats") >= before + times, "heartbeats");
-  await turns();
+  const among = await started(options);
+  const ref = await among.running();
+  return { ...among, ref, workerId: among.requests.get(ref).workerId as string };
 }
 
 describe("registration", () => {
   test("a registration without a response is retried under a new id, whose lease is fresh", async () => {
-    among = processorAmongFakes({ config: { leaseMs } });
-    among.requests.loseAnswers("registerWorker", 1);
-    await among.processor.start();
-    await eventually(() => among.requests.workers().size === 2, "it has registered again");
-    const [first] = among.requests.workers().keys();
-    const ref = among.requests.queue();
-    await among.consumer.deliver([wakeUp(ref)]);
-    await eventually(() => among.requests.get(ref).status === "running", "it is claimed");
-    expect(among.requests.get(ref).workerId).not.toBe(first as string);
+    const { processor, requests, running } = processorAmongFakes({ config: { leaseMs } });
+    requests.loseResponses("registerWorker", 1);
+    await processor.start();
+    await eventually(() => requests.workers.size === 2, "it has registered again");
+    const [first] = requests.workers.keys();
+    expect(requests.get(await running()).workerId).not.toBe(first as string);
   });
 });
 
 describe("lease expiry", () => {
   test("by requests-service: runs are aborted, no outcome is sent, a new worker begins", async () => {
-    const { requests, held, count, ref } = await running();
-    const workerId = requests.get(ref).workerId as string;
+    const { requests, held, time, count, ref, workerId } = await running();
     requests.giveUp(workerId);
     await eventually(() => held.runs[0]?.signal.aborted === true, "it is aborted");
     expect(held.runs[0]?.signal.reason).toMatchObject({ why: "fenced" });
-    await eventually(() => [...requests.workers().values()].includes("alive"), "a new worker is there");
+    await eventually(() => [...requests.workers.values()].includes("alive"), "a new worker is there");
     expect(count("workers_given_up")).toBe(1);
     expect(count("finish_calls")).toBe(0);
     // It goes on: what was lost is run again, here, by the new worker.
-    await among.time.advance(1_000);
+    await time.advance(1_000);
     await eventually(() => held.runs.length === 2, "it runs again");
     expect(held.runs[1]).toMatchObject({ executionId: ref.execution_id, epoch: 2 });
     expect(held.runs[1]?.workerId).not.toBe(workerId);
@@ -63,8 +46,7 @@ describe("lease expiry", () => {
   });
 
   test("after two thirds of the lease without an acknowledged heartbeat; the runs are not counted as lost", async () => {
-    const { requests, held, time, count, ref } = await running();
-    const workerId = requests.get(ref).workerId as string;
+    const { requests, held, time, count, ref, workerId, beaten } = await running();
     requests.isAway = true;
     await beaten();
     await time.advance(leaseMs * 0.6);
@@ -74,19 +56,18 @@ describe("lease expiry", () => {
     await eventually(() => held.runs[0]?.signal.aborted === true, "it is aborted");
     expect(count("workers_given_up")).toBe(1);
     requests.isAway = false;
-    await eventually(() => !requests.workers().has(workerId), "its successor has ended it");
+    await eventually(() => !requests.workers.has(workerId), "its successor has ended it");
     expect(requests.get(ref)).toMatchObject({ epoch: 1, lost: 0 });
     expect(count("finish_calls")).toBe(0);
   });
 
   test("while a heartbeat hangs", async () => {
-    const { requests, held, time, count, ref } = await running();
-    const workerId = requests.get(ref).workerId as string;
+    const { requests, held, time, count, workerId, beaten } = await running();
     const release = requests.hold("heartbeat");
     await beaten(1);
     await time.advance(leaseMs * 0.7);
     await eventually(() => held.runs[0]?.signal.aborted === true, "it is aborted");
-    // What the answer says then of the old worker is nothing to the new one.
+    // What the response says then of the old worker is nothing to the new one.
     requests.giveUp(workerId);
     release();
     await beaten(2);
@@ -104,7 +85,7 @@ describe("lease expiry", () => {
   });
 
   test("when the response to a heartbeat arrives a lease later", async () => {
-    const { requests, held, time, count } = await running();
+    const { requests, held, time, count, beaten } = await running();
     const release = requests.hold("heartbeat");
     await beaten(1);
     time.freeze(leaseMs);
@@ -114,17 +95,17 @@ describe("lease expiry", () => {
   });
 
   test("runs that were claimed for an expired worker are not started", async () => {
-    const { requests, consumer, held, time, count } = await started();
+    const { requests, consumer, held, time, count, beaten } = await started();
     const ref = requests.queue();
     const release = requests.hold("claim");
     void consumer.deliver([wakeUp(ref)]);
     await turns();
-    const [first] = requests.workers().keys();
+    const [first] = requests.workers.keys();
     time.freeze(leaseMs);
-    await eventually(() => requests.workers().size === 2, "a new worker is there");
+    await eventually(() => requests.workers.size === 2, "a new worker is there");
     await beaten(3);
     // It does not end its predecessor, whose claim may still be carried out.
-    expect(requests.workers().has(first as string)).toBe(true);
+    expect(requests.workers.has(first as string)).toBe(true);
     release();
     await eventually(() => count("runs_not_started") === 1, "its run is not started");
     expect(held.runs).toHaveLength(0);
@@ -137,11 +118,11 @@ describe("lease expiry", () => {
   });
 
   test("an outcome that is refused as too late is counted, and not published", async () => {
-    const { requests, held, publisher, count, ref } = await running();
+    const { requests, held, publisher, count, ref, workerId } = await running();
     const release = requests.hold("finish");
     held.end();
     await eventually(() => requests.calls.includes("finish"), "it finishes");
-    requests.giveUp(requests.get(ref).workerId as string);
+    requests.giveUp(workerId);
     release();
     await eventually(() => count("finishes_refused") === 1, "it is refused");
     expect(publisher.published).toHaveLength(0);
@@ -171,26 +152,19 @@ describe("the heartbeat response", () => {
   });
 
   test("a release without a response does not hold up the heartbeats", async () => {
-    const { requests, consumer, count } = await started();
+    const { requests, consumer, count, beaten } = await started();
     const release = requests.hold("handBack");
-    requests.loseAnswers("claim", 1);
+    requests.loseResponses("claim", 1);
     await consumer.deliver([wakeUp(requests.queue())]);
     await eventually(() => count("runs_handed_back") > 0, "it is to be released");
     await beaten();
     release();
   });
 
-  test("a run that is listed goes on", async () => {
-    const { held, count } = await running();
-    await beaten(6);
-    expect(held.active).toHaveLength(1);
-    expect(count("runs_handed_back") + count("runs_taken") + count("workers_given_up")).toBe(0);
-  });
-
   test("a run whose claim is under way is not released, however many heartbeats list it", async () => {
-    const { requests, consumer, held, count } = await started();
+    const { requests, consumer, held, count, beaten } = await started();
     const ref = requests.queue();
-    const release = requests.holdAnswers("claim");
+    const release = requests.holdResponses("claim");
     void consumer.deliver([wakeUp(ref)]);
     await eventually(() => requests.get(ref).status === "running", "it is claimed");
     await beaten(4);
@@ -217,12 +191,8 @@ describe("the deadline", () => {
   });
 
   test("a handler that ignores its signal loses its slot", async () => {
-    const deaf = heldHandler({ listens: false });
     const config = { executionMs: 300, concurrency: 1, leaseMs: 60_000 };
-    const { requests, consumer, time, count, ref } = await running({
-      handlers: { default: deaf.handler },
-      config,
-    });
+    const { requests, consumer, time, count, held, ref } = await running({ listens: false, config });
     const next = requests.queue();
     await consumer.deliver([wakeUp(next)]);
     await time.advance(300);
@@ -231,27 +201,25 @@ describe("the deadline", () => {
     await eventually(() => requests.get(ref).status === "failed", "it has failed");
     expect(requests.get(ref).outcome).toMatchObject({ error: { code: "timeout" } });
     expect(count("runs_abandoned")).toBe(1);
-    await eventually(() => deaf.runs.length === 2, "the next one runs");
-    deaf.end(ref.execution_id);
-    deaf.end(next.execution_id);
+    await eventually(() => held.runs.length === 2, "the next one runs");
+    held.endAll();
     await eventually(() => requests.get(next).status === "succeeded", "and ends");
     expect(requests.get(ref).status).toBe("failed");
   });
 
   test("a new run of an execution waits until the aborted earlier run has ended", async () => {
-    const deaf = heldHandler({ listens: false });
-    const { requests, consumer, ref } = await running({ handlers: { default: deaf.handler } });
-    requests.giveUp(requests.get(ref).workerId as string);
-    await eventually(() => deaf.runs[0]?.signal.aborted === true, "it is aborted");
-    await eventually(() => [...requests.workers().values()].includes("alive"), "a new worker is there");
+    const { requests, consumer, held, ref, workerId } = await running({ listens: false });
+    requests.giveUp(workerId);
+    await eventually(() => held.runs[0]?.signal.aborted === true, "it is aborted");
+    await eventually(() => [...requests.workers.values()].includes("alive"), "a new worker is there");
     await turns();
     await consumer.deliver([wakeUp(ref)]);
     await eventually(() => requests.get(ref).epoch === 2, "it is claimed again");
     await turns();
-    expect(deaf.runs).toHaveLength(1);
-    deaf.end();
-    await eventually(() => deaf.runs.length === 2, "the second begins after the end of the first");
-    deaf.end();
+    expect(held.runs).toHaveLength(1);
+    held.end();
+    await eventually(() => held.runs.length === 2, "the second begins after the end of the first");
+    held.end();
     await eventually(() => requests.get(ref).status === "succeeded", "it ends");
   });
 });

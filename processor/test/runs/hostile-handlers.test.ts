@@ -1,12 +1,12 @@
 import { afterEach, expect, test } from "bun:test";
 import { eventually, turns } from "../eventually.ts";
 import { wakeUp } from "../fakes/broker.ts";
-import { type Among, processorAmongFakes } from "../fakes/processor.ts";
+import { pong } from "../fakes/handlers.ts";
+import { endAll, processorAmongFakes } from "../fakes/processor.ts";
 
 /** Handlers are code of others: whatever one returns or throws, its run has one outcome, and so has its neighbour. */
 
-let among: Among;
-afterEach(() => among.end());
+afterEach(endAll);
 
 const fail = () => {
   throw new Error("a trap");
@@ -42,12 +42,11 @@ const hostile: Record<string, (run: { signal: AbortSignal }) => unknown> = {
 test.each(Object.keys(hostile))(
   "a handler that %s: one dead letter, its neighbour succeeds",
   async (name) => {
-    const default_ = async () => ({ kind: "succeeded" as const, outputsJson: "1" });
-    among = processorAmongFakes({ handlers: { default: default_, hostile: hostile[name] as never } });
-    const { requests, consumer, publisher, count } = among;
+    const handlers = { default: pong, hostile: hostile[name] as never };
+    const { processor, requests, consumer, publisher, count } = processorAmongFakes({ handlers });
     const ref = requests.queue({ processor: "hostile" });
     const neighbour = requests.queue();
-    await among.processor.start();
+    await processor.start();
     await consumer.deliver([wakeUp(ref), wakeUp(neighbour)]);
     await eventually(() => publisher.published.length === 2, "both are published");
     await turns();

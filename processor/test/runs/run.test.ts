@@ -1,15 +1,16 @@
 import { expect, test } from "bun:test";
 import type { Run } from "@sate/contracts";
 import { createCounters, createLog } from "@sate/contracts/runtime";
-import { graceMs, type StartGuard, startRun } from "../../src/runs/run.ts";
+import { graceMs, startRun } from "../../src/runs/run.ts";
+import { turns } from "../eventually.ts";
 import { heldHandler } from "../fakes/handlers.ts";
 import { fakeTime } from "../fakes/time.ts";
 
 const run = { execution_id: "e", request_id: "r", attempt: 1, epoch: 1, payload_json: "1" } as Run;
 
-function started(guard: Partial<StartGuard> = {}, listens = true) {
+function waiting(mayStart: () => Promise<boolean>) {
   const time = fakeTime();
-  const held = heldHandler({ listens });
+  const held = heldHandler({ listens: false });
   const parts = {
     handlers: { default: held.handler },
     time,
@@ -17,31 +18,33 @@ function started(guard: Partial<StartGuard> = {}, listens = true) {
     counters: createCounters(),
     log: createLog("processor", "error", () => {}),
   };
-  const whole = { earlier: undefined, mayStart: () => true, ...guard };
-  return { time, held, ...startRun(parts, 10_000, { run, workerId: "w", guard: whole }) };
+  return { time, held, ...startRun(parts, 10_000, { run, workerId: "w", mayStart }) };
+}
+
+async function started() {
+  const parts = waiting(async () => true);
+  await turns();
+  expect(parts.held.runs).toHaveLength(1);
+  return parts;
 }
 
 test("a run whose worker has expired while it waited does not start, and has no outcome", async () => {
-  const earlier = Promise.withResolvers<void>();
-  let mayStart = true;
-  const { held, ended } = started({ earlier: earlier.promise, mayStart: () => mayStart });
-  mayStart = false;
-  earlier.resolve();
+  const { held, ended } = waiting(async () => false);
   expect(await ended).toBeNull();
   expect(held.runs).toHaveLength(0);
 });
 
 test("a run that is cancelled while it waits does not start, and ends as cancelled", async () => {
-  const earlier = Promise.withResolvers<void>();
-  const { held, ended, abort } = started({ earlier: earlier.promise });
+  const earlier = Promise.withResolvers<boolean>();
+  const { held, ended, abort } = waiting(() => earlier.promise);
   abort("cancelled");
-  earlier.resolve();
+  earlier.resolve(true);
   expect(await ended).toMatchObject({ status: "cancelled" });
   expect(held.runs).toHaveLength(0);
 });
 
 test("the first abort reason counts, and a result after the abort is ignored", async () => {
-  const { held, ended, abort } = started({}, false);
+  const { held, ended, abort } = await started();
   abort("cancelled");
   abort("fenced");
   held.end();
@@ -51,7 +54,7 @@ test("the first abort reason counts, and a result after the abort is ignored", a
 test.each(["fenced", "stopping"] as const)(
   "a run that is %s has no outcome, even if its handler returns a result",
   async (why) => {
-    const { held, ended, abort } = started({}, false);
+    const { held, ended, abort } = await started();
     abort(why);
     held.end();
     expect(await ended).toBeNull();
@@ -59,7 +62,7 @@ test.each(["fenced", "stopping"] as const)(
 );
 
 test("a run leaves no timer behind, and settles only when its handler has", async () => {
-  const { time, held, ended, settled, abort } = started({}, false);
+  const { time, held, ended, settled, abort } = await started();
   let isSettled = false;
   void settled.then(() => {
     isSettled = true;

@@ -130,6 +130,6 @@ function recordOn(topic: Topic, text: string): OutgoingRecord {
   return { topic, key: Bun.randomUUIDv7(), value: text, headers: { "schema-version": "1" } };
 }
 
-function textOf({ value }: IncomingRecord): string {
+export function textOf({ value }: IncomingRecord): string {
   return Buffer.from(value ?? []).toString();
 }

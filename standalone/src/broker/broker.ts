@@ -1,6 +1,12 @@
-import { type IncomingRecord, type OutgoingRecord, type Topic, Unavailable } from "@sate/contracts";
+import {
+  type Consumer,
+  type IncomingRecord,
+  type OutgoingRecord,
+  type Publisher,
+  type Topic,
+  Unavailable,
+} from "@sate/contracts";
 import type { Log } from "@sate/contracts/runtime";
-import type { Consumer, Publisher } from "@sate/processor";
 import { createGroup, type Group, type Limits } from "./group.ts";
 
 const defaults: Limits = { publishMs: 8_000, recordsMax: 10_000, bytesMax: 128 * 1024 * 1024 };

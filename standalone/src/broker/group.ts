@@ -1,6 +1,5 @@
-import type { IncomingRecord } from "@sate/contracts";
+import type { Consumer, IncomingRecord } from "@sate/contracts";
 import { errorFields, inTime, type Log } from "@sate/contracts/runtime";
-import type { Consumer } from "@sate/processor";
 
 type Handle = (records: IncomingRecord[]) => Promise<void>;
 

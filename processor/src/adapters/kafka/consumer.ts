@@ -1,39 +1,43 @@
-import { type IncomingRecord, partitionsDefault, type Topic, Unavailable } from "@sate/contracts";
+import { type Consumer, type IncomingRecord, partitionsDefault, Unavailable } from "@sate/contracts";
 import { type Counters, errorFields, inParts, inTime, type Log } from "@sate/contracts/runtime";
-import { type EachBatchPayload, Kafka, type KafkaConfig, KafkaJSProtocolError } from "kafkajs";
-import type { Consumer } from "../../ports.ts";
-import { incoming } from "./incoming.ts";
+import {
+  type EachBatchPayload,
+  Kafka,
+  type KafkaConfig,
+  KafkaJSProtocolError,
+  type KafkaMessage,
+} from "kafkajs";
 
 export type KafkaConsumerOptions = {
   groupId: string;
-  topics: readonly Topic[];
+  topics: readonly string[];
   counters: Counters;
   log: Log;
   /** The consumer has ended and will not go on. */
   fatal: (what: string, error: unknown) => void;
-  /** A member that is not heard of for so long is put out of its group. */
+  /** A member without a heartbeat for this long loses its place in the group. */
   sessionMs?: number;
 };
 
-type Waiting = { batch: EachBatchPayload; resolve: () => void; reject: (error: unknown) => void };
-
 const heartbeatMs = 2_000;
-/** A consumer that has neither fetched nor beaten for so long is out of its group. */
+/** A consumer without a fetch or a heartbeat for this long is out of its group. */
 const silentMs = 15_000;
 const connectMs = 8_000;
 const stopMs = 5_000;
 const retryPauseMs = 500;
-/** Of a fetch, what is handled at a time: within the deadlines of those who are called for it. */
-const partRecordsMax = 512;
-const partBytesMax = 8 * 1024 * 1024;
+/** Of one call of the handler, so that it ends within the deadlines of what it calls. */
+const partLimits = {
+  itemsMax: 512,
+  sizeMax: 8 * 1024 * 1024,
+  sizeOf: ({ value }: IncomingRecord) => value?.length ?? 0,
+};
 const topicMissing = "A topic does not exist yet: requests-service creates it when it starts.";
 
 /**
  * A `Consumer` on a Kafka consumer group. All partitions of one fetch are handled together, in parts of limited
- * size, and committed together, and only then the next fetch begins; in between the member keeps its heart
- * beating, so a handler that must wait for a database does not lose its partitions. What is handled stays handled
- * when a later part must be tried again: a fetch after a long pause has thousands of records, and would never
- * end if all of them had to go well at once.
+ * size, and committed together, and only then the next fetch begins; meanwhile heartbeats go on, so a handler that
+ * waits for a database does not lose its partitions. What is handled is not handled again because a later part
+ * failed: a fetch after a long pause has thousands of records, and might never succeed as a whole.
  *
  * An exception that reaches kafkajs can stop its consumer for ever while the process stays up. So nothing of
  * ours throws into it but what it threw itself (a rebalance), and a crash that it does not restart from ends
@@ -64,7 +68,8 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
     },
   });
   let handle: (records: IncomingRecord[]) => Promise<void> = async () => {};
-  let waiting: Waiting[] = [];
+  const fetched: EachBatchPayload[] = [];
+  let handled: Promise<void> = Promise.resolve();
   let running: Promise<void> | null = null;
   let lastWork: Promise<unknown> = Promise.resolve();
   let isStopped = false;
@@ -74,13 +79,13 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
     lastSignAt = performance.now();
   };
   const joined = Promise.withResolvers<void>();
-  joined.promise.catch(() => {}); // whoever starts it hears of that
+  joined.promise.catch(() => {}); // `start` reports it
   consumer.on(consumer.events.GROUP_JOIN, () => joined.resolve());
   consumer.on(consumer.events.GROUP_JOIN, sign);
   consumer.on(consumer.events.HEARTBEAT, sign);
   consumer.on(consumer.events.HEARTBEAT, () => counters.add("group_heartbeats"));
   consumer.on(consumer.events.FETCH, sign);
-  // It was stopped in the middle of a restart, of which kafkajs lets nobody know, and joined after that.
+  // It was stopped in the middle of a restart, of which kafkajs sends no event, and joined after that.
   consumer.on(consumer.events.FETCH, () => {
     if (isStopped) void leave();
   });
@@ -96,11 +101,8 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
   async function runAgain(): Promise<void> {
     while (!isStopped) {
       await Bun.sleep(retryPauseMs * (0.5 + Math.random()));
-      const isConnected = await inTime(consumer.connect(), connectMs).then(
-        () => true,
-        () => false,
-      );
-      if (isConnected && !isStopped) return run();
+      const connecting = inTime(consumer.connect(), connectMs).then(() => true);
+      if ((await connecting.catch(() => false)) && !isStopped) return run();
     }
   }
 
@@ -114,53 +116,27 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
     await inTime(end(), stopMs).catch(() => log.warn("the consumer did not stop in time"));
   }
 
-  /** kafkajs hands over the partitions of a fetch at once, each for itself; they are handled as one. */
+  /** kafkajs hands over each partition of a fetch by itself, all in one turn; they are handled as one. */
   function eachBatch(batch: EachBatchPayload): Promise<void> {
     if (isStopped) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      waiting.push({ batch, resolve, reject });
-      if (waiting.length === 1) setImmediate(handleWaiting);
-    });
-  }
-
-  async function handleWaiting(): Promise<void> {
-    const group = waiting;
-    waiting = [];
-    try {
-      await handleGroup(group.map(({ batch }) => batch));
-      for (const { resolve } of group) resolve();
-    } catch (error) {
-      for (const { reject } of group) reject(error);
+    if (fetched.push(batch) === 1) {
+      handled = new Promise((resolve) => setImmediate(resolve)).then(() => handleAll(fetched.splice(0)));
     }
+    return handled;
   }
 
-  async function handleGroup(batches: EachBatchPayload[]): Promise<void> {
-    const [first] = batches;
-    if (!first) return;
+  async function handleAll(batches: EachBatchPayload[]): Promise<void> {
     const records = batches.flatMap(({ batch: { topic, partition, messages } }) =>
       messages.map((message) => incoming(topic, partition, message)),
     );
-    for (const part of inParts(records, {
-      itemsMax: partRecordsMax,
-      sizeMax: partBytesMax,
-      sizeOf: bytesOf,
-    })) {
-      while (!(await isHandled(part, first.heartbeat))) {
+    const { heartbeat, commitOffsetsIfNecessary } = batches[0] as EachBatchPayload;
+    for (const part of inParts(records, partLimits)) {
+      while (!(await isHandled(part, heartbeat))) {
         if (isStopped) return;
       }
     }
-    await commit(first, batches);
-    for (const { batch, resolveOffset } of batches) resolveOffset(batch.lastOffset());
-  }
-
-  /**
-   * Commits through the batch, not through the consumer: that would wrap a rebalance into an error from which
-   * kafkajs does not recover, and would commit nothing during a stop. What could not be committed is not
-   * resolved either, so it is fetched, handled and committed once more.
-   */
-  async function commit({ commitOffsetsIfNecessary }: EachBatchPayload, batches: EachBatchPayload[]) {
     const byTopic = Map.groupBy(batches, ({ batch }) => batch.topic);
-    const offsets = [...byTopic].map(([topic, ofTopic]) => ({
+    const topicsBehind = [...byTopic].map(([topic, ofTopic]) => ({
       topic,
       partitions: ofTopic.map(({ batch }) => ({
         partition: batch.partition,
@@ -168,33 +144,32 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
       })),
     }));
     try {
-      await commitOffsetsIfNecessary({ topics: offsets });
+      // Not through the consumer: that would wrap a rebalance into an error from which kafkajs does not recover, and
+      // would commit nothing during a stop.
+      await commitOffsetsIfNecessary({ topics: topicsBehind });
       counters.add("offset_commits");
     } catch (error) {
       counters.add("offset_commits_rejected");
-      throw error;
+      throw error; // not resolved either: all of it is fetched, handled and committed once more
     }
+    for (const { batch, resolveOffset } of batches) resolveOffset(batch.lastOffset());
   }
 
   /**
-   * One try, while the heart beats, after the one before: that may still be under way when the group was
-   * rebalanced meanwhile, or when records come from several brokers. A handler that takes longer than a beat
-   * is not waited for at a stop: its records come again elsewhere. Rejects only with what kafkajs itself threw.
+   * One try, after the one before: that may still be under way when the group was rebalanced meanwhile, or when
+   * records come from several brokers. Heartbeats go on before and during it, for many short tries, too, may take
+   * longer than a session. A handler that takes longer than a heartbeat is not waited for at a stop: its records are
+   * delivered again elsewhere. Rejects only with what kafkajs itself threw.
    */
   async function isHandled(records: IncomingRecord[], heartbeat: () => Promise<void>): Promise<boolean> {
-    const work = lastWork
-      .then(() => handle(records))
-      .then(
-        () => true,
-        async (error) => {
-          log.warn("could not handle records; they will be retried", {
-            records: records.length,
-            ...errorFields(error),
-          });
-          await Bun.sleep(retryPauseMs * (0.5 + Math.random()));
-          return false;
-        },
-      );
+    const failed = async (error: unknown) => {
+      const fields = { records: records.length, ...errorFields(error) };
+      log.warn("could not handle records; they will be retried", fields);
+      await Bun.sleep(retryPauseMs * (0.5 + Math.random()));
+      return false;
+    };
+    await heartbeat();
+    const work = lastWork.then(() => handle(records)).then(() => true, failed);
     lastWork = work;
     for (;;) {
       const result = await inTime(work, heartbeatMs).catch(() => null);
@@ -249,8 +224,15 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
   };
 }
 
-function bytesOf({ value }: IncomingRecord): number {
-  return value?.length ?? 0;
+/** A record as the contracts have it. Of a header that is repeated the last counts. */
+function incoming(topic: string, partition: number, message: KafkaMessage): IncomingRecord {
+  const { offset, timestamp, key, value, headers = {} } = message;
+  // A header may have no value, which the types of kafkajs do not say.
+  const bytes = Object.entries(headers).map(([name, given]) => [
+    name,
+    Buffer.from([given].flat().at(-1) ?? ""),
+  ]);
+  return { topic, partition, offset, timestamp, key, value, headers: Object.fromEntries(bytes) };
 }
 
 /** kafkajs subscribes to all topics or to none. */

@@ -1,10 +1,10 @@
 import { limits, type Topic } from "@sate/contracts";
-import { createCounters, createLog } from "@sate/contracts/runtime";
+import { createCounters, createLog, kafkaConfig } from "@sate/contracts/runtime";
 import { Kafka } from "kafkajs";
-import { kafkaConfig } from "../../../src/adapters/kafka/client.ts";
 import { kafkaConsumer } from "../../../src/adapters/kafka/consumer.ts";
 import { kafkaPublisher } from "../../../src/adapters/kafka/publisher.ts";
 import type { LogUnderTest } from "../../conformance/consumer.ts";
+import { eventually } from "../../eventually.ts";
 
 /** A Kafka of the tests as what the conformance suite asks for. */
 export async function kafkaLog(brokers: string) {
@@ -18,40 +18,35 @@ export async function kafkaLog(brokers: string) {
   const publisher = kafkaPublisher(config, { counters, log });
   await publisher.open();
 
-  const member = (groupId: string, topic: Topic) =>
-    kafkaConsumer(config, {
-      groupId,
-      topics: [topic],
-      counters,
-      log,
-      fatal: (what, error) => fatal.push(`${what}: ${error}`),
-    });
-
-  async function newTopic(): Promise<Topic> {
-    const topic = `topic-${Bun.randomUUIDv7()}`;
+  async function createTopic(topic: Topic): Promise<void> {
     const configEntries = [{ name: "max.message.bytes", value: String(limits.recordBytesMax) }];
     await admin.createTopics({
       waitForLeaders: false,
       topics: [{ topic, numPartitions: 3, configEntries }],
     });
     // A busy broker takes a while to lead the partitions of a new topic, and kafkajs takes the first denial
-    // for final. Only a leader answers for offsets.
-    let isLed = false;
-    const ask = () => admin.fetchTopicOffsets(topic).then(() => true);
-    for (let tries = 0; tries < 100 && !isLed; tries++) isLed = await ask().catch(() => false);
-    if (!isLed) throw new Error("the topic has no leaders");
-    return topic as Topic;
+    // for final. Only a leader returns offsets.
+    const isLed = () => admin.fetchTopicOffsets(topic).then(() => true);
+    await eventually(() => isLed().catch(() => false), "the topic has leaders", 30_000);
   }
 
-  const underTest: LogUnderTest = {
-    newTopic,
-    member,
-    publish: (records) => publisher.publish(records),
+  return {
+    ...{ admin, config, kafka, fatal, createTopic },
+    async newTopic() {
+      const topic = `topic-${Bun.randomUUIDv7()}` as Topic;
+      await createTopic(topic);
+      return topic;
+    },
+    member: (groupId: string, topic: Topic) =>
+      kafkaConsumer(config, {
+        ...{ groupId, topics: [topic], counters, log },
+        fatal: (what, error) => fatal.push(`${what}: ${error}`),
+      }),
+    publish: publisher.publish,
     async close() {
       await publisher.close();
       await admin.disconnect();
       if (fatal.length > 0) throw new Error(fatal.join("\n"));
     },
-  };
-  return { ...underTest, newTopic, admin, config, kafka, fatal };
+  } satisfies LogUnderTest & Record<string, unknown>;
 }

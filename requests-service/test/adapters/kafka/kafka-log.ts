@@ -1,7 +1,6 @@
 import { type IncomingRecord, limits, type Topic } from "@sate/contracts";
-import { createCounters, createLog } from "@sate/contracts/runtime";
-import { type IHeaders, Kafka } from "kafkajs";
-import { kafkaConfig } from "../../../src/adapters/kafka/client.ts";
+import { createCounters, createLog, kafkaConfig } from "@sate/contracts/runtime";
+import { Kafka } from "kafkajs";
 import { kafkaPublisher } from "../../../src/adapters/kafka/publisher.ts";
 import { createTopics } from "../../../src/adapters/kafka/topics.ts";
 import type { PublisherUnderTest } from "../../conformance/publisher.ts";
@@ -43,7 +42,9 @@ export async function kafkaLog(brokers: string): Promise<PublisherUnderTest> {
         await consumer.run({
           autoCommit: false,
           eachMessage: async ({ partition, message: { offset, timestamp, key, value, headers } }) => {
-            records.push({ topic, partition, offset, timestamp, key, value, headers: plain(headers) });
+            const first = Object.entries(headers ?? {}).map(([name, given]) => [name, [given].flat()[0]]);
+            const plain = Object.fromEntries(first.map(([name, text]) => [name, Buffer.from(text ?? "")]));
+            records.push({ topic, partition, offset, timestamp, key, value, headers: plain });
           },
         });
         await until(`${count} records`, () => records.length >= count, 30_000);
@@ -59,11 +60,4 @@ export async function kafkaLog(brokers: string): Promise<PublisherUnderTest> {
       return kafkaPublisher(nowhere, { counters, log, deadlineMs });
     },
   };
-}
-
-function plain(headers: IHeaders | undefined): Record<string, Uint8Array> {
-  const entries = Object.entries(headers ?? {});
-  return Object.fromEntries(
-    entries.map(([name, value]) => [name, Buffer.from([value ?? ""].flat()[0] ?? "")]),
-  );
 }

@@ -1,8 +1,14 @@
-import { afterAll, beforeAll, describe, test } from "bun:test";
-import { limits } from "@sate/contracts";
-import type { Publisher } from "../../../src/ports.ts";
-import { publisherConformance } from "../../conformance/publisher.ts";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { connect } from "node:net";
+import { limits, type OutgoingRecord, type Publisher, type Topic, Unavailable } from "@sate/contracts";
+import { createCounters } from "@sate/contracts/runtime";
+import { Kafka, type KafkaConfig, logLevel } from "kafkajs";
+import { kafkaPublisher } from "../../../src/adapters/kafka/publisher.ts";
+import { publisherConformance, textOf } from "../../conformance/publisher.ts";
+import { fakeLog } from "../../fakes/log.ts";
 import { testServers } from "../../servers.ts";
+import { until } from "../../until.ts";
+import { type TcpProxy, tcpProxy } from "../tcp-proxy.ts";
 import { kafkaLog } from "./kafka-log.ts";
 
 const servers = await testServers();
@@ -10,41 +16,110 @@ const longMs = 60_000;
 
 if (servers.kind === "running") {
   publisherConformance("kafkaPublisher", () => kafkaLog(servers.kafkaBrokers));
-  describe("kafkaPublisher", () => limitsOf(servers.kafkaBrokers));
+  describe("kafkaPublisher", () => hardTimes(servers.kafkaBrokers));
 } else {
   describe.skip(`kafkaPublisher is not tested: ${servers.reason}`, () => test("a broker", () => {}));
 }
 
-function limitsOf(brokers: string): void {
+/** All through a proxy that can lose the broker's replies. */
+function hardTimes(brokers: string): void {
   let log: Awaited<ReturnType<typeof kafkaLog>>;
+  let proxy: TcpProxy;
   let publisher: Publisher;
+  let topic: Topic;
+  const settings = { brokers: brokers.split(","), logLevel: logLevel.NOTHING };
+  const admin = new Kafka(settings).admin();
   beforeAll(async () => {
+    const [host = "", port] = brokers.split(":");
     log = await kafkaLog(brokers);
-    publisher = log.publisher();
+    await admin.connect();
+    proxy = await tcpProxy({ host, port: Number(port) });
+    const proxied: KafkaConfig = {
+      ...settings,
+      requestTimeout: 1_000,
+      retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 2 },
+      // The broker says itself where it is, so it is the sockets that go elsewhere.
+      socketFactory: ({ onConnect }) => connect(proxy.port, "127.0.0.1", onConnect),
+    };
+    publisher = kafkaPublisher(proxied, { counters: createCounters(), log: fakeLog() });
     await publisher.open();
   }, longMs);
   afterAll(async () => {
     await publisher?.close();
+    await proxy?.close();
+    await admin.disconnect();
     await log?.close();
   }, longMs);
 
-  test(
-    "many characters of three bytes each fit into the produce requests that carry them",
-    async () => {
-      const topic = await log.newTopic();
-      const value = JSON.stringify("\u20ac".repeat(500_000));
-      await publisher.publish(Array.from({ length: 16 }, () => ({ topic, key: "same", value, headers: {} })));
-    },
-    longMs,
-  );
+  const testing = (what: string, body: () => Promise<void>) =>
+    test(
+      what,
+      async () => {
+        topic = await log.newTopic();
+        await body();
+      },
+      longMs,
+    );
+  const record = (value: string | null, key: OutgoingRecord["key"] = "same") => {
+    return { topic, key, value, headers: {} };
+  };
+  const publishes = (value: string) => isDone(publisher.publish([record(value)]));
 
-  test(
+  testing("many characters of three bytes each fit into the produce requests that carry them", async () => {
+    const value = JSON.stringify("\u20ac".repeat(500_000));
+    await publisher.publish(Array.from({ length: 16 }, () => record(value)));
+  });
+
+  testing(
     "the large keys of unreadable records do not stop the process, and fit into the produce requests, too",
     async () => {
-      const topic = await log.newTopic();
       const key = Buffer.alloc(limits.originBytesMax, "k");
-      await publisher.publish(Array.from({ length: 16 }, () => ({ topic, key, value: null, headers: {} })));
+      await publisher.publish(Array.from({ length: 16 }, () => record(null, key)));
     },
-    longMs,
   );
+
+  for (const mood of ["no replies", "cut replies"] as const) {
+    testing(
+      `${mood}: it acknowledges nothing that it has not heard of, loses nothing, and gets over it`,
+      async () => {
+        await publisher.publish([record("before")]);
+        proxy.mood = mood;
+        let outcome: unknown;
+        const publishing = publisher.publish([record("unheard")]).then(
+          () => (outcome = "acknowledged"),
+          (error: unknown) => (outcome = error),
+        );
+        const isStored = async () => {
+          const offsets = await admin.fetchTopicOffsets(topic);
+          return offsets.reduce((sum, { high }) => sum + Number(high), 0) >= 2;
+        };
+        await until("the broker has it", isStored, longMs);
+        expect(outcome).not.toBe("acknowledged");
+        proxy.mood = "through";
+        await publishing;
+        if (outcome !== "acknowledged") expect(outcome).toBeInstanceOf(Unavailable);
+        await until("it publishes again", () => publishes("after"), longMs);
+        // Once more is allowed: readers are used to that.
+        const texts = new Set((await log.read(topic, 3)).map(textOf));
+        expect([...texts]).toEqual(["before", "unheard", "after"]);
+      },
+    );
+  }
+
+  testing(
+    "a broker that says nothing while it is connected to, and comes to itself on that connection, is found again",
+    async () => {
+      await until("it publishes", () => publishes("before"), longMs);
+      await proxy.away();
+      proxy.mood = "no replies";
+      await proxy.back();
+      expect(await publishes("unheard")).toBe(false);
+      proxy.mood = "through";
+      await until("it publishes again", () => publishes("after"), longMs);
+    },
+  );
+}
+
+function isDone(work: Promise<unknown>): Promise<boolean> {
+  return work.then(() => true).catch(() => false);
 }

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { limits, partitionsDefault, topicSpec, topics, Unavailable } from "@sate/contracts";
-import { createLog } from "@sate/contracts/runtime";
+import { createLog, kafkaConfig } from "@sate/contracts/runtime";
 import { type Admin, ConfigResourceTypes, Kafka } from "kafkajs";
-import { kafkaConfig } from "../../../src/adapters/kafka/client.ts";
 import { createTopics } from "../../../src/adapters/kafka/topics.ts";
 import { fakeLog } from "../../fakes/log.ts";
 import { testServers } from "../../servers.ts";
@@ -66,31 +65,24 @@ function createTopicsOn(brokers: string): void {
   test(
     "warns of a setting that a topic lacks, until it has it",
     async () => {
+      const topic = topics.failed;
       const configure = async (configEntries: { name: string; value: string }[], clock: string) => {
-        await admin.alterConfigs({
-          validateOnly: false,
-          resources: [{ type: ConfigResourceTypes.TOPIC, name: topics.failed, configEntries }],
-        });
+        const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }];
+        await admin.alterConfigs({ validateOnly: false, resources });
         // The controller acknowledges a change before the broker shows it.
-        const isShown = async () => (await settingsOf(topics.failed))["message.timestamp.type"] === clock;
+        const isShown = async () => (await settingsOf(topic))["message.timestamp.type"] === clock;
         await until("the change is shown", isShown, longMs);
       };
       const warnings = async () => {
         const lines: string[] = [];
-        await createTopics(
-          config,
-          createLog("test", "warn", (line) => lines.push(line)),
-        );
+        const log = createLog("test", "warn", (line) => lines.push(line));
+        await createTopics(config, log);
         return lines.map((line) => JSON.parse(line)).map(({ topic, needs }) => ({ topic, needs }));
       };
-      await configure(
-        [{ name: "max.message.bytes", value: String(2 * limits.recordBytesMax) }],
-        "CreateTime",
-      );
-      expect(await warnings()).toEqual([
-        { topic: topics.failed, needs: "message.timestamp.type=LogAppendTime" },
-      ]);
-      await configure(topicSpec(topics.failed).configEntries, "LogAppendTime");
+      const large = { name: "max.message.bytes", value: String(2 * limits.recordBytesMax) };
+      await configure([large], "CreateTime");
+      expect(await warnings()).toEqual([{ topic, needs: "message.timestamp.type=LogAppendTime" }]);
+      await configure(topicSpec(topic).configEntries, "LogAppendTime");
       expect(await warnings()).toEqual([]);
     },
     longMs,

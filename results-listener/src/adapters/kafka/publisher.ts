@@ -1,12 +1,11 @@
-import { limits, type OutgoingRecord, Unavailable } from "@sate/contracts";
+import { limits, type OutgoingRecord, type Publisher, Unavailable } from "@sate/contracts";
 import { type Counters, inParts, inTime, type Log } from "@sate/contracts/runtime";
 import { type ICustomPartitioner, Kafka, type KafkaConfig, Partitioners } from "kafkajs";
-import type { Publisher } from "../../ports.ts";
 
 export type KafkaPublisherOptions = {
   counters: Counters;
   log: Log;
-  /** For one request to the broker, whatever it does. */
+  /** Of one request to the broker. */
   deadlineMs?: number;
 };
 
@@ -14,11 +13,11 @@ export type KafkaPublisherOptions = {
 const requestBytesMax = limits.recordBytesMax / 2;
 /** Of a key, what decides on its partition. */
 const hashedBytesMax = 256;
+const noResponse = "The broker does not respond.";
 
 /**
- * A `Publisher` on Kafka: all in-sync replicas have the records when it resolves. A call is one produce
- * request, or as many as its bytes need, one after the other; calls are not batched with each other, for its
- * callers have done that.
+ * A `Publisher` on Kafka: all in-sync replicas have the records when it resolves. A call is one produce request, or as
+ * many as its bytes need, one after the other. Calls are not batched with each other: callers do that.
  */
 export function kafkaPublisher(config: KafkaConfig, options: KafkaPublisherOptions): Publisher {
   const { counters, log, deadlineMs = 8_000 } = options;
@@ -37,45 +36,29 @@ export function kafkaPublisher(config: KafkaConfig, options: KafkaPublisherOptio
 
   async function produce(records: OutgoingRecord[]): Promise<void> {
     const byTopic = Map.groupBy(records, ({ topic }) => topic);
-    await producer.sendBatch({
-      acks: -1,
-      timeout: 5_000,
-      topicMessages: [...byTopic].map(([topic, ofTopic]) => ({
-        topic,
-        messages: ofTopic.map(({ key, value, headers }) => ({
-          key: bytes(key),
-          value: bytes(value),
-          headers,
-        })),
-      })),
-    });
+    const topicMessages = [...byTopic].map(([topic, ofTopic]) => ({
+      topic,
+      messages: ofTopic.map(({ key, value, headers }) => ({ key: bytes(key), value: bytes(value), headers })),
+    }));
+    await producer.sendBatch({ acks: -1, timeout: 5_000, topicMessages });
+  }
+
+  async function attempt(message: string, ...steps: (() => Promise<unknown>)[]): Promise<void> {
+    try {
+      for (const step of steps) await inTime(step(), deadlineMs);
+    } catch (cause) {
+      throw new Unavailable(message, { cause });
+    }
   }
 
   return {
-    async open() {
-      try {
-        await inTime(producer.connect(), deadlineMs);
-        await inTime(admin.connect(), deadlineMs);
-      } catch (cause) {
-        throw new Unavailable("The broker does not respond.", { cause });
-      }
-    },
+    open: () => attempt(noResponse, producer.connect, admin.connect),
     async publish(records) {
       if (isClosed) throw new Unavailable("The publisher is closed.");
-      try {
-        for (const part of inParts(records, { sizeMax: requestBytesMax, sizeOf: bytesOf }))
-          await inTime(produce(part), deadlineMs);
-      } catch (cause) {
-        throw new Unavailable("The broker did not take the records.", { cause });
-      }
+      const parts = inParts(records, { sizeMax: requestBytesMax, sizeOf: bytesOf });
+      await attempt("The broker did not take the records.", ...parts.map((part) => () => produce(part)));
     },
-    async ping() {
-      try {
-        await inTime(admin.describeCluster(), deadlineMs);
-      } catch (cause) {
-        throw new Unavailable("The broker does not respond.", { cause });
-      }
-    },
+    ping: () => attempt(noResponse, admin.describeCluster),
     async close() {
       if (isClosed) return;
       isClosed = true;
