@@ -15,7 +15,6 @@ const inRooms = [...services, standalone]
 const twins = [
   ...new Set(inRooms),
   // Copies elsewhere.
-  "test/any-json.ts",
   "test/servers.ts",
   "bunfig.toml",
   "tsconfig.json",

@@ -1,60 +1,35 @@
 import { gatewaySettings } from "@sate/contracts";
 import type { TObject } from "@sinclair/typebox";
 import { Elysia, ParseError, ValidationError } from "elysia";
-import type { ApiKey } from "./access/api-keys.ts";
-import { createAccess, pathOf } from "./access/authorize.ts";
-import { type AllowedHosts, createHostCheck } from "./access/hosts.ts";
-import { createBatches } from "./capacity/create-batches.ts";
-import { createIngress } from "./capacity/ingress.ts";
-import { createAttemptLimit } from "./executions/attempt-limit.ts";
-import { createStartExecution } from "./executions/create.ts";
-import { allowedMethods } from "./http/allowed-methods.ts";
+import { pathOf } from "./access/authorize.ts";
+import { createHostCheck } from "./access/hosts.ts";
 import { discardBody } from "./http/discard-body.ts";
-import { createLimitedLog } from "./http/limited-log.ts";
+import { invalidPath, invalidQuery } from "./http/parameters.ts";
 import { invalidBody } from "./http/parse-body.ts";
-import { invalidPath } from "./http/path-ids.ts";
-import { problemResponse, Refusal } from "./http/problem-response.ts";
-import { invalidQuery } from "./http/query.ts";
-import { ownOrNew } from "./http/request-id.ts";
-import { createUris } from "./http/uris.ts";
-import type { Ports } from "./ports.ts";
+import { createProblemResponse, Refusal } from "./http/problem-response.ts";
+import type { Config, Ports } from "./ports.ts";
 import { executionRoutes } from "./routes/executions.ts";
 import { healthRoutes } from "./routes/health.ts";
-import { createOperation } from "./routes/operation.ts";
-import type { RouteParts } from "./routes/parts.ts";
+import { createRouteParts, type RouteParts } from "./routes/parts.ts";
 import { requestRoutes } from "./routes/requests.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { swaggerRoutes } from "./routes/swagger.ts";
-import { welcomeRoutes } from "./welcome/routes.ts";
-
-export type Config = {
-  /** Maximum failed executions per request. */
-  maxFailures: number;
-  /** Bytes of the largest accepted body. */
-  bodyBytesMax: number;
-  /** Without any, every client that reaches the gateway may do everything. */
-  apiKeys?: readonly ApiKey[];
-  /** Names that are served without keys, in addition to loopback names. */
-  allowedHosts?: AllowedHosts;
-  /** Scheme, host and prefix under which clients reach the API; without it links are relative to the server. */
-  publicUrl?: string;
-  /** How long a connection may be idle between two requests. */
-  idleTimeoutSeconds?: number;
-  /** With API keys, this token also shows why the gateway is not ready. */
-  serviceToken?: string;
-};
+import { welcomeRoutes } from "./routes/welcome.ts";
 
 const version = "0.1.0";
 
+/** A client's request id that is short and harmless in any log; others are replaced. */
+const plainId = /^[A-Za-z0-9._-]{1,128}$/;
+
 /** The public HTTP interface. It never listens; main.ts does. Each route states its schemas, scope and documentation. */
 export function createApp(ports: Ports, config: Config, notReadyReasons: RouteParts["notReadyReasons"]) {
-  const { log, counters, newId } = ports;
+  const { newId } = ports;
   const { allowedHosts = new Set(), publicUrl } = config;
   const idleSeconds = config.idleTimeoutSeconds ?? gatewaySettings.IDLE_TIMEOUT_SECONDS.default;
-  const parts = { ...createParts(ports, config, idleSeconds), notReadyReasons };
+  const parts = { ...createRouteParts(ports, config, idleSeconds), notReadyReasons };
   const { access, ingress, operation } = parts;
   const { hasKeys } = access;
-  const limitedLog = createLimitedLog(log);
+  const problemResponse = createProblemResponse(ports);
   const checkHost = createHostCheck({ hasKeys, allowedHosts, publicUrl });
   const documented = [healthRoutes, welcomeRoutes, requestRoutes, executionRoutes, resultRoutes].map(
     (routes) => routes(parts),
@@ -74,17 +49,21 @@ export function createApp(ports: Ports, config: Config, notReadyReasons: RoutePa
       const request_id = String(set.headers["x-request-id"]);
       const client = server?.requestIP(request)?.address;
       const cause = code === "NOT_FOUND" ? nothingHere(request) : causeOf(error);
-      const failed = { request: { method, path: pathOf(request), request_id, client } };
-      const response = problemResponse(cause, { ...failed, log, limitedLog, counters });
+      const response = problemResponse(cause, { method, path: pathOf(request), request_id, client });
       if (!(await discardBody(request))) response.headers.set("connection", "close");
       return response;
     })
     .onRequest(({ request, server, set }) => {
-      set.headers["x-request-id"] = ownOrNew(request.headers.get("x-request-id"), newId);
+      const givenId = request.headers.get("x-request-id");
+      set.headers["x-request-id"] = givenId !== null && plainId.test(givenId) ? givenId : newId();
       set.headers["x-content-type-options"] = "nosniff";
       set.headers["cache-control"] = "no-store";
       server?.timeout(request, idleSeconds);
       checkHost(request);
+      // Not a route: Elysia's adapter for Bun would take it for `/swagger`, where the page's relative links begin.
+      if (new URL(request.url).pathname === "/swagger/") {
+        return new Response(null, { status: 308, headers: { location: "../swagger" } });
+      }
     });
   for (const routes of documented) app.use(routes);
   app.use(swaggerRoutes({ operation, documented, document: { version, hasKeys, publicUrl } }));
@@ -108,17 +87,14 @@ export function createApp(ports: Ports, config: Config, notReadyReasons: RoutePa
   return app;
 }
 
-function createParts(ports: Ports, config: Config, idleSeconds: number) {
-  const { apiKeys = [], serviceToken, bodyBytesMax, maxFailures } = config;
-  const ingress = createIngress();
-  const access = createAccess({ keys: apiKeys, serviceToken, log: ports.log });
-  const operation = createOperation({ access, ingress, bodyBytesMax, idleSeconds });
-  const uris = createUris(config.publicUrl);
-  const batches = createBatches(ports.requests, config);
-  const attemptLimit = createAttemptLimit();
-  const startExecution = createStartExecution({ ...ports, ...batches, attemptLimit, maxFailures, uris });
-  const { createRequest } = batches;
-  return { ...ports, ingress, access, operation, uris, startExecution, createRequest };
+/** The methods of the routes of this path; none if it does not exist. HEAD comes with GET. */
+function allowedMethods(routes: { method: string; path: string }[], pathname: string): string[] {
+  const segments = pathname.split("/");
+  const isHere = (parts: string[]) =>
+    parts.length === segments.length &&
+    parts.every((part, index) => (part.startsWith(":") ? segments[index] !== "" : part === segments[index]));
+  const methods = routes.filter(({ path }) => isHere(path.split("/"))).map(({ method }) => method);
+  return [...new Set(methods.includes("GET") ? [...methods, "HEAD"] : methods)].sort();
 }
 
 /** What a hook or a handler has thrown; a refusal if a schema does not match. */

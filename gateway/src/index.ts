@@ -1,10 +1,9 @@
 import { createLifecycle } from "@sate/contracts/runtime";
-import { type Config, createApp } from "./app.ts";
-import type { Ports } from "./ports.ts";
+import { createApp } from "./app.ts";
+import type { Config, Ports } from "./ports.ts";
 
 export { accessProblems, loadAccess } from "./access/settings.ts";
-export type { Config } from "./app.ts";
-export type { Ports } from "./ports.ts";
+export type { Config, Ports } from "./ports.ts";
 
 /**
  * Bun must let bodies of any size through: the gateway itself stops reading one that is too large, and responds with a
@@ -22,18 +21,14 @@ const probeId = "00000000-0000-0000-0000-000000000000";
  */
 export function createGateway(ports: Ports, config: Config) {
   const { requests, results, log } = ports;
-  const dependencies = [
-    {
-      name: "requests-service",
-      probe: () => requests.getRequest({ request_id: probeId }),
-      reason: "requests-service does not respond.",
-    },
-    {
-      name: "results-service",
-      probe: () => results.resultsOfExecution({ request_id: probeId, execution_id: probeId }),
-      reason: "results-service does not respond.",
-    },
-  ];
+  const request_id = probeId;
+  const probes = {
+    "requests-service": () => requests.getRequest({ request_id }),
+    "results-service": () => results.resultsOfExecution({ request_id, execution_id: probeId }),
+  };
+  const dependencies = Object.entries<() => Promise<unknown>>(probes).map(([name, probe]) => {
+    return { name, probe, reason: `${name} does not respond.` };
+  });
   const { notReadyReasons, start, stop } = createLifecycle({
     log,
     dependencies,

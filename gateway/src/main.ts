@@ -19,19 +19,13 @@ const access = loadAccess(settings);
 if (access.kind === "wrong") exitForSettings(name, access.problems);
 const counters = createCounters();
 const client = { serviceToken: settings.SERVICE_TOKEN, counters, deadlineMs: callDeadlineMs };
+const requestsService = { ...client, service: "requests-service", urls: settings.REQUESTS_SERVICE_URL };
+const resultsService = { ...client, service: "results-service", urls: settings.RESULTS_SERVICE_URL };
 
 const gateway = createGateway(
   {
-    requests: httpClient(requestsApi, {
-      ...client,
-      urls: settings.REQUESTS_SERVICE_URL,
-      service: "requests-service",
-    }),
-    results: httpClient(resultsApi, {
-      ...client,
-      urls: settings.RESULTS_SERVICE_URL,
-      service: "results-service",
-    }),
+    requests: httpClient(requestsApi, requestsService),
+    results: httpClient(resultsApi, resultsService),
     monotonic: () => performance.now(),
     newId: () => Bun.randomUUIDv7(),
     log,

@@ -1,5 +1,7 @@
 import type { RequestsApi, ResultsApi } from "@sate/contracts";
 import type { Counters, Log } from "@sate/contracts/runtime";
+import type { ApiKey } from "./access/api-keys.ts";
+import type { AllowedHosts } from "./access/hosts.ts";
 
 /** The gateway's operations of requests-service. Every operation may be repeated. Rejects with `Unavailable`. */
 export type Requests = Pick<
@@ -17,16 +19,31 @@ export type Requests = Pick<
 /** The gateway's operations of results-service, which knows no requests: an unknown one has no results. */
 export type Results = Pick<ResultsApi, "resultsOfRequest" | "resultsOfExecution">;
 
-/** Milliseconds from a fixed instant; never goes back. */
-export type Monotonic = () => number;
-
 export type Ports = {
   requests: Requests;
   results: Results;
-  monotonic: Monotonic;
+  /** Milliseconds from a fixed instant; never goes back. */
+  monotonic: () => number;
   newId: () => string;
   log: Log;
   counters: Counters;
   /** Why other services of the same process are not ready, a sentence each. */
   othersNotReady?: () => Promise<string[]>;
+};
+
+export type Config = {
+  /** Maximum failed executions per request. */
+  maxFailures: number;
+  /** Bytes of the largest accepted body. */
+  bodyBytesMax: number;
+  /** Without any, every client that reaches the gateway may do everything. */
+  apiKeys?: readonly ApiKey[];
+  /** Names that are served without keys, in addition to loopback names. */
+  allowedHosts?: AllowedHosts;
+  /** Scheme, host and prefix under which clients reach the API; without it links are relative to the server. */
+  publicUrl?: string;
+  /** How long a connection may be idle between two requests. */
+  idleTimeoutSeconds?: number;
+  /** With API keys, this token also shows why the gateway is not ready. */
+  serviceToken?: string;
 };

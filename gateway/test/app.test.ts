@@ -5,13 +5,7 @@ const unknownId = "01900000-0000-7000-8000-000000000000";
 
 test("an unknown path is 404", async () => {
   const gateway = testGateway();
-  for (const path of [
-    "/nothing",
-    "/requests/",
-    "//requests",
-    "/requests/a/b",
-    `/requests/${unknownId}/executions/`,
-  ]) {
+  for (const path of ["/nothing", "/requests/", "//requests", "/requests/a/b", "/requests/a/executions/"]) {
     const answer = await gateway.get(path);
     expect(named(answer)).toEqual([404, "not-found"]);
     expect(answer.headers.get("allow")).toBeNull();
@@ -31,34 +25,19 @@ const methods: [method: string, path: string, allow: string][] = [
   ["POST", "/swagger", "GET, HEAD"],
   ["DELETE", "/live", "GET, HEAD"],
 ];
-for (const [method, path, allow] of methods) {
-  test(`an unsupported method is 405 with Allow: ${method} ${path}`, async () => {
-    const answer = await testGateway().ask(method, path);
-    expect(answer.status).toBe(405);
-    expect(answer.headers.get("allow")).toBe(allow);
-  });
-}
-
-test("a method is not overridden by a header", async () => {
-  const gateway = testGateway();
-  const answer = await gateway.ask("GET", "/requests", undefined, { "x-http-method-override": "DELETE" });
-  expect(answer.status).toBe(200);
+test.each(methods)("an unsupported method is 405 with Allow: %s %s", async (method, path, allow) => {
+  const answer = await testGateway().ask(method, path);
+  expect([answer.status, answer.headers.get("allow")]).toEqual([405, allow]);
 });
 
 test("every response has a request id and the security headers", async () => {
   const gateway = testGateway();
-  for (const [method, path] of [
-    ["GET", "/"],
-    ["GET", "/live"],
-    ["GET", "/swagger"],
-    ["GET", "/swagger/json"],
-    ["GET", "/requests"],
-    ["GET", "/requests?x=1"],
-    ["GET", "/nothing"],
-    ["PUT", "/requests"],
-    ["POST", "/requests"],
-    ["HEAD", "/requests"],
-  ] as const) {
+  const read = ["/", "/live", "/swagger", "/swagger/", "/swagger/json", "/requests?x=1", "/nothing"];
+  const asked = [
+    ...read.map((path) => `GET ${path}`),
+    ..."GET PUT POST HEAD".split(" ").map((m) => `${m} /requests`),
+  ];
+  for (const [method = "", path = ""] of asked.map((each) => each.split(" "))) {
     const { headers } = await gateway.ask(method, path);
     expect(headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
     expect(headers.get("x-content-type-options")).toBe("nosniff");

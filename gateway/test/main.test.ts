@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { until } from "./support/until.ts";
+import { until } from "@sate/contracts/test/until.ts";
 
 const script = join(import.meta.dir, "../src/main.ts");
 const nowhere = {
@@ -23,56 +23,50 @@ function start(env: Record<string, string>) {
   const read = (async () => {
     for await (const piece of child.stdout) out += new TextDecoder().decode(piece);
   })();
-  return { child, read, lines: () => out.split("\n").flatMap((line) => (line ? [JSON.parse(line)] : [])) };
+  const lines = () => out.split("\n").flatMap((line) => (line ? [JSON.parse(line)] : []));
+  /** Its address, once it listens. */
+  async function address(): Promise<{ port: number; url: string }> {
+    const listening = () => lines().find(({ message }) => message === "listening");
+    await until("it listens", () => listening() !== undefined);
+    const { port } = listening();
+    return { port, url: `http://127.0.0.1:${port}` };
+  }
+  return { child, read, lines, address };
 }
 
-test("invalid settings are all reported and end it with 78", async () => {
-  const { child } = start({ ...nowhere, MAX_FAILURES: "none", SERVICE_TOKEN: "" });
+test("invalid settings are all reported and end it with 78, also access without keys beyond loopback", async () => {
+  const { child } = start({ ...nowhere, HOST: "0.0.0.0", MAX_FAILURES: "none", SERVICE_TOKEN: "" });
   expect(await child.exited).toBe(78);
   const text = await new Response(child.stderr).text();
   expect(text).toContain("MAX_FAILURES must be");
   expect(text).toContain("SERVICE_TOKEN is missing");
-});
-
-test("it refuses to listen beyond loopback without keys, and says what to do", async () => {
-  const { child } = start({ ...nowhere, HOST: "0.0.0.0", MAX_FAILURES: "none", API_KEYS_FILE: "" });
-  expect(await child.exited).toBe(78);
-  const text = await new Response(child.stderr).text();
-  expect(text).toContain("MAX_FAILURES must be");
   expect(text).toContain("set API_KEYS (`bun run key NAME read+submit` creates a key), or ALLOW_ANONYMOUS=1");
 });
 
-for (const who of [{ ALLOW_ANONYMOUS: "1" }, { API_KEYS: `a:read:${"0".repeat(64)}` }]) {
-  test(`it listens everywhere with ${Object.keys(who)}`, async () => {
-    const { lines } = start({ ...nowhere, HOST: "0.0.0.0", ...who });
-    const listening = () => lines().find(({ message }) => message === "listening");
-    await until("it listens", () => listening() !== undefined);
-    const at = `http://127.0.0.1:${listening().port}`;
-    expect((await fetch(`${at}/live`)).status).toBe(200);
-    expect((await fetch(`${at}/requests`)).status).toBe("API_KEYS" in who ? 401 : 503);
-    const authorization = `Bearer ${nowhere.SERVICE_TOKEN}`;
-    expect((await fetch(`${at}/ready`, { headers: { authorization } })).status).toBe(503);
-  });
-}
+test.each([
+  [{ ALLOW_ANONYMOUS: "1" }, 503],
+  [{ API_KEYS: `a:read:${"0".repeat(64)}` }, 401],
+])("it listens everywhere with %j", async (access, status) => {
+  const { url } = await start({ ...nowhere, HOST: "0.0.0.0", ...access }).address();
+  expect((await fetch(`${url}/live`)).status).toBe(200);
+  expect((await fetch(`${url}/requests`)).status).toBe(status);
+  const authorization = `Bearer ${nowhere.SERVICE_TOKEN}`;
+  expect((await fetch(`${url}/ready`, { headers: { authorization } })).status).toBe(503);
+});
 
 test("it responds without its dependencies, and SIGTERM ends it with 0 despite idle connections", async () => {
-  const { child, read, lines } = start(nowhere);
-  const listening = () => lines().find(({ message }) => message === "listening");
-  await until("it listens", () => listening() !== undefined);
-  const { port } = listening();
-  expect((await fetch(`http://127.0.0.1:${port}/live`)).status).toBe(200);
-  const ready = await fetch(`http://127.0.0.1:${port}/ready`);
+  const { child, read, lines, address } = start(nowhere);
+  const { port, url } = await address();
+  expect((await fetch(`${url}/live`)).status).toBe(200);
+  const ready = await fetch(`${url}/ready`);
   const { reasons } = (await ready.json()) as { reasons: string[] };
   expect([ready.status, reasons[0]]).toEqual([503, "It is starting."]);
-  const answer = await fetch(`http://127.0.0.1:${port}/requests`);
+  const answer = await fetch(`${url}/requests`);
   expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "2"]);
-  const body = '{"payload":1}';
   const headers = { "content-type": "application/json" };
-  const write = await fetch(`http://127.0.0.1:${port}/requests`, { method: "POST", headers, body });
-  expect(await write.json()).toMatchObject({
-    status: 503,
-    detail: expect.stringContaining("Nothing was done."),
-  });
+  const write = await fetch(`${url}/requests`, { method: "POST", headers, body: '{"payload":1}' });
+  const detail = expect.stringContaining("Nothing was done.");
+  expect(await write.json()).toMatchObject({ status: 503, detail });
   const idle = connect(port, "127.0.0.1");
   await new Promise((resolve) => idle.once("connect", resolve));
   idle.on("error", () => {});

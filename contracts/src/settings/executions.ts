@@ -52,7 +52,9 @@ export const processingSettings = {
   PROCESSORS_DIR: Type.String({ default: "", description: "a folder of TypeScript modules" }),
 };
 
-type Loaded = { PROCESSING_SECONDS?: number; EXECUTION_SECONDS?: number; SHUTDOWN_SECONDS?: number };
+type Loaded = { PROCESSING_SECONDS?: number; EXECUTION_SECONDS?: number; SHUTDOWN_SECONDS?: number } & {
+  [name in "ALLOWED_HOSTS" | "API_KEYS" | "API_KEYS_FILE" | "ALLOW_ANONYMOUS"]?: string;
+};
 
 /**
  * Settings that contradict each other, a sentence each. They are warnings: whoever has processors of their own may
@@ -66,6 +68,10 @@ export function contradictions(settings: Loaded): string[] {
     found.push("PROCESSING_SECONDS is not below EXECUTION_SECONDS: every simulated execution will time out.");
   } else if (processing > shutdown) {
     found.push("PROCESSING_SECONDS is above SHUTDOWN_SECONDS: a stop requeues the simulated executions.");
+  }
+  const { ALLOWED_HOSTS, API_KEYS, API_KEYS_FILE, ALLOW_ANONYMOUS } = settings;
+  if (ALLOWED_HOSTS && (API_KEYS || API_KEYS_FILE || ALLOW_ANONYMOUS === "1")) {
+    found.push("ALLOWED_HOSTS has no effect with API keys or ALLOW_ANONYMOUS=1: every Host is served.");
   }
   return found;
 }

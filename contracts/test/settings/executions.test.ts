@@ -17,3 +17,13 @@ test("a service without these settings has no contradiction", () => {
   expect(contradictions({})).toEqual([]);
   expect(contradictions({ SHUTDOWN_SECONDS: 0 })).toEqual([]);
 });
+
+test("ALLOWED_HOSTS is named where it has no effect", () => {
+  const ALLOWED_HOSTS = "sate.internal";
+  const warned = [expect.stringMatching(/^ALLOWED_HOSTS has no effect with API keys/)];
+  for (const open of [{ API_KEYS: "a" }, { API_KEYS_FILE: "/keys" }, { ALLOW_ANONYMOUS: "1" }]) {
+    expect(contradictions({ ALLOWED_HOSTS, ...open })).toEqual(warned);
+    expect(contradictions({ ALLOWED_HOSTS: "", ...open })).toEqual([]);
+  }
+  expect(contradictions({ ALLOWED_HOSTS, API_KEYS: "", ALLOW_ANONYMOUS: "0" })).toEqual([]);
+});

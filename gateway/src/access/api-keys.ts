@@ -9,8 +9,13 @@ export type ApiKey = { name: string; scopes: readonly Scope[]; sha256: Buffer };
 
 export type ReadKeys = { keys: ApiKey[]; problems: string[] };
 
-const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-const sha256Pattern = /^[0-9a-f]{64}$/;
+const scope = `(?:${scopes.join("|")})`;
+const entryPattern = new RegExp(
+  `^([A-Za-z0-9][A-Za-z0-9._-]{0,63}):(${scope}(?:\\+${scope})*):([0-9a-f]{64})$`,
+);
+const entryForm =
+  "must be name:scope+scope:sha256, as printed by `bun run key`: a name of up to 64 letters, digits, dots, - and _, " +
+  `one or more of the scopes ${scopes.join(", ")}, and the SHA-256 of the key in 64 hexadecimal digits.`;
 const keysMax = 1_000;
 
 /**
@@ -27,27 +32,14 @@ export function readKeys(text: string, source: string): ReadKeys {
   const keys: ApiKey[] = [];
   const problems: string[] = [];
   for (const [index, entry] of entries.entries()) {
-    const key = readKey(entry);
-    const problem = typeof key === "string" ? key : clash(key, keys);
+    const [, name = "", named = "", sha256 = ""] = entryPattern.exec(entry) ?? [];
+    const key = { name, scopes: named.split("+") as Scope[], sha256: Buffer.from(sha256, "hex") };
+    const problem = name === "" ? entryForm : clash(key, keys);
     if (problem !== undefined) problems.push(`${source}: entry ${index + 1} ${problem}`);
-    else keys.push(key as ApiKey);
+    else keys.push(key);
   }
   if (entries.length > keysMax) problems.push(`${source}: at most ${keysMax} keys are allowed.`);
   return { keys, problems };
-}
-
-/** The key, or the problem with it. */
-function readKey(entry: string): ApiKey | string {
-  const [name = "", named = "", sha256 = "", ...more] = entry.split(":");
-  const ofKey = named.split("+").filter((scope): scope is Scope => scopes.includes(scope as Scope));
-  if (sha256 === "" || more.length > 0)
-    return "must be name:scope+scope:sha256, as printed by `bun run key`.";
-  if (!namePattern.test(name)) return "must have a name of up to 64 letters, digits, dots, - and _.";
-  if (ofKey.length === 0 || ofKey.length !== named.split("+").length) {
-    return `must have one or more of the scopes ${scopes.join(", ")}, separated by +.`;
-  }
-  if (!sha256Pattern.test(sha256)) return "must end with the SHA-256 of the key, 64 hexadecimal digits.";
-  return { name, scopes: ofKey, sha256: Buffer.from(sha256, "hex") };
 }
 
 function clash(key: ApiKey, others: ApiKey[]): string | undefined {

@@ -1,3 +1,4 @@
+import type { ProblemName } from "@sate/contracts";
 import type { Log } from "@sate/contracts/runtime";
 import { Refusal } from "../http/problem-response.ts";
 import { type ApiKey, allows, isSameSecret, keyOf, type Scope } from "./api-keys.ts";
@@ -5,61 +6,52 @@ import { type ApiKey, allows, isSameSecret, keyOf, type Scope } from "./api-keys
 /** The scope that a route requires of a key, or `none`. */
 export type RequiredScope = Scope | "none";
 
-export type AccessOptions = {
-  /** Without any, every client may do everything. */
-  keys: readonly ApiKey[];
-  /** The token that services send each other. It only shows the reasons of /ready. */
-  serviceToken?: string | undefined;
-  log: Log;
-};
-
-export type Access = {
-  hasKeys: boolean;
-  /** Throws 401 or 403 unless the request has a key with this scope. */
-  authorize(scope: RequiredScope, request: Request, requestId: string): void;
-  /** Throws 401 unless the request has a key, whatever its scopes: for paths that do not exist. */
-  authenticate(request: Request): void;
-  /** Whether the request may see what is for operators: with any key or the service token, or if no keys are required. */
-  isTrusted(request: Request): boolean;
-};
-
-export function createAccess({ keys, serviceToken, log }: AccessOptions): Access {
+/**
+ * `keys`: without any, every client may do everything. `serviceToken`: the token that services send each other; it only
+ * shows the reasons of /ready.
+ */
+export function createAccess({ keys, serviceToken, log }: AccessOptions) {
   const hasKeys = keys.length > 0;
 
   function keyFor(request: Request): ApiKey {
     const given = bearerOf(request.headers);
-    if (given === undefined)
-      throw unauthorized(
-        "The request has no API key. Send one in the header `Authorization: Bearer <key>`.",
-        "",
-      );
+    if (given === undefined) {
+      const detail = "The request has no API key. Send one in the header `Authorization: Bearer <key>`.";
+      throw refusal("unauthorized", detail, "");
+    }
     const key = keyOf(given, keys);
-    if (key === undefined)
-      throw unauthorized(
-        "This API key is unknown. Check it, or ask the operator of this server for one.",
-        ', error="invalid_token"',
-      );
+    if (key === undefined) {
+      const detail = "This API key is unknown. Check it, or ask the operator of this server for one.";
+      throw refusal("unauthorized", detail, ', error="invalid_token"');
+    }
     return key;
   }
 
   return {
     hasKeys,
 
-    authorize(scope, request, requestId) {
+    /** Throws 401 or 403 unless the request has a key with this scope. */
+    authorize(scope: RequiredScope, request: Request, requestId: string): void {
       if (!hasKeys || scope === "none") return;
       const key = keyFor(request);
-      if (!allows(key, scope)) throw forbidden(key, scope);
+      if (!allows(key, scope)) {
+        const detail = `This API key does not have the \`${scope}\` scope. Use a key that has it.`;
+        const error = `, error="insufficient_scope", scope="${scope}"`;
+        throw refusal("forbidden", detail, error, { key: key.name });
+      }
       const used = { key: key.name, method: request.method, path: pathOf(request), request_id: requestId };
       // At `warn`, so that the default level of every deployment records who created, executed or cancelled something.
       if (scope === "submit") log.warn("api key used", used);
       else log.debug("api key used", used);
     },
 
-    authenticate(request) {
+    /** Throws 401 unless the request has a key, whatever its scopes: for paths that do not exist. */
+    authenticate(request: Request): void {
       if (hasKeys) keyFor(request);
     },
 
-    isTrusted(request) {
+    /** Whether the request may see what is for operators: with any key or the service token, or if no keys are required. */
+    isTrusted(request: Request): boolean {
       if (!hasKeys) return true;
       const given = bearerOf(request.headers);
       if (given === undefined) return false;
@@ -68,6 +60,9 @@ export function createAccess({ keys, serviceToken, log }: AccessOptions): Access
     },
   };
 }
+
+type AccessOptions = { keys: readonly ApiKey[]; serviceToken?: string | undefined; log: Log };
+export type Access = ReturnType<typeof createAccess>;
 
 /** Characters of a path in the log. Those of routes have fewer. */
 const pathCharsMax = 200;
@@ -82,17 +77,7 @@ function bearerOf(headers: Headers): string | undefined {
   return /^bearer +([A-Za-z0-9._~+/=-]+) *$/i.exec(headers.get("authorization") ?? "")?.[1];
 }
 
-/** https://www.rfc-editor.org/rfc/rfc6750#section-3 */
-function challenge(rest: string): Record<string, string> {
-  return { "www-authenticate": `Bearer realm="sate"${rest}` };
-}
-
-function unauthorized(detail: string, rest: string): Refusal {
-  return new Refusal("unauthorized", detail, {}, challenge(rest));
-}
-
-function forbidden({ name }: ApiKey, scope: Scope): Refusal {
-  const rest = `, error="insufficient_scope", scope="${scope}"`;
-  const detail = `This API key does not have the \`${scope}\` scope. Use a key that has it.`;
-  return new Refusal("forbidden", detail, {}, challenge(rest), { key: name });
+/** With a challenge: https://www.rfc-editor.org/rfc/rfc6750#section-3 */
+function refusal(name: ProblemName, detail: string, error: string, logged = {}): Refusal {
+  return new Refusal(name, detail, {}, { "www-authenticate": `Bearer realm="sate"${error}` }, logged);
 }

@@ -4,12 +4,7 @@ import { isLoopback } from "./settings.ts";
 /** Names that clients may use for this server, in addition to loopback names; `any` if it does not matter. */
 export type AllowedHosts = "any" | ReadonlySet<string>;
 
-export type HostRules = {
-  /** If clients need keys, pages of other sites can do nothing: browsers do not send the key for them. */
-  hasKeys: boolean;
-  allowedHosts: AllowedHosts;
-  publicUrl?: string | undefined;
-};
+type HostRules = { hasKeys: boolean; allowedHosts: AllowedHosts; publicUrl?: string | undefined };
 
 /**
  * Refuses requests whose Host is malformed and, without API keys, requests of other sites' pages in the browser of a
@@ -35,6 +30,7 @@ export function createHostCheck({ hasKeys, allowedHosts, publicUrl }: HostRules)
         "The Host header is missing, repeated or invalid. Send one with the name or address of this server.",
       );
     }
+    // Pages of other sites can do nothing: browsers do not send the key for them.
     if (hasKeys) return;
     const { host, hostname } = new URL(url);
     if (allowedHosts !== "any" && !isLoopback(hostname) && !allowedHosts.has(hostname)) {

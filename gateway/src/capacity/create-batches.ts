@@ -25,11 +25,7 @@ export function createBatches(requests: Requests, options: { bodyBytesMax: numbe
   return {
     createRequest: batched(
       async (items: NewRequest[]) => (await requests.createRequests({ requests: items })).answers,
-      {
-        itemsMax: limits.batchItemsMax,
-        waitMsMax,
-        sizeOf: ({ payload_json }) => Buffer.byteLength(payload_json),
-      },
+      { itemsMax: limits.batchItemsMax, waitMsMax, sizeOf: (one) => Buffer.byteLength(one.payload_json) },
     ),
     createExecution: batched(
       async (items: NewExecution[]) => (await requests.createExecutions({ executions: items })).answers,
@@ -44,57 +40,59 @@ export function createBatches(requests: Requests, options: { bodyBytesMax: numbe
 
 export type Batches = ReturnType<typeof createBatches>;
 
-/** The result of one item: returns it, or throws its error. */
-type Settled<Result> = () => Result;
+type Waiting<Item, Result> = {
+  item: Item;
+  since: number;
+  resolve: (result: Result) => void;
+  reject: (error: unknown) => void;
+};
 
-function fails(error: unknown): Settled<never> {
-  return () => {
-    throw error;
-  };
-}
+type Call<Item, Result> = (items: Item[]) => Promise<Result[]>;
 
 function batched<Item, Result>(
-  call: (items: Item[]) => Promise<Result[]>,
+  call: Call<Item, Result>,
   options: { itemsMax: number; waitMsMax: number; sizeOf?: (item: Item) => number },
 ): (item: Item) => Promise<Result> {
   const { itemsMax, waitMsMax, sizeOf = () => 0 } = options;
-  const send = microBatch<{ item: Item; since: number }, Settled<Result>>(
+  const send = microBatch<Waiting<Item, Result>, undefined>(
     async (waiting) => {
       const sinceMin = performance.now() - waitMsMax;
-      const fresh = waiting.filter(({ since }) => since >= sinceMin).map(({ item }) => item);
-      const settled = fresh.length === 0 ? [] : await callHalving(fresh, call);
-      return waiting.map(({ since }) =>
-        since >= sinceMin ? (settled.shift() as Settled<Result>) : fails(overloaded()),
-      );
+      for (const { since, reject } of waiting) if (since < sinceMin) reject(overloaded());
+      const fresh = waiting.filter(({ since }) => since >= sinceMin);
+      if (fresh.length > 0) await callHalving(fresh, call);
+      return [];
     },
     { itemsMax, sizeMax: limits.batchBytesMax, sizeOf: ({ item }) => sizeOf(item) },
   );
-  return async (item) => (await send({ item, since: performance.now() }))();
+  return (item) =>
+    new Promise((resolve, reject) => void send({ item, since: performance.now(), resolve, reject }));
 }
 
 /**
- * One call for all items. If it fails because of an item, its halves are called, and theirs, until that item is alone:
- * one client's bad item does not fail its neighbours'.
+ * One call for all items, which settles each of them. If it fails because of an item, its halves are called, and theirs,
+ * until that item is alone: one client's bad item does not fail its neighbours'. Never rejects.
  */
 async function callHalving<Item, Result>(
-  items: Item[],
-  call: (items: Item[]) => Promise<Result[]>,
+  waiting: Waiting<Item, Result>[],
+  call: Call<Item, Result>,
   isRepeat = false,
-): Promise<Settled<Result>[]> {
+): Promise<void> {
   try {
-    const results = await call(items);
-    if (results.length !== items.length)
+    const results = await call(waiting.map(({ item }) => item));
+    if (results.length !== waiting.length)
       throw new Error("a batch has a different number of results and items");
-    return results.map((result) => () => result);
+    for (const [index, { resolve }] of waiting.entries()) resolve(results[index] as Result);
   } catch (error) {
     // Without a response no item is to blame, and another call would most likely have none either.
     const isOfOneItem = !isUnavailable(error) || error.reason === "unexpected_response";
+    if (waiting.length > 1 && isOfOneItem) {
+      const middle = Math.ceil(waiting.length / 2);
+      await callHalving(waiting.slice(0, middle), call, true);
+      return await callHalving(waiting.slice(middle), call, true);
+    }
     // The call that is repeated may have taken effect, whatever is certain of its repetition.
     const isCertain = !isRepeat || !isUnavailable(error);
     const known = isCertain ? error : new Unavailable(error.message, { cause: error.cause });
-    if (items.length === 1 || !isOfOneItem) return items.map(() => fails(known));
-    const middle = Math.ceil(items.length / 2);
-    const first = await callHalving(items.slice(0, middle), call, true);
-    return [...first, ...(await callHalving(items.slice(middle), call, true))];
+    for (const { reject } of waiting) reject(known);
   }
 }

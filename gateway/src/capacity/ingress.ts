@@ -1,6 +1,5 @@
 import { inTime } from "@sate/contracts/runtime";
 import { overloaded } from "../http/problem-response.ts";
-import { createSemaphore, type Semaphore } from "./semaphore.ts";
 
 /**
  * Permits for each kind of work (bulkheads): a service that hangs holds up only the requests that need it. Reads have
@@ -20,41 +19,28 @@ const heldBytesMax = 24 * 1024 * 1024;
 const arrivalBytes = 1_024;
 
 /** The in-flight limits of the gateway. A request beyond them is refused as overloaded. */
-export type Ingress = {
-  /**
-   * Does the work of a request within a deadline. Rejects with a refusal, with `DeadlinePassed`, or as `work` does.
-   * Releases what the request holds of the byte budget when the work has ended.
-   */
-  serve(request: Request, kind: Work, work: () => Promise<Response>): Promise<Response>;
-  /**
-   * Takes bytes for a body of this request, or throws the refusal. A body that is still arriving counts only here, so
-   * slow clients do not block others.
-   */
-  hold(request: Request, bytes: number): void;
-  /** Releases what a request holds that ends before its work starts. Safe to repeat. */
-  letGo(request: Request): void;
-  heldBytes(): number;
-};
-
-export function createIngress(options: { responseMsMax?: number; waitMsMax?: number } = {}): Ingress {
+export function createIngress(options: { responseMsMax?: number; waitMsMax?: number } = {}) {
   const { responseMsMax = responseMsMaxDefault, waitMsMax = waitMsMaxDefault } = options;
-  const semaphoreOf = (permits: number) =>
-    createSemaphore({ permits, waitingMax, waitMsMax, refusal: overloaded });
-  const semaphores: Record<Work, Semaphore> = {
-    create: semaphoreOf(permitsOf.create),
-    readRequests: semaphoreOf(permitsOf.readRequests),
-    readResults: semaphoreOf(permitsOf.readResults),
+  const semaphores = {
+    create: createSemaphore(permitsOf.create, waitMsMax),
+    readRequests: createSemaphore(permitsOf.readRequests, waitMsMax),
+    readResults: createSemaphore(permitsOf.readResults, waitMsMax),
   };
   const heldBy = new Map<Request, number>();
   let heldBytes = 0;
 
+  /** Releases what a request holds that ends before its work starts. Safe to repeat. */
   function letGo(request: Request): void {
     heldBytes -= heldBy.get(request) ?? 0;
     heldBy.delete(request);
   }
 
   return {
-    async serve(request, kind, work) {
+    /**
+     * Does the work of a request within a deadline. Rejects with a refusal, with `DeadlinePassed`, or as `work` does.
+     * Releases what the request holds of the byte budget when the work has ended.
+     */
+    async serve(request: Request, kind: Work, work: () => Promise<Response>): Promise<Response> {
       const semaphore = semaphores[kind];
       const since = performance.now();
       try {
@@ -71,7 +57,11 @@ export function createIngress(options: { responseMsMax?: number; waitMsMax?: num
       return await inTime(doing, responseMsMax - (performance.now() - since));
     },
 
-    hold(request, bytes) {
+    /**
+     * Takes bytes for a body of this request, or throws the refusal. A body that is still arriving counts only here, so
+     * slow clients do not block others.
+     */
+    hold(request: Request, bytes: number): void {
       const held = heldBy.get(request);
       const more = held === undefined ? bytes + arrivalBytes : bytes;
       if (heldBytes + more > heldBytesMax) throw overloaded();
@@ -81,5 +71,43 @@ export function createIngress(options: { responseMsMax?: number; waitMsMax?: num
 
     letGo,
     heldBytes: () => heldBytes,
+  };
+}
+
+export type Ingress = ReturnType<typeof createIngress>;
+
+/** A counting semaphore whose queue is bounded, in callers and in time. */
+function createSemaphore(permits: number, waitMsMax: number) {
+  const waiting: (() => void)[] = [];
+  let free = permits;
+
+  return {
+    /** Resolves with a permit, first come, first served, or rejects with the refusal. */
+    acquire(): Promise<void> {
+      if (free > 0) {
+        free--;
+        return Promise.resolve();
+      }
+      if (waiting.length >= waitingMax) return Promise.reject(overloaded());
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(() => {
+          waiting.splice(waiting.indexOf(admit), 1);
+          reject(overloaded());
+        }, waitMsMax);
+        const admit = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        waiting.push(admit);
+      });
+    },
+
+    /** To be called once for each `acquire` that has resolved. */
+    release(): void {
+      const next = waiting.shift();
+      // The permit is handed over, so that no later caller can overtake.
+      if (next) next();
+      else free++;
+    },
   };
 }

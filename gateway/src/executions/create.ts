@@ -1,12 +1,12 @@
-import { type Counters, failpoint } from "@sate/contracts/runtime";
+import { type Admission, traceparentPattern } from "@sate/contracts";
+import { failpoint } from "@sate/contracts/runtime";
 import type { Batches } from "../capacity/create-batches.ts";
-import { unknownId } from "../http/path-ids.ts";
+import { unknownId } from "../http/parameters.ts";
+import { Refusal } from "../http/problem-response.ts";
 import { executionView, jsonResponse } from "../http/render.ts";
-import { traceOf } from "../http/trace-context.ts";
 import type { Uris } from "../http/uris.ts";
-import type { Monotonic } from "../ports.ts";
+import type { Ports } from "../ports.ts";
 import type { AttemptLimit } from "./attempt-limit.ts";
-import { hasFailedTooOften, hasSucceeded, isActive, tooManyAttempts } from "./conflicts.ts";
 
 /** Starts another execution of a request. Resolves with 201, or rejects with a refusal that says why not. */
 export type StartExecution = (
@@ -20,44 +20,89 @@ export type StartExecution = (
  * sets the maximum number of failures and explains refusals. An attempt beyond it is first stored for the dead letter
  * queue: unless that is certain, the response is 503 and not the refusal.
  */
-export function createStartExecution(parts: {
-  createExecution: Batches["createExecution"];
-  recordRefusal: Batches["recordRefusal"];
-  attemptLimit: AttemptLimit;
-  counters: Counters;
-  monotonic: Monotonic;
-  newId: () => string;
-  maxFailures: number;
-  uris: Uris;
-}): StartExecution {
-  const { createExecution, recordRefusal, attemptLimit, counters, monotonic, newId, maxFailures, uris } =
-    parts;
+export function createStartExecution(
+  parts: Pick<Batches, "createExecution" | "recordRefusal"> &
+    Pick<Ports, "counters" | "monotonic" | "newId"> & {
+      attemptLimit: AttemptLimit;
+      maxFailures: number;
+      uris: Uris;
+    },
+): StartExecution {
+  const { createExecution, recordRefusal, counters, monotonic, newId, maxFailures, uris } = parts;
 
   return async (request_id, { force_error = false }, headers) => {
     const attempt = { id: newId(), request_id, force_error, traceparent: traceOf(headers, newId) };
     const admission = await createExecution({ ...attempt, max_failures: maxFailures });
-    switch (admission.kind) {
-      case "created": {
-        failpoint("gateway.accepted");
-        const { execution, request } = admission;
-        counters.add("executions_created");
-        const location = uris.execution(request_id, execution.id);
-        return jsonResponse(201, executionView(execution, request), { location });
-      }
-      case "unknown_request":
-        throw unknownId(admission.kind);
-      case "active":
-        throw isActive(uris, request_id, admission.execution_id);
-      case "succeeded":
-        throw hasSucceeded(uris, request_id);
-      case "exhausted": {
-        const waitMs = attemptLimit(request_id, monotonic());
-        if (waitMs > 0) throw tooManyAttempts(uris, request_id, waitMs);
-        const { failures, max_failures } = admission;
-        const recorded = await recordRefusal({ ...attempt, failures, max_failures });
-        if (recorded.kind === "unknown_request") throw unknownId(recorded.kind);
-        throw hasFailedTooOften(uris, request_id, admission);
-      }
+    if (admission.kind === "unknown_request") throw unknownId(admission.kind);
+    if (admission.kind === "created") {
+      failpoint("gateway.accepted");
+      const { execution, request } = admission;
+      counters.add("executions_created");
+      const location = uris.execution(request_id, execution.id);
+      return jsonResponse(201, executionView(execution, request), { location });
     }
+    if (admission.kind === "exhausted") {
+      const waitMs = parts.attemptLimit(request_id, monotonic());
+      if (waitMs > 0) throw tooManyAttempts(uris, request_id, waitMs);
+      const { failures, max_failures } = admission;
+      const recorded = await recordRefusal({ ...attempt, failures, max_failures });
+      if (recorded.kind === "unknown_request") throw unknownId(recorded.kind);
+    }
+    throw conflict(uris, request_id, admission);
   };
+}
+
+/** Why the attempt is refused, with a link to what the client needs next. */
+function conflict(
+  uris: Uris,
+  requestId: string,
+  admission: Extract<Admission, { kind: "active" | "succeeded" | "exhausted" }>,
+): Refusal {
+  const results_uri = uris.requestResults(requestId);
+  switch (admission.kind) {
+    case "active":
+      return new Refusal(
+        "execution-active",
+        "An execution of this processing request is queued or running, and only one may be active. Follow `execution_uri` until it has ended.",
+        { execution_uri: uris.execution(requestId, admission.execution_id) },
+      );
+    case "succeeded":
+      return new Refusal(
+        "already-succeeded",
+        "This processing request has succeeded, so it is not executed again. Read its results at `results_uri`.",
+        { results_uri },
+      );
+    case "exhausted": {
+      const { failures, max_failures } = admission;
+      return new Refusal(
+        "failures-exhausted",
+        `This processing request has ${failures} failed executions, and the maximum is ${max_failures}. The attempt is ` +
+          "recorded in the dead letter queue. See `results_uri` for why they failed; to try again, create a new request.",
+        { failures, max_failures, results_uri },
+      );
+    }
+  }
+}
+
+/** This attempt is neither counted nor recorded. */
+function tooManyAttempts(uris: Uris, requestId: string, waitMs: number): Refusal {
+  return new Refusal(
+    "too-many-attempts",
+    "There were too many attempts to execute this processing request after it had failed too often. This attempt is " +
+      "not recorded. See `results_uri` for why it failed; to try again, create a new request.",
+    { results_uri: uris.requestResults(requestId) },
+    { "retry-after": String(Math.ceil(waitMs / 1_000)) },
+  );
+}
+
+const traceparent = new RegExp(traceparentPattern);
+/** Ids of only zeros are invalid: https://www.w3.org/TR/trace-context/#traceparent-header-field-values */
+const zeros = /^00-(0{32}|.{32}-0{16})/;
+
+/** The client's trace context, or a new one. */
+function traceOf(headers: Headers, newId: () => string): string {
+  const given = headers.get("traceparent");
+  if (given !== null && traceparent.test(given) && !zeros.test(given)) return given;
+  const hex = () => newId().replaceAll("-", "");
+  return `00-${hex()}-${hex().slice(16)}-01`;
 }

@@ -1,7 +1,5 @@
 import type { Log, LogFields } from "@sate/contracts/runtime";
 
-export type LimitedLog = { warn(message: string, fields?: LogFields): void };
-
 const linesMax = 10;
 const windowMs = 10_000;
 

@@ -1,18 +1,23 @@
 import { jsonMembers } from "@sate/contracts";
 import type { TObject, TSchema } from "@sinclair/typebox";
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
+import { fieldIfPlain } from "./parameters.ts";
 import { Refusal } from "./problem-response.ts";
-import { isPlainName } from "./query.ts";
 import type { Json } from "./read-body.ts";
 
 /** The field that stays the text that was sent: docs/decisions/0004-json-as-text.md. */
 const opaque = "payload";
 
+/** A body that was left out: the same as an empty object if the schema requires no field. */
+const emptyBody: unknown = Object.freeze({});
+
 /**
  * The fields of a body, for the route's schema to check: values, but the payload as its text. A body that is not an
  * object is returned as it is. Throws if a field is given twice.
  */
-export function envelopeOf({ text, value }: Json): unknown {
+export function envelopeOf(json: Json | null): unknown {
+  if (json === null) return emptyBody;
+  const { text, value } = json;
   const members = jsonMembers(text);
   if (members === null) return value;
   // Without a prototype: a field may be called __proto__.
@@ -20,15 +25,12 @@ export function envelopeOf({ text, value }: Json): unknown {
   for (const { key, value: memberText } of members) {
     if (Object.hasOwn(envelope, key)) {
       const detail = "A field of the body is given twice, so its value is ambiguous. Send it once.";
-      throw new Refusal("duplicate-key", detail, isPlainName(key) ? { field: key } : {});
+      throw new Refusal("duplicate-key", detail, fieldIfPlain(key));
     }
     envelope[key] = key === opaque ? memberText : (value as Record<string, unknown>)[key];
   }
   return envelope;
 }
-
-/** A body that was left out: the same as an empty object if the schema requires no field. */
-export const emptyBody: unknown = Object.freeze({});
 
 /** Why a body does not match the schema of its route. */
 export function invalidBody(body: unknown, error: ValueError, schema: TObject): Refusal {
@@ -64,5 +66,5 @@ function described(schema: TSchema): string {
 }
 
 function invalid(field: string | undefined, detail: string): Refusal {
-  return new Refusal("invalid-body", detail, field !== undefined && isPlainName(field) ? { field } : {});
+  return new Refusal("invalid-body", detail, fieldIfPlain(field));
 }

@@ -8,9 +8,9 @@ import {
   problems,
 } from "@sate/contracts";
 import { type Counters, DeadlinePassed, errorFields, type Log } from "@sate/contracts/runtime";
-import type { LimitedLog } from "./limited-log.ts";
+import { createLimitedLog } from "./limited-log.ts";
 
-/** Thrown wherever a request is refused; `problemResponse` is the one place that makes it a response. */
+/** Thrown wherever a request is refused; `createProblemResponse` is the one place that makes it a response. */
 export class Refusal extends Error {
   override name = "Refusal";
   constructor(
@@ -37,53 +37,49 @@ const loggedProblems: Partial<Record<ProblemName, string>> = {
   "origin-not-allowed": "request refused: origin not allowed",
 };
 
-export type Failed = {
-  request: { method: string; path: string; request_id: string; client?: string | undefined };
-  log: Log;
-  /** For messages that clients can cause at will. */
-  limitedLog: LimitedLog;
-  counters: Counters;
-};
+/** The request that failed, for the log. */
+export type Failed = { method: string; path: string; request_id: string; client?: string | undefined };
 
 /**
- * The RFC 9457 problem response to any error. A refusal states its own detail; of any other error the client only
- * learns what it can do, and the log its name, code and path.
+ * Creates the function that makes the RFC 9457 problem response to any error. A refusal states its own detail; of any
+ * other error the client only learns what it can do, and the log its name, code and path.
  */
-export function problemResponse(error: unknown, failed: Failed): Response {
-  const { problemName, detail, extras, headers, logged } = asRefusal(error, failed);
-  failed.counters.add(`refused_${problemName.replaceAll("-", "_")}`);
-  const message = loggedProblems[problemName];
-  if (message !== undefined) failed.limitedLog.warn(message, { ...logged, ...failed.request });
-  const { status } = problems[problemName];
-  const body: Problem & { request_id?: string } = problem(problemName, detail, extras);
-  if (status === 500) body.request_id = failed.request.request_id;
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: {
-      "content-type": problemContentType,
-      ...(status === 503 && { "retry-after": retryAfterSeconds }),
-      ...headers,
-    },
-  });
-}
+export function createProblemResponse({ log, counters }: { log: Log; counters: Counters }) {
+  const limitedLog = createLimitedLog(log);
 
-function asRefusal(error: unknown, { request, log, limitedLog }: Failed): Refusal {
-  if (error instanceof Refusal) return error;
-  const { method, request_id } = request;
-  if (isUnavailable(error) || error instanceof DeadlinePassed) {
-    const reason = isUnavailable(error) ? error.reason : "no_response";
-    limitedLog.warn("a dependency is unavailable", { request_id, reason, detail: error.message });
-    const isRead = method === "GET" || method === "HEAD";
+  function asRefusal(error: unknown, { method, request_id }: Failed): Refusal {
+    if (error instanceof Refusal) return error;
+    if (isUnavailable(error) || error instanceof DeadlinePassed) {
+      const reason = isUnavailable(error) ? error.reason : "no_response";
+      limitedLog.warn("a dependency is unavailable", { request_id, reason, detail: error.message });
+      const isRead = method === "GET" || method === "HEAD";
+      const detail = isRead ? cannotRead : reason === "not_done" ? notWritten : perhapsWritten;
+      return new Refusal("unavailable", detail);
+    }
+    log.error("a request failed unexpectedly", { request_id, ...errorFields(error) });
     return new Refusal(
-      "unavailable",
-      isRead ? cannotRead : reason === "not_done" ? notWritten : perhapsWritten,
+      "internal",
+      "An unexpected error occurred on the server. Try again later. If it persists, report the `request_id` of this response.",
     );
   }
-  log.error("a request failed unexpectedly", { request_id, ...errorFields(error) });
-  return new Refusal(
-    "internal",
-    "An unexpected error occurred on the server. Try again later. If it persists, report the `request_id` of this response.",
-  );
+
+  return (error: unknown, failed: Failed): Response => {
+    const { problemName, detail, extras, headers, logged } = asRefusal(error, failed);
+    counters.add(`refused_${problemName.replaceAll("-", "_")}`);
+    const message = loggedProblems[problemName];
+    if (message !== undefined) limitedLog.warn(message, { ...logged, ...failed });
+    const { status } = problems[problemName];
+    const body: Problem & { request_id?: string } = problem(problemName, detail, extras);
+    if (status === 500) body.request_id = failed.request_id;
+    return new Response(JSON.stringify(body), {
+      status,
+      headers: {
+        "content-type": problemContentType,
+        ...(status === 503 && { "retry-after": retryAfterSeconds }),
+        ...headers,
+      },
+    });
+  };
 }
 
 const cannotRead = "A part of the system is unavailable. Try again in a moment.";

@@ -15,16 +15,18 @@ import type { Uris } from "./uris.ts";
  * the original's order, followed by the added ones.
  */
 
-const maybe = (value: string | object | undefined) => (value === undefined ? undefined : toJson(value));
+/** The texts of our own values, by name; what is `undefined` stays so. */
+function texts(values: Record<string, string | number | boolean | object | undefined>) {
+  const entries = Object.entries(values);
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, value === undefined ? value : toJson(value)]),
+  );
+}
 
 /** A request. Without a creation date, as in the response to its creation, these are exactly the original's fields. */
 export function requestView(request: NewRequest & Partial<RequestRecord>): JsonText {
-  return jsonObject({
-    id: toJson(request.id),
-    payload: request.payload_json,
-    processor: maybe(request.processor),
-    creation_date: maybe(request.creation_date),
-  });
+  const { id, payload_json, processor, creation_date } = request;
+  return jsonObject({ ...texts({ id }), payload: payload_json, ...texts({ processor, creation_date }) });
 }
 
 /** An execution as the response to its creation: exactly the original's fields. */
@@ -39,38 +41,29 @@ export function executionStateView(
   execution: ExecutionRecord,
   request?: RequestRecord,
 ): JsonText {
-  const { id, request_id } = execution;
+  const { id, request_id, force_error, creation_date, status, attempt, epoch, lost, error } = execution;
+  const results_uri = uris.executionResults(request_id, id);
   return jsonObject({
-    id: toJson(id),
-    force_error: toJson(execution.force_error),
-    creation_date: toJson(execution.creation_date),
-    processing_request: jsonObject({ id: toJson(request_id), payload: request?.payload_json }),
-    status: toJson(execution.status),
-    attempt: toJson(execution.attempt),
-    runs: toJson(execution.epoch),
-    lost: toJson(execution.lost),
-    error: maybe(execution.error),
-    results_uri: toJson(uris.executionResults(request_id, id)),
+    ...texts({ id, force_error, creation_date }),
+    processing_request: jsonObject({ ...texts({ id: request_id }), payload: request?.payload_json }),
+    ...texts({ status, attempt, runs: epoch, lost, error, results_uri }),
   });
 }
 
 export function resultView(result: ResultRecord): JsonText {
-  const { execution_id, force_error, creation_date, request_id, payload_json } = result;
+  const { id, is_success, processing_start_time, processing_end_time, processing_total_seconds } = result;
+  const { execution_id, force_error, creation_date, request_id, payload_json, outputs_json, error } = result;
   return jsonObject({
-    id: toJson(result.id),
-    is_success: toJson(result.is_success),
-    processing_start_time: toJson(result.processing_start_time),
-    processing_end_time: toJson(result.processing_end_time),
-    processing_total_seconds: toJson(result.processing_total_seconds),
-    outputs: result.outputs_json,
-    error: maybe(result.error),
+    ...texts({ id, is_success, processing_start_time, processing_end_time, processing_total_seconds }),
+    outputs: outputs_json,
+    ...texts({ error }),
     execution: executionJson({ id: execution_id, force_error, creation_date, request_id, payload_json }),
   });
 }
 
 /** A page of a list; `next` is the URI of the following page. */
 export function pageResponse(name: string, entries: JsonText[], next?: string): Response {
-  return jsonResponse(200, jsonObject({ [name]: `[${entries.join(",")}]`, next_uri: maybe(next) }));
+  return jsonResponse(200, jsonObject({ [name]: `[${entries.join(",")}]`, ...texts({ next_uri: next }) }));
 }
 
 /** A response whose JSON is already text. */

@@ -17,9 +17,9 @@ export function createUris(publicUrl = "") {
     requestResults: (requestId: string) => `${request(requestId)}/results`,
     executionResults: (requestId: string, executionId: string) =>
       `${execution(requestId, executionId)}/results`,
-    /** The page of the list at `uri` that follows the entry of `cursor`; none without one. */
-    next: (uri: string, limit: number, cursor: string | number | undefined) =>
-      cursor === undefined ? undefined : `${uri}?limit=${limit}&cursor=${cursor}`,
+    /** If there are `more`, the page of the list at `uri` that follows the entry with this cursor. */
+    next: (uri: string, limit: number, more: boolean, last: string | number | undefined) =>
+      more ? `${uri}?limit=${limit}&cursor=${last}` : undefined,
   };
 }
 

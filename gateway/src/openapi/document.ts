@@ -6,10 +6,9 @@ import { schemas } from "./schemas.ts";
 
 export type DocumentParts = { version: string; hasKeys: boolean; publicUrl?: string | undefined };
 
-type JsonObject = { [key: string]: Json };
-type Document = { paths: Record<string, Record<string, Operation>>; components: JsonObject };
+type Document = { paths: Record<string, Record<string, Operation>>; components: object };
 
-/** The OpenAPI document of these routes: derived by `@elysiajs/swagger`, then translated to OpenAPI 3.0. */
+/** The OpenAPI document of these routes: derived by `@elysiajs/swagger`, then corrected to OpenAPI 3.0. */
 export async function openApiDocument(routes: AnyElysia[], parts: DocumentParts): Promise<string> {
   const app = new Elysia().use(
     swagger({ documentation: documentation(parts), path: "/page", specPath: "/document" }),
@@ -18,14 +17,7 @@ export async function openApiDocument(routes: AnyElysia[], parts: DocumentParts)
   const response = await app.handle(new Request("http://localhost/document"));
   const derived = (await response.json()) as Document;
   for (const path of Object.values(derived.paths)) Object.values(path).forEach(correct);
-  const named = plain(schemas) as Record<string, JsonObject>;
-  const names = new Map(Object.entries(named).map(([name, schema]) => [JSON.stringify(schema), name]));
-  const components = Object.entries(named).map(([name, schema]) => [name, membersOf(schema, names)]);
-  return JSON.stringify({
-    ...derived,
-    paths: translated(derived.paths as Json, names),
-    components: { ...derived.components, schemas: Object.fromEntries(components) },
-  });
+  return JSON.stringify({ ...derived, components: { ...derived.components, schemas } }, translated);
 }
 
 function documentation({ version, hasKeys, publicUrl }: DocumentParts) {
@@ -41,10 +33,10 @@ function documentation({ version, hasKeys, publicUrl }: DocumentParts) {
     // Without PUBLIC_URL it is relative to the document's own URL, which is right behind any proxy.
     servers: [{ url: publicUrl?.replace(/\/+$/, "") || "..", description: "This server" }],
     tags: ["requests", "executions", "results", "system"].map((name) => ({ name })),
-    ...(hasKeys && { security: [{ apiKey: [] }] }),
-    components: {
-      ...(hasKeys && { securitySchemes: { apiKey: { type: "http", scheme: "bearer" } } as never }),
-    },
+    ...(hasKeys && {
+      security: [{ apiKey: [] }],
+      components: { securitySchemes: { apiKey: { type: "http", scheme: "bearer" } as const } },
+    }),
   };
 }
 
@@ -71,26 +63,18 @@ function correct(operation: Operation): void {
   }
 }
 
-const plain = (value: unknown) => JSON.parse(JSON.stringify(value)) as Json;
+const names = new Map(Object.entries(schemas).map(([name, schema]) => [JSON.stringify(schema), name]));
 
-type Names = ReadonlyMap<string, string>;
-
-/** Replaces named schemas by references and, because OpenAPI 3.0 has no `const`, unions of literals by an `enum`. */
-function translated(value: Json, names: Names): Json {
-  if (Array.isArray(value)) return value.map((entry) => translated(entry, names));
-  if (value === null || typeof value !== "object") return value;
+/**
+ * For `JSON.stringify`: replaces named schemas by references and, because OpenAPI 3.0 has no `const`, unions of
+ * literals by an `enum`.
+ */
+function translated(key: string, value: Json): unknown {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
   const name = names.get(JSON.stringify(value));
-  return name === undefined ? membersOf(value, names) : { $ref: `#/components/schemas/${name}` };
-}
-
-function membersOf({ anyOf, ...rest }: JsonObject, names: Names): Json {
-  if (Array.isArray(anyOf) && anyOf.every(isLiteral)) {
-    return { ...rest, type: "string", enum: anyOf.map((one) => one.const as Json) };
-  }
-  const members = anyOf === undefined ? rest : { ...rest, anyOf };
-  return Object.fromEntries(Object.entries(members).map(([key, member]) => [key, translated(member, names)]));
-}
-
-function isLiteral(schema: Json): schema is { const: Json } {
-  return schema !== null && typeof schema === "object" && "const" in schema;
+  if (name !== undefined && name !== key) return { $ref: `#/components/schemas/${name}` };
+  const { anyOf, ...rest } = value;
+  if (!Array.isArray(anyOf)) return value;
+  const literals = anyOf.map((one) => (one as { const?: Json }).const);
+  return literals.includes(undefined) ? value : { ...rest, type: "string", enum: literals };
 }

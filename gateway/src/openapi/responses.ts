@@ -8,8 +8,10 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 
 const reference = (name: SchemaName) => ({ $ref: `#/components/schemas/${name}` });
 
-/** A JSON response; `location` describes its Location header. */
-export function jsonResponseOf(description: string, schema: SchemaName, location?: string): Json {
+/** A JSON response: its description, its schema, and the description of its Location header. */
+export type Described = [description: string, schema: SchemaName, location?: string];
+
+export function jsonResponseOf([description, schema, location]: Described): Json {
   const example = (examples.responses as Partial<Record<SchemaName, Json>>)[schema];
   return {
     description,

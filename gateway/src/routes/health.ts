@@ -2,7 +2,6 @@ import { toJson } from "@sate/contracts";
 import { metricsResponse } from "@sate/contracts/runtime";
 import { Elysia } from "elysia";
 import { jsonResponse } from "../http/render.ts";
-import { jsonResponseOf } from "../openapi/responses.ts";
 import type { RouteParts } from "./parts.ts";
 
 /** Liveness, readiness and counters. The verdict of `/ready` is public; its reasons are for operators. */
@@ -11,12 +10,11 @@ export function healthRoutes({ operation, access, notReadyReasons, counters }: R
     .get(
       "/live",
       () => jsonResponse(200, toJson({ live: true })),
-      operation({
+      operation("system", {
         id: "live",
         scope: "none",
-        tag: "system",
         summary: "Check whether the process is alive",
-        responses: { 200: jsonResponseOf("The process is alive.", "Live") },
+        responses: { 200: ["The process is alive.", "Live"] },
       }),
     )
     .get(
@@ -27,25 +25,20 @@ export function healthRoutes({ operation, access, notReadyReasons, counters }: R
         const body = access.isTrusted(request) ? { ready, reasons } : { ready };
         return jsonResponse(ready ? 200 : 503, toJson(body));
       },
-      operation({
+      operation("system", {
         id: "ready",
         scope: "none",
-        tag: "system",
         summary: "Check whether the server can handle requests",
         description: "If the server requires API keys, only requests with one see the reasons.",
-        responses: {
-          200: jsonResponseOf("The server is ready.", "Ready"),
-          503: jsonResponseOf("The server is not ready.", "Ready"),
-        },
+        responses: { 200: ["The server is ready.", "Ready"], 503: ["The server is not ready.", "Ready"] },
       }),
     )
     .get(
       "/metrics",
       () => metricsResponse(counters),
-      operation({
+      operation("system", {
         id: "metrics",
         scope: "admin",
-        tag: "system",
         summary: "Get counters for Prometheus",
         responses: {
           200: {

@@ -1,35 +1,33 @@
 import type { ProblemName } from "@sate/contracts";
 import type { TObject } from "@sinclair/typebox";
+import type { Context } from "elysia";
 import type { Access, RequiredScope } from "../access/authorize.ts";
 import type { Ingress } from "../capacity/ingress.ts";
-import { checkConnection } from "../http/check-connection.ts";
-import { emptyBody, envelopeOf } from "../http/parse-body.ts";
-import { readQuery } from "../http/query.ts";
+import { NoQuery, readQuery } from "../http/parameters.ts";
+import { envelopeOf } from "../http/parse-body.ts";
 import { readBody } from "../http/read-body.ts";
-import { type Json, problemResponses } from "../openapi/responses.ts";
+import { type Described, type Json, jsonResponseOf, problemResponses } from "../openapi/responses.ts";
 
-/** What Elysia validates. A route with a `body` reads one; a route without a `query` ignores the query. */
+/** What Elysia validates. A route with a `body` reads one. */
 type Schemas = { query?: TObject; params?: TObject; body?: TObject };
 
 type Declared = {
   id: string;
-  tag: "requests" | "executions" | "results" | "system";
   summary: string;
   description?: string;
   /** The scope that an API key must have, if there are keys. */
   scope: RequiredScope;
-  responses: Record<number, Json>;
+  responses: Record<number, Described | { [member: string]: Json }>;
   /** In addition to those that its schemas, scope and tag imply. */
   problems?: readonly ProblemName[];
 };
 
+/** Routes of `system` call no other service, and ignore their query. */
+type Tag = "requests" | "executions" | "results" | "system";
+
 export type OperationParts = { access: Access; ingress: Ingress; bodyBytesMax: number; idleSeconds: number };
 
-type Context = {
-  request: Request;
-  server: { timeout(request: Request, seconds: number): void } | null;
-  set: { headers: Record<string, string | number | undefined> };
-};
+type Hooked = Pick<Context, "request" | "server" | "set">;
 
 /** Bun closes the connection if nothing of a body arrives for this long. It checks every four seconds. */
 const stallSeconds = 10;
@@ -39,21 +37,21 @@ const stallSeconds = 10;
  * the request is read, read its body, and read its query. app.ts turns what a schema refuses into a problem.
  */
 export function createOperation({ access, ingress, bodyBytesMax, idleSeconds }: OperationParts) {
-  return <S extends Schemas>(declared: Declared & S) => {
-    const { scope, params, query, body } = declared;
+  return <S extends Schemas>(tag: Tag, declared: Declared & S) => {
+    const { scope, params, body } = declared;
+    const query = declared.query ?? (tag === "system" ? undefined : NoQuery);
 
-    const authorize = ({ request, set }: Context): void => {
+    const authorize = ({ request, set }: Hooked): void => {
       access.authorize(scope, request, String(set.headers["x-request-id"]));
     };
-    const parse = async ({ request, server }: Context): Promise<unknown> => {
+    const parse = async ({ request, server }: Hooked): Promise<unknown> => {
       const json = await readBody(request, {
         bytesMax: bodyBytesMax,
         hold: (bytes) => ingress.hold(request, bytes),
         onProgress: () => server?.timeout(request, stallSeconds),
       });
       server?.timeout(request, idleSeconds);
-      await checkConnection(request);
-      return json === null ? emptyBody : envelopeOf(json);
+      return envelopeOf(json);
     };
     const parameters = (context: { request: Request; query: unknown }): void => {
       if (query) context.query = readQuery(context.request.url, query);
@@ -65,7 +63,7 @@ export function createOperation({ access, ingress, bodyBytesMax, idleSeconds }: 
         S,
         keyof S & keyof Schemas
       >),
-      detail: detailOf(declared, access.hasKeys),
+      detail: detailOf(tag, { ...declared, query }, access.hasKeys),
       parse: [...(body ? [authorize, parse] : []), "json" as const],
       transform: [...(body ? [] : [authorize]), parameters],
     };
@@ -83,29 +81,32 @@ const bodyProblems = [
   "unsupported-media-type",
   "unsupported-content-encoding",
   "invalid-body",
-] as const satisfies ProblemName[];
-/** Routes that call another service. */
-const serviceProblems = ["unavailable", "overloaded"] as const satisfies ProblemName[];
-const keyProblems = ["unauthorized", "forbidden"] as const satisfies ProblemName[];
-/** Without API keys: access/hosts.ts. */
-const siteProblems = ["host-not-allowed", "origin-not-allowed"] as const satisfies ProblemName[];
+] as const;
 
-function detailOf(declared: Declared & Schemas, hasKeys: boolean) {
-  const { id, tag, summary, scope, responses, problems = [], query, body } = declared;
+type Detailed = Declared & { query: TObject | undefined; params?: TObject; body?: TObject };
+
+function detailOf(tag: Tag, declared: Detailed, hasKeys: boolean) {
+  const { id, summary, scope, responses, problems = [], query, params, body } = declared;
   const needsKey = hasKeys && scope !== "none";
   const description = [declared.description, needsKey && `Requires an API key with the \`${scope}\` scope.`]
     .filter(Boolean)
     .join(" ");
-  const all: ProblemName[] = [
+  const when = (isIt: unknown, ...names: ProblemName[]) => (isIt ? names : []);
+  const all = [
+    ...when(params, "request-not-found"),
+    ...when(params?.properties.execution_id, "execution-not-found"),
     ...problems,
-    ...(body ? bodyProblems : []),
-    ...(query ? (["invalid-parameter"] as const) : []),
-    "malformed-host",
-    "internal",
-    ...(tag === "system" ? [] : serviceProblems),
-    ...(needsKey ? keyProblems : []),
-    ...(hasKeys ? [] : siteProblems),
+    ...when(body, ...bodyProblems),
+    ...when(query, "invalid-parameter"),
+    "malformed-host" as const,
+    "internal" as const,
+    ...when(tag !== "system", "unavailable", "overloaded"),
+    ...when(needsKey, "unauthorized", "forbidden"),
+    ...when(!hasKeys, "host-not-allowed", "origin-not-allowed"),
   ];
+  const documented = Object.entries(responses).map(([status, response]) => {
+    return [status, Array.isArray(response) ? jsonResponseOf(response) : response] as const;
+  });
   // Elysia's own type of these is narrower than what its swagger plugin passes on.
   return {
     operationId: id,
@@ -113,7 +114,7 @@ function detailOf(declared: Declared & Schemas, hasKeys: boolean) {
     summary,
     ...(description !== "" && { description }),
     ...(hasKeys && !needsKey && { security: [] }),
-    responses: { ...responses, ...problemResponses(all) },
+    responses: { ...Object.fromEntries(documented), ...problemResponses(all) },
     "x-required-scope": scope,
   } as never;
 }

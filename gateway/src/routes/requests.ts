@@ -1,9 +1,7 @@
 import { CreateRequest, type JsonText } from "@sate/contracts";
 import { Elysia } from "elysia";
-import { RequestPath, unknownId } from "../http/path-ids.ts";
-import { NoQuery, requestPageQuery } from "../http/query.ts";
+import { RequestPath, requestPageQuery, unknownId } from "../http/parameters.ts";
 import { jsonResponse, pageResponse, requestView } from "../http/render.ts";
-import { jsonResponseOf } from "../openapi/responses.ts";
 import type { RouteParts } from "./parts.ts";
 
 /** Processing requests: create, list, read. */
@@ -24,18 +22,14 @@ export function requestRoutes(parts: RouteParts) {
           counters.add("requests_created");
           return jsonResponse(201, requestView(created), { location: uris.request(created.id) });
         }),
-      operation({
-        query: NoQuery,
+      operation("requests", {
         body: CreateRequest,
         id: "createRequest",
         scope: "submit",
-        tag: "requests",
         summary: "Create a processing request",
         description:
           "Stores the request durably. The payload is any JSON value and is returned byte for byte.",
-        responses: {
-          201: jsonResponseOf("The request is stored.", "ProcessingRequest", "The URI of the request."),
-        },
+        responses: { 201: ["The request is stored.", "ProcessingRequest", "The URI of the request."] },
       }),
     )
     .get(
@@ -43,17 +37,15 @@ export function requestRoutes(parts: RouteParts) {
       ({ request, query: { limit, cursor } }) =>
         ingress.serve(request, "readRequests", async () => {
           const page = await requests.listRequests({ limit, ...(cursor && { before: cursor }) });
-          const last = page.more ? page.requests.at(-1) : undefined;
-          const next = uris.next(uris.requests(), limit, last?.id);
+          const next = uris.next(uris.requests(), limit, page.more, page.requests.at(-1)?.id);
           return pageResponse("requests", page.requests.map(requestView), next);
         }),
-      operation({
+      operation("requests", {
         query: requestPageQuery,
         id: "listRequests",
         scope: "read",
-        tag: "requests",
         summary: "List processing requests, newest first",
-        responses: { 200: jsonResponseOf("A page of processing requests.", "RequestPage") },
+        responses: { 200: ["A page of processing requests.", "RequestPage"] },
       }),
     )
     .get(
@@ -64,15 +56,12 @@ export function requestRoutes(parts: RouteParts) {
           if (found.kind === "unknown_request") throw unknownId(found.kind);
           return jsonResponse(200, requestView(found.request));
         }),
-      operation({
+      operation("requests", {
         params: RequestPath,
-        query: NoQuery,
         id: "getRequest",
         scope: "read",
-        tag: "requests",
         summary: "Get a processing request",
-        responses: { 200: jsonResponseOf("The processing request.", "StoredRequest") },
-        problems: ["request-not-found"],
+        responses: { 200: ["The processing request.", "StoredRequest"] },
       }),
     );
 }

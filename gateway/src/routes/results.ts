@@ -1,9 +1,7 @@
 import { limits } from "@sate/contracts";
 import { Elysia } from "elysia";
-import { ExecutionPath, RequestPath, unknownId } from "../http/path-ids.ts";
-import { attemptPageQuery, NoQuery } from "../http/query.ts";
+import { attemptPageQuery, ExecutionPath, RequestPath, unknownId } from "../http/parameters.ts";
 import { pageResponse, resultView } from "../http/render.ts";
-import { jsonResponseOf } from "../openapi/responses.ts";
 import type { RouteParts } from "./parts.ts";
 
 /**
@@ -18,26 +16,22 @@ export function resultRoutes({ operation, ingress, requests, results, uris }: Ro
         ingress.serve(request, "readResults", async () => {
           const after_attempt = Number(cursor ?? 0);
           const page = await results.resultsOfRequest({ request_id, limit, after_attempt });
-          if (page.results.length === 0) {
+          const last = page.results.at(-1);
+          if (last === undefined) {
             const { kind } = await requests.getRequest({ request_id });
             if (kind === "unknown_request") throw unknownId(kind);
           }
-          const last = page.more ? page.results.at(-1) : undefined;
-          const next = uris.next(uris.requestResults(request_id), limit, last?.attempt);
+          const next = uris.next(uris.requestResults(request_id), limit, page.more, last?.attempt);
           return pageResponse("results", page.results.map(resultView), next);
         }),
-      operation({
+      operation("results", {
         params: RequestPath,
         // The original returns all results: by default a page is as large as pages can be.
         query: attemptPageQuery(limits.pageMax),
         id: "resultsOfRequest",
         scope: "read",
-        tag: "results",
         summary: "List the results of a processing request, oldest first",
-        responses: {
-          200: jsonResponseOf("A page of results. Empty until an execution has ended.", "Results"),
-        },
-        problems: ["request-not-found"],
+        responses: { 200: ["A page of results. Empty until an execution has ended.", "Results"] },
       }),
     )
     .get(
@@ -51,17 +45,12 @@ export function resultRoutes({ operation, ingress, requests, results, uris }: Ro
           }
           return pageResponse("results", found.map(resultView));
         }),
-      operation({
+      operation("results", {
         params: ExecutionPath,
-        query: NoQuery,
         id: "resultsOfExecution",
         scope: "read",
-        tag: "results",
         summary: "Get the result of an execution",
-        responses: {
-          200: jsonResponseOf("A list with the result. Empty until the execution has ended.", "Results"),
-        },
-        problems: ["request-not-found", "execution-not-found"],
+        responses: { 200: ["A list with the result. Empty until the execution has ended.", "Results"] },
       }),
     );
 }

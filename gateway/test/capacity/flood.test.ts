@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatTimestamp, type NewRequest, requestsApi } from "@sate/contracts";
-import { until } from "../support/until.ts";
+import { until } from "@sate/contracts/test/until.ts";
 
 /** A service behind the gateway that accepts everything, and first never responds, later does. */
 let isSilent = true;

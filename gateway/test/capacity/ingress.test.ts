@@ -18,23 +18,26 @@ test.each([
   ["create", 4_096],
   ["readRequests", 64],
   ["readResults", 64],
-] as const)("%s: %d in progress, 2,000 waiting, the next is refused at once", async (kind, atOnce) => {
-  const ingress = createIngress({ waitMsMax: 60_000 });
-  const gate = Promise.withResolvers<void>();
-  let underWay = 0;
-  const serve = () =>
-    ingress.serve(request(), kind, async () => {
-      underWay++;
-      await gate.promise;
-      return new Response("done");
-    });
-  const all = Array.from({ length: atOnce + 2_000 }, serve);
-  expect(await refusalOf(serve())).toBe("overloaded");
-  expect(underWay).toBe(atOnce);
-  gate.resolve();
-  await Promise.all(all);
-  expect(underWay).toBe(atOnce + 2_000);
-});
+] as const)(
+  "%s: %d in progress, 2,000 waiting, first come, first served, the next is refused at once",
+  async (kind, atOnce) => {
+    const ingress = createIngress({ waitMsMax: 60_000 });
+    const gate = Promise.withResolvers<void>();
+    const order: number[] = [];
+    const serve = (number: number) =>
+      ingress.serve(request(), kind, async () => {
+        order.push(number);
+        await gate.promise;
+        return new Response("done");
+      });
+    const all = Array.from({ length: atOnce + 2_000 }, (_, number) => serve(number));
+    expect(await refusalOf(serve(-1))).toBe("overloaded");
+    expect(order).toHaveLength(atOnce);
+    gate.resolve();
+    await Promise.all(all);
+    expect(order).toEqual(all.map((_, number) => number));
+  },
+);
 
 test("a request that waited too long is refused", async () => {
   const ingress = createIngress({ waitMsMax: 5, responseMsMax: 50 });

@@ -17,15 +17,7 @@ test("100 attempts at once and then one a second are allowed; refused ones do no
 
 test("the burst refills completely, and no further", () => {
   const limit = createAttemptLimit();
-  expect(within(limit, "a", 0, 100)).toBe(100);
-  expect(within(limit, "a", 100_000, 1_000)).toBe(100);
-  expect(within(limit, "a", 100_000_000, 1_000)).toBe(100);
-});
-
-test("requests are limited independently", () => {
-  const limit = createAttemptLimit();
-  expect(within(limit, "a", 0, 101)).toBe(100);
-  expect(within(limit, "b", 0, 101)).toBe(100);
+  for (const now of [0, 100_000, 100_000_000]) expect(within(limit, "a", now, 1_000)).toBe(100);
 });
 
 test("beyond its capacity the least recently used request is forgotten", () => {

@@ -9,7 +9,7 @@ import {
 import type { Requests } from "../../src/ports.ts";
 
 /**
- * requests-service in memory, with its real rules: ids are stored once, (request, attempt) is unique, and an
+ * requests-service in memory, with its real rules: ids are stored once, (request, attempt) is unique, and a
  * response comes a turn of the event loop later. `before` runs before every call and may hold or fail it.
  */
 export function fakeRequests() {
@@ -61,9 +61,8 @@ export function fakeRequests() {
     const request = requests.get(request_id);
     if (!request) return { kind: "unknown_request" as const };
     const execution = executions.get(request_id)?.find(({ id }) => id === execution_id);
-    return execution
-      ? { kind: "found" as const, execution, request }
-      : { kind: "unknown_execution" as const };
+    if (!execution) return { kind: "unknown_execution" as const };
+    return { kind: "found" as const, execution, request };
   }
 
   const api: Requests = {

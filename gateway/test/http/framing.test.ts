@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
+import { until } from "@sate/contracts/test/until.ts";
 import { testGateway } from "../support/gateway.ts";
 import { listen } from "../support/listen.ts";
 import { rawly } from "../support/raw-http.ts";
-import { until } from "../support/until.ts";
 
 /** Bytes behind a request: nothing takes effect whose response Bun drops. README, "Refusals", says what remains. */
 const gateway = testGateway();

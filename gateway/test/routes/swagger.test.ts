@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { until } from "@sate/contracts/test/until.ts";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { type TestGateway, testGateway } from "../support/gateway.ts";
 import { listen } from "../support/listen.ts";
 import { freePort, nginxPath, startNginx } from "../support/nginx.ts";
-import { until } from "../support/until.ts";
 
 /** The API reference as a browser shows it. */
 
@@ -16,8 +16,8 @@ let browser: Browser;
 let nginx: Awaited<ReturnType<typeof startNginx>>;
 let direct: string;
 beforeAll(async () => {
-  if (!executablePath || !nginxPath) return;
   direct = `http://127.0.0.1:${listen(gateway)}`;
+  if (!executablePath || !nginxPath) return;
   const upstream = await freePort();
   nginx = await startNginx(upstream);
   behind = testGateway({ publicUrl: `${nginx.origin}/sate` });
@@ -98,5 +98,14 @@ test("the page has no inline script, and its policy allows only the server's", a
   for (const [, path] of text.matchAll(/(?:src|href)="(swagger[^"]*)"/g)) {
     const answer = await gateway.get(`/${path}`);
     expect([path, answer.status, answer.text.length > 50]).toEqual([path, 200, true]);
+  }
+});
+
+test("/swagger/ leads to the page, whatever prefix is before it", async () => {
+  const { status, headers } = await gateway.get("/swagger/");
+  expect([status, headers.get("location")]).toEqual([308, "../swagger"]);
+  for (const path of ["/swagger", "/swagger/"]) {
+    const answer = await fetch(`${direct}${path}`);
+    expect([answer.status, answer.url]).toEqual([200, `${direct}/swagger`]);
   }
 });

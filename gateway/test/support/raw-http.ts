@@ -4,21 +4,12 @@ export type RawAnswer = { status: number; headers: Headers; body: string; text: 
 
 /**
  * Sends bytes as they are, each piece after the response to the previous one, and reads until the server closes the
- * connection or has been silent for a moment after an answer. `dripEveryMs` goes on sending single bytes; with `ends:
- * false` only the server closes the connection.
+ * connection or has been silent for a moment after an answer. With `ends: false` only the server closes the connection.
  */
 export function rawly(
   port: number,
   pieces: string[],
-  {
-    dripEveryMs = 0,
-    deadlineMs = 5_000,
-    ends = true,
-  }: Partial<{
-    dripEveryMs: number;
-    deadlineMs: number;
-    ends: boolean;
-  }> = {},
+  { deadlineMs = 5_000, ends = true }: { deadlineMs?: number; ends?: boolean } = {},
 ): Promise<RawAnswer> {
   return new Promise((resolve) => {
     let text = "";
@@ -26,7 +17,6 @@ export function rawly(
     let quiet: ReturnType<typeof setTimeout> | undefined;
     const socket = connect(port, "127.0.0.1");
     const end = setTimeout(() => socket.destroy(), deadlineMs);
-    const drip = dripEveryMs > 0 ? setInterval(() => socket.write("a"), dripEveryMs) : undefined;
     const send = () => {
       const piece = pieces[next++];
       if (piece === undefined && ends) socket.end();
@@ -40,7 +30,7 @@ export function rawly(
     });
     socket.on("error", () => {});
     socket.on("close", () => {
-      for (const timer of [end, drip, quiet]) clearTimeout(timer);
+      for (const timer of [end, quiet]) clearTimeout(timer);
       resolve(parsed(text));
     });
   });

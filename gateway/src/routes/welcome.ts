@@ -1,12 +1,10 @@
-import { jsonObject, toJson } from "@sate/contracts";
+import { toJson } from "@sate/contracts";
 import { Elysia } from "elysia";
 import { jsonResponse } from "../http/render.ts";
 import type { Uris } from "../http/uris.ts";
-import { jsonResponseOf } from "../openapi/responses.ts";
-import type { RouteParts } from "../routes/parts.ts";
-import { welcomePage } from "./page.ts";
+import type { RouteParts } from "./parts.ts";
 
-export const sentence =
+const sentence =
   "Sate stores processing requests, executes them, never one twice at the same time, and keeps the results.";
 
 /** The default port, which is also the one that clients of a container see. */
@@ -21,15 +19,14 @@ export function welcomeRoutes({ operation, access, uris }: RouteParts) {
       const example = tryIt(base, access.hasKeys);
       const accept = request.headers.get("accept") ?? "";
       if (!prefersHtml(accept)) return jsonResponse(200, welcome(uris, example), { vary: "accept" });
-      return new Response(welcomePage({ sentence, tryIt: example }), { headers: pageHeaders });
+      return new Response(welcomePage(example), { headers: pageHeaders });
     },
-    operation({
+    operation("system", {
       id: "welcome",
       scope: "none",
-      tag: "system",
       summary: "Get an overview of the API",
       description: "JSON, or an HTML page for clients that prefer text/html.",
-      responses: { 200: jsonResponseOf("What this is and where to go.", "Welcome") },
+      responses: { 200: ["What this is and where to go.", "Welcome"] },
     }),
   );
 }
@@ -46,15 +43,48 @@ const tryIt = (base: string, hasKeys: boolean) =>
   `curl -s '${base}/requests'${hasKeys ? keyHeader : ""} -H 'Content-Type: application/json' -d '{"payload": {"message": "ping"}}'`;
 
 const welcome = (uris: Uris, example: string) =>
-  jsonObject({
-    name: toJson("Sate"),
-    description: toJson(sentence),
-    requests_uri: toJson(uris.requests()),
-    documentation_uri: toJson(uris.at("/swagger")),
-    openapi_uri: toJson(uris.at("/swagger/json")),
-    ready_uri: toJson(uris.at("/ready")),
-    try: toJson(example),
+  toJson({
+    name: "Sate",
+    description: sentence,
+    requests_uri: uris.requests(),
+    documentation_uri: uris.at("/swagger"),
+    openapi_uri: uris.at("/swagger/json"),
+    ready_uri: uris.at("/ready"),
+    try: example,
   });
+
+/** The page of `GET /`: plain HTML that needs nothing but itself. Its links are relative, so they hold behind a prefix. */
+function welcomePage(tryIt: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Sate</title>
+<style>
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 3rem auto; padding: 0 1rem; }
+pre { background: #8881; padding: 1rem; overflow-x: auto; }
+@media (prefers-color-scheme: dark) { body { background: #161616; color: #ddd; } a { color: #8ab4f8; } }
+</style>
+</head>
+<body>
+<h1>Sate</h1>
+<p>${escapeHtml(sentence)}</p>
+<p>Try it:</p>
+<pre>${escapeHtml(tryIt)}</pre>
+<ul>
+<li><a href="swagger">Every route, with examples</a> (<a href="swagger/json">OpenAPI</a>)</li>
+<li><a href="requests">The newest requests</a></li>
+<li><a href="ready">Is it ready?</a> · <a href="metrics">Metrics</a></li>
+</ul>
+</body>
+</html>
+`;
+}
+
+function escapeHtml(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
+}
 
 /** The page has no script, and nothing of it comes from elsewhere. */
 const pageHeaders = {

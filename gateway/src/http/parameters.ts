@@ -1,11 +1,16 @@
-import { limits, uuidPattern } from "@sate/contracts";
+import { limits, Uuid, uuidPattern } from "@sate/contracts";
 import { type TObject, Type } from "@sinclair/typebox";
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
 import { Refusal } from "./problem-response.ts";
 
 const closed = { additionalProperties: false } as const;
+const request_id = { ...Uuid, description: "The id of a processing request." };
+const execution_id = { ...Uuid, description: "The id of one of its executions." };
 
-/** The parameters of a route without any. */
+export const RequestPath = Type.Object({ request_id }, closed);
+export const ExecutionPath = Type.Object({ request_id, execution_id }, closed);
+
+/** The query of a route without parameters. */
 export const NoQuery = Type.Object({}, closed);
 
 /** A cursor matches this, or is empty: the start of the list. */
@@ -25,13 +30,13 @@ const limit = (byDefault: number) =>
     description: "Maximum number of entries. A page of large entries may have fewer.",
   });
 
-/** The parameters of a list of requests. The cursor is the last id of the previous page. */
+/** The query of a list of requests. The cursor is the last id of the previous page. */
 export const requestPageQuery = Type.Object(
   { limit: limit(limits.pageDefault), cursor: cursor(uuidPattern.slice(1, -1)) },
   closed,
 );
 
-/** The parameters of a list of attempts. The cursor is the last attempt of the previous page. */
+/** The query of a list of attempts. The cursor is the last attempt of the previous page. */
 export const attemptPageQuery = (limitByDefault: number) =>
   Type.Object({ limit: limit(limitByDefault), cursor: cursor("[1-9][0-9]{0,3}") }, closed);
 
@@ -65,11 +70,28 @@ export function invalidQuery({ path, type, schema }: ValueError): Refusal {
   return invalid(name, "The cursor is not from this list. Follow `next_uri`, or start without a cursor.");
 }
 
-/** A parameter is named only if its name is harmless in any log or page. */
 function invalid(name: string, detail: string): Refusal {
-  return new Refusal("invalid-parameter", detail, isPlainName(name) ? { field: name } : {});
+  return new Refusal("invalid-parameter", detail, fieldIfPlain(name));
 }
 
-export function isPlainName(name: string): boolean {
-  return /^[A-Za-z0-9_.$[\]-]{1,64}$/.test(name);
+/** Names a field or parameter in a refusal, but only if its name is harmless in any log or page. */
+export function fieldIfPlain(name: string | undefined): { field?: string } {
+  return name !== undefined && /^[A-Za-z0-9_.$[\]-]{1,64}$/.test(name) ? { field: name } : {};
+}
+
+const details = {
+  unknown_request: "No processing request has this id. `POST /requests` creates one.",
+  unknown_execution:
+    "This processing request has no execution with this id. `GET /requests/{id}/executions` lists them.",
+} as const;
+
+/** The 404 of an id that is unknown. */
+export function unknownId(kind: keyof typeof details): Refusal {
+  const name = kind === "unknown_request" ? "request-not-found" : "execution-not-found";
+  return new Refusal(name, details[kind]);
+}
+
+/** A path parameter that cannot be an id is an unknown id. */
+export function invalidPath({ path }: ValueError): Refusal {
+  return unknownId(path === "/execution_id" ? "unknown_execution" : "unknown_request");
 }

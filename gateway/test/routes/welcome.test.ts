@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { addressOf, prefersHtml } from "../../src/welcome/routes.ts";
+import { addressOf, prefersHtml } from "../../src/routes/welcome.ts";
 import { testGateway } from "../support/gateway.ts";
 
 test("GET / is JSON for programs and a page for browsers", async () => {
