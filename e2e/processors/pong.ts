@@ -1,7 +1,6 @@
-import { failure, logged } from "../src/runs/logged.ts";
-import { pause } from "../src/runs/trial.ts";
+import { failure, logged, pause } from "../src/runs/logged.ts";
 
-/** As the service's own simulation, but written down. */
+/** Like the processor's own simulation, with a log of runs. */
 export default logged(async ({ forceError, signal }) => {
   await pause(50, signal);
   if (forceError) throw failure("forced_error", "The execution was asked to fail.");

@@ -1,5 +1,4 @@
-import { logged } from "../src/runs/logged.ts";
-import { failed } from "../src/runs/trial.ts";
+import { failed, logged } from "../src/runs/logged.ts";
 
 export default logged(async () => {
   throw failed();

@@ -1,4 +1,3 @@
-import { logged } from "../src/runs/logged.ts";
-import { seen } from "../src/runs/trial.ts";
+import { logged, seen } from "../src/runs/logged.ts";
 
 export default logged(async (run) => seen(run));

@@ -1,7 +1,6 @@
-import { logged } from "../src/runs/logged.ts";
-import { failed, seen } from "../src/runs/trial.ts";
+import { failed, logged, seen } from "../src/runs/logged.ts";
 
-/** Fails twice, then ends well. */
+/** Fails twice, then succeeds. */
 export default logged(async (run) => {
   if (run.attempt < 3) throw failed();
   return seen(run);

@@ -1,7 +1,6 @@
-import { logged } from "../src/runs/logged.ts";
-import { failed, pause } from "../src/runs/trial.ts";
+import { failed, logged, pause } from "../src/runs/logged.ts";
 
-/** Until it is aborted. */
+/** Runs until it is aborted. */
 export default logged(async ({ signal }) => {
   await pause(2 ** 31 - 1, signal);
   throw failed();

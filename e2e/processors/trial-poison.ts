@@ -1,5 +1,4 @@
-import { logged } from "../src/runs/logged.ts";
-import { pause } from "../src/runs/trial.ts";
+import { logged, pause } from "../src/runs/logged.ts";
 
 /** Kills its process each time. */
 export default logged(async ({ signal }) => {

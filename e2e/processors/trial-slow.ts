@@ -1,7 +1,6 @@
-import { logged } from "../src/runs/logged.ts";
-import { leases, pause, seen } from "../src/runs/trial.ts";
+import { leases, logged, pause, seen } from "../src/runs/logged.ts";
 
-/** Longer than the lease. */
+/** Runs longer than the lease. */
 export default logged(async (run) => {
   await pause(leases(1.5), run.signal);
   return seen(run);

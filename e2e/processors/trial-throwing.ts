@@ -1,6 +1,6 @@
 import { logged } from "../src/runs/logged.ts";
 
-/** An error that nobody foresaw. */
+/** Throws an unexpected error. */
 export default logged(async () => {
   throw new TypeError("a secret-canary that must not leave this process");
 });

@@ -1,25 +1,21 @@
-import { readFileSync } from "node:fs";
-import { measure } from "./measure.ts";
-import { type System, services, startSystem } from "./system/system.ts";
+import { measure, startPlain } from "./measure.ts";
+import { residentBytes } from "./system/processes.ts";
+import { type System, services } from "./system/system.ts";
 
 /**
- * `bun run bench`: executions per second and operations per execution with 64 in flight and a handler that
- * does nothing; each way to run Sate in the same run, so that only their ratio says something.
+ * `bun run bench`: executions per second and operations per execution with 64 in flight and a processor that does
+ * nothing. Only the ratio of systems measured in one run means something.
  */
-const token = "bench-token-of-the-services";
-const settings = { PROCESSING_SECONDS: "0", CONCURRENCY: "64", LOG_LEVEL: "error", SERVICE_TOKEN: token };
 const kinds = (Bun.argv[2]?.split(",") ?? ["standalone", "cluster"]) as System["kind"][];
 
 for (const kind of kinds) {
-  const system = await startSystem(kind, { settings, isPlain: true });
+  const system = await startPlain(kind);
   try {
-    if (process.platform === "linux") console.log(`${kind}: ${idleMiB(system)} MiB resident when idle`);
-    await measure(system, { executions: 500, inFlight: 64, token });
-    const { executionsPerSecond, perExecution } = await measure(system, {
-      executions: 5_000,
-      inFlight: 64,
-      token,
-    });
+    // Of all services together, without servers. Only Linux reports it.
+    const bytes = services(system).reduce((sum, { pid }) => sum + (residentBytes(pid) ?? 0), 0);
+    if (bytes > 0) console.log(`${kind}: ${(bytes / 2 ** 20).toFixed(0)} MiB resident when idle`);
+    await measure(system, 500);
+    const { executionsPerSecond, perExecution } = await measure(system, 5_000);
     console.log(`${kind}: ${executionsPerSecond.toFixed(0)} executions per second, 64 in flight`);
     for (const [name, value] of Object.entries(perExecution)) {
       if (value > 0) console.log(`  ${name.replaceAll("_", " ")} per execution: ${value.toFixed(3)}`);
@@ -27,12 +23,4 @@ for (const kind of kinds) {
   } finally {
     await system.stop();
   }
-}
-
-/** Of all services together, without servers. */
-function idleMiB(system: System): string {
-  const kiB = services(system).map(({ pid }) => {
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
-  });
-  return (kiB.reduce((sum, each) => sum + each, 0) / 1_024).toFixed(0);
 }

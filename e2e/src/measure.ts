@@ -1,34 +1,37 @@
 import { createClient } from "./clients/client.ts";
 import type { Announced } from "./system/processes.ts";
-import { type System, services } from "./system/system.ts";
+import { type System, services, startSystem } from "./system/system.ts";
 
-export type Measurement = {
-  executions: number;
-  seconds: number;
-  /** End to end: from the first submission until the last result can be read. */
-  executionsPerSecond: number;
-  /** Operations of all processes together, by execution; the creation of its request is part of it. */
-  perExecution: Record<string, number>;
-};
+export type Counters = Record<string, number>;
 
+const inFlight = 64;
+const stillMs = 60_000;
 const counted = ["sqlite_commits", "mongo_commands", "produce_requests", "offset_commits", "http_calls"];
 
+/** A system as users run it, with a processor that does nothing. */
+export const startPlain = (kind: System["kind"]) =>
+  startSystem(kind, {
+    settings: {
+      PROCESSING_SECONDS: "0",
+      CONCURRENCY: String(inFlight),
+      LOG_LEVEL: "error",
+      SERVICE_TOKEN: "plain-token-of-the-services",
+    },
+    isPlain: true,
+  });
+
 /**
- * Executes `executions` requests, always `inFlight` of them at once: submitted, and without a result yet.
- * The results are counted by the listeners' own counters, so that the measuring reads no database.
+ * Executes `executions` requests, always 64 of them at once: submitted, and without a result. Results are counted by the
+ * listeners' counters, so that measuring reads no database. `perExecution` are operations of all processes together,
+ * including those that create the request.
  */
-export async function measure(
-  system: System,
-  options: { executions: number; inFlight: number; token: string },
-): Promise<Measurement> {
-  const { executions, inFlight, token } = options;
+export async function measure(system: System, executions: number) {
   const client = createClient(system.url);
-  const counters = () => readCounters(system, token);
-  const before = await counters();
-  const recorded = async () => sumOf((await counters()).results_recorded) - sumOf(before.results_recorded);
+  const before = await readCounters(system);
+  const since = (counters: Counters, name: string) => (counters[name] ?? 0) - (before[name] ?? 0);
   const start = performance.now();
   let submitted = 0;
-  let answered = 0;
+  let acknowledged = 0;
   let ended = 0;
   let lastEndAt = start;
   let failure: unknown;
@@ -36,7 +39,7 @@ export async function measure(
     const requestId = await client.createRequest({ message: "ping" });
     const { status } = await client.execute(requestId);
     if (status !== 201) throw new Error(`an execution was refused with ${status}`);
-    answered++;
+    acknowledged++;
   };
   while (ended < executions) {
     for (; submitted < executions && submitted - ended < inFlight; submitted++) {
@@ -45,39 +48,32 @@ export async function measure(
       });
     }
     if (failure) throw failure;
-    const now = await recorded();
+    const now = since(await readCounters(system), "results_recorded");
     if (now > ended) lastEndAt = performance.now();
-    else if (performance.now() - lastEndAt > 60_000) throw new Error("nothing ends any more");
+    else if (performance.now() - lastEndAt > stillMs) throw new Error("no execution ends any more");
     ended = now;
   }
-  if (answered !== executions) throw new Error("more has ended than was acknowledged");
-  const seconds = (performance.now() - start) / 1_000;
-  const after = await counters();
-  const perExecution = counted.map((name) => [name, (sumOf(after[name]) - sumOf(before[name])) / executions]);
-  return {
-    executions,
-    seconds,
-    executionsPerSecond: executions / seconds,
-    perExecution: Object.fromEntries(perExecution),
-  };
+  if (acknowledged !== executions) throw new Error("more executions ended than were acknowledged");
+  const executionsPerSecond = (executions * 1_000) / (performance.now() - start);
+  const after = await readCounters(system);
+  const perExecution = counted.map((name) => [name, since(after, name) / executions]);
+  return { executionsPerSecond, perExecution: Object.fromEntries(perExecution) as Counters };
 }
 
-const sumOf = (value: number | undefined) => value ?? 0;
-
-/** The counters of all processes, or of those whose name begins so, added up; `token` is that of the services. */
-export async function readCounters(system: System, token: string, prefix = ""): Promise<Counters> {
-  return sumOfAll(await Promise.all(services(system, prefix).map((one) => countersOf(one, token))));
+/** The sums of the counters of all processes whose name begins with `prefix`. */
+export async function readCounters(system: System, prefix = ""): Promise<Counters> {
+  return sumOfAll(
+    await Promise.all(services(system, prefix).map((one) => countersOf(one, system.serviceToken))),
+  );
 }
-
-export type Counters = Record<string, number>;
 
 /** The counters of one process. */
-export async function countersOf({ port }: Announced, token: string): Promise<Counters> {
+export async function countersOf({ port }: Announced, serviceToken: string): Promise<Counters> {
   const response = await fetch(`http://127.0.0.1:${port}/metrics`, {
-    headers: { authorization: `Bearer ${token}` },
+    headers: { authorization: `Bearer ${serviceToken}` },
     signal: AbortSignal.timeout(2_000),
   });
-  if (!response.ok) throw new Error(`/metrics gave ${response.status}`);
+  if (!response.ok) throw new Error(`/metrics returned ${response.status}`);
   const lines = (await response.text()).matchAll(/^sate_(\w+)_total (\d+)$/gm);
   return Object.fromEntries([...lines].map(([, name, value]) => [name, Number(value)]));
 }

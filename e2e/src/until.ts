@@ -1,4 +1,4 @@
-/** Asks again and again until there is an answer, and returns that; throws after the deadline. */
+/** Asks until the result is neither `undefined` nor `false`, and returns it. Throws after the deadline. */
 export async function until<T>(
   what: string,
   deadlineMs: number,
@@ -9,8 +9,8 @@ export async function until<T>(
   let lastError: unknown;
   while (performance.now() < end) {
     try {
-      const answer = await ask();
-      if (answer !== undefined && answer !== false) return answer;
+      const result = await ask();
+      if (result !== undefined && result !== false) return result;
       lastError = undefined;
     } catch (error) {
       lastError = error;
@@ -20,7 +20,11 @@ export async function until<T>(
   throw new Error(`not within ${deadlineMs / 1_000} s: ${what}`, { cause: lastError });
 }
 
-/** Whether the answer is yes within the deadline. */
-export function isWithin(deadlineMs: number, ask: () => Promise<boolean> | boolean): Promise<boolean> {
-  return until("", deadlineMs, ask, 100).catch(() => false);
+/** Whether it becomes true within the deadline. An error counts as not yet. */
+export function isWithin(
+  deadlineMs: number,
+  ask: () => Promise<boolean> | boolean,
+  everyMs = 100,
+): Promise<boolean> {
+  return until("", deadlineMs, ask, everyMs).catch(() => false);
 }

@@ -1,15 +1,14 @@
 import { expect, test } from "bun:test";
 import { type Client, createClient } from "../src/clients/client.ts";
 import { settle, startLoad } from "../src/clients/load.ts";
-import { startsOf } from "../src/runs/run-log.ts";
-import { expectNoDoubleRun } from "../src/runs/single-runs.ts";
+import { runsByExecution } from "../src/runs/run-log.ts";
 import { failpoints } from "../src/system/failpoints.ts";
-import { type System, startSystem } from "../src/system/system.ts";
+import { killAndRestart, type System, startSystem } from "../src/system/system.ts";
 import { until } from "../src/until.ts";
 
 /**
- * `kill -9` in every gap between two writes. Each failpoint fires once, the process is started again, and then
- * everything that was acknowledged must have ended as promised, exactly once.
+ * `kill -9` in every gap between two writes. Each failpoint fires once, the process is started again, and everything
+ * acknowledged must have ended as promised, exactly once.
  */
 const settings = {
   LEASE_SECONDS: "3",
@@ -23,48 +22,39 @@ const settings = {
 const scale = { "requests-service": 2, processor: 2, "results-listener": 2 };
 const firedMs = 90_000;
 
-/** Whoever gets no answer asks again: the door may just have been killed. */
-async function answered<T extends { status: number }>(ask: () => Promise<T>): Promise<T> {
-  return until("an answer", 60_000, async () => {
+/** Repeats a call without a response: the gateway may just have been killed. */
+function answered<T extends { status: number }>(ask: () => Promise<T>): Promise<T> {
+  return until("a response", 60_000, async () => {
     const answer = await ask();
     return answer.status < 500 && answer;
   });
 }
 
-async function newRequest(client: Client): Promise<string> {
-  return (await answered(() => client.post("/requests", { payload: 1 }))).json.id;
-}
-
-/** Fails a request as often as may be, asks for one more, and sees that the refusal and its dead letter are there. */
+/** Exhausts the failures of a request, and checks the refusal of one more attempt, and its dead letter. */
 async function exhaust(client: Client, system: System): Promise<void> {
-  const requestId = await newRequest(client);
-  const problem = "urn:sate:problem:failures-exhausted";
+  const { id: requestId } = (await answered(() => client.post("/requests", { payload: 1 }))).json;
   await until("it has failed too often", 60_000, async () => {
     const { status, json } = await client.execute(requestId, { force_error: true });
-    return status === 409 && json.type === problem;
+    return status === 409 && json.type === "urn:sate:problem:failures-exhausted";
   });
   const { json } = await answered(() => client.get(`/requests/${requestId}/executions`));
   expect(json.executions.map(({ status }) => status)).toEqual(["failed", "failed"]);
-  const topics = system.topics();
   await until("the refused attempt has its dead letter", 60_000, async () =>
-    (await topics.read("dead_letter_queue")).some(
+    (await system.deadLetters()).some(
       ({ key, headers }) => String(key) === requestId && headers.reason === "max_failures",
     ),
   );
 }
 
-/** Kills whoever runs something, again and again until a run of it was put back. */
+/** Kills a process while something runs, again and again until `isOver`. */
 async function loseRuns(system: System, isOver: () => boolean): Promise<void> {
   const prefix = system.kind === "standalone" ? "standalone" : "processor";
-  await until("a run was put back", firedMs, async () => {
-    const before = startsOf(system.runLog).size;
-    await until("something runs", 30_000, () => startsOf(system.runLog).size > before || isOver());
-    if (isOver()) return true;
-    const victim = system.processes(prefix)[0];
-    if (victim) process.kill(victim.pid, "SIGKILL");
-    await until("it is started again", 60_000, () =>
-      system.processes(prefix).some(({ name, pid }) => name === victim?.name && pid !== victim.pid),
-    );
+  await until("a run was requeued", firedMs, async () => {
+    const before = runsByExecution(system.runLog).size;
+    await until("something runs", 30_000, () => runsByExecution(system.runLog).size > before || isOver());
+    const [victim] = system.processes(prefix);
+    if (isOver() || !victim) return isOver();
+    await killAndRestart(system, victim);
     await system.ready();
     return isOver();
   });
@@ -74,18 +64,15 @@ async function killAt(kind: System["kind"], names: string[]): Promise<void> {
   const system = await startSystem(kind, { settings, scale, armed: names });
   const haveFired = (those: string[]) => those.every((name) => !system.failpoints.isArmed(name));
   try {
-    const client = createClient(system.url);
-    const ways = new Set(names.map((name) => failpoints[name]?.met));
+    const ways = Object.groupBy(names, (name) => failpoints[name]?.met ?? "load");
     const load = startLoad(system.url, { clients: 4, name: "failpoints" });
-    if (ways.has("exhausted")) await exhaust(client, system);
-    const lost = names.filter((name) => failpoints[name]?.met === "lost");
-    if (lost.length > 0) await loseRuns(system, () => haveFired(lost));
+    if (ways.exhausted) await exhaust(createClient(system.url), system);
+    const { lost } = ways;
+    if (lost) await loseRuns(system, () => haveFired(lost));
     await until(`each of ${names.join(", ")} has fired`, firedMs, () => haveFired(names));
     const count = load.history.executions.length;
-    await until("the load goes on", 60_000, () => load.history.executions.length > count + 8);
-    await load.stop();
-    await system.ready();
-    expectNoDoubleRun(system, await settle(client, load.history, 60_000));
+    await until("the load continues", 60_000, () => load.history.executions.length > count + 8);
+    await settle(system, load);
   } finally {
     await system.stop();
   }
@@ -95,12 +82,8 @@ const all = Object.keys(failpoints);
 
 if (Bun.env.SYSTEM === "cluster") {
   // A cluster takes long to start, so one is killed in every gap in turn.
-  test("kill -9 in every gap between two writes of every process", async () => {
-    await killAt(
-      "cluster",
-      all.filter((name) => !name.startsWith("sqlite.")),
-    );
-  }, 400_000);
+  const names = all.filter((name) => !name.startsWith("sqlite."));
+  test("kill -9 in every gap between two writes of every process", () => killAt("cluster", names), 400_000);
 } else {
   for (const name of all) {
     test(

@@ -1,7 +1,8 @@
 import type { Execution, ExecutionSummary, Problem, Result, StoredRequest } from "@sate/contracts";
 import type { Static } from "@sinclair/typebox";
+import { until } from "../until.ts";
 
-/** Whatever of it an answer has, the scenario says: a body is of one of these kinds. */
+/** A body of any kind: each scenario knows which members it has. */
 export type Body = Static<typeof Execution> &
   Static<typeof StoredRequest> &
   Static<typeof ExecutionSummary> &
@@ -10,35 +11,24 @@ export type Body = Static<typeof Execution> &
     requests: Static<typeof StoredRequest>[];
     executions: Static<typeof ExecutionSummary>[];
     next_uri: string;
-    paths: Record<string, unknown>;
   };
 
 export type Answer = { status: number; text: string; json: Body; headers: Headers };
 
 export type Client = ReturnType<typeof createClient>;
 
-/** A client as users write one: fetch, with a deadline. */
+/** A client the way users write one: fetch, with a deadline. */
 export function createClient(url: string, deadlineMs = 20_000) {
-  async function ask(
-    method: string,
-    path: string,
-    body?: string,
-    headers: Record<string, string> = {},
-  ): Promise<Answer> {
+  async function ask(method: string, path: string, body?: string): Promise<Answer> {
     const response = await fetch(`${url}${path}`, {
       method,
-      headers: { ...(body !== undefined && { "content-type": "application/json" }), ...headers },
-      ...(body !== undefined && { body }),
+      ...(body !== undefined && { body, headers: { "content-type": "application/json" } }),
       signal: AbortSignal.timeout(deadlineMs),
     });
     const text = await response.text();
-    const isJson = response.headers.get("content-type")?.includes("json") ?? false;
-    return {
-      status: response.status,
-      text,
-      json: isJson ? JSON.parse(text) : {},
-      headers: response.headers,
-    };
+    const { status, headers } = response;
+    const isJson = headers.get("content-type")?.includes("json") ?? false;
+    return { status, text, json: isJson ? JSON.parse(text) : {}, headers };
   }
   const get = (path: string) => ask("GET", path);
   const post = (path: string, body?: unknown) =>
@@ -50,16 +40,23 @@ export function createClient(url: string, deadlineMs = 20_000) {
     post,
     async createRequest(payload: unknown, processor?: string): Promise<string> {
       const { status, json, text } = await post("/requests", { payload, processor });
-      if (status !== 201) throw new Error(`POST /requests gave ${status}: ${text}`);
+      if (status !== 201) throw new Error(`POST /requests returned ${status}: ${text}`);
       return json.id;
     },
     execute: (requestId: string, body?: unknown) => post(`/requests/${requestId}/executions`, body),
-    async status(requestId: string, executionId: string): Promise<string> {
-      return (await get(`/requests/${requestId}/executions/${executionId}`)).json.status;
-    },
-    async results(requestId: string): Promise<Body["results"]> {
-      const { status, json } = await get(`/requests/${requestId}/results`);
-      return status === 200 ? json.results : [];
-    },
+    status: async (requestId: string, executionId: string): Promise<string> =>
+      (await get(`/requests/${requestId}/executions/${executionId}`)).json.status,
+    /** Waits until the execution is final, and returns its status. */
+    ended: (requestId: string, executionId: string): Promise<string> =>
+      until(`${executionId} has ended`, 60_000, async () => {
+        const { status, json } = await get(`/requests/${requestId}/executions/${executionId}`);
+        return status === 200 && json.status !== "queued" && json.status !== "running" && json.status;
+      }),
+    /** The results of a request as soon as there are at least `count`. */
+    results: (requestId: string, count = 1, deadlineMs = 60_000): Promise<Body["results"]> =>
+      until(`${requestId} has ${count} results`, deadlineMs, async () => {
+        const { status, json } = await get(`/requests/${requestId}/results`);
+        return status === 200 && json.results.length >= count && json.results;
+      }),
   };
 }

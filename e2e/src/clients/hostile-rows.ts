@@ -1,255 +1,222 @@
 import { requestBytes } from "./raw-http.ts";
 
-/** In every input, so that it is found in every answer, log or page that repeats what was sent. */
+/** Part of every input, so that a response which echoes any of it contains this. */
 export const canary = "cana7ry";
 
-/** One thing that a client should not send, and what it must be told. `:known` stands for a stored request. */
+/** An invalid request and its response. `:known` in its target stands for the id of a stored request. */
 export type Row = {
   name: string;
-  method: string;
-  target: string;
-  headers?: Record<string, string>;
-  body?: string | Uint8Array;
   status: number;
-  /** The problem's name: `urn:sate:problem:<type>`. */
-  type: string;
-  field?: string;
+  /** The problem's name: `urn:sate:problem:<type>`. Without one the HTTP server below the routes closes the connection. */
+  type?: string;
+  field?: string | undefined;
+  bytes(known: string): string | Uint8Array;
+};
+
+type Body = string | Uint8Array;
+type Terms = {
+  method?: string;
+  target?: string;
+  headers?: Record<string, string>;
+  body?: Body;
+  field?: string | undefined;
 };
 
 const json = { "Content-Type": "application/json" };
 const unknownId = "01900000-0000-7000-8000-000000000000";
 const limitBytes = 512 * 1024;
+const executions = "/requests/:known/executions";
+const cancelUnknown = `${executions}/${unknownId}/cancel`;
 
-const posted = (
-  name: string,
-  body: string | Uint8Array,
-  status: number,
-  type: string,
-  more: Partial<Row> = {},
-): Row => ({
-  name,
-  method: "POST",
-  target: "/requests",
-  headers: json,
-  body,
-  status,
-  type,
-  ...more,
-});
-const typed = (contentType: string): Row =>
-  posted(`the content type ${contentType}`, `{"payload":"${canary}"}`, 415, "unsupported-media-type", {
-    headers: { "Content-Type": contentType },
-  });
-const asked = (target: string, status: number, type: string, more: Partial<Row> = {}): Row => ({
-  name: `${more.method ?? "GET"} ${target.slice(0, 60)}`,
-  method: "GET",
-  target,
-  status,
-  type,
-  ...more,
-});
+/** Every header that may hold the canary does. */
+function row(name: string, status: number, type: string, terms: Terms): Row {
+  const { method = "GET", target = "/requests", headers = {}, body, field } = terms;
+  const all = {
+    Host: `${canary}.example`,
+    ...{ Accept: canary, Cookie: canary, "User-Agent": canary, "X-Forwarded-For": canary },
+    ...headers,
+  };
+  const bytes = (known: string) => requestBytes(method, target.replace(":known", known), all, body);
+  return { name, status, type, field, bytes };
+}
+
+/** Bodies by name, each sent to POST /requests unless `terms` say otherwise. */
+const posted = (status: number, type: string, bodies: Record<string, Body>, terms: Terms = {}): Row[] =>
+  Object.entries(bodies).map(([name, body]) =>
+    row(name, status, type, { method: "POST", headers: json, ...terms, body }),
+  );
+const invalid = (field: string | undefined, bodies: Record<string, Body>, target = "/requests") =>
+  posted(422, "invalid-body", bodies, { field, target });
+const tooLarge = (name: string, body: Body, headers: Record<string, string> = {}) =>
+  posted(413, "body-too-large", { [name]: body }, { headers: { ...json, ...headers } });
+const twice = (field: string, bodies: Record<string, Body>, target?: string) =>
+  posted(400, "duplicate-key", bodies, { field, ...(target !== undefined && { target }) });
+const asked = (status: number, type: string, targets: string[], terms: Terms = {}): Row[] =>
+  targets.map((target) =>
+    row(`${terms.method ?? "GET"} ${target.slice(0, 60)}`, status, type, { ...terms, target }),
+  );
+/** A plain body, with each of these values in a header. */
+const sent = (status: number, type: string, header: string, values: string[]): Row[] =>
+  values.flatMap((value) =>
+    posted(status, type, { [`${header}: ${value}`]: body }, { headers: { ...json, [header]: value } }),
+  );
+
+const body = `{"payload":"${canary}"}`;
+const overridden = { "X-HTTP-Method-Override": "POST" };
+const inParts = { "Transfer-Encoding": "chunked" };
+const around = (before: string, bytes: number[], after: string) =>
+  Buffer.concat([Buffer.from(before), Buffer.from(bytes), Buffer.from(after)]);
 const nested = (levels: number) =>
   `{"payload":${"[".repeat(levels - 1)}"${canary}"${"]".repeat(levels - 1)}}`;
 const ofBytes = (length: number) => `{"payload":"${canary.padEnd(length - 14, "x")}"}`;
 const chunked = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n0\r\n\r\n`;
-const around = (before: string, bytes: number[], after: string) =>
-  Buffer.concat([Buffer.from(before), Buffer.from(bytes), Buffer.from(after)]);
 
-/** The kinds of HOSTILE, each with its examples and more of its kind. */
+const ids = [
+  ...["..%2f..%2fetc%2fpasswd", "%00", "%0d%0aX-Injected:%20yes", canary.repeat(1_286), "%E0%A4%A", "%", "1"],
+  ...["$where", "__proto__", "constructor", "{%22$ne%22:null}", `${unknownId}%00`, unknownId],
+  unknownId.toUpperCase().replace("019", "A19"),
+];
+const queries = [
+  ...["status[$ne]=x", "status=$where", "limit=1&limit=2", "limit=-1", "limit=1e9", "limit=abc", "limit=0"],
+  ...["limit=101", "limit=%31%00", "limit[]=1", "limit[$gt]=", "cursor=forged", `cursor=${canary}`],
+  ...["r:../../etc/passwd", "a:1"].map((text) => `cursor=${Buffer.from(text).toString("base64url")}`),
+  ...["__proto__[admin]=1", `cursor=${"A".repeat(9_000)}`, `%3C${canary}%3E=1`],
+].map((query) => `/requests?${query}`);
+const addresses = [
+  ...["/nothing", `/${canary}`, "//requests", "/requests/", "/requests/../../etc/passwd", "/REQUESTS"],
+  ...["/requests;x=1", "/.env", "/requests%2f", "/internal/claim", "/api/claim", `${executions}/claim/x`],
+];
+const mediaTypes = [
+  ...["text/plain", "application/xml", "application/json, text/plain", `application/${canary}`, "*/*"],
+  ...["application/json5", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded"],
+];
+const otherHosts = [`${canary}.org`, `sate.example.${canary}`, `localhost.${canary}`, "192.0.2.1", canary];
+const origins = [`http://${canary}.org`, "null", "http://localhost:1", `https://${canary}:5003`];
+
+const host = "Host: sate.example\r\n";
+export const posting = `POST /requests HTTP/1.1\r\n${host}Content-Type: application/json\r\n`;
+export const getting = `GET /live HTTP/1.1\r\n${host}`;
+const chunk = `${body.length.toString(16)}\r\n${body}\r\n`;
+const chunkedHeader = "Transfer-Encoding: chunked\r\n";
+const lengthHeader = `Content-Length: ${body.length}\r\n`;
+export const inChunks = (chunks: string) => `${posting}${chunkedHeader}\r\n${chunks}`;
+
+/** Broken HTTP. The server below the routes responds with a status and closes: in HOSTILE.md, (c). */
+const closed = (status: number, texts: Record<string, string>): Row[] =>
+  Object.entries(texts).map(([name, text]) => ({ name, status, bytes: () => text }));
+const framing = {
+  "a length and chunks": `${posting}${lengthHeader}${chunkedHeader}\r\n${body}`,
+  "chunks and a length": `${posting}${chunkedHeader}Content-Length: 4\r\n\r\n${chunk}0\r\n\r\n`,
+  "a second request behind a length and chunks": `${posting}Content-Length: 5\r\n${chunkedHeader}\r\n0\r\n\r\n${posting}${lengthHeader}\r\n${body}`,
+  "two lengths": `${posting}${lengthHeader}Content-Length: 5\r\n\r\n${body}`,
+  "two encodings": `${posting}Transfer-Encoding: gzip, chunked\r\n\r\n${chunk}0\r\n\r\n`,
+  "the same encoding twice": `${posting}${chunkedHeader}${chunkedHeader}\r\n${chunk}0\r\n\r\n`,
+  "an unknown encoding": `${posting}Transfer-Encoding: xchunked\r\n\r\n${chunk}0\r\n\r\n`,
+  "a bad last chunk": inChunks(`${chunk}zz\r\n\r\n`),
+  "a chunk longer than its size": inChunks(`${body.length.toString(16)}\r\n${body}XX0\r\n\r\n`),
+  trailers: inChunks(`${chunk}0\r\nX-Sum: ${canary}\r\n\r\n`),
+  "an empty line behind a body": `${posting}${lengthHeader}\r\n${body}\r\n`,
+  "a chunk of negative size": inChunks(`-1\r\n${body}\r\n0\r\n\r\n`),
+  "a chunk size beyond 64 bits": inChunks(`ffffffffffffffffff\r\n${body}\r\n0\r\n\r\n`),
+  "a control character in X-Request-Id": `${getting}X-Request-Id: ${canary}\u0001\r\n\r\n`,
+  "an escape sequence in X-Request-Id": `${getting}X-Request-Id: \u001b[31m${canary}\r\n\r\n`,
+  "a NUL in X-Request-Id": `${getting}X-Request-Id: ${canary}\0\r\n\r\n`,
+  "a header behind a bare line feed": `${getting}X-Request-Id: a\nX-Injected: ${canary}\r\n\r\n`,
+  "a folded header": `${getting}X-A: a\r\n ${canary}\r\n\r\n`,
+  "a space before the colon": `${getting}X-A : ${canary}\r\n\r\n`,
+  "a header without a name": `${getting}: ${canary}\r\n\r\n`,
+  "no Host": "GET /live HTTP/1.1\r\n\r\n",
+  "an invalid address": `GET ${canary} HTTP/1.1\r\n${host}\r\n`,
+  "not HTTP": `\u0000\u0001${canary}\r\n\r\n`,
+};
+const lengths = [`${body.length}, 5`, "-1", "+5", "0x5", "5 5", "", "99999999999999999999999"];
+
+/** The kinds of HOSTILE.md, each with its examples and more of its kind. */
 export const rows: Record<string, Row[]> = {
-  "not JSON": [
-    posted("an object that does not end", `{"a":"${canary}"`, 400, "malformed-json"),
-    posted("NaN", `{"payload":NaN,"x":"${canary}"}`, 400, "malformed-json"),
-    posted("single quotes", `{'payload':'${canary}'}`, 400, "malformed-json"),
-    posted("nothing but spaces", "  \n", 400, "malformed-json"),
-    posted("an empty body", "", 400, "malformed-json"),
-    posted("two values", `{"payload":1}"${canary}"`, 400, "malformed-json"),
-    posted("a comment", `{"payload":1}/*${canary}*/`, 400, "malformed-json"),
-    posted("a raw control character", `{"payload":"${canary}\u0001"}`, 400, "malformed-json"),
-  ],
+  "not JSON": posted(400, "malformed-json", {
+    "an object that does not end": `{"a":"${canary}"`,
+    NaN: `{"payload":NaN,"x":"${canary}"}`,
+    "single quotes": `{'payload':'${canary}'}`,
+    "only spaces": "  \n",
+    "an empty body": "",
+    "two values": `{"payload":1}"${canary}"`,
+    "a comment": `{"payload":1}/*${canary}*/`,
+    "a raw control character": `{"payload":"${canary}\u0001"}`,
+  }),
   "wrong encoding": [
-    posted("0xFF in a string", around(`{"payload":"${canary}`, [0xff], '"}'), 400, "malformed-encoding"),
-    posted(
-      "a surrogate in UTF-8",
-      around(`{"payload":"${canary}`, [0xed, 0xa0, 0x80], '"}'),
-      400,
-      "malformed-encoding",
-    ),
-    posted("a byte order mark", `\ufeff{"payload":"${canary}"}`, 400, "malformed-encoding"),
-    posted("UTF-16", Buffer.from(`\ufeff{"payload":"${canary}"}`, "utf16le"), 400, "malformed-encoding"),
-    typed("application/json; charset=utf-16"),
+    ...posted(400, "malformed-encoding", {
+      "0xFF in a string": around(`{"payload":"${canary}`, [0xff], '"}'),
+      "a surrogate in UTF-8": around(`{"payload":"${canary}`, [0xed, 0xa0, 0x80], '"}'),
+      "a byte order mark": `\ufeff{"payload":"${canary}"}`,
+      "UTF-16": Buffer.from(`\ufeff{"payload":"${canary}"}`, "utf16le"),
+    }),
+    ...sent(415, "unsupported-media-type", "Content-Type", ["application/json; charset=utf-16"]),
   ],
   "wrong content type": [
-    posted("no content type", `{"payload":"${canary}"}`, 415, "unsupported-media-type", { headers: {} }),
-    ...[
-      "text/plain",
-      "application/xml",
-      "multipart/form-data; boundary=x",
-      "application/x-www-form-urlencoded",
-    ].map(typed),
-    ...["application/json, text/plain", "application/json5", `application/${canary}`, "*/*"].map(typed),
-    posted("gzip", `{"payload":"${canary}"}`, 415, "unsupported-content-encoding", {
-      headers: { ...json, "Content-Encoding": "gzip" },
-    }),
+    ...posted(415, "unsupported-media-type", { "no content type": body }, { headers: {} }),
+    ...sent(415, "unsupported-media-type", "Content-Type", mediaTypes),
+    ...sent(415, "unsupported-content-encoding", "Content-Encoding", ["gzip"]),
   ],
   "wrong shape": [
-    posted("null", "null", 422, "invalid-body", { field: "payload" }),
-    posted("a number", "123", 422, "invalid-body", { field: "payload" }),
-    posted("a string", `"${canary}"`, 422, "invalid-body", { field: "payload" }),
-    posted("an array", `["${canary}"]`, 422, "invalid-body", { field: "payload" }),
-    posted("no payload", "{}", 422, "invalid-body", { field: "payload" }),
-    posted("a state", `{"payload":"${canary}","state":"${canary}"}`, 422, "invalid-body", { field: "state" }),
-    posted("an id", `{"payload":1,"id":"${canary}"}`, 422, "invalid-body", { field: "id" }),
-    posted("a prototype", `{"payload":1,"__proto__":{"admin":true}}`, 422, "invalid-body", {
-      field: "__proto__",
-    }),
-    posted("a name that is no plain one", `{"payload":1,"<${canary}>":1}`, 422, "invalid-body"),
-    posted("a processor that is none", `{"payload":1,"processor":"../${canary}"}`, 422, "invalid-body", {
-      field: "processor",
-    }),
-    ...['"yes"', "null", "1", "{}"].map((value) =>
-      posted(`force_error ${value}`, `{"force_error":${value}}`, 422, "invalid-body", {
-        target: "/requests/:known/executions",
-        field: "force_error",
-      }),
+    ...invalid("payload", { null: "null", "a number": "123", "no payload": "{}" }),
+    ...invalid("payload", { "a string": `"${canary}"`, "an array": `["${canary}"]` }),
+    ...["state", "id", "__proto__"].flatMap((field) =>
+      invalid(field, { [`a field ${field}`]: `{"payload":1,"${field}":{"${canary}":true}}` }),
     ),
-    posted("an execution with a state", `{"state":"${canary}"}`, 422, "invalid-body", {
-      target: "/requests/:known/executions",
-      field: "state",
-    }),
-    posted("a body where none belongs", `{"why":"${canary}"}`, 422, "invalid-body", {
-      target: `/requests/:known/executions/${unknownId}/cancel`,
-    }),
+    ...invalid(undefined, { "a name that is not plain": `{"payload":1,"<${canary}>":1}` }),
+    ...invalid("processor", { "an invalid processor": `{"payload":1,"processor":"../${canary}"}` }),
+    ...['"yes"', "null", "1", "{}"].flatMap((value) =>
+      invalid("force_error", { [`force_error ${value}`]: `{"force_error":${value}}` }, executions),
+    ),
+    ...invalid("state", { "an execution with a state": `{"state":"${canary}"}` }, executions),
+    ...invalid(undefined, { "a body on a route without one": `{"why":"${canary}"}` }, cancelUnknown),
   ],
   "too deep, too big": [
-    posted("65 levels", nested(65), 400, "nested-too-deep"),
-    posted("200,000 levels", `{"payload":${"[".repeat(200_000)}`, 400, "nested-too-deep"),
-    posted(
-      "200,000 levels of objects that no one closes",
-      `{"payload":${'{"":'.repeat(100_000)}`,
-      400,
-      "nested-too-deep",
-    ),
-    posted("one byte over the limit", ofBytes(limitBytes + 1), 413, "body-too-large"),
-    posted("in chunks, over the limit", chunked(ofBytes(limitBytes + 1)), 413, "body-too-large", {
-      headers: { ...json, "Transfer-Encoding": "chunked" },
+    ...posted(400, "nested-too-deep", {
+      "65 levels": nested(65),
+      "200,000 levels": `{"payload":${"[".repeat(200_000)}`,
+      "200,000 levels of objects that do not end": `{"payload":${'{"":'.repeat(100_000)}`,
     }),
-    posted("a length far over the limit, and nothing sent", "", 413, "body-too-large", {
-      headers: { ...json, "Content-Length": "9000000000" },
-    }),
+    ...tooLarge("one byte over the limit", ofBytes(limitBytes + 1)),
+    ...tooLarge("over the limit, in chunks", chunked(ofBytes(limitBytes + 1)), inParts),
+    ...tooLarge("a length far over the limit, and nothing sent", "", { "Content-Length": "9000000000" }),
   ],
   "duplicate keys": [
-    posted("the payload twice", `{"payload":1,"payload":"${canary}"}`, 400, "duplicate-key", {
-      field: "payload",
+    ...twice("payload", {
+      "the payload twice": `{"payload":1,"payload":"${canary}"}`,
+      "the payload twice, once escaped": `{"payload":1,"\\u0070ayload":"${canary}"}`,
     }),
-    posted(
-      "the payload twice, once in disguise",
-      `{"payload":1,"\\u0070ayload":"${canary}"}`,
-      400,
-      "duplicate-key",
-      { field: "payload" },
-    ),
-    posted("force_error twice", `{"force_error":true,"force_error":false}`, 400, "duplicate-key", {
-      target: "/requests/:known/executions",
-      field: "force_error",
-    }),
+    ...twice("force_error", { "force_error twice": `{"force_error":true,"force_error":false}` }, executions),
   ],
-  "operators in filters": [
-    ...[
-      "status[$ne]=x",
-      "status=$where",
-      "limit=1&limit=2",
-      "limit=-1",
-      "limit=1e9",
-      "limit=abc",
-      "limit=0",
-      "limit=101",
-    ],
-    ...[
-      "limit=%31%00",
-      "limit[]=1",
-      "limit[$gt]=",
-      "cursor=forged",
-      `cursor=${canary}`,
-      "__proto__[admin]=1",
-    ],
-    `cursor=${Buffer.from("r:../../etc/passwd").toString("base64url")}`,
-    `cursor=${Buffer.from("a:1").toString("base64url")}`,
-    `cursor=${"A".repeat(9_000)}`,
-    `%3C${canary}%3E=1`,
-  ].map((query) => asked(`/requests?${query}`, 400, "invalid-parameter")),
-  ids: [
-    ...[
-      "..%2f..%2fetc%2fpasswd",
-      "%00",
-      "%0d%0aX-Injected:%20yes",
-      canary.repeat(1_286),
-      unknownId.toUpperCase().replace("019", "A19"),
-    ],
-    ...[
-      "%E0%A4%A",
-      "%",
-      "$where",
-      "__proto__",
-      "constructor",
-      `${unknownId}%00`,
-      "{%22$ne%22:null}",
-      "1",
-      unknownId,
-    ],
-  ].flatMap((id) => [
-    asked(`/requests/${id}`, 404, "request-not-found"),
-    asked(`/requests/${id}/results`, 404, "request-not-found"),
-    asked(`/requests/${id}/executions`, 404, "request-not-found", { method: "POST" }),
-    asked(`/requests/:known/executions/${id}`, 404, "execution-not-found"),
-    asked(`/requests/:known/executions/${id}/results`, 404, "execution-not-found"),
+  "operators in filters": asked(400, "invalid-parameter", queries),
+  ids: ids.flatMap((id) => [
+    ...asked(404, "request-not-found", [`/requests/${id}`, `/requests/${id}/results`]),
+    ...asked(404, "request-not-found", [`/requests/${id}/executions`], { method: "POST" }),
+    ...asked(404, "execution-not-found", [`${executions}/${id}`, `${executions}/${id}/results`]),
   ]),
-  addresses: [
-    ...[
-      "/nothing",
-      `/${canary}`,
-      "//requests",
-      "/requests/",
-      "/requests/../../etc/passwd",
-      "/REQUESTS",
-      "/requests;x=1",
-      "/.env",
-    ],
-    ...["/requests%2f", "/internal/claim", "/api/claim", "/requests/:known/executions/claim/x"],
-  ].map((target) => asked(target, 404, "not-found")),
+  addresses: asked(404, "not-found", addresses),
   methods: [
-    ...["PUT", "DELETE", "PATCH", "TRACE", "OPTIONS"].map((method) =>
-      asked("/requests", 405, "method-not-allowed", { method, headers: { "X-Canary": canary } }),
+    ...["PUT", "DELETE", "PATCH", "TRACE", "OPTIONS"].flatMap((method) =>
+      asked(405, "method-not-allowed", ["/requests"], { method, headers: { "X-Canary": canary } }),
     ),
-    asked("/requests/:known", 405, "method-not-allowed", { method: "POST" }),
-    asked("/requests/:known/executions/x/cancel", 405, "method-not-allowed", {
-      headers: { "X-HTTP-Method-Override": "POST" },
-    }),
+    ...asked(405, "method-not-allowed", ["/requests/:known"], { method: "POST" }),
+    ...asked(405, "method-not-allowed", [`${executions}/x/cancel`], { headers: overridden }),
   ],
   "other sites": [
-    ...[`${canary}.org`, `sate.example.${canary}`, `localhost.${canary}`, "192.0.2.1", canary].map((host) =>
-      asked("/requests", 421, "host-not-allowed", { name: `the host ${host}`, headers: { Host: host } }),
-    ),
-    ...[`http://${canary}.org`, "null", "http://localhost:1", `https://${canary}:5003`].map((origin) =>
-      posted(`the origin ${origin}`, `{"payload":"${canary}"}`, 403, "origin-not-allowed", {
-        headers: { ...json, Origin: origin },
-      }),
-    ),
+    ...sent(421, "host-not-allowed", "Host", otherHosts),
+    ...sent(403, "origin-not-allowed", "Origin", origins),
   ],
-  hosts: ["", "a b", "[", "a/b?c#d", "a:99999", `<${canary}>`].map((host) =>
-    asked("/requests", 400, "malformed-host", { name: `the host "${host}"`, headers: { Host: host } }),
-  ),
+  hosts: sent(400, "malformed-host", "Host", ["", "a b", "[", "a/b?c#d", "a:99999", `<${canary}>`]),
+  framing: [
+    ...closed(400, framing),
+    ...lengths.flatMap((length) =>
+      closed(400, { [`length "${length}"`]: `${posting}Content-Length: ${length}\r\n\r\n${body}` }),
+    ),
+    ...closed(431, {
+      "64 KB of headers": `${getting}X-A: ${canary.padEnd(65_536, "x")}\r\n\r\n`,
+      "500 headers": `${getting}${`X-A: ${canary}\r\n`.repeat(500)}\r\n`,
+      "an address of 64 KB": `GET /${canary.padEnd(65_536, "x")} HTTP/1.1\r\n${host}\r\n`,
+    }),
+    ...closed(505, { "HTTP/2.0": `GET /live HTTP/2.0\r\n${host}\r\n`, "HTTP/0.9": "GET /live\r\n\r\n" }),
+  ],
 };
-
-/** A row as bytes, every input of it with the canary. */
-export function bytesOf(row: Row, known: string): Buffer {
-  const headers = {
-    ...(row.headers?.Host === undefined && { Host: `${canary}.example` }),
-    Accept: canary,
-    Cookie: canary,
-    "User-Agent": canary,
-    "X-Forwarded-For": canary,
-    ...row.headers,
-  };
-  return requestBytes(row.method, row.target.replace(":known", known), headers, row.body);
-}

@@ -1,12 +1,14 @@
-import { until } from "../until.ts";
-import { type Client, createClient } from "./client.ts";
+import { type Run, runsByExecution } from "../runs/run-log.ts";
+import { isAlive } from "../system/processes.ts";
+import type { System } from "../system/system.ts";
+import { createClient } from "./client.ts";
 import { emptyHistory, type History, recordingClient } from "./history.ts";
 
 export type Load = { history: History; stop(): Promise<void> };
 
 /**
- * Clients that submit and execute, one request after another, until they are stopped; every fifth execution is made to
- * fail. A call that gets no answer is given up, as a client that died would.
+ * Clients that submit and execute, one request after another, until stopped. Every fifth execution is made to fail. A
+ * call without a response is not repeated, as if its client had died.
  */
 export function startLoad(url: string, options: { clients: number; name: string }): Load {
   const history = emptyHistory();
@@ -31,37 +33,52 @@ export function startLoad(url: string, options: { clients: number; name: string 
   };
 }
 
-export type Settled = { executionId: string; status: string; runs: number; lost: number };
+const settleMs = 90_000;
 
 /**
- * Waits until all that was acknowledged has ended, and checks that nothing of it is lost: every request is
- * there with its payload byte for byte, every execution has ended as it had to, with exactly one result.
- * Answers what became of each execution.
+ * Stops the load, waits until everything acknowledged has ended, and throws if a guarantee is broken. Every request is
+ * stored with its payload byte for byte. Every execution has ended as it had to, with exactly one result. It has run
+ * once for each run that the database knows, and never twice at a time. Several runs alone are no violation: a killed
+ * processor loses its runs, and one that was partitioned for most of its lease requeues them. Returns the number of
+ * executions.
  */
-export async function settle(client: Client, history: History, deadlineMs: number): Promise<Settled[]> {
-  const settled: Settled[] = [];
+export async function settle(system: System, { history, stop }: Load): Promise<number> {
+  await stop();
+  await system.ready();
+  const client = createClient(system.url);
+  const knownRuns = new Map<string, number>();
   for (const { requestId, executionId, forceError } of history.executions) {
     const path = `/requests/${requestId}/executions/${executionId}`;
-    const ended = await until(`${path} has ended`, deadlineMs, async () => {
-      const { status, json } = await client.get(path);
-      if (status !== 200) throw new Error(`GET ${path} gave ${status}`);
-      return json.status !== "queued" && json.status !== "running" && json;
-    });
+    const status = await client.ended(requestId, executionId);
     const wanted = forceError ? "failed" : "succeeded";
-    if (ended.status !== wanted) throw new Error(`${path} is ${ended.status}, not ${wanted}`);
-    await until(`${path} has its result`, deadlineMs, async () => {
-      const { json } = await client.get(`${path}/results`);
-      if (json.results.length > 1) throw new Error(`${path} has ${json.results.length} results`);
-      return json.results.length === 1 && json.results[0]?.is_success === !forceError;
-    });
-    const all = await client.results(requestId);
-    if (all.length !== 1) throw new Error(`${requestId} has ${all.length} results`);
-    settled.push({ executionId, status: ended.status, runs: ended.runs, lost: ended.lost });
+    if (status !== wanted) throw new Error(`${path} is ${status}, not ${wanted}`);
+    const results = await client.results(requestId, 1, settleMs);
+    const isOwn = results[0]?.execution.id === executionId && results[0].is_success === !forceError;
+    if (results.length > 1 || !isOwn) throw new Error(`${path} has the results ${JSON.stringify(results)}`);
+    const own = (await client.get(`${path}/results`)).json.results;
+    if (own.length !== 1) throw new Error(`${path} has ${own.length} results`);
+    knownRuns.set(executionId, (await client.get(path)).json.runs);
+  }
+  const runs = runsByExecution(system.runLog);
+  for (const [executionId, known] of knownRuns) {
+    const problem = problemOf(runs.get(executionId) ?? [], known);
+    if (problem) throw new Error(`execution ${executionId} ${problem}`);
   }
   for (const [requestId, { payload }] of history.requests) {
     const { status, text } = await client.get(`/requests/${requestId}`);
     if (status !== 200) throw new Error(`request ${requestId} is lost: ${status}`);
     if (!text.includes(`"payload":${payload}`)) throw new Error(`the payload of ${requestId} has changed`);
   }
-  return settled;
+  return history.executions.length;
+}
+
+function problemOf(runs: Run[], known: number): string | undefined {
+  if (runs.length < 1 || runs.length > known) return `ran ${runs.length} times, ${known} runs are known`;
+  if (new Set(runs.map(({ epoch }) => epoch)).size < runs.length) return "ran twice under one epoch";
+  const overlapping = runs.slice(1).filter(({ startedAt }, at) => {
+    // Before a later run started, the earlier one had ended, or its process had died.
+    const { endedAt, pid } = runs[at] as Run;
+    return endedAt === null ? isAlive(pid) : endedAt > startedAt;
+  });
+  return overlapping[0] && `started run ${overlapping[0].epoch} before the earlier one had ended`;
 }

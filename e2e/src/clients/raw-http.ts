@@ -4,27 +4,25 @@ export type RawAnswer = {
   status: number;
   headers: Headers;
   body: string;
-  /** All that came, head and body. */
+  /** Everything received, head and body. */
   text: string;
-  /** From the sending to the end of the answer, or of the connection. */
+  /** From the start to the end of the response, or of the connection. */
   ms: number;
-  /** Whether it was the server that ended the connection. */
+  /** Whether the server closed the connection. */
   isClosed: boolean;
 };
 
-export type RawTerms = {
-  /** Waits for the end of the connection, and not only of the answer. */
+type RawTerms = {
+  /** Waits for the end of the connection, not only of the response. */
   untilClosed?: boolean;
-  /** The answer to HEAD has a length and no body. */
-  isHead?: boolean;
-  /** Goes on sending this, at this pace, after the rest. */
+  /** Sends this repeatedly afterwards. */
   drip?: { text: string; everyMs: number };
   deadlineMs?: number;
 };
 
-/** Sends bytes as they are, which no HTTP client would, and reads one answer. Never rejects: no answer has status 0. */
+/** Sends bytes as they are and reads one response. Never rejects: without a response the status is 0. */
 export function rawly(url: string, bytes: string | Uint8Array, terms: RawTerms = {}): Promise<RawAnswer> {
-  const { untilClosed = false, isHead = false, drip, deadlineMs = 10_000 } = terms;
+  const { untilClosed = false, drip, deadlineMs = 10_000 } = terms;
   const { hostname, port } = new URL(url);
   return new Promise((resolve) => {
     const pieces: Buffer[] = [];
@@ -45,15 +43,15 @@ export function rawly(url: string, bytes: string | Uint8Array, terms: RawTerms =
     });
     socket.on("data", (piece) => {
       pieces.push(Buffer.from(piece));
-      if (!untilClosed && isWhole(Buffer.concat(pieces), isHead)) done(false);
+      if (!untilClosed && isWhole(Buffer.concat(pieces))) done(false);
     });
-    // The other side may close while we still write: what it had said before is the answer.
+    // The server may close while this is still writing. What it sent before is the response.
     socket.on("error", () => {});
     socket.on("close", () => done(true));
   });
 }
 
-/** A request as bytes, its length given unless a framing of its own is. */
+/** A request as bytes. It has a Content-Length unless the headers say otherwise. */
 export function requestBytes(
   method: string,
   target: string,
@@ -69,11 +67,11 @@ export function requestBytes(
 
 const headEnd = "\r\n\r\n";
 
-function isWhole(bytes: Buffer, isHead: boolean): boolean {
+function isWhole(bytes: Buffer): boolean {
   const end = bytes.indexOf(headEnd);
   if (end < 0) return false;
   const length = /^content-length: *(\d+)/im.exec(bytes.subarray(0, end).toString())?.[1];
-  return isHead || (length !== undefined && bytes.length >= end + headEnd.length + Number(length));
+  return length !== undefined && bytes.length >= end + headEnd.length + Number(length);
 }
 
 function parsed(text: string): Pick<RawAnswer, "status" | "headers" | "body"> {

@@ -1,9 +1,8 @@
 import { dlopen, FFIType, ptr } from "bun:ffi";
 
 /**
- * Nanoseconds of the machine's monotonic clock: comparable between the processes of one machine. Bun's own clocks
- * count from the start of the process, so the difference is taken once from the C library; where that cannot be
- * asked, from the wall clock.
+ * Nanoseconds of the machine's monotonic clock, comparable between processes. Bun's own clocks count from the start of
+ * the process, so the offset is read once from the C library, or from the wall clock where that is not available.
  */
 export function machineNs(): bigint {
   offsetNs ??= fromLibrary() - process.hrtime.bigint();

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 
 export type RunEvent = {
   event: "start" | "end";
@@ -10,40 +10,30 @@ export type RunEvent = {
   monotonic_ns: string;
 };
 
-/** What the handlers themselves wrote down: the only witness of how often something ran. */
+/** A run, with null for an end that was not logged. */
+export type Run = RunEvent & { startedAt: bigint; endedAt: bigint | null };
+
+/** What the handlers logged: the only evidence of how many times something ran. */
 export function readRunLog(path: string): RunEvent[] {
-  if (!existsSync(path)) return [];
-  return readFileSync(path, "utf8")
-    .split("\n")
-    .filter((line) => line !== "")
-    .flatMap((line) => {
-      try {
-        return [JSON.parse(line) as RunEvent];
-      } catch {
-        return []; // The process was killed while it wrote this line.
-      }
-    });
+  const lines = readFileSync(path, "utf8").split("\n");
+  return lines.flatMap((line) => {
+    try {
+      return [JSON.parse(line) as RunEvent];
+    } catch {
+      return []; // The process was killed while writing this line, or it is the last.
+    }
+  });
 }
 
-/** Starts by execution. */
-export function startsOf(path: string): Map<string, RunEvent[]> {
-  return Map.groupBy(
-    readRunLog(path).filter(({ event }) => event === "start"),
-    ({ execution_id }) => execution_id,
-  );
+/** All runs, in the order of their starts. */
+export function runsOf(events: RunEvent[]): Run[] {
+  const key = ({ execution_id, epoch, pid }: RunEvent) => `${execution_id} ${epoch} ${pid}`;
+  const { start = [], end = [] } = Object.groupBy(events, ({ event }) => event);
+  const ends = new Map(end.map((one) => [key(one), BigInt(one.monotonic_ns)]));
+  return start.map((one) => {
+    return { ...one, startedAt: BigInt(one.monotonic_ns), endedAt: ends.get(key(one)) ?? null };
+  });
 }
 
-export type Run = RunEvent & { endedAt: bigint | null };
-
-/** Every run by execution, in the order of their starts; `endedAt` is `null` where the process died in it. */
-export function runsOf(path: string): Map<string, Run[]> {
-  const events = readRunLog(path);
-  const nameOf = ({ execution_id, epoch }: RunEvent) => `${execution_id} ${epoch}`;
-  const ends = new Map(
-    events.filter(({ event }) => event === "end").map((end) => [nameOf(end), BigInt(end.monotonic_ns)]),
-  );
-  const runs = events
-    .filter(({ event }) => event === "start")
-    .map((start): Run => ({ ...start, endedAt: ends.get(nameOf(start)) ?? null }));
-  return Map.groupBy(runs, ({ execution_id }) => execution_id);
-}
+export const runsByExecution = (path: string): Map<string, Run[]> =>
+  Map.groupBy(runsOf(readRunLog(path)), ({ execution_id }) => execution_id);

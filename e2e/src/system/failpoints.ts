@@ -1,14 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Mode } from "../hooks/failpoint.ts";
+import type { Mode } from "../hooks/preload.ts";
 
 /**
- * Every gap between two writes: the fault of torture that it belongs to, and what must happen that it is passed. The
- * tests of the house compare this list with the sources.
+ * Every gap between two writes: the fault of torture that it belongs to, and how it is reached. A test at the root
+ * compares this list with the sources.
  *
- * - load: clients that submit and execute.
+ * - load: clients submit and execute.
  * - exhausted: an attempt at a request that has failed too often.
- * - lost: a run whose process was killed.
+ * - lost: the process of a run is killed.
  */
 export const failpoints: Record<string, { fault: string; met: "load" | "exhausted" | "lost" }> = {
   "gateway.accepted": { fault: "F2", met: "load" },
@@ -29,8 +29,8 @@ export const failpoints: Record<string, { fault: string; met: "load" | "exhauste
 };
 
 /**
- * Arms failpoints of running processes by files in `folder`, which src/hooks/failpoint.ts looks for. Each fires once, in
- * the process that comes by first.
+ * Arms failpoints of running processes by files in `folder`, which src/hooks/preload.ts checks. Each fires once, in the
+ * first process that reaches it.
  */
 export function createFailpoints(folder: string) {
   mkdirSync(folder, { recursive: true });
@@ -44,7 +44,7 @@ export function createFailpoints(folder: string) {
     },
     disarm: (name: string) => rmSync(join(folder, name), { force: true }),
     isArmed: (name: string) => existsSync(join(folder, name)),
-    /** The process that met it since it was armed. */
+    /** The pid of the process in which it has fired since it was armed. */
     firedIn: (name: string) => Number(firings(name)[0]?.slice(name.length + 1)),
   };
 }

@@ -1,6 +1,6 @@
 import { renameSync, writeFileSync } from "node:fs";
 
-/** How many processes of each service; those that are not named have one. */
+/** The number of processes of each service, one by default. */
 export type Scale = Partial<Record<(typeof serviceNames)[number], number>>;
 
 export const serviceNames = [
@@ -11,14 +11,14 @@ export const serviceNames = [
   "results-service",
 ] as const;
 
-/** The names of all processes that speak HTTP. */
+/** The names of all processes of Sate. */
 export function instances(scale: Scale): string[] {
   return serviceNames.flatMap((service) =>
     Array.from({ length: scale[service] ?? 1 }, (_, at) => `${service}-${at + 1}`),
   );
 }
 
-/** Whether a process of this name is no service of ours. */
+/** Whether a process of this name is not a service of Sate. */
 export const isServer = (name: string) => name === "kafka" || name === "mongo";
 
 /** The file that `cluster` reads as LAYOUT, see cluster/src/layout.ts. */
@@ -29,7 +29,7 @@ export type Layout = {
   down?: string[];
 };
 
-/** Written at once, for the cluster reads it at any time. */
+/** Atomic, since the cluster reads the file at any time. */
 export function writeLayout(path: string, layout: Layout): void {
   writeFileSync(`${path}.new`, JSON.stringify(layout));
   renameSync(`${path}.new`, path);

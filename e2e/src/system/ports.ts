@@ -1,10 +1,10 @@
 import { createServer } from "node:net";
 
-/** Below the range from which systems take the ports of outgoing connections, which could have ours while it restarts. */
+/** Below the range of outgoing connections, which could take a port while its process restarts. */
 const portsFrom = { least: 12_000, most: 32_000 };
 const triesMax = 5_000;
 
-/** Ports that nobody listens on, all different. Throws if there are not enough. */
+/** Distinct unused ports. Throws if there are not enough. */
 export async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>();
   for (let tries = 0; tries < triesMax && found.size < count; tries++) {

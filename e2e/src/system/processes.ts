@@ -5,16 +5,17 @@ import { createInterface } from "node:readline";
 
 export type Announced = { name: string; pid: number; port: number };
 
-/** A system as its processes, whatever becomes of them. */
-export type Started = {
-  /** All that were ever started, each as last announced. */
-  announced: Map<string, Announced>;
-  /** How often a process of this name was started. */
-  starts: Map<string, number>;
-  /** How processes have ended so far: an exit code or the name of a signal, in order. */
-  ends: { name: string; how: string }[];
+/** The processes of a system, from start to stop. */
+export type Processes = {
+  /** Every process that was ever started, as last announced. */
+  announced(): Announced[];
+  /** How many times a process of each name was started. */
+  starts(): Record<string, number>;
+  /** How processes of this name have ended so far, in order: an exit code or the name of a signal. */
+  ends(name: string): string[];
+  /** Whether the whole system has ended, which only `stop` should do. */
   hasEnded(): boolean;
-  /** The last that was said, for whoever wants to know why it did not start. */
+  /** The last lines of its output, which say why it did not start. */
   lastWords(): string;
   stop(): Promise<void>;
 };
@@ -25,14 +26,16 @@ export const root = join(import.meta.dir, "../../..");
 const pauseMs = 50;
 const stopMs = 60_000;
 
-/**
- * Standalone under a supervisor, as its users run it on a server: it is started again. After an exit code of its own
- * only where `survives` says so.
- */
-export function keepStandalone(env: Environment, port: number, logFile: string, survives: boolean): Started {
+/** Standalone under a supervisor, which starts it again; after an exit code other than 0 only if it `survives`. */
+export function keepStandalone(
+  env: Environment,
+  port: number,
+  logFile: string,
+  survives: boolean,
+): Processes {
   const install = [process.execPath, "install", "--cwd", "standalone", "--frozen-lockfile", "--silent"];
   const { success, stderr } = Bun.spawnSync(install, { cwd: root });
-  if (!success) throw new Error(`what standalone needs could not be installed: ${stderr}`);
+  if (!success) throw new Error(`the dependencies of standalone could not be installed: ${stderr}`);
   const log = openSync(logFile, "a");
   const seen = watchStarts();
   let isStopping = false;
@@ -43,7 +46,7 @@ export function keepStandalone(env: Environment, port: number, logFile: string, 
     child = started("standalone/src/main.ts", env, log);
     seen.start("standalone", child.pid as number, port);
     child.once("exit", (code, signal) => {
-      seen.ends.push({ name: "standalone", how: signal ?? String(code) });
+      seen.end("standalone", signal ?? String(code));
       hasFailed ||= !survives && code !== null && code !== 0;
       if (!hasFailed) setTimeout(start, pauseMs);
     });
@@ -60,15 +63,15 @@ export function keepStandalone(env: Environment, port: number, logFile: string, 
   };
 }
 
-/** `name pid port` lines come whenever a process was started; the others are for people. */
-export function runCluster(env: Environment): Started {
+/** Cluster prints `name pid port` for each process that it starts. Other lines are for people. */
+export function runCluster(env: Environment): Processes {
   const seen = watchStarts();
   const said: string[] = [];
   const child = started("cluster/src/main.ts", env, "pipe");
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream as NodeJS.ReadableStream }).on("line", (line) => {
       const [, ended, how] = /^([a-z][a-z0-9-]*) (?:ended with|was ended by) (\w+)/.exec(line) ?? [];
-      if (ended && how) seen.ends.push({ name: ended, how });
+      if (ended && how) seen.end(ended, how);
       const [, name, pid, port] = /^([a-z][a-z0-9-]*) (\d+) (\d+)$/.exec(line) ?? [];
       if (name) seen.start(name, Number(pid), Number(port));
       else said.push(line);
@@ -77,11 +80,24 @@ export function runCluster(env: Environment): Started {
   return { ...seen, hasEnded: () => isOver(child), lastWords: () => lastOf(said), stop: () => end(child) };
 }
 
-export function isAlive(pid: number): boolean {
+/** Sends a signal, 0 for none. Returns whether the process exists. */
+export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   try {
-    return process.kill(pid, 0);
+    return process.kill(pid, name);
   } catch {
     return false;
+  }
+}
+
+export const isAlive = (pid: number) => signal(pid, 0);
+
+/** Resident memory. Undefined where there is no /proc, or the process has ended. */
+export function residentBytes(pid: number): number | undefined {
+  try {
+    const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+    return kib === undefined ? undefined : Number(kib) * 1_024;
+  } catch {
+    return undefined;
   }
 }
 
@@ -95,15 +111,16 @@ function started(main: string, env: Environment, output: "pipe" | number): Child
 
 function watchStarts() {
   const announced = new Map<string, Announced>();
-  const starts = new Map<string, number>();
-  const ends: Started["ends"] = [];
+  const starts: Record<string, number> = {};
+  const ends: { name: string; how: string }[] = [];
   return {
-    announced,
-    starts,
-    ends,
+    announced: () => [...announced.values()],
+    starts: () => starts,
+    ends: (name: string) => ends.filter((end) => end.name === name).map(({ how }) => how),
+    end: (name: string, how: string) => void ends.push({ name, how }),
     start(name: string, pid: number, port: number) {
       announced.set(name, { name, pid, port });
-      starts.set(name, (starts.get(name) ?? 0) + 1);
+      starts[name] = (starts[name] ?? 0) + 1;
     },
   };
 }

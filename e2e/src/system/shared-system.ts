@@ -3,16 +3,13 @@ import { type Client, createClient } from "../clients/client.ts";
 import { canary } from "../clients/hostile-rows.ts";
 import { type System, startSystem } from "./system.ts";
 
-export type Shared = { system: System; client: Client };
-
-/** What its services know each other by. */
-export const sharedToken = "e2e-token-of-the-services";
+type Shared = { system: System; client: Client };
 
 let shared: Promise<Shared> | null = null;
 
 /**
- * The one system that all scenarios of a run share, with whatever the earlier ones left in it: started at
- * first use, stopped after the last test. `SYSTEM` says which: `standalone` (default) or `cluster`.
+ * The system that all scenarios of a run share, with the data of earlier ones: started at first use, stopped after the
+ * last test. `SYSTEM` is `standalone` (default) or `cluster`.
  */
 export function sharedSystem(): Promise<Shared> {
   shared ??= start();
@@ -25,14 +22,14 @@ async function start(): Promise<Shared> {
   const settings = {
     LEASE_SECONDS: "5",
     MAX_FAILURES: "3",
-    // The kills of the scenarios may well hit the same execution several times.
+    // The kills of the scenarios may hit the same execution several times.
     MAX_LOST: "100",
     CONFIRM_SECONDS: "2",
     PROCESSING_SECONDS: "0.05",
     LOG_LEVEL: "error",
-    SERVICE_TOKEN: sharedToken,
-    // The names that the hostile clients use; others are refused without API keys.
-    ALLOWED_HOSTS: `sate.example,${canary}.example,a,ab,abc`,
+    SERVICE_TOKEN: "e2e-token-of-the-services",
+    // The hosts of hostile clients. Without API keys all others are refused.
+    ALLOWED_HOSTS: `sate.example,${canary}.example`,
   };
   const scale = { "requests-service": 2, processor: 3, "results-listener": 2 };
   const system = await startSystem(kind, { settings, scale });

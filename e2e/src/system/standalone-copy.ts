@@ -2,14 +2,16 @@ import { Database } from "bun:sqlite";
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../until.ts";
+import { signal } from "./processes.ts";
+import type { TopicRecord } from "./system.ts";
 
-const tryMs = 20_000;
-const pauseMs = 20;
+const copyMs = 20_000;
 
 /**
- * Looks at the database of a running standalone. No other process may open it, so the process is stopped for as long as
- * its files are copied: the copy is what a `kill -9` at that moment would leave behind. `pidOf` names the process that
- * runs now; one that ends meanwhile is no harm, the copy is then made anew of its successor.
+ * Reads the database of a running standalone. No other process may open it, so its process is stopped while its files
+ * are copied: the copy is what a `kill -9` at that moment would leave behind. `pidOf` returns the current process. If
+ * that ends meanwhile, the files of its successor are copied.
  */
 export async function lookAtStandalone<T>(
   dataDir: string,
@@ -18,10 +20,7 @@ export async function lookAtStandalone<T>(
 ): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "sate-copy-"));
   try {
-    for (const end = performance.now() + tryMs; ; await Bun.sleep(pauseMs)) {
-      if (isCopied(dataDir, folder, pidOf())) break;
-      if (performance.now() > end) throw new Error("the database of standalone could not be copied");
-    }
+    await until("the database of standalone is copied", copyMs, () => isCopied(dataDir, folder, pidOf()));
     using db = new Database(join(folder, "sate.db"));
     return look(db);
   } finally {
@@ -30,27 +29,34 @@ export async function lookAtStandalone<T>(
 }
 
 function isCopied(from: string, to: string, pid: number | undefined): boolean {
-  if (pid === undefined || !existsSync(join(from, "sate.db"))) return false;
+  if (pid === undefined || !existsSync(join(from, "sate.db")) || !signal(pid, "SIGSTOP")) return false;
   try {
-    process.kill(pid, "SIGSTOP");
     while (stateOf(pid) !== "T") if (stateOf(pid) === "") return false;
     rmSync(join(to, "sate.db-wal"), { force: true });
     for (const name of ["sate.db", "sate.db-wal"]) {
       if (existsSync(join(from, name))) copyFileSync(join(from, name), join(to, name));
     }
     return stateOf(pid) === "T";
-  } catch {
-    return false; // It has ended.
   } finally {
-    try {
-      process.kill(pid, "SIGCONT");
-    } catch {}
+    signal(pid, "SIGCONT");
   }
 }
 
-/** `T` is stopped, nothing is gone. */
+/** `T` if stopped, empty if ended. */
 function stateOf(pid: number): string {
   const { stdout } = Bun.spawnSync(["ps", "-o", "state=", "-p", String(pid)]);
   const state = stdout.toString().trim().slice(0, 1);
   return state === "Z" ? "" : state;
+}
+
+/** The dead letters, oldest first, of which a stored one of a refused attempt has no payload. */
+export function deadLettersIn(db: Database): TopicRecord[] {
+  type Row = { key: Uint8Array | null; value: Uint8Array | null; headers: string };
+  const bytes = (value: Uint8Array | null) => value && Buffer.from(value);
+  const rows = db.query<Row, []>("SELECT key, value, headers FROM dead_letters ORDER BY time, _id").all();
+  return rows.map(({ key, value, headers }) => {
+    const encoded = Object.entries(JSON.parse(headers) as Record<string, string>);
+    const texts = encoded.map(([name, text]) => [name, Buffer.from(text, "base64").toString()]);
+    return { key: bytes(key), value: bytes(value), headers: Object.fromEntries(texts) };
+  });
 }

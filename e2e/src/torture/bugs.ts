@@ -1,18 +1,19 @@
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { root } from "../system/processes.ts";
 
 /**
- * A known bug, as a change of one place in the code. A run with these `words`, on a cluster, must find it by one of these
- * invariants: what others say may be mere noise of a slow machine.
+ * A known bug, as a change of one place in the sources. A run on a cluster with these `words` must find it by one of the
+ * invariants `by`: violations of others may come from a slow machine.
  */
-export type Bug = { name: string; file: string; from: string; to: string; words: string[]; by: number[] };
+type Bug = { name: string; file: string; from: string; to: string; words: string[]; by: number[] };
 
 const runs = "requests-service/src/adapters/mongo/runs.ts";
 const during = (only: string, minutes = 1) => ["--minutes", `${minutes}`, "--only", only];
 
 /**
- * Ten bugs that a system like this one is prone to. The second is in the listener: which records a processor has
+ * Ten bugs that a system like this one is prone to. The second is in the listener: which offsets a processor has
  * committed does not matter, since the database knows what is queued.
  */
 export const bugs: Bug[] = [
@@ -45,11 +46,11 @@ export const bugs: Bug[] = [
     file: runs,
     from: '{ _id: idOf(key), id: execution_id, status: "running", epoch },',
     to: "{ _id: idOf(key), id: execution_id, ...(epoch > 0 ? {} : { epoch }) },",
-    words: during("F9", 2), // in which finishes come late some six times
+    words: during("F9", 2), // in which finishes are late about six times
     by: [4, 5, 8, 11],
   },
   {
-    name: "a group that has committed nothing begins at the end",
+    name: "a group without offsets starts at the end",
     file: "results-listener/src/adapters/kafka/consumer.ts",
     from: "fromBeginning: true",
     to: "fromBeginning: false",
@@ -57,7 +58,7 @@ export const bugs: Bug[] = [
     by: [12, 14, 15],
   },
   {
-    name: "the listener does not recognise what it has",
+    name: "the listener inserts without deduplication",
     file: "results-listener/src/adapters/mongo/writer.ts",
     from: "const documents = wanted.map(resultDocument);",
     to: "const documents = wanted.map((one) => ({ ...resultDocument(one), _id: crypto.randomUUID() }));",
@@ -65,7 +66,7 @@ export const bugs: Bug[] = [
     by: [8, 14],
   },
   {
-    name: "the sweeper puts back without its predicate",
+    name: "the sweeper requeues without its predicate",
     file: runs,
     from: 'status: "running", epoch, cancel_requested: false }',
     to: "...(epoch < 0 ? { epoch } : {}) }",
@@ -81,7 +82,7 @@ export const bugs: Bug[] = [
     by: [14, 15, 16, 17],
   },
   {
-    name: "a poison record is tried for ever",
+    name: "a poison record is retried forever",
     file: "processor/src/wakeups/read.ts",
     from: "    await publisher.publish(unreadable.map(",
     to: '    throw new Error("once more");\n    await publisher.publish(unreadable.map(',
@@ -89,7 +90,7 @@ export const bugs: Bug[] = [
     by: [12, 15, 16],
   },
   {
-    name: "an answer before the write",
+    name: "an acknowledgement before the write",
     file: "requests-service/src/requests/commands.ts",
     from: "const stored = await store.requests.insert(wanted);",
     to: "const stored = wanted;\n      void Bun.sleep(1_000).then(() => store.requests.insert(wanted)).catch(() => {});",
@@ -98,10 +99,9 @@ export const bugs: Bug[] = [
   },
 ];
 
-const root = join(import.meta.dir, "../../..");
 const runMs = 12 * 60_000;
 
-/** A copy of the repository with the bug in it. Throws if the place is not there as it was. */
+/** Copies the repository and plants the bug in the copy. Throws if its place has changed. */
 export function plant({ file, from, to }: Bug): { folder: string; remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), "sate-bug-"));
   const isLeftOut = (path: string) => ["node_modules", ".git", ".cache", "data"].includes(basename(path));
@@ -110,15 +110,12 @@ export function plant({ file, from, to }: Bug): { folder: string; remove: () => 
   if (existsSync(cache)) symlinkSync(cache, join(folder, ".cache"));
   const path = join(folder, file);
   const text = readFileSync(path, "utf8");
-  if (!text.includes(from)) throw new Error(`${file} has changed: there is no place for the bug any more`);
-  writeFileSync(
-    path,
-    text.replace(from, () => to),
-  );
+  if (!text.includes(from)) throw new Error(`${file} has changed: the bug has no place in it`);
+  writeFileSync(path, text.split(from).join(to));
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** Runs a copy with the bug, up to three times, each with another seed. Answers whether it was found, and by what. */
+/** Runs a copy with the bug, up to three times, each with its own seed. Returns whether it was found, and by what. */
 export async function isFound(bug: Bug, dataDir: string): Promise<{ found: boolean; how: string }> {
   const { folder, remove } = plant(bug);
   try {

@@ -2,12 +2,12 @@ import { instances, type Layout, type Scale, serviceNames } from "../system/layo
 import { freePorts } from "../system/ports.ts";
 import { type TcpProxy, tcpProxy } from "./tcp-proxy.ts";
 
-/** One way that leaves a process. */
+/** A connection out of a process. */
 export type Link = { from: string; to: string; proxy: TcpProxy };
 
 export const scale = { "requests-service": 2, processor: 4, "results-listener": 2 } satisfies Scale;
 
-/** Not there at first: the processor that comes when there are to be four. */
+/** Held back, except while there are to be four processors. */
 export const spare = ["processor-4"];
 
 const calls: Record<(typeof serviceNames)[number], string[]> = {
@@ -22,7 +22,7 @@ export const serviceOf = (name: string) => name.replace(/-\d+$/, "");
 
 const instancesOf = (service: string) => instances(scale).filter((name) => serviceOf(name) === service);
 
-/** Every way that leaves a process of the cluster, by name. */
+/** Every connection out of a process of the cluster, by name. */
 export function ways(): { from: string; to: string }[] {
   return serviceNames.flatMap((service) =>
     instancesOf(service).flatMap((from) =>
@@ -31,19 +31,19 @@ export function ways(): { from: string; to: string }[] {
   );
 }
 
-/** Chooses all ports, and puts a proxy into every way. */
+/** Chooses all ports, and starts a proxy for every link. */
 export async function makeLinks(): Promise<{ layout: Layout; links: Link[] }> {
-  const all = ways();
   const servers = ["kafka", "controller", "requests-db", "results-db"];
   const processes = instances(scale).filter((name) => name !== "gateway-1");
-  const listeners = all.filter(({ to }) => to === "kafka").map(({ from }) => `kafka:${from}`);
-  const names = [...servers, ...processes, ...listeners];
+  const targetOf = ({ from, to }: { from: string; to: string }) => (to === "kafka" ? `kafka:${from}` : to);
+  const names = [...new Set([...servers, ...processes, ...ways().map(targetOf)])];
   const free = await freePorts(names.length);
   const ports = Object.fromEntries(names.map((name, at) => [name, free[at] as number]));
   const detours: Layout["detours"] = {};
   const links: Link[] = [];
-  for (const { from, to } of all) {
-    const proxy = await tcpProxy(0, ports[to === "kafka" ? `kafka:${from}` : to] as number);
+  for (const way of ways()) {
+    const { from, to } = way;
+    const proxy = await tcpProxy(ports[targetOf(way)] as number);
     links.push({ from, to, proxy });
     detours[from] = { ...detours[from], [to]: proxy.port };
   }

@@ -3,24 +3,22 @@ import { type History, recordingClient } from "../clients/history.ts";
 import { isFinal } from "./evidence/evidence.ts";
 import { type Random, seeded } from "./random.ts";
 
-/** Handlers, and how many of 100 requests name them. Those that end a process are seldom: it takes others with it. */
+/**
+ * Processors, and how many of 10,000 requests name them; all others name trial-fast. Those that end their process are
+ * rare, since they end other runs with it.
+ */
 const shares: [processor: string, share: number][] = [
-  ["trial-fast", 62],
-  ["trial-slow", 5],
-  ["trial-flaky", 12],
-  ["trial-failing", 8],
-  ["trial-throwing", 5],
-  ["trial-hanging", 2],
-  ["trial-deaf", 1],
-  ["trial-large", 4],
-];
-/** Of 10,000 requests. */
-const deadly: [processor: string, share: number][] = [
   ["trial-exit", 12],
   ["trial-poison", 3],
+  ["trial-slow", 500],
+  ["trial-flaky", 1_200],
+  ["trial-failing", 800],
+  ["trial-throwing", 500],
+  ["trial-hanging", 200],
+  ["trial-deaf", 100],
+  ["trial-large", 400],
 ];
 
-const notSent = "not sent, too many under way";
 const livesMax = 300;
 const attemptsMax = 4;
 const followMs = 40_000;
@@ -28,7 +26,7 @@ const followedOf10 = 4;
 const rivalsOf10 = 2;
 const rivalsMax = 3;
 
-/** Clients that come at `rate` a second: each submits, executes, looks on, and tries again what has failed. */
+/** Clients that start at `rate` a second. Each submits, executes, follows some executions, and retries failed ones. */
 export function startLoad(url: string, options: { seed: number; rate: number; history: History }) {
   const { seed, rate, history } = options;
   const random = seeded(seed);
@@ -38,10 +36,7 @@ export function startLoad(url: string, options: { seed: number; rate: number; hi
   let turn = 0;
 
   const timer = setInterval(() => {
-    if (lives.size >= livesMax) {
-      history.answers[notSent] = (history.answers[notSent] ?? 0) + 1;
-      return;
-    }
+    if (lives.size >= livesMax) return history.count("not sent, too many in flight");
     const life: Promise<void> = live(turn++, seeded(random.between(0, 2 ** 31)))
       .catch(() => {})
       .finally(() => lives.delete(life));
@@ -56,24 +51,24 @@ export function startLoad(url: string, options: { seed: number; rate: number; hi
     const requestId = await client.submit({ token, payload, processor });
     if (requestId === null) return;
     for (let attempt = 1; attempt <= attemptsMax && !isStopped; attempt++) {
-      // Some ask several times at once: only one of them may be given an execution.
+      // Some send several at once, of which only one may be accepted.
       const rivals = own.between(1, 10) > rivalsOf10 ? 1 : rivalsMax;
       const all = await Promise.all(Array.from({ length: rivals }, () => client.execute(requestId)));
       const executionId = all.find(({ id }) => id !== null)?.id;
       if (!executionId || own.between(1, 10) > followedOf10) return;
-      if ((await follow(requestId, executionId)) === null) return;
+      if (!(await hasFailed(requestId, executionId))) return;
     }
   }
 
-  /** Looks on until it has ended. */
-  async function follow(requestId: string, executionId: string): Promise<string | null> {
+  /** Reads the execution until it is final, or for as long as a client waits. */
+  async function hasFailed(requestId: string, executionId: string): Promise<boolean> {
     const end = performance.now() + followMs;
     for (let pauseMs = 250; performance.now() < end && !isStopped; pauseMs = Math.min(pauseMs * 2, 2_000)) {
       await Bun.sleep(pauseMs);
       const status = await client.read(requestId, executionId);
-      if (status !== null && isFinal(status)) return status === "succeeded" ? null : status;
+      if (status !== null && isFinal(status)) return status !== "succeeded";
     }
-    return null;
+    return false;
   }
 
   return {
@@ -87,14 +82,6 @@ export function startLoad(url: string, options: { seed: number; rate: number; hi
 
 function processorOf(random: Random): string {
   let at = random.between(1, 10_000);
-  for (const [name, share] of deadly) {
-    at -= share;
-    if (at <= 0) return name;
-  }
-  at = random.between(
-    1,
-    shares.reduce((sum, [, share]) => sum + share, 0),
-  );
   for (const [name, share] of shares) {
     at -= share;
     if (at <= 0) return name;

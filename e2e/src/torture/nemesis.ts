@@ -1,35 +1,34 @@
-import { backlog } from "./faults/backlog.ts";
-import { type Fault, type Harm, type Nemesis, signal } from "./faults/fault.ts";
-import { groupFaults } from "./faults/groups.ts";
+import { inTime } from "@sate/contracts/runtime";
+import { signal } from "../system/processes.ts";
+import type { Fault, Harm, Nemesis } from "./faults/fault.ts";
 import { kindOf, networkFaults } from "./faults/network.ts";
 import { processFaults } from "./faults/processes.ts";
-import { recordFaults } from "./faults/records.ts";
 import { standaloneFaults } from "./faults/standalone.ts";
-import { serviceOf, spare, ways } from "./links.ts";
+import { topicFaults } from "./faults/topics.ts";
+import { countBy } from "./invariants/outcomes.ts";
+import { serviceOf, ways } from "./links.ts";
 import type { Options } from "./options.ts";
 import { modes } from "./tcp-proxy.ts";
 
-export type Done = Harm & { id: string; name: string; atSeconds: number; seconds: number };
+/** A fault as it happened. `missed`: it could not be injected, so it does not count. */
+export type Done = Harm & { id: string; name: string; atSeconds: number; seconds: number; missed?: true };
 
 const restBetweenMs = { least: 200, most: 2_000 };
-/** None takes longer by itself; one that does is stuck, and so would be the whole run. */
+/** A fault that takes longer is stuck, and must not hold up the run. */
 const faultMs = 120_000;
 
 export function faultsFor({ system, only, minutes }: Pick<Options, "system" | "only" | "minutes">): Fault[] {
   const all =
-    system === "standalone"
-      ? standaloneFaults
-      : [...processFaults, ...networkFaults, ...recordFaults, ...groupFaults, backlog];
-  return all.filter(
-    ({ id, fromMinutes = 0 }) =>
-      // Asked for by name it comes in a short run, too.
-      (only.length === 0 && minutes >= fromMinutes) || only.includes(id),
+    system === "standalone" ? standaloneFaults : [...processFaults, ...networkFaults, ...topicFaults];
+  // A fault that is named is injected in a short run, too.
+  return all.filter(({ id, fromMinutes = 0 }) =>
+    only.length > 0 ? only.includes(id) : minutes >= fromMinutes,
   );
 }
 
 /**
- * Does harm for `ms`: the faults as a deck of cards, shuffled by the seed, dealt one after another and shuffled anew
- * when it is empty. So each has its turn, and the same seed makes the same schedule.
+ * Injects faults for `ms`, one after another, in the order of a deck of cards: shuffled by the seed, and shuffled again
+ * when it is empty. So each fault has its turn, and the same seed makes the same schedule.
  */
 export async function rage(
   nemesis: Nemesis,
@@ -43,6 +42,7 @@ export async function rage(
 ): Promise<Done[]> {
   const { faults, ms, say, pauseMs = restBetweenMs, isOver = () => false } = options;
   const started = performance.now();
+  const secondsSince = (at: number) => (performance.now() - at) / 1_000;
   const done: Done[] = [];
   let deck: Fault[] = [];
   while (performance.now() - started < ms && faults.length > 0 && !isOver()) {
@@ -53,20 +53,13 @@ export async function rage(
       );
     }
     const fault = deck.pop() as Fault;
+    const { id, name, mostMs = faultMs } = fault;
     const at = performance.now();
-    const mostMs = fault.mostMs ?? faultMs;
-    const late = Promise.withResolvers<Harm>();
-    const timer = setTimeout(late.resolve, mostMs, {
-      targets: [],
-      outcome: `not over after ${mostMs / 1_000} s`,
-      missed: true,
+    const atSeconds = secondsSince(started);
+    const harm = await inTime(fault.run(nemesis), mostMs).catch(({ message }: Error) => {
+      return { targets: [], outcome: `failed: ${message}`, missed: true as const };
     });
-    const harm = await Promise.race([fault.run(nemesis), late.promise]).catch(
-      ({ message }: Error): Harm => ({ targets: [], outcome: `failed: ${message}`, missed: true }),
-    );
-    clearTimeout(timer);
-    const seconds = (performance.now() - at) / 1_000;
-    const one = { id: fault.id, name: fault.name, atSeconds: (at - started) / 1_000, seconds, ...harm };
+    const one: Done = { id, name, atSeconds, seconds: secondsSince(at), ...harm };
     done.push(one);
     say(one);
     await Bun.sleep(nemesis.random.between(pauseMs.least, pauseMs.most));
@@ -74,46 +67,35 @@ export async function rage(
   return done;
 }
 
-/** What of these faults has not been done, and which modes no link of a kind has met. */
+/** The faults that were not injected, and the proxy modes that were not set on a kind of link. */
 export function notDone(faults: Fault[], done: Done[]): string[] {
   const did = done.filter(({ missed }) => !missed);
-  const names = new Set(did.map(({ name }) => name));
-  const missing = faults.filter(({ name }) => !names.has(name)).map(({ id, name }) => `${id} ${name}`);
-  if (!faults.some(({ id }) => id === "F11")) return missing;
-  const met = new Set(
-    did
-      .filter(({ id }) => id === "F11")
-      .flatMap(({ name, targets }) => targets.map((link) => `${name} on ${kindOf(endsOf(link))}`)),
+  const onLinks = did.flatMap(({ name, targets }) =>
+    targets.map((link) => `${name} on ${componentOf(link)}`),
   );
+  const met = new Set([...did.map(({ name }) => name), ...onLinks]);
+  const missing = faults.filter(({ name }) => !met.has(name)).map(({ id, name }) => `${id} ${name}`);
+  if (!faults.some(({ id }) => id === "F11")) return missing;
   const wanted = modes
     .filter((mode) => mode !== "pass")
     .flatMap((mode) => ways().map((way) => `link: ${mode} on ${kindOf(way)}`));
   return [...missing, ...new Set(wanted.filter((one) => !met.has(one)))];
 }
 
-function endsOf(link: string): { from: string; to: string } {
-  const [from = "", to = ""] = link.split("→");
-  return { from, to };
-}
+/** The service, or the link between services, that a target of a fault is. */
+const componentOf = (target: string) => target.split("→").map(serviceOf).join("→");
 
-/** Ends all harm, whatever a fault has left. */
+/** Ends all harm that faults may have left behind. */
 export async function heal({ system }: Nemesis): Promise<void> {
-  system.holdBack(spare);
+  system.holdBack([]);
   for (const { proxy } of system.links) await proxy.set("pass");
   for (const { pid } of system.processes()) signal(pid, "SIGCONT");
 }
 
-/** How often each fault hit each component. */
-export function hits(done: Done[]): Record<string, Record<string, number>> {
-  const counts: Record<string, Record<string, number>> = {};
-  for (const { id, targets, missed } of done) {
-    if (missed) continue;
-    const own = counts[id] ?? {};
-    counts[id] = own;
-    for (const target of targets) {
-      const component = target.split("→").map(serviceOf).join("→");
-      own[component] = (own[component] ?? 0) + 1;
-    }
-  }
-  return counts;
+/** How many times each fault hit each component. */
+export function hits(done: Done[]): [id: string, component: string, count: number][] {
+  const all = done
+    .filter(({ missed }) => !missed)
+    .flatMap(({ id, targets }) => targets.map((target) => `${id} ${componentOf(target)}`));
+  return Object.entries(countBy(all)).map(([hit, count]) => [...(hit.split(" ") as [string, string]), count]);
 }

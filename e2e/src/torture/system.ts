@@ -7,22 +7,23 @@ import { type Link, makeLinks, scale, spare } from "./links.ts";
 export const leaseMs = 3_000;
 export const maxFailures = 3;
 export const concurrency = 24;
-/** What a process has for its stop. The adapters of a listener have 9 s between them to close, when nobody answers. */
+/** SHUTDOWN_SECONDS. The adapters of a listener need up to 9 s to close if no server responds. */
 export const shutdownMs = (name: string) => (name.startsWith("results-listener") ? 10_000 : 5_000);
-export const serviceToken = "torture-token-of-the-services";
 
-/** A running Sate, with what a nemesis does harm with. */
+/** A running Sate with everything that faults need. */
 export type TorturedSystem = System & {
+  /** Holds back the named processes, and the spare ones unless `spares` says otherwise. All others are started again. */
+  holdBack(names: string[], spares?: string[]): void;
   links: Link[];
-  /** Addresses past the proxies, for whoever looks at the end. */
+  /** Addresses without proxies. */
   requestsDb: string;
   resultsDb: string;
   watch: Watch;
-  /** Sets the wall clock of one process forward, or back. It stays so when the process is started again. */
+  /** Sets the wall clock of a process forward or back. It stays so when the process is started again. */
   setClock(name: string, offsetMs: number): void;
 };
 
-/** Starts it with a proxy in every way that leaves a process, and a clock of its own in each. */
+/** Starts it with a proxy in every link and a clock of its own for every process. */
 export async function startTortured(kind: System["kind"], dataDir: string): Promise<TorturedSystem> {
   const { layout, links } = kind === "cluster" ? await makeLinks() : { layout: undefined, links: [] };
   const clocks = join(dataDir, "clocks");
@@ -34,7 +35,7 @@ export async function startTortured(kind: System["kind"], dataDir: string): Prom
     dataDir,
     scale,
     ...(layout && { layout: { ...layout, down: spare } }),
-    // Its own servers are those that are killed, whatever the environment names.
+    // The servers that are killed must be its own, whatever the environment names.
     inherited: { PATH: process.env.PATH, HOME: process.env.HOME },
     environmentOf: (name) => ({
       CLOCK_FILE: join(clocks, name),
@@ -50,7 +51,7 @@ export async function startTortured(kind: System["kind"], dataDir: string): Prom
       EXECUTION_SECONDS: "8",
       PROCESSING_SECONDS: "0.05",
       LOG_LEVEL: "warn",
-      SERVICE_TOKEN: serviceToken,
+      SERVICE_TOKEN: "torture-token-of-the-services",
     },
   }).catch(async (error) => {
     await close();
@@ -59,6 +60,7 @@ export async function startTortured(kind: System["kind"], dataDir: string): Prom
   const watch = watchProcesses(system.announced);
   return {
     ...system,
+    holdBack: (names: string[], spares: string[] = spare) => system.holdBack([...spares, ...names]),
     links,
     requestsDb: `mongodb://127.0.0.1:${layout?.ports["requests-db"]}/requests`,
     resultsDb: `mongodb://127.0.0.1:${layout?.ports["results-db"]}/results`,

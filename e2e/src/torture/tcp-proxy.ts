@@ -1,18 +1,18 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 
 /**
- * What a proxy does to the link that it stands in:
- * - pass: all is passed on.
- * - reset: connections are taken and cut at once, those that are there too.
- * - refuse: nobody listens.
- * - blackhole: connections are taken and never answered; nothing reaches the server.
- * - one-way: what is sent arrives, what comes back is swallowed.
+ * What a proxy does to its link:
+ * - pass: forwards everything.
+ * - reset: resets every connection, existing ones too.
+ * - refuse: does not listen.
+ * - blackhole: accepts connections and swallows everything.
+ * - one-way: swallows what comes back.
  * - delay: two seconds, each way.
  * - slow: 8 KB a second, each way.
  * - sliced: byte by byte.
- * - late: what is sent is held back and arrives when the link is well again, even if its sender has hung up by then;
- *   nothing comes back.
- * - drop-reply: what is sent arrives, and when the answer comes the connection is cut instead.
+ * - late: what is sent arrives when the link heals, even if its sender has closed the connection by then. Nothing comes
+ *   back.
+ * - drop-reply: what is sent arrives, and the connection is reset instead of returning the response.
  */
 export const modes = [
   "pass",
@@ -30,7 +30,7 @@ export type Mode = (typeof modes)[number];
 
 export type TcpProxy = {
   port: number;
-  /** Connections that were disturbed do not come back to life: after `pass`, those that were there are cut. */
+  /** Existing connections do not recover from a mode that loses bytes: `pass` cuts them. */
   set(mode: Mode): Promise<void>;
   close(): Promise<void>;
 };
@@ -40,12 +40,12 @@ const slowBytesPerSecond = 8 * 1_024;
 const slicesMax = 512;
 const arriveMs = 100;
 
-/** Takes connections on `port`, 0 for any, and passes them on to `to` of this machine, in the way of its mode. */
-export async function tcpProxy(port: number, to: number): Promise<TcpProxy> {
+/** Accepts connections on a port of its own and forwards them to port `to` of this machine, as its mode says. */
+export async function tcpProxy(to: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let server: Server | null = null;
   let mode: Mode = "pass";
-  /** Ends what holds back late bytes. */
+  /** Resolves when late bytes may be forwarded. */
   let release = Promise.withResolvers<void>();
 
   function join(near: Socket): void {
@@ -60,7 +60,7 @@ export async function tcpProxy(port: number, to: number): Promise<TcpProxy> {
       socket.on("close", async () => {
         sockets.delete(socket);
         near.destroy();
-        // What is late arrives all the same.
+        // Late bytes arrive even after their sender has closed.
         if (socket === near && mode === "late") await there();
         far.destroy();
       });
@@ -68,8 +68,8 @@ export async function tcpProxy(port: number, to: number): Promise<TcpProxy> {
   }
 
   /**
-   * Passes on what comes, one piece after another, as long as the mode takes for it. Answers a wait until all that has
-   * come so far is passed on.
+   * Forwards one piece after another, each for as long as the mode takes. Returns a function that waits until
+   * everything received so far is forwarded.
    */
   function pump(from: Socket, into: Socket, way: "there" | "back"): () => Promise<void> {
     let turn = Promise.resolve();
@@ -84,36 +84,19 @@ export async function tcpProxy(port: number, to: number): Promise<TcpProxy> {
   }
 
   async function pass(bytes: Buffer, arrived: number, into: Socket, way: "there" | "back"): Promise<void> {
-    switch (mode) {
-      case "blackhole":
-        return;
-      case "one-way":
-        if (way === "back") return;
-        break;
-      case "late":
-        if (way === "back") return;
-        await release.promise;
-        break;
-      case "drop-reply":
-        if (way === "back") return void into.resetAndDestroy();
-        break;
-      case "delay":
-        await Bun.sleep(Math.max(0, arrived + delayMs - performance.now()));
-        break;
-      case "slow":
-        await Bun.sleep((bytes.length / slowBytesPerSecond) * 1_000);
-        break;
-      case "sliced": {
-        // Enough to break any frame everywhere; all the rest of a large piece follows at once.
-        const most = Math.min(bytes.length - 1, slicesMax);
-        for (let at = 0; at < most && !into.destroyed; at++) {
-          into.write(bytes.subarray(at, at + 1));
-          await new Promise((resolve) => setImmediate(resolve));
-        }
-        return void into.write(bytes.subarray(Math.max(most, 0)));
-      }
+    const now = mode;
+    if (now === "blackhole" || (way === "back" && (now === "one-way" || now === "late"))) return;
+    if (now === "drop-reply" && way === "back") return void into.resetAndDestroy();
+    if (now === "late") await release.promise;
+    if (now === "delay") await Bun.sleep(Math.max(0, arrived + delayMs - performance.now()));
+    if (now === "slow") await Bun.sleep((bytes.length / slowBytesPerSecond) * 1_000);
+    // Enough to break any frame everywhere. The rest of a large piece follows at once.
+    const slices = now === "sliced" ? Math.min(bytes.length - 1, slicesMax) : 0;
+    for (let at = 0; at < slices && !into.destroyed; at++) {
+      into.write(bytes.subarray(at, at + 1));
+      await new Promise((resolve) => setImmediate(resolve));
     }
-    if (!into.destroyed) into.write(bytes);
+    if (!into.destroyed) into.write(bytes.subarray(slices));
   }
 
   const listen = (at: number) =>
@@ -138,14 +121,14 @@ export async function tcpProxy(port: number, to: number): Promise<TcpProxy> {
   }
 
   const proxy: TcpProxy = {
-    port,
+    port: 0,
     async set(next) {
       const before = mode;
       mode = next;
       if (before === "late" && next !== "late") {
         release.resolve();
         release = Promise.withResolvers();
-        // Time for what was held back to arrive, before its connections are cut.
+        // Late bytes arrive before their connections are cut.
         await Bun.sleep(arriveMs);
       }
       const isLossy = before === "blackhole" || before === "one-way" || before === "late";
@@ -155,6 +138,6 @@ export async function tcpProxy(port: number, to: number): Promise<TcpProxy> {
     },
     close: leave,
   };
-  await listen(port);
+  await listen(0);
   return proxy;
 }

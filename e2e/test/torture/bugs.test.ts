@@ -1,18 +1,17 @@
 import { expect, test } from "bun:test";
 import { readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { root } from "../../src/system/processes.ts";
 import { bugs, plant } from "../../src/torture/bugs.ts";
-
-const root = join(import.meta.dir, "../../..");
 
 for (const bug of bugs) {
   const { name, file, from } = bug;
 
-  test(`there is one place for: ${name}`, () => {
+  test(`its text occurs once: ${name}`, () => {
     expect(readFileSync(join(root, file), "utf8").split(from)).toHaveLength(2);
   });
 
-  // What does not even compile would break the service in another way than the bug does.
+  // Otherwise it would break the service in another way than the bug does.
   test(`it compiles: ${name}`, async () => {
     const { folder, remove } = plant(bug);
     try {

@@ -1,51 +1,37 @@
 import { createHash } from "node:crypto";
 import { emptyHistory } from "../../src/clients/history.ts";
-import type { Evidence, StoredExecution } from "../../src/torture/evidence/evidence.ts";
+import type { Dump, Evidence, StoredExecution } from "../../src/torture/evidence/evidence.ts";
 
-export const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 export const uuid = (number: number) => `00000000-0000-7000-8000-${String(number).padStart(12, "0")}`;
 export const request = uuid(1);
 export const first = uuid(11);
 export const second = uuid(12);
 export const payload = '{"token":"t1-1","n":1.0}';
 
-const execution = (more: Partial<StoredExecution>): StoredExecution => ({
-  request_id: request,
-  attempt: 1,
-  id: first,
-  status: "failed",
-  epoch: 1,
-  lost: 0,
-  result_id: uuid(21),
+const outputs = JSON.stringify({ sha256: createHash("sha256").update(payload).digest("hex") });
+const of = { request_id: request, attempt: 1 };
+const succeeded = { attempt: 2, outputs };
+
+export const execution = (more: Partial<StoredExecution>): StoredExecution => ({
+  ...of,
+  ...{ id: first, status: "failed", epoch: 1, result_id: uuid(21) },
   ...more,
 });
-const result = {
-  request_id: request,
-  attempt: 1,
-  execution_id: first,
-  id: uuid(21),
-  is_success: false,
-  outputs: "{}",
-  payload,
+export const result: Dump["results"][number] = {
+  ...of,
+  ...{ id: uuid(21), execution_id: first, is_success: false, outputs: "{}", payload },
 };
-const outputs = JSON.stringify({ sha256: sha256(payload) });
-const run = (event: "start" | "end", execution_id: string, epoch: number, ms: number) => ({
-  event,
-  execution_id,
-  request_id: request,
-  epoch,
-  pid: 7,
-  monotonic_ns: String(BigInt(ms) * 1_000_000n),
+export const outcome = (id: string) => JSON.stringify({ id, is_success: false, execution: { id: first } });
+export const run = (event: "start" | "end", execution_id: string, epoch: number, ms: number) => ({
+  ...{ event, execution_id, request_id: request, epoch, pid: 7, monotonic_ns: String(ms * 1_000_000) },
 });
 
-/** A good history: a request that failed once, was tried again and succeeded, and all that is known of it. */
+/** The evidence of a request that failed once, was executed again and succeeded. No guarantee is broken. */
 export function good(): Evidence {
   const history = emptyHistory();
   history.requests.set(request, { payload, token: "t1-1", processor: "trial-flaky" });
-  history.executions.push(
-    { requestId: request, executionId: first, forceError: false },
-    { requestId: request, executionId: second, forceError: false },
-  );
+  for (const executionId of [first, second])
+    history.executions.push({ requestId: request, executionId, forceError: false });
   history.seen.push(
     { executionId: first, status: "running", atNs: 15_000_000n },
     { executionId: first, status: "failed", atNs: 30_000_000n },
@@ -56,25 +42,12 @@ export function good(): Evidence {
       requests: [{ id: request, payload }],
       executions: [
         execution({}),
-        execution({ attempt: 2, id: second, status: "succeeded", epoch: 1, result_id: uuid(22), outputs }),
+        execution({ ...succeeded, id: second, status: "succeeded", result_id: uuid(22) }),
       ],
-      results: [
-        result,
-        { ...result, attempt: 2, execution_id: second, id: uuid(22), is_success: true, outputs },
-      ],
-      deadLetters: [
-        { _id: "d", reason: "unreadable_record", origin_topic: "t", key: null, value: "AAA=", headers: "{}" },
-      ],
+      results: [result, { ...result, ...succeeded, id: uuid(22), execution_id: second, is_success: true }],
+      deadLetters: [{ _id: "d", reason: "unreadable_record", key: null, value: "AAA=" }],
       refusals: [],
-      records: [
-        {
-          topic: "failed_executions",
-          partition: 0,
-          offset: "0",
-          key: request,
-          value: JSON.stringify({ id: uuid(21), is_success: false, execution: { id: first } }),
-        },
-      ],
+      records: [{ topic: "failed_executions", partition: 0, offset: "0", value: outcome(uuid(21)) }],
     },
     runs: [
       run("start", first, 1, 10),
@@ -82,7 +55,7 @@ export function good(): Evidence {
       run("start", second, 1, 40),
       run("end", second, 1, 50),
     ],
-    malformed: [{ topic: "t", at: 0, value: "AAA=", headers: {}, excused: false }],
+    malformed: [{ topic: "t", at: 0, value: "AAA=", excused: false }],
     stalls: [],
     fullDisks: [],
     twoActive: [],
@@ -105,5 +78,3 @@ export function good(): Evidence {
     concurrency: 8,
   };
 }
-
-export { execution, run };

@@ -1,5 +1,6 @@
 import type { History } from "../../clients/history.ts";
 import type { RunEvent } from "../../runs/run-log.ts";
+import type { Usage } from "./watch.ts";
 
 export type StoredExecution = {
   request_id: string;
@@ -7,13 +8,12 @@ export type StoredExecution = {
   id: string;
   status: string;
   epoch: number;
-  lost: number;
   mark?: string | null;
   result_id?: string | null;
   outputs?: string | null;
 };
 
-export type StoredResult = {
+type StoredResult = {
   id: string;
   request_id: string;
   attempt: number;
@@ -23,77 +23,56 @@ export type StoredResult = {
   payload: string;
 };
 
-export type StoredDeadLetter = {
-  _id: string;
-  reason: string | null;
-  origin_topic: string | null;
-  key: string | null;
-  /** Base64. */
-  value: string | null;
-  headers: string;
-};
-
-export type TopicRecord = {
-  topic: string;
-  partition: number;
-  offset: string;
-  key: string | null;
-  value: string | null;
-};
-
+/** Everything that databases and topics hold at one moment. */
 export type Dump = {
   requests: { id: string; payload: string }[];
   executions: StoredExecution[];
   results: StoredResult[];
-  deadLetters: StoredDeadLetter[];
-  /** Refused attempts that are still to be published. */
-  refusals: { request_id: string; id: string }[];
-  records: TopicRecord[];
+  /** `value` is Base64. */
+  deadLetters: { _id: string; reason: string | null; key: string | null; value: string | null }[];
+  /** Refused attempts that are not published yet. */
+  refusals: { request_id: string }[];
+  records: { topic: string; partition: number; offset: string; value: string | null }[];
 };
 
-/** A malformed record that the nemesis wrote. `excused`: it was taken away soon after. `at` by `performance.now()`. */
-export type Malformed = {
-  topic: string;
-  at: number;
-  value: string | null;
-  headers: Record<string, string>;
-  excused: boolean;
-};
+/**
+ * A malformed record that the nemesis published, `at` by `performance.now()`, `value` in Base64. `excused`: its topic
+ * was deleted, or its group moved past it, soon afterwards.
+ */
+export type Malformed = { topic: string; at: number; value: string | null; excused: boolean };
 
-/** A process that stood still: its runs may overlap with those of its successor. */
+/** A process that was frozen, or could not write files: from, to, by the machine's monotonic clock. */
 export type Stall = { pid: number; fromNs: bigint; toNs: bigint };
-
-/** A time in which a process could write no file, so that the end of a run may be missing in the handlers' log. */
-export type FullDisk = Stall;
 
 export type Evidence = {
   history: History;
   dump: Dump;
   runs: RunEvent[];
   malformed: Malformed[];
+  /** Runs of a frozen process may overlap with those of its successor. */
   stalls: Stall[];
-  fullDisks: FullDisk[];
-  /** When a process that is gone was last seen alive, by its pid. */
-  lastAlive: Record<number, string>;
-  /** Committed records of which the databases did not know at that moment, and how many were looked at. */
+  /** A process that cannot write leaves no end of its runs in the handlers' log. */
+  fullDisks: Stall[];
+  /** When a process that has ended was last seen alive, by pid. */
+  lastAlive: Record<number, bigint>;
+  /** Committed records that the databases did not know at that moment, and how many were checked. */
   committed: { looked: number; unknown: string[] };
   faultsDone: number;
-  /** What was promised about a fault, and not kept. */
+  /** Promises about single faults that were not kept. */
   broken: string[];
   /** Processes that were not ready for too long after the heal, or after their start. */
   stuck: string[];
-  usage: { name: string; pid: number; samples: { ageMs: number; bytes: number; handles: number }[] }[];
-  /** Processes that were still there when all had been stopped. */
+  usage: Usage[];
+  /** Processes that were still running after everything had been stopped. */
   orphans: string[];
-  /** How many times the wall clock of a process was set. */
   clocksSet: number;
-  /** Requests that had two active executions at once when the database was looked at, and were looked at again. */
+  /** Requests that had two active executions in one snapshot of the database. */
   twoActive: string[];
   snapshots: number;
   counters: Record<string, number>;
-  /** After every group was reset to its first offset: what ran, and what had changed. */
+  /** After every group was reset to its first offset: the runs that started, and what changed. */
   replay: { wasDone: boolean; runs: number; changes: string[] };
-  /** From the end of the faults until everything was final and read, or null if it never was. */
+  /** From the end of the faults until everything was final and read, or null if that never happened. */
   restMs: number | null;
   lag: number;
   logs: { name: string; text: string }[];
@@ -105,18 +84,33 @@ export type Evidence = {
 export type Check = {
   number: number;
   name: string;
-  /** What it looked at: a check that looked at nothing has shown nothing. */
+  /** How much was checked: a check of nothing proves nothing. */
   checked: number;
   violations: string[];
-  note?: string;
+  note: string;
 };
 
-export type Invariant = (evidence: Evidence) => Check;
+type Invariant = (evidence: Evidence) => Check;
+
+/** An invariant. `check` reports each violation, and returns how much it checked, with a note for the report or without. */
+export function invariant(
+  number: number,
+  name: string,
+  check: (evidence: Evidence, violation: (text: string) => void) => number | [checked: number, note: string],
+): Invariant {
+  return (evidence) => {
+    const violations: string[] = [];
+    const checked = check(evidence, (text) => violations.push(text));
+    const [count, note] = typeof checked === "number" ? [checked, ""] : checked;
+    return { number, name, checked: count, violations, note };
+  };
+}
 
 export const isFinal = (status: string) => status !== "queued" && status !== "running";
 
 export function executionsByRequest({ dump }: Evidence): Map<string, StoredExecution[]> {
-  const by = Map.groupBy(dump.executions, ({ request_id }) => request_id);
-  for (const own of by.values()) own.sort((a, b) => a.attempt - b.attempt);
-  return by;
+  return Map.groupBy(
+    dump.executions.toSorted((a, b) => a.attempt - b.attempt),
+    ({ request_id }) => request_id,
+  );
 }

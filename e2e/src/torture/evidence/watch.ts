@@ -1,58 +1,74 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
+import { headerNames, topics } from "@sate/contracts";
+import { periodic } from "@sate/contracts/runtime";
+import { type Counters, countersOf, sumOfAll } from "../../measure.ts";
 import { machineNs } from "../../runs/monotonic.ts";
-import { type Announced, isAlive } from "../../system/processes.ts";
+import { kafkaLog, type ReadRecord } from "../../system/kafka.ts";
+import { type Announced, isAlive, residentBytes } from "../../system/processes.ts";
+import { type System, services, whoIsNotReady } from "../../system/system.ts";
+import { isWithin } from "../../until.ts";
+import type { Nemesis } from "../faults/fault.ts";
+import { readyMsMax } from "../invariants/rest.ts";
+import { parsed } from "../invariants/runs.ts";
+import type { Evidence } from "./evidence.ts";
+import type { Ref } from "./store.ts";
 
 const aliveEveryMs = 20;
 const usageEveryMs = 5_000;
-const kilobyte = 1_024;
+const countersEveryMs = 1_000;
+const readinessEveryMs = 1_000;
+const snapshotEveryMs = 3_000;
+const committedEveryMs = 15_000;
+/** Of each partition. */
+const committedMost = 100;
 
-/** Resident memory and open files of a process at a moment of its life. */
-export type Usage = { ageMs: number; bytes: number; handles: number };
-
-export type Watch = {
-  /** By the machine's monotonic clock: when a process that is gone was last seen alive. */
-  lastAlive(pid: number): bigint | undefined;
-  usage(): { name: string; pid: number; samples: Usage[] }[];
-  /** Processes that were started at any time, and are there still. */
-  alive(): number[];
-  stop(): void;
+/** Resident memory and open files of a process, at ages of its life. */
+export type Usage = {
+  name: string;
+  pid: number;
+  samples: { ageMs: number; bytes: number; handles: number }[];
 };
 
-/** Looks at all processes that were announced, for as long as they live. */
-export function watchProcesses(announced: () => Announced[]): Watch {
-  const alive = new Map<number, { name: string; since: number; seenNs: bigint }>();
-  const ended = new Map<number, bigint>();
-  const usage = new Map<number, { name: string; pid: number; samples: Usage[] }>();
+export type Watch = ReturnType<typeof watchProcesses>;
+
+/** Calls `look` until stopped, which returns the result. A failure is ignored: what it looks at may be frozen. */
+function every<T>(pauseMs: number, look: () => Promise<void>, result: () => T | Promise<T>) {
+  const watching = periodic({ name: "", pauseMs, work: () => look().catch(() => {}), fatal() {} });
+  watching.start();
+  return () => watching.stop().then(result);
+}
+
+/** Watches every process from its announcement to its end. */
+export function watchProcesses(announced: () => Announced[]) {
+  const all = new Map<number, Usage & { since: number; seenNs: bigint; hasEnded: boolean }>();
+  const alive = () => [...all.values()].filter(({ hasEnded }) => !hasEnded);
 
   const look = setInterval(() => {
     const nowNs = machineNs();
     for (const { name, pid } of announced()) {
-      if (!alive.has(pid) && !ended.has(pid))
-        alive.set(pid, { name, since: performance.now(), seenNs: nowNs });
+      if (all.has(pid)) continue;
+      all.set(pid, { name, pid, samples: [], since: performance.now(), seenNs: nowNs, hasEnded: false });
     }
-    for (const [pid, one] of alive) {
-      if (isAlive(pid)) {
-        one.seenNs = nowNs;
-        continue;
-      }
-      alive.delete(pid);
-      ended.set(pid, one.seenNs);
+    for (const one of alive()) {
+      one.hasEnded = !isAlive(one.pid);
+      if (!one.hasEnded) one.seenNs = nowNs;
     }
   }, aliveEveryMs);
   const measure = setInterval(() => {
-    for (const [pid, { name, since }] of alive) {
-      const found = measured(pid);
-      if (!found) continue;
-      const own = usage.get(pid) ?? { name, pid, samples: [] };
-      usage.set(pid, own);
-      own.samples.push({ ageMs: performance.now() - since, ...found });
+    for (const { pid, since, samples } of alive()) {
+      const [bytes, handles] = [residentBytes(pid), handlesOf(pid)];
+      if (bytes === undefined || handles === undefined) continue;
+      samples.push({ ageMs: performance.now() - since, bytes, handles });
     }
   }, usageEveryMs);
 
   return {
-    lastAlive: (pid) => ended.get(pid),
-    usage: () => [...usage.values()],
-    alive: () => [...alive.keys()].filter(isAlive),
+    /** By the machine's monotonic clock: when each process that has ended was last seen alive, by pid. */
+    lastAlive: (): Record<number, bigint> =>
+      Object.fromEntries([...all.values()].flatMap((one) => (one.hasEnded ? [[one.pid, one.seenNs]] : []))),
+    usage: (): Usage[] => [...all.values()].filter(({ samples }) => samples.length > 0),
+    /** Processes that were started at any time and still run. */
+    left: () => alive().filter(({ pid }) => isAlive(pid)),
     stop() {
       clearInterval(look);
       clearInterval(measure);
@@ -60,13 +76,93 @@ export function watchProcesses(announced: () => Announced[]): Watch {
   };
 }
 
-/** Undefined where there is no /proc, or the process is gone. */
-function measured(pid: number): { bytes: number; handles: number } | undefined {
+/** Undefined where there is no /proc, or the process has ended. */
+function handlesOf(pid: number): number | undefined {
   try {
-    const [, resident] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-    if (!resident) return undefined;
-    return { bytes: Number(resident) * kilobyte, handles: readdirSync(`/proc/${pid}/fd`).length };
+    return readdirSync(`/proc/${pid}/fd`).length;
   } catch {
     return undefined;
   }
+}
+
+/** Counters of all processes, including those that have ended: the last values that each reported. */
+export function watchCounters(system: System): () => Promise<Counters> {
+  const byProcess = new Map<string, Counters>();
+  const look = async () => {
+    const all = services(system).map(async (one) => {
+      const counters = await countersOf(one, system.serviceToken).catch(() => null);
+      if (counters) byProcess.set(`${one.name} ${one.pid}`, counters);
+    });
+    await Promise.all(all);
+  };
+  return every(countersEveryMs, look, () => look().then(() => sumOfAll(byProcess.values())));
+}
+
+/** Takes snapshots of requests with two active executions. */
+export function watchActive({ store }: Nemesis): () => Promise<Pick<Evidence, "twoActive" | "snapshots">> {
+  const twoActive = new Set<string>();
+  let snapshots = 0;
+  const look = async () => {
+    for (const id of await store.twoActive()) twoActive.add(id);
+    snapshots++;
+  };
+  return every(snapshotEveryMs, look, () => ({ twoActive: [...twoActive], snapshots }));
+}
+
+/**
+ * Reads the last records that the groups have committed. The databases must know each of them at that moment, since it
+ * is not read again. Malformed ones are checked at the end. Standalone stores no records.
+ */
+export function watchCommitted({ system, store, skipped }: Nemesis): () => Promise<Evidence["committed"]> {
+  const found: Evidence["committed"] = { looked: 0, unknown: [] };
+  if (system.kind === "standalone") return async () => found;
+  const look = async () => {
+    const records = (await kafkaLog(system.kafka()).committed(committedMost)).filter(
+      ({ topic, partition, offset }) => BigInt(offset) >= (skipped.get(`${topic}/${partition}`) ?? 0n),
+    );
+    for (const kind of ["executions", "results"] as const) {
+      const those = records.filter(({ topic }) => (topic === topics.executions) === (kind === "executions"));
+      const refs = those.flatMap((record) => refOf(record) ?? []);
+      found.looked += refs.length;
+      for (const { request_id, attempt } of await store.unknown(kind, refs))
+        found.unknown.push(`attempt ${attempt} at ${request_id} was committed and is not in ${kind}`);
+    }
+  };
+  return every(committedEveryMs, look, () => found);
+}
+
+/** The execution that a record names. A refused attempt has none. */
+function refOf({ value, headers }: ReadRecord): Ref | undefined {
+  if (headers["x-torture"] || headers[headerNames.reason] === "max_failures") return undefined;
+  const record = parsed(value && String(value));
+  const { processing_request, attempt } = record?.execution ?? record ?? {};
+  const request_id = processing_request?.id;
+  if (typeof request_id !== "string" || typeof attempt !== "number") return undefined;
+  return { request_id, attempt };
+}
+
+/**
+ * Finds processes that are not ready for too long after the heal. Handlers that kill their process do so until
+ * everything is at rest, so the time of each process counts from its own start.
+ */
+export function watchReadiness(system: System): () => Promise<string[]> {
+  const since = new Map<string, number>();
+  const stuck = new Map<string, string>();
+  const look = async () => {
+    const those = await whoIsNotReady(system);
+    const notReady = new Map(those.map(({ name, pid, why }) => [`${name} ${pid}`, why]));
+    for (const key of since.keys()) if (!notReady.has(key)) since.delete(key);
+    for (const [key, why] of notReady) {
+      const from = since.get(key) ?? performance.now();
+      since.set(key, from);
+      if (performance.now() - from > readyMsMax)
+        stuck.set(key, `${key} was not ready for more than ${readyMsMax / 1_000} s: ${why}`);
+    }
+  };
+  const stop = every(readinessEveryMs, look, () => [...stuck.values()]);
+  return async () => {
+    await look().catch(() => {});
+    await isWithin(readyMsMax * 2, () => since.size === 0 || stuck.size > 0);
+    return stop();
+  };
 }

@@ -1,8 +1,7 @@
 import type { History } from "../../clients/history.ts";
 import { machineNs } from "../../runs/monotonic.ts";
-import type { Announced } from "../../system/processes.ts";
-import { isWithin } from "../../until.ts";
-import type { FullDisk, Malformed, Stall } from "../evidence/evidence.ts";
+import { type Announced, signal } from "../../system/processes.ts";
+import type { Malformed, Stall } from "../evidence/evidence.ts";
 import type { Store } from "../evidence/store.ts";
 import type { Random } from "../random.ts";
 import type { TorturedSystem } from "../system.ts";
@@ -14,55 +13,64 @@ export type Nemesis = {
   history: History;
   malformed: Malformed[];
   stalls: Stall[];
-  fullDisks: FullDisk[];
-  /** Below these offsets a group has skipped what it had not read: `topic/partition`. */
+  fullDisks: Stall[];
+  /** By `topic/partition`: the offset below which a group has skipped what it had not read. */
   skipped: Map<string, bigint>;
+  /** Proxy modes with the kinds of links that have met them. */
+  met: Set<string>;
 };
 
-/** What a fault did. `missed`: it did not come to it, so it does not count. `broken`: a promise about it was not kept. */
-export type Harm = { targets: string[]; outcome: string; missed?: true; broken?: string };
+/** What a fault hit, and how it ended. `broken`: a promise about it that was not kept. */
+export type Harm = { targets: string[]; outcome: string; broken?: string | undefined };
 
-/** One kind of harm. It heals what it did before it resolves; its answer names whom it hit, and how. */
+/**
+ * One kind of harm. `run` heals what it did before it resolves. It rejects if the fault could not be injected, which
+ * then does not count.
+ */
 export type Fault = {
   id: string;
   name: string;
-  /** It may take longer than others. */
-  mostMs?: number;
-  /** Only in a run of at least so many minutes, and once. */
-  fromMinutes?: number;
   run(nemesis: Nemesis): Promise<Harm>;
+  /** How long it may take, if that is longer than others. */
+  mostMs?: number;
+  /** Injected only in a run of at least this length, and once. */
+  fromMinutes?: number;
 };
 
-/** A process of these, chosen at random. */
+export const fault = (id: string, name: string, run: Fault["run"], terms: Partial<Fault> = {}): Fault => ({
+  id,
+  name,
+  run,
+  ...terms,
+});
+
+/** The outcome of a fault whose promise is that `isKept`. */
+export const kept = (targets: string[], isKept: boolean, outcome: string, otherwise: string): Harm =>
+  isKept ? { targets, outcome } : { targets, outcome: otherwise, broken: otherwise };
+
+export const namesOf = (those: { name: string }[]) => those.map(({ name }) => name);
+
+/** Throws if the process has already ended. */
+export function kill(pid: number | undefined, name: NodeJS.Signals): void {
+  if (pid === undefined || !signal(pid, name)) throw new Error("the process had already ended");
+}
+
+/** A random process whose name begins with one of these. */
 export function victim({ system, random }: Nemesis, ...prefixes: string[]): Announced {
   return random.pick(prefixes.flatMap((prefix) => system.processes(prefix)));
 }
 
-export async function restarted(nemesis: Nemesis, name: string, pid: number, ms: number): Promise<boolean> {
-  return isWithin(ms, () =>
-    nemesis.system.processes(name).some((one) => one.name === name && one.pid !== pid),
-  );
-}
-
-/** Sends a signal. Answers whether the process was there. */
-export function signal(pid: number, name: NodeJS.Signals): boolean {
-  try {
-    return process.kill(pid, name);
-  } catch {
-    return false;
-  }
-}
-
-/** Stops a process for a while and notes that its runs stood still meanwhile. */
-export async function freeze({ stalls }: Nemesis, { pid }: Announced, ms: number): Promise<void> {
-  const stall: Stall = { pid, fromNs: machineNs(), toNs: machineNs() };
-  if (!signal(pid, "SIGSTOP")) return;
-  stalls.push(stall);
-  try {
-    await Bun.sleep(ms);
-  } finally {
-    signal(pid, "SIGCONT");
-    // It meets its first turn only now; a second more is its time to notice.
+/** Stops processes for a while and notes the time, in which their runs stood still. */
+export async function freeze({ stalls }: Nemesis, those: Announced[], ms: number): Promise<Harm> {
+  const now = machineNs();
+  const frozen = those.filter(({ pid }) => signal(pid, "SIGSTOP"));
+  const own = frozen.map(({ pid }): Stall => ({ pid, fromNs: now, toNs: now }));
+  stalls.push(...own);
+  await Bun.sleep(ms);
+  for (const stall of own) {
+    signal(stall.pid, "SIGCONT");
+    // It has one second more to notice.
     stall.toNs = machineNs() + 1_000_000_000n;
   }
+  return { targets: namesOf(those), outcome: "continued" };
 }

@@ -2,17 +2,14 @@ import { createClient } from "../../clients/client.ts";
 import { recordingClient } from "../../clients/history.ts";
 import { whoIsNotReady } from "../../system/system.ts";
 import { isWithin } from "../../until.ts";
-import type { Harm, Nemesis } from "./fault.ts";
+import { type Harm, kept, type Nemesis } from "./fault.ts";
 
 const callMs = 3_000;
-/** In which all works again, and in which each process is ready: a group waits for members that were killed. */
+/** Within `recoverMs` requests succeed again. Processes have longer: a group waits for members that were killed. */
 export const recoverMs = 15_000;
 export const readyMs = 30_000;
 
-/**
- * One request through everything: stored, executed, run, and read as succeeded. Answers after how many milliseconds, or
- * null if it did not come to that in time.
- */
+/** Sends requests until one has succeeded. Returns after how many milliseconds, or null after `mostMs`. */
 export async function throughEverything(
   { system, history }: Nemesis,
   mostMs: number,
@@ -29,7 +26,7 @@ export async function throughEverything(
     }
     if (executionId === null) {
       const { id, status } = await client.execute(requestId);
-      // One that was not answered may be there all the same: then another request has to show it.
+      // An execution without a response may be stored all the same: then another request has to succeed.
       if (status === 409) requestId = null;
       executionId = id;
       if (requestId === null || executionId === null) return false;
@@ -40,27 +37,24 @@ export async function throughEverything(
 }
 
 /**
- * All works again, within 15 s where nothing else is said: a request goes through everything; and each process that is
- * there now is ready, within a time in which a group has forgotten its dead. Those that handlers end meanwhile have
- * their own time.
+ * The promise after most faults: a request succeeds within `withinMs`, and each process that runs now is ready within
+ * the time in which a group forgets its dead members. Processes that handlers kill meanwhile are not waited for.
  */
 export async function recovered(nemesis: Nemesis, targets: string[], withinMs = recoverMs): Promise<Harm> {
   const { system } = nemesis;
   const there = new Set(system.processes().map(({ pid }) => pid));
+  let left = "";
+  const areReady = async () => {
+    const notReady = (await whoIsNotReady(system)).filter(({ pid }) => there.has(pid));
+    left = notReady.map(({ name, why }) => `${name}: ${why}`).join("; ");
+    return left === "";
+  };
   const throughMs = await throughEverything(nemesis, withinMs);
   if (throughMs === null) {
-    const those = (await whoIsNotReady(system)).map(({ name, why }) => `${name}: ${why}`).join("; ");
-    const broken = `no request went through everything within ${withinMs / 1_000} s (not ready: ${those})`;
-    return { targets, outcome: broken, broken };
+    await areReady();
+    return kept(targets, false, "", `no request succeeded within ${withinMs / 1_000} s (not ready: ${left})`);
   }
-  let left: string[] = [];
-  const areReady = await isWithin(readyMs, async () => {
-    const notReady = (await whoIsNotReady(system)).filter(({ pid }) => there.has(pid));
-    left = notReady.map(({ name, why }) => `${name}: ${why}`);
-    return notReady.length === 0;
-  });
   const outcome = `works again after ${(throughMs / 1_000).toFixed(1)} s`;
-  if (areReady) return { targets, outcome };
-  const broken = `not ready after ${readyMs / 1_000} s more: ${left.join("; ")}`;
-  return { targets, outcome: `${outcome}, ${broken}`, broken };
+  const isReady = await isWithin(readyMs, areReady);
+  return kept(targets, isReady, outcome, `${outcome}, but not ready ${readyMs / 1_000} s later: ${left}`);
 }
