@@ -1,5 +1,4 @@
 import { groups, outcomeTopics, topics } from "@sate/contracts";
-import type { Counters, Log } from "@sate/contracts/runtime";
 import * as gatewayService from "@sate/gateway";
 import * as processorService from "@sate/processor";
 import * as requestsService from "@sate/requests-service";
@@ -11,32 +10,24 @@ import { sqliteResultsReader } from "@sate/results-service/sqlite";
 import { createBroker } from "./broker/broker.ts";
 import type { SqliteFile } from "./sqlite/file.ts";
 
-export type Config = {
-  maxFailures: number;
-  lostMax: number;
-  leaseMs: number;
-  confirmMs: number;
-  concurrency: number;
-  executionMs: number;
-  bodyBytesMax: number;
-  /** Who may use the API, and under which host names, as in the gateway. */
-  access?: Pick<gatewayService.Config, "apiKeys" | "allowedHosts" | "publicUrl" | "idleTimeoutSeconds">;
-  shutdownMs: number;
-};
+export type Config = Omit<
+  gatewayService.Config & requestsService.Config & processorService.Config,
+  "serviceToken" | "exclusive"
+>;
 
-export type Ports = {
+export type Ports = Pick<requestsService.Ports, "log" | "counters" | "fatal"> & {
   /** Closed by `stop`. */
   file: SqliteFile;
   handlers: processorService.Handlers;
-  log: Log;
-  counters: Counters;
-  fatal: (what: string, error: unknown) => void;
 };
+
+/** The handlers' part of the time for a stop; the other services need the rest. */
+const shareOfStop = 0.7;
 
 /**
  * The five services in one process: those of the distributed system, on one SQLite file. They call each other's
- * commands as functions, which pass objects, and deliver records in memory. Executions that ran when the last process
- * ended are requeued at the start.
+ * commands as functions, which pass objects, and deliver records in memory. Executions that were running when the last
+ * process ended are requeued at the start.
  */
 export function createStandalone(ports: Ports, config: Config) {
   const { file } = ports;
@@ -58,31 +49,20 @@ export function createStandalone(ports: Ports, config: Config) {
   };
 }
 
-function createServices(parts: Ports, config: Config) {
-  const { handlers, file, ...rest } = parts;
-  const { log } = parts;
+function createServices({ handlers, file, ...rest }: Ports, config: Config) {
   const newId = () => Bun.randomUUIDv7();
   const shared = { ...rest, clock: Date.now, newId };
-  // The services do not listen here, so no caller needs their token.
-  const serviceToken = newId();
+  // The services do not listen here, so their token is never used.
+  const own = { ...config, serviceToken: newId(), exclusive: true };
   const broker = createBroker(
     { [groups.processor]: [topics.executions], [groups.resultsListener]: outcomeTopics },
-    { log },
+    { log: rest.log },
   );
-  const { leaseMs, lostMax, confirmMs, concurrency, executionMs, maxFailures, bodyBytesMax } = config;
 
-  const results = resultsService.createResultsService(
-    { ...shared, reader: sqliteResultsReader(file) },
-    { serviceToken },
-  );
+  const results = resultsService.createResultsService({ ...shared, reader: sqliteResultsReader(file) }, own);
   const requests = requestsService.createRequestsService(
-    {
-      ...shared,
-      store: sqliteStore(file),
-      publisher: broker.publisher(),
-      results: results.commands,
-    },
-    { serviceToken, leaseMs, lostMax, confirmMs, exclusive: true },
+    { ...shared, store: sqliteStore(file), publisher: broker.publisher(), results: results.commands },
+    own,
   );
   const listener = resultsListener.createResultsListener(
     {
@@ -91,7 +71,7 @@ function createServices(parts: Ports, config: Config) {
       publisher: broker.publisher({ within: groups.resultsListener }),
       consumer: broker.consumer(groups.resultsListener),
     },
-    { serviceToken },
+    own,
   );
   const processor = processorService.createProcessor(
     {
@@ -103,7 +83,7 @@ function createServices(parts: Ports, config: Config) {
       time: processorService.systemTime,
       random: Math.random,
     },
-    { serviceToken, leaseMs, concurrency, executionMs, shutdownMs: config.shutdownMs * shareOfStop },
+    { ...own, shutdownMs: config.shutdownMs * shareOfStop },
   );
   const others = [requests, listener, results, processor];
   const gateway = gatewayService.createGateway(
@@ -117,10 +97,7 @@ function createServices(parts: Ports, config: Config) {
         return [file.notReadyReason() ?? [], ...reasons].flat();
       },
     },
-    { maxFailures, bodyBytesMax, ...config.access },
+    own,
   );
   return { gateway, others };
 }
-
-/** The handlers' part of the time for a stop; the other services need the rest. */
-const shareOfStop = 0.7;

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 
 const everyMs = 1_000;
 
@@ -19,8 +19,8 @@ export function launchers(): number[] {
 }
 
 /**
- * Calls `ended` once when one of the processes has ended. For launchers: npm passes no signal on (npm/cli#6684), so
- * ending it would leave this process running unseen, holding its port and data.
+ * Calls `ended` once when one of the processes has ended. npm does not forward signals (npm/cli#6684), so ending it
+ * would leave this process running unseen, holding its port and data.
  */
 export function onceAnyEnds(pids: number[], ended: () => void): void {
   if (pids.length === 0) return;
@@ -34,12 +34,7 @@ export function onceAnyEnds(pids: number[], ended: () => void): void {
 
 /** A zombie has ended, though its parent has not asked for its exit code yet. */
 function isRunning(pid: number): boolean {
-  if (existsSync("/proc/self/stat")) return !/[ZX]/.test(statOf(pid)?.state ?? "X");
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
+  return !/[ZX]/.test(statOf(pid)?.state ?? "X");
 }
 
 function statOf(pid: number) {

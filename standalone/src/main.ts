@@ -8,11 +8,25 @@ import {
 } from "@sate/contracts/runtime";
 import { accessProblems, loadAccess, serverBodyBytesMax } from "@sate/gateway";
 import { loadModules, simulation, systemTime } from "@sate/processor";
-import { banner } from "./banner.ts";
 import { Settings } from "./config.ts";
 import { createStandalone } from "./index.ts";
 import { launchers, onceAnyEnds } from "./launcher.ts";
 import { openSqliteFile } from "./sqlite/file.ts";
+
+/** EX_USAGE of sysexits.h. */
+const exUsage = 64;
+const usage = `Sate in one process. Start it at the root of the repository, without arguments:
+
+  npx -y bun run up
+
+It is configured by environment variables: see "Configuration" in standalone/README.md.`;
+const givenArguments = Bun.argv.slice(2);
+if (givenArguments.length > 0) {
+  const unknown = givenArguments.find((argument) => argument !== "--help" && argument !== "-h");
+  if (unknown === undefined) console.log(usage);
+  else console.error(`Unknown argument: ${unknown}\n\n${usage}`);
+  process.exit(unknown === undefined ? 0 : exUsage);
+}
 
 const { settings, log } = settingsOrExit("standalone", Settings, accessProblems);
 const access = loadAccess(settings);
@@ -27,52 +41,52 @@ if (opened.kind === "refused") {
   process.exit(opened.exitCode);
 }
 
-const processingMs = settings.PROCESSING_SECONDS * 1_000;
-const leaseMs = settings.LEASE_SECONDS * 1_000;
 const handlers = {
-  default: simulation({ processingMs, time: systemTime }),
+  default: simulation({ processingMs: settings.PROCESSING_SECONDS * 1_000, time: systemTime }),
   ...modules.handlers,
 };
-const shutdownMs = settings.SHUTDOWN_SECONDS * 1_000;
 const standalone = createStandalone(
-  {
-    file: opened.file,
-    handlers,
-    log,
-    counters,
-    fatal: fatalExit(log),
-  },
+  { file: opened.file, handlers, log, counters, fatal: fatalExit(log) },
   {
     maxFailures: settings.MAX_FAILURES,
     lostMax: settings.MAX_LOST,
-    leaseMs,
+    leaseMs: settings.LEASE_SECONDS * 1_000,
     confirmMs: settings.CONFIRM_SECONDS * 1_000,
     concurrency: settings.CONCURRENCY,
     executionMs: settings.EXECUTION_SECONDS * 1_000,
     bodyBytesMax: settings.BODY_BYTES_MAX,
-    access: {
-      apiKeys: access.keys,
-      allowedHosts: access.allowedHosts,
-      publicUrl: settings.PUBLIC_URL,
-      idleTimeoutSeconds: settings.IDLE_TIMEOUT_SECONDS,
-    },
-    shutdownMs,
+    apiKeys: access.keys,
+    allowedHosts: access.allowedHosts,
+    publicUrl: settings.PUBLIC_URL,
+    idleTimeoutSeconds: settings.IDLE_TIMEOUT_SECONDS,
+    shutdownMs: settings.SHUTDOWN_SECONDS * 1_000,
   },
 );
 
 await runService(standalone, {
   log,
   settings,
-  // npm does not pass signals on (npm/cli#6684).
   stopWhen: (stop) => onceAnyEnds(launchers(), () => stop("its launcher ended")),
   bodyBytesMax: serverBodyBytesMax,
 });
 while ((await standalone.notReadyReasons()).length > 0) await Bun.sleep(1_000);
-console.log(
-  banner({
-    host: settings.HOST,
-    port: standalone.app.server?.port,
-    dataDir,
-    hasKeys: access.keys.length > 0,
-  }),
-);
+console.log(banner(access.keys.length > 0));
+
+/** Where it listens, and what to try. */
+function banner(hasKeys: boolean): string {
+  const isEverywhere = settings.HOST === "0.0.0.0" || settings.HOST === "::";
+  const host = isEverywhere ? "127.0.0.1" : settings.HOST;
+  const url = `http://${host.includes(":") ? `[${host}]` : host}:${standalone.app.server?.port}`;
+  const curl = hasKeys ? "curl -s -H 'Authorization: Bearer <your API key>'" : "curl -s";
+  return `
+Sate is ready on ${url}
+  API reference  ${url}/swagger
+  data folder    ${dataDir}
+  stop           Ctrl-C
+
+Try it:
+  ${curl} ${url}/requests -H 'content-type: application/json' -d '{"payload": {"message": "ping"}}'
+  ${curl} -X POST ${url}/requests/<the id>/executions
+  ${curl} ${url}/requests/<the id>/results
+`;
+}

@@ -1,17 +1,43 @@
+import { afterEach } from "bun:test";
 import { join } from "node:path";
-import { until } from "./until.ts";
+import { until } from "../../contracts/test/until.ts";
+import { dataFolders } from "./data-folders.ts";
 
 export const root = join(import.meta.dir, "../..");
-const script = join(import.meta.dir, "../src/main.ts");
+export const script = join(import.meta.dir, "../src/main.ts");
 
 /** What responses have, of which each has a part. */
-type Body = { id: string; status: string; ready: boolean; reasons: string[]; detail: string; lost: number };
+type Body = {
+  id: string;
+  status: string;
+  reasons: string[];
+  lost: number;
+  results: object[];
+  requests: { id: string; payload: unknown }[];
+};
 
-/** Standalone as its users start it: in `wrap`, or as `command` at the root. */
-export function run(
-  env: Record<string, string>,
-  { wrap = [], command = [process.execPath, script] }: { wrap?: string[]; command?: string[] } = {},
-) {
+/** In `wrap`, or as `command` at the root. */
+type How = { wrap?: string[]; command?: string[] };
+
+/**
+ * Starts standalone as its users start it, in a data folder of its own unless `env` has one. What still runs at the end
+ * of a test is killed.
+ */
+export function starting() {
+  const newFolder = dataFolders();
+  const running: ReturnType<typeof run>[] = [];
+  afterEach(() => {
+    for (const { child } of running.splice(0)) child.kill("SIGKILL");
+  });
+  const started = (env: Record<string, string> = {}, how: How = {}) => {
+    const made = run({ DATA_DIR: newFolder(), ...env }, how);
+    running.push(made);
+    return made;
+  };
+  return { started, newFolder };
+}
+
+function run(env: Record<string, string>, { wrap = [], command = [process.execPath, script] }: How) {
   const child = Bun.spawn([...wrap, ...command], {
     cwd: root,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: "0", ...env },
@@ -36,13 +62,13 @@ export function run(
     ask,
     text: () => text,
     log: () => text.split("\n").flatMap((line) => (line.startsWith("{") ? [JSON.parse(line)] : [])),
-    /** Resolves when it has said so, with where it is. */
+    /** Resolves with its URL when it has printed it. */
     async ready(): Promise<string> {
       const isOver = () => child.exitCode !== null || child.signalCode !== null;
       await until("it is ready, or has ended", () => url() !== undefined || isOver(), 30_000);
       return url() ?? "";
     },
-    /** Its exit code, and what it said on standard error. */
+    /** Its exit code, and what it wrote to standard error. */
     async ended(): Promise<{ code: number; said: string }> {
       const [code, said] = await Promise.all([child.exited, child.stderr.text(), done]);
       return { code, said };

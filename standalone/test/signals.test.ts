@@ -1,26 +1,15 @@
-import { afterEach, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { run } from "./process.ts";
-import { newFolder, opened } from "./sqlite/opened.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
-import { until } from "./until.ts";
+import { until } from "../../contracts/test/until.ts";
+import { starting } from "./process.ts";
+import { opened } from "./sqlite/opened.ts";
 
-const folder = temporaryFolder();
-const running: ReturnType<typeof run>[] = [];
-afterEach(() => {
-  for (const { child } of running.splice(0)) child.kill("SIGKILL");
-});
+const { started, newFolder } = starting();
 
-function started(...[env, how]: Parameters<typeof run>) {
-  const made = run({ DATA_DIR: newFolder(folder), ...env }, how);
-  running.push(made);
-  return made;
-}
-
-/** With a run under way that lasts for a minute, and the path of its execution. */
-async function busy(how?: Parameters<typeof run>[1]) {
-  const dataDir = newFolder(folder);
+/** With an execution that runs for a minute, and its path. */
+async function busy(how?: Parameters<typeof started>[1]) {
+  const dataDir = newFolder();
   const it = started({ DATA_DIR: dataDir, PROCESSING_SECONDS: "60" }, how);
   await it.ready();
   const { json: request } = await it.ask("/requests", { payload: 1 });
@@ -30,14 +19,18 @@ async function busy(how?: Parameters<typeof run>[1]) {
   return { it, dataDir, path };
 }
 
-test("SIGHUP stops it cleanly: its run is requeued, not lost, and runs at the next start", async () => {
-  const { it, dataDir, path } = await busy();
-  it.child.kill("SIGHUP");
-  expect((await it.ended()).code).toBe(0);
+async function succeedsAtTheNextStart(dataDir: string, path: string): Promise<void> {
   const next = started({ DATA_DIR: dataDir, PROCESSING_SECONDS: "0" });
   await next.ready();
   await until("it has succeeded", async () => (await next.ask(path)).json.status === "succeeded");
   expect((await next.ask(path)).json.lost).toBe(0);
+}
+
+test("SIGHUP stops it cleanly: its run is requeued, not lost, and runs at the next start", async () => {
+  const { it, dataDir, path } = await busy();
+  it.child.kill("SIGHUP");
+  expect((await it.ended()).code).toBe(0);
+  await succeedsAtTheNextStart(dataDir, path);
 }, 60_000);
 
 test("under nohup SIGHUP is ignored and its run goes on", async () => {
@@ -50,18 +43,13 @@ test("under nohup SIGHUP is ignored and its run goes on", async () => {
 }, 60_000);
 
 const pidOf = (dataDir: string) => Number(readFileSync(join(dataDir, "pid"), "utf8"));
-const isThere = (pid: number) => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
+const isThere = (pid: number) => existsSync(`/proc/${pid}`);
+const up = ["npx", "-y", "bun", "run", "up"];
 
 for (const signal of ["SIGTERM", "SIGKILL"] as const) {
   test(`it stops and releases its folder when the npx that started it gets ${signal}`, async () => {
-    const dataDir = newFolder(folder);
-    const it = started({ DATA_DIR: dataDir }, { command: ["npx", "-y", "bun", "run", "up"] });
+    const dataDir = newFolder();
+    const it = started({ DATA_DIR: dataDir }, { command: up });
     await it.ready();
     const pid = pidOf(dataDir);
     expect(isThere(pid)).toBe(true);
@@ -72,20 +60,16 @@ for (const signal of ["SIGTERM", "SIGKILL"] as const) {
 }
 
 test("a closed terminal stops it cleanly together with the npx that started it: its run is not lost", async () => {
-  const command = ["npx", "-y", "bun", "run", "up"];
-  const { dataDir, path } = await busy({ wrap: ["setsid", "--wait"], command });
+  const { dataDir, path } = await busy({ wrap: ["setsid", "--wait"], command: up });
   const pid = pidOf(dataDir);
   const [, group] = /\) \w \d+ (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
   process.kill(-Number(group), "SIGHUP");
   await until("it has ended", () => !isThere(pid), 20_000);
-  const next = started({ DATA_DIR: dataDir, PROCESSING_SECONDS: "0" });
-  await next.ready();
-  await until("it has succeeded", async () => (await next.ask(path)).json.status === "succeeded");
-  expect((await next.ask(path)).json.lost).toBe(0);
+  await succeedsAtTheNextStart(dataDir, path);
 }, 60_000);
 
 test("it survives the shell that started it with setsid", async () => {
-  const dataDir = newFolder(folder);
+  const dataDir = newFolder();
   const script = `setsid "${process.execPath}" standalone/src/main.ts & while [ ! -e "$DATA_DIR/pid" ]; do sleep 0.1; done`;
   const it = started({ DATA_DIR: dataDir }, { command: ["bash", "-c", script] });
   await it.ready();

@@ -9,7 +9,7 @@ import {
 import type { Log } from "@sate/contracts/runtime";
 import { createGroup, type Group, type Limits } from "./group.ts";
 
-const defaults: Limits = { publishMs: 8_000, recordsMax: 10_000, bytesMax: 128 * 1024 * 1024 };
+const defaults: Limits = { publishMs: 8_000, bytesMax: 128 * 1024 * 1024 };
 
 /**
  * The broker of standalone: it hands records to the consumer groups in memory and stores nothing. `publish`
@@ -40,35 +40,26 @@ export function createBroker<Name extends string>(
   parts: { log: Log; limits?: Partial<Limits> },
 ) {
   const limits = { ...defaults, ...parts.limits };
-  const readers = new Map<Topic, Group[]>();
   const groups = Object.fromEntries(
-    Object.entries<readonly Topic[]>(declared).map(([name, topics]) => {
-      const group = createGroup(name, { log: parts.log, limits });
-      for (const topic of topics) readers.set(topic, [...(readers.get(topic) ?? []), group]);
-      return [name, group];
-    }),
+    Object.keys(declared).map((name) => [name, createGroup(name, { log: parts.log, limits })]),
   ) as Record<Name, Group>;
   // Ids of dead letters are made of offset and time, and must not recur after a restart, whatever the clock says.
   let published = Math.floor(Math.random() * 2 ** 40);
 
-  async function publish(records: OutgoingRecord[], within: Group | null): Promise<void> {
-    const shares = new Map<Group, IncomingRecord[]>();
-    for (const record of records) {
-      const incoming = incomingOf(record, published++);
-      for (const group of readers.get(record.topic) ?? []) {
-        const share = shares.get(group);
-        if (share) share.push(incoming);
-        else shares.set(group, [incoming]);
-      }
-    }
-    for (const [group, share] of shares) if (group !== within) group.assertOpen(share);
-    await Promise.all(
-      [...shares].map(([group, share]) => (group === within ? group.derive(share) : group.deliver(share))),
+  async function publish(records: OutgoingRecord[], within: Name | undefined): Promise<void> {
+    const timestamp = String(Date.now());
+    const incoming = records.map((record) =>
+      incomingOf(record, { partition: 0, offset: String(published++), timestamp }),
     );
+    const deliveries = (Object.keys(declared) as Name[]).map(async (name) => {
+      const share = incoming.filter(({ topic }) => declared[name].some((own) => own === topic));
+      if (share.length === 0) return;
+      await (name === within ? groups[name].derive(share) : groups[name].deliver(share));
+    });
+    await Promise.all(deliveries);
   }
 
   return {
-    /** A member of the group. Its `start` and `stop` are safe in any order, and twice. */
     consumer: (name: Name): Consumer => groups[name].member(),
 
     /** `within`: the group whose handler publishes with it. Every failure is an `Unavailable`. */
@@ -80,7 +71,7 @@ export function createBroker<Name extends string>(
         async publish(records) {
           if (isClosed) throw new Unavailable("The publisher is closed.");
           try {
-            await publish(records, within === undefined ? null : groups[within]);
+            await publish(records, within);
           } catch (cause) {
             throw new Unavailable("The records could not be delivered.", { cause });
           }
@@ -93,13 +84,15 @@ export function createBroker<Name extends string>(
   };
 }
 
-function incomingOf({ topic, key, value, headers }: OutgoingRecord, offset: number): IncomingRecord {
+/** A record as consumers receive it from this position. */
+export function incomingOf(
+  { topic, key, value, headers }: OutgoingRecord,
+  position: Pick<IncomingRecord, "partition" | "offset" | "timestamp">,
+): IncomingRecord {
   const entries = Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)]);
   return {
     topic,
-    partition: 0,
-    offset: String(offset),
-    timestamp: String(Date.now()),
+    ...position,
     key: bytesOf(key),
     value: bytesOf(value),
     headers: Object.fromEntries(entries),

@@ -1,134 +1,56 @@
 import type { Consumer, IncomingRecord } from "@sate/contracts";
-import { errorFields, inTime, type Log } from "@sate/contracts/runtime";
-
-type Handle = (records: IncomingRecord[]) => Promise<void>;
+import { errorFields, inTime, type Log, microBatch } from "@sate/contracts/runtime";
 
 export type Limits = {
   /** How long a publication may wait until its records are handled. */
   publishMs: number;
-  /** Of unhandled records, with keys and values of so many bytes together; more are rejected. */
-  recordsMax: number;
+  /** The memory that unhandled records of a group may take; further records are rejected. */
   bytesMax: number;
 };
 
-/** Of one call of a handler. */
+type Handle = Parameters<Consumer["start"]>[0];
+type Publication = { isOver: boolean };
+
+/** Per call of a handler. */
 const partRecordsMax = 512;
 const partBytesMax = 8 * 1024 * 1024;
-const retryMs = { first: 50, most: 2_000 };
+const retryMs = { first: 50, most: 1_000 };
 const stopMs = 5_000;
-
-/** What one call of `deliver` waits for. */
-type Publication = { left: number; isOver: boolean; end(error?: Error): void };
-type Waiting = { record: IncomingRecord; publication: Publication };
-type Member = { handle: Handle; call: Promise<void>; abandon: (error: Error) => void };
 
 /**
  * A consumer group of the in-process broker. The first of its members handles records, the others stand by. One
- * call of the handler is under way at a time, with what has gathered meanwhile:
- *
- *     idle ──delivered──▶ handling ──resolved──▶ its publications resolve; the next part, or idle
- *                           │  ▲
- *                        rejected, a pause, the same records again until their publications have ended
- *
- * A publication ends when all of its records are handled, at its deadline, or when no member is left.
+ * call of the handler is in progress at a time, with the records that have arrived meanwhile. If it rejects, it is
+ * repeated with backoff, without the records whose publication has passed its deadline.
  */
 export function createGroup(name: string, parts: { log: Log; limits: Limits }) {
   const { log, limits } = parts;
-  const members = new Set<Member>();
-  const publications = new Set<Publication>();
-  let queue: Waiting[] = [];
-  let held = { records: 0, bytes: 0 };
+  const members = new Set<{ handle?: Handle }>();
+  let heldBytes = 0;
   let derived: IncomingRecord[] | null = null;
-  let isWorking = false;
-  let endPause = () => {};
+  let call: Promise<void> = Promise.resolve();
 
-  function assertOpen(records: IncomingRecord[]): void {
-    if (members.size === 0) throw new Error(`The consumer group ${name} is not running.`);
-    const isFull =
-      held.records + records.length > limits.recordsMax || held.bytes + bytesOf(records) > limits.bytesMax;
-    if (isFull) throw new Error(`Too many records wait for the consumer group ${name}.`);
-  }
-
-  function deliver(records: IncomingRecord[]): Promise<void> {
-    assertOpen(records);
-    const bytes = bytesOf(records);
-    held = { records: held.records + records.length, bytes: held.bytes + bytes };
-    return new Promise((resolve, reject) => {
-      const publication: Publication = {
-        left: records.length,
-        isOver: false,
-        end(error) {
-          if (publication.isOver) return;
-          publication.isOver = true;
-          clearTimeout(timer);
-          publications.delete(publication);
-          held = { records: held.records - records.length, bytes: held.bytes - bytes };
-          if (error === undefined) return resolve();
-          queue = queue.filter((waiting) => waiting.publication !== publication);
-          reject(error);
-        },
-      };
-      const timer = setTimeout(() => {
-        publication.end(new Error(`${name} did not handle the records within ${limits.publishMs} ms.`));
-      }, limits.publishMs);
-      publications.add(publication);
-      for (const record of records) queue.push({ record, publication });
-      wake();
-    });
-  }
-
-  /** What is published in the same turn of the event loop is handled together. */
-  function wake(): void {
-    if (isWorking) return;
-    isWorking = true;
-    queueMicrotask(work);
-  }
-
-  async function work(): Promise<void> {
-    let pauseMs = retryMs.first;
-    for (let part = take(); part.length > 0; part = take()) {
-      const [member] = members;
-      if (member === undefined) {
-        for (const publication of publications) publication.end(new Error(`${name} has stopped.`));
-        break;
+  const handled = microBatch<{ record: IncomingRecord; publication: Publication }, void>(
+    async (part) => {
+      for (let pauseMs = retryMs.first; ; pauseMs = Math.min(pauseMs * 2, retryMs.most)) {
+        const records = part.filter(({ publication }) => !publication.isOver).map(({ record }) => record);
+        if (records.length === 0) return [];
+        const [member] = members;
+        if (!member?.handle) throw new Error(`The consumer group ${name} has stopped.`);
+        try {
+          call = handleWhole(member.handle, records);
+          await call;
+          return [];
+        } catch (error) {
+          const fields = { group: name, records: records.length, ...errorFields(error) };
+          log.warn("handling records failed; it is retried", fields);
+        }
+        await Bun.sleep(pauseMs);
       }
-      try {
-        await call(member, part);
-        pauseMs = retryMs.first;
-        for (const { publication } of part) if (--publication.left === 0) publication.end();
-      } catch (error) {
-        log.warn("could not handle records; they are tried again", {
-          group: name,
-          records: part.length,
-          ...errorFields(error),
-        });
-        await pause(pauseMs * (0.5 + Math.random() / 2));
-        pauseMs = Math.min(pauseMs * 2, retryMs.most);
-        queue = [...part.filter(({ publication }) => !publication.isOver), ...queue];
-      }
-    }
-    isWorking = false;
-  }
+    },
+    { itemsMax: partRecordsMax, sizeMax: partBytesMax, sizeOf: ({ record }) => bytesOf(record) },
+  );
 
-  function take(): Waiting[] {
-    let bytes = 0;
-    const end = queue.findIndex(({ record }, index) => {
-      bytes += bytesOf([record]);
-      return index >= partRecordsMax || (index > 0 && bytes > partBytesMax);
-    });
-    return queue.splice(0, end < 0 ? queue.length : end);
-  }
-
-  /** Rejects also when the member has left, and does not end in time. */
-  function call(member: Member, part: Waiting[]): Promise<void> {
-    const records = part.map(({ record }) => record);
-    return new Promise((resolve, reject) => {
-      member.abandon = reject;
-      member.call = handleWhole(member.handle, records).then(resolve, reject);
-    });
-  }
-
-  /** The records are handled when those are that the handler derived from them. */
+  /** The records are handled when the records that the handler derived from them are. */
   async function handleWhole(handle: Handle, records: IncomingRecord[]): Promise<void> {
     const own: IncomingRecord[] = [];
     derived = own;
@@ -136,30 +58,32 @@ export function createGroup(name: string, parts: { log: Log; limits: Limits }) {
       await handle(records);
       while (own.length > 0) await handle(own.splice(0));
     } finally {
-      if (derived === own) derived = null;
+      derived = null;
     }
   }
 
-  function pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      endPause = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  /** Resolves when a handler has handled the records; rejects at the deadline and when no member is left. */
+  async function deliver(records: IncomingRecord[]): Promise<void> {
+    if (members.size === 0) throw new Error(`The consumer group ${name} is not running.`);
+    const bytes = records.reduce((sum, record) => sum + bytesOf(record), 0);
+    if (heldBytes + bytes > limits.bytesMax)
+      throw new Error(`Too many records wait for the consumer group ${name}.`);
+    heldBytes += bytes;
+    const publication = { isOver: false };
+    try {
+      await inTime(Promise.all(records.map((record) => handled({ record, publication }))), limits.publishMs);
+    } finally {
+      publication.isOver = true;
+      heldBytes -= bytes;
+    }
   }
 
   return {
-    /** Throws what `deliver` would reject with at once. */
-    assertOpen,
-
-    /** Resolves when a handler has handled the records; rejects at the deadline and when no member is left. */
     deliver,
 
     /**
-     * Delivers what the group's own handler publishes. Waiting for it would never end: the call that publishes
-     * is the one under way. So the same call is made again with these records, and only then its own are handled.
+     * Delivers what the group's own handler publishes. Waiting for it would never end, because the call that
+     * publishes is the one in progress. So the same call hands these records to the handler afterwards.
      */
     async derive(records: IncomingRecord[]): Promise<void> {
       if (derived === null) return deliver(records);
@@ -167,23 +91,19 @@ export function createGroup(name: string, parts: { log: Log; limits: Limits }) {
     },
 
     member(): Consumer {
-      let member: Member | null = null;
+      const member: { handle?: Handle } = {};
       let isStopped = false;
       return {
         async start(handle) {
-          if (isStopped || member !== null) return;
-          member = { handle, call: Promise.resolve(), abandon: () => {} };
+          if (isStopped) return;
+          member.handle = handle;
           members.add(member);
         },
         async stop() {
           isStopped = true;
-          if (member === null || !members.delete(member)) return;
-          endPause();
-          const { call, abandon } = member;
-          await inTime(call, stopMs).catch(() => {
-            log.warn("a handler did not end in time", { group: name });
-            abandon(new Error(`The handler of ${name} did not end in time.`));
-          });
+          if (!members.delete(member)) return;
+          const ended = call.catch(() => {});
+          await inTime(ended, stopMs).catch(() => log.warn("a handler did not end in time", { group: name }));
         },
         notReadyReason: () => null,
       };
@@ -193,6 +113,7 @@ export function createGroup(name: string, parts: { log: Log; limits: Limits }) {
 
 export type Group = ReturnType<typeof createGroup>;
 
-function bytesOf(records: IncomingRecord[]): number {
-  return records.reduce((sum, { key, value }) => sum + (key?.length ?? 0) + (value?.length ?? 0), 0);
+/** What a record takes in memory, roughly: its bytes, and the objects around them. */
+function bytesOf({ key, value }: IncomingRecord): number {
+  return 1_000 + (key?.length ?? 0) + (value?.length ?? 0);
 }

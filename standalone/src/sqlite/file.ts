@@ -20,11 +20,7 @@ import { upgrade } from "./schema-version.ts";
 /** The open database. Services read through `db` and write through `write`, so that their writes share commits. */
 export type SqliteFile = {
   db: Database;
-  /**
-   * Runs `work` (synchronous, on `db`) in the next group commit and resolves with what it returned once that commit
-   * is durable. If `work` throws, its own changes alone are undone and it alone rejects.
-   */
-  write<T>(work: () => T): Promise<T>;
+  write: ReturnType<typeof groupCommit>["write"];
   /** Why nothing can be written, a sentence for people: from the first commit that fails to the next that succeeds. */
   notReadyReason(): string | null;
   /** Commits what waits, closes the file and releases its lock. Safe twice. */
@@ -33,12 +29,12 @@ export type SqliteFile = {
 
 export type Opened =
   | { kind: "opened"; file: SqliteFile }
-  /** It cannot be used, and is as it was: the reason is a sentence for people. */
+  /** It cannot be used, and was not changed. The reason is a sentence for people. */
   | { kind: "refused"; reason: string; exitCode: ErrorText["exitCode"] };
 
 type Options = { onCommit: () => void; log: Log };
 
-/** Reading so much takes a second or less. Damage in a larger file is found when it is read. */
+/** Reading this much takes a second or less. Damage in a larger file is found when it is read. */
 const checkedBytesMax = 1024 ** 3;
 
 /**
@@ -46,7 +42,7 @@ const checkedBytesMax = 1024 ** 3;
  *
  * The lock is SQLite's own on the file itself (`locking_mode = EXCLUSIVE`): no other process can read or write it,
  * and the operating system releases it when this process ends, however it ends. It also spares the locks around
- * every read. `folder/pid` only tells people who holds it.
+ * every read. `folder/pid` only names the holder for people.
  */
 export function openSqliteFile(folder: string, options: Options): Opened {
   const path = join(folder, "sate.db");
@@ -58,6 +54,9 @@ export function openSqliteFile(folder: string, options: Options): Opened {
       const reason = `The data folder ${folder} cannot be used: sate.db is missing, but sate.db-wal is there and holds the latest writes; put sate.db back, move sate.db-wal away to start empty, or choose another folder with DATA_DIR.`;
       return { kind: "refused", reason, exitCode: 78 };
     }
+    // SQLite would only say that it cannot open it.
+    if (existsSync(path) && statSync(path).isDirectory())
+      throw Object.assign(new Error("is a folder"), { code: "EISDIR", path });
     // SQLite creates files that everybody may read. Never while the file is open: closing it would end the lock.
     if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
     for (const file of [path, `${path}-wal`].filter(existsSync))
@@ -109,7 +108,7 @@ function holderOf(folder: string): string {
 }
 
 function sqliteFile(db: Database, path: string, { onCommit, log }: Options): SqliteFile {
-  // A file that was deleted or replaced is written as if nothing had happened, and its data is gone at the next start.
+  // Writes to a deleted or replaced file succeed, but their data is lost at the next start.
   const inUse = [path, `${path}-wal`].map((name) => ({ name, inode: inodeOf(name) }));
   let failure: string | null = null;
   function loss(): string | null {

@@ -3,25 +3,6 @@ import { Unavailable } from "@sate/contracts";
 import { failpoint } from "@sate/contracts/runtime";
 import { isFileError } from "./error-text.ts";
 
-export type GroupCommit = {
-  /**
-   * Runs `work` (synchronous, on the database) in the next commit and resolves with what it returned once
-   * that commit is durable. If `work` throws, its own changes alone are undone and it alone rejects. Rejects
-   * with `Unavailable` if the commit itself failed, and after close; its reason says whether it is known that
-   * nothing was stored.
-   */
-  write<T>(work: () => T): Promise<T>;
-  /** Commits what is waiting, then refuses. Safe twice. */
-  close(): void;
-};
-
-export type GroupCommitOptions = {
-  /** Throws when nothing may be committed now: the commit then fails for all that share it. */
-  check?: () => void;
-  onCommit: () => void;
-  onFailure?: (cause: unknown) => void;
-};
-
 type Waiting = { work: () => unknown; resolve: (value: never) => void; reject: (error: unknown) => void };
 
 /** Turns of the event loop that a commit waits at most. */
@@ -29,11 +10,18 @@ const turnsMax = 8;
 
 /**
  * Group commit: writes that arrive together share one transaction, and so one fsync. A commit waits as long
- * as each turn of the event loop brings another writer: a lone one for a turn without anything in it, which
+ * as each turn of the event loop brings another writer: a single one for a turn without anything in it, which
  * takes microseconds, and never for a timer.
  */
-export function groupCommit(db: Database, options: GroupCommitOptions): GroupCommit {
-  const { check = () => {}, onCommit, onFailure = () => {} } = options;
+export function groupCommit(
+  db: Database,
+  events: {
+    /** Throws when nothing may be committed now: the commit then fails for all that share it. */
+    check(): void;
+    onCommit(): void;
+    onFailure(cause: unknown): void;
+  },
+) {
   let waiting: Waiting[] = [];
   let isClosed = false;
 
@@ -44,20 +32,20 @@ export function groupCommit(db: Database, options: GroupCommitOptions): GroupCom
     const settle: (() => void)[] = [];
     let isCommitting = false;
     try {
-      check();
+      events.check();
       db.run("BEGIN IMMEDIATE");
       for (const member of group) settle.push(runAlone(db, member));
       isCommitting = true;
       db.run("COMMIT");
     } catch (cause) {
       rollBack(db);
-      onFailure(cause);
+      events.onFailure(cause);
       const isNotDone = !isCommitting || isFull(cause);
       const error = isNotDone ? notDone(cause) : new Unavailable("The database could not commit.", { cause });
       for (const { reject } of group) reject(error);
       return;
     }
-    onCommit();
+    events.onCommit();
     failpoint("sqlite.committed");
     for (const resolve of settle) resolve();
   }
@@ -68,13 +56,20 @@ export function groupCommit(db: Database, options: GroupCommitOptions): GroupCom
   }
 
   return {
-    write: (work) =>
-      new Promise((resolve, reject) => {
+    /**
+     * Runs `work` (synchronous, on the database) in the next commit and resolves with what it returned once
+     * that commit is durable. If `work` throws, its own changes alone are undone and it alone rejects. Rejects
+     * with `Unavailable` if the commit itself failed, and after close; its reason is `not_done` where it is
+     * certain that nothing was stored.
+     */
+    write: <T>(work: () => T): Promise<T> =>
+      new Promise<T>((resolve, reject) => {
         if (isClosed) return reject(notDone(new Error("The database is closed.")));
         waiting.push({ work, resolve, reject });
         if (waiting.length === 1) setImmediate(commitSoon, 0, 0);
       }),
-    close() {
+    /** Commits what is waiting, then refuses. Safe twice. */
+    close(): void {
       commit();
       isClosed = true;
     },
@@ -93,7 +88,7 @@ function isFull(error: unknown): boolean {
   return (error as { code?: unknown }).code === "SQLITE_FULL";
 }
 
-/** If even this fails then the next BEGIN does too, and its writers are told. */
+/** If this fails too, so does the next BEGIN, and its writers are rejected. */
 function rollBack(db: Database): void {
   try {
     if (db.inTransaction) db.run("ROLLBACK");

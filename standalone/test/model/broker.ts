@@ -1,5 +1,6 @@
 import type { IncomingRecord, OutgoingRecord } from "@sate/contracts";
-import { topics as names, readOutcome, Unavailable } from "@sate/contracts";
+import { readOutcome, topics, Unavailable } from "@sate/contracts";
+import { incomingOf } from "../../src/broker/broker.ts";
 import { type Link, linked, type Weather } from "./network.ts";
 import type { Owner, Simulation } from "./simulation.ts";
 
@@ -8,16 +9,11 @@ const pollMs = 2;
 const retryMs = 100;
 
 type Handle = (records: IncomingRecord[]) => Promise<void>;
-type Member = {
-  owner: Owner;
-  handle: Handle;
-  positions: Map<string, number>;
-  isBusy: boolean;
-  isPolling: boolean;
-};
+type Member = { owner: Owner; handle: Handle; positions: Map<string, number>; isBusy: boolean };
 type Group = {
   name: string;
-  topics: readonly string[];
+  /** Its partitions, each named by topic and number. */
+  partitions: string[];
   members: Member[];
   assignment: Map<string, Member>;
   generation: number;
@@ -26,6 +22,9 @@ type Group = {
 
 /** Called when a group has committed: these records are below its offset from now on. */
 export type OnCommit = (group: string, records: IncomingRecord[]) => void;
+
+const partitionsOf = (topic: string) =>
+  Array.from({ length: partitionsCount }, (_, partition) => `${topic}/${partition}`);
 
 /**
  * A broker as Kafka behaves at its worst: at least once, with groups whose partitions move at any moment.
@@ -43,43 +42,32 @@ export function createBroker(parts: {
   const logs = new Map<string, IncomingRecord[]>();
   const groups = new Map<string, Group>();
 
-  const tpsOf = (topic: string) =>
-    Array.from({ length: partitionsCount }, (_, partition) => `${topic}/${partition}`);
-  const logOf = (tp: string): IncomingRecord[] => {
-    const log = logs.get(tp) ?? [];
-    logs.set(tp, log);
+  function logOf(partition: string): IncomingRecord[] {
+    const log = logs.get(partition) ?? [];
+    logs.set(partition, log);
     return log;
-  };
-
-  /** The record as it stands in the log, if it comes next. */
-  function incoming({ topic, key, value, headers }: OutgoingRecord): IncomingRecord {
-    const keyText = String(key ?? "");
-    const partition = (keyText.charCodeAt(keyText.length - 1) || 0) % partitionsCount;
-    return {
-      topic,
-      partition,
-      offset: String(logOf(`${topic}/${partition}`).length),
-      timestamp: String(Math.floor(simulation.now())),
-      key: bytes(key),
-      value: bytes(value),
-      headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
-    };
   }
 
-  function append(outgoing: OutgoingRecord): IncomingRecord {
+  /** The record as it stands in the log, if it comes next. */
+  function incoming(record: OutgoingRecord): IncomingRecord {
+    const partition = (String(record.key ?? "").at(-1) ?? "\0").charCodeAt(0) % partitionsCount;
+    const offset = String(logOf(`${record.topic}/${partition}`).length);
+    return incomingOf(record, { partition, offset, timestamp: String(Math.floor(simulation.now())) });
+  }
+
+  function append(outgoing: OutgoingRecord): void {
     const record = incoming(outgoing);
-    const { topic, partition } = record;
-    logOf(`${topic}/${partition}`).push(record);
+    const partition = `${record.topic}/${record.partition}`;
+    logOf(partition).push(record);
     for (const group of groups.values())
-      if (group.topics.includes(topic)) for (const one of group.members) poll(group, one);
-    return record;
+      if (group.partitions.includes(partition)) for (const member of group.members) poll(group, member);
   }
 
   async function publish(records: OutgoingRecord[]): Promise<void> {
     const { random, odds } = weather;
     for (const record of records) {
       if (random.chance(odds.dropped)) {
-        const isWakeUp = record.topic === names.executions;
+        const isWakeUp = record.topic === topics.executions;
         if (isWakeUp || readOutcome(incoming(record)).kind === "read") {
           count(isWakeUp ? "wake_ups_lost" : "outcomes_lost");
           continue;
@@ -92,49 +80,49 @@ export function createBroker(parts: {
     }
   }
 
-  /** Soon, and only once however often it is asked for. */
+  /** Delivers soon, unless the member is busy or about to be called anyway. */
   function poll(group: Group, member: Member, ms = pollMs): void {
-    if (member.isBusy || member.isPolling || member.owner.isDead) return;
-    member.isPolling = true;
+    if (member.isBusy || member.owner.isDead) return;
+    member.isBusy = true;
     simulation.later(member.owner, ms, () => {
-      member.isPolling = false;
+      member.isBusy = false;
       if (group.members.includes(member)) deliver(group, member);
     });
   }
 
   function deliver(group: Group, member: Member): void {
     const { random, odds } = weather;
-    if (member.isBusy) return;
     const batch: IncomingRecord[] = [];
     const ends = new Map<string, number>();
-    for (const [tp, owner] of group.assignment) {
+    for (const [partition, owner] of group.assignment) {
       if (owner !== member) continue;
-      const position = member.positions.get(tp) ?? group.committed.get(tp) ?? 0;
-      const records = logOf(tp).slice(position, position + 1 + random.below(8));
+      const position = member.positions.get(partition) ?? group.committed.get(partition) ?? 0;
+      const records = logOf(partition).slice(position, position + 1 + random.below(8));
       if (records.length === 0) continue;
       batch.push(...records);
-      ends.set(tp, position + records.length);
-      const old = random.chance(odds.doubled) ? random.of(logOf(tp).slice(0, position)) : undefined;
+      ends.set(partition, position + records.length);
+      const old = random.chance(odds.doubled) ? random.of(logOf(partition).slice(0, position)) : undefined;
       if (old) batch.push(old);
     }
     if (batch.length === 0) return;
     if (random.chance(odds.doubled)) batch.reverse();
     member.isBusy = true;
     const { generation } = group;
-    for (const [tp, end] of ends) member.positions.set(tp, end);
+    for (const [partition, end] of ends) member.positions.set(partition, end);
+    const pollAgain = (isCommitted: boolean, ms?: number) => {
+      // What is not committed is delivered again.
+      if (!isCommitted) member.positions.clear();
+      member.isBusy = false;
+      poll(group, member, ms);
+    };
     member.handle(batch).then(
       () =>
-        simulation.later(member.owner, random.between(0.2, 4), () => {
-          // What could not be committed comes again.
-          if (!commit(group, generation, ends)) member.positions.clear();
-          member.isBusy = false;
-          poll(group, member);
-        }),
+        simulation.later(member.owner, random.between(0.2, 4), () =>
+          pollAgain(commit(group, generation, ends)),
+        ),
       () => {
         count("batches_refused");
-        member.positions.clear();
-        member.isBusy = false;
-        poll(group, member, retryMs);
+        pollAgain(false, retryMs);
       },
     );
   }
@@ -145,24 +133,24 @@ export function createBroker(parts: {
       count(isRefused ? "commits_refused" : "commits_lost");
       return false;
     }
-    for (const [tp, end] of ends) {
-      const from = group.committed.get(tp) ?? 0;
+    for (const [partition, end] of ends) {
+      const from = group.committed.get(partition) ?? 0;
       if (end <= from) continue;
-      group.committed.set(tp, end);
-      onCommit(group.name, logOf(tp).slice(from, end));
+      group.committed.set(partition, end);
+      onCommit(group.name, logOf(partition).slice(from, end));
     }
     return true;
   }
 
+  /** Partitions move; the dead and the frozen get none. */
   function rebalance(group: Group): void {
     group.generation++;
     group.assignment.clear();
     group.members = group.members.filter(({ owner }) => !owner.isDead);
     const awake = group.members.filter(({ owner }) => owner.frozenUntil <= simulation.now());
-    if (group.members.some(({ isBusy }) => isBusy)) count("rebalances_while_busy");
-    for (const tp of group.topics.flatMap(tpsOf)) {
+    for (const partition of group.partitions) {
       const member = weather.random.of(awake);
-      if (member) group.assignment.set(tp, member);
+      if (member) group.assignment.set(partition, member);
     }
     for (const member of group.members) {
       member.positions.clear();
@@ -170,17 +158,12 @@ export function createBroker(parts: {
     }
   }
 
-  function groupOf(name: string, groupTopics: readonly string[]): Group {
-    const group = groups.get(name) ?? {
-      name,
-      topics: groupTopics,
-      members: [],
-      assignment: new Map(),
-      generation: 0,
-      committed: new Map(),
-    };
-    groups.set(name, group);
-    return group;
+  /** Every group continues at this position of each of its partitions. */
+  function moveTo(position: (partition: string) => number): void {
+    for (const group of groups.values()) {
+      for (const partition of group.partitions) group.committed.set(partition, position(partition));
+      rebalance(group);
+    }
   }
 
   return {
@@ -189,11 +172,19 @@ export function createBroker(parts: {
       close: async () => {},
     }),
 
-    consumer(owner: Owner, groupName: string, groupTopics: readonly string[]) {
-      const group = groupOf(groupName, groupTopics);
+    consumer(owner: Owner, name: string, groupTopics: readonly string[]) {
+      const group: Group = groups.get(name) ?? {
+        name,
+        partitions: groupTopics.flatMap(partitionsOf),
+        members: [],
+        assignment: new Map(),
+        generation: 0,
+        committed: new Map(),
+      };
+      groups.set(name, group);
       return {
         async start(handle: Handle): Promise<void> {
-          group.members.push({ owner, handle, positions: new Map(), isBusy: false, isPolling: false });
+          group.members.push({ owner, handle, positions: new Map(), isBusy: false });
           rebalance(group);
         },
         async stop(): Promise<void> {
@@ -205,47 +196,17 @@ export function createBroker(parts: {
     },
 
     append,
-    /** Partitions move; the dead and the frozen get none. */
-    rebalanceAll(): void {
-      for (const group of groups.values()) rebalance(group);
-    },
+    rebalanceAll: () => groups.forEach(rebalance),
     /** Every group begins again at its first record. */
-    rewind(): void {
-      for (const group of groups.values()) {
-        for (const tp of group.committed.keys()) group.committed.set(tp, 0);
-        rebalance(group);
-      }
-    },
-    /** Every group goes on behind its last record: nobody of it hears what it has not heard yet. */
-    skip(): void {
-      for (const group of groups.values()) {
-        for (const tp of group.topics.flatMap(tpsOf)) group.committed.set(tp, logOf(tp).length);
-        rebalance(group);
-      }
-    },
+    rewind: () => moveTo(() => 0),
+    /** Every group continues after its last record: what it has not read yet is lost to it. */
+    skip: () => moveTo((partition) => logOf(partition).length),
     hasLag: (): boolean =>
-      [...groups.values()].some((group) =>
-        group.topics.flatMap(tpsOf).some((tp) => (group.committed.get(tp) ?? 0) < logOf(tp).length),
+      [...groups.values()].some(({ partitions, committed }) =>
+        partitions.some((partition) => (committed.get(partition) ?? 0) < logOf(partition).length),
       ),
-    /** For whoever asks why there is lag: who has which partition, and how far it is. */
-    describe: (): string =>
-      [...groups.values()]
-        .flatMap((group) =>
-          group.topics.flatMap(tpsOf).map((tp) => {
-            const member = group.assignment.get(tp);
-            const state = member
-              ? `${member.owner.name}${member.isBusy ? ", busy" : ""}${member.isPolling ? ", polling" : ""}${member.owner.isDead ? ", dead" : ""}`
-              : "nobody";
-            return `${group.name} ${tp}: ${group.committed.get(tp) ?? 0} of ${logOf(tp).length}, ${state}`;
-          }),
-        )
-        .join("\n"),
-    read: (topic: string): IncomingRecord[] => tpsOf(topic).flatMap(logOf),
+    read: (topic: string): IncomingRecord[] => partitionsOf(topic).flatMap(logOf),
   };
 }
 
 export type Broker = ReturnType<typeof createBroker>;
-
-function bytes(value: string | Uint8Array | null): Uint8Array | null {
-  return typeof value === "string" ? Buffer.from(value) : value;
-}

@@ -1,82 +1,64 @@
+import type { Database } from "bun:sqlite";
+import type { IncomingRecord } from "@sate/contracts";
 import type { Results, Store } from "../../../requests-service/src/ports.ts";
-import type { Databases, SchemaBugs } from "./databases.ts";
 import type { Action } from "./plan.ts";
+
+type Handle = (records: IncomingRecord[]) => Promise<void>;
 
 /** A bug that is planted by wrapping a port, to see that the model catches it. */
 export type Bug = {
-  /** What must happen more often than usual, so that the bug shows within seconds. */
+  /** Weights of actions that are added, so that the bug shows within seconds. */
   more?: Partial<Record<Action, number>>;
-  schema?: SchemaBugs;
-  store?: (store: Store, databases: Databases) => Store;
-  results?: (results: Results) => Results;
-  /** Wraps how a consumer of this group hands records on. */
-  handle?: (group: string, handle: Handle) => Handle;
+  /** The part of the schema that is missing. */
+  schemaWithout?: string;
+  store?: (store: Store, db: Database) => Store;
+  results?: Results;
+  /** Wraps the handler of every consumer. */
+  handle?: (handle: Handle) => Handle;
 };
-// biome-ignore lint/suspicious/noExplicitAny: records are only passed on
-type Handle = (records: any[]) => Promise<void>;
 
-const isUnreadable = ({ value }: { value: Uint8Array | null }) =>
-  value === null || String(value) === "garbage";
+/** Replaces operations of one port of the store. */
+const inStore = <Port extends keyof Store>(
+  port: Port,
+  replaced: (store: Store, db: Database) => Partial<Store[Port]>,
+): Bug => ({ store: (store, db) => ({ ...store, [port]: { ...store[port], ...replaced(store, db) } }) });
 
 export const bugs: Record<string, Bug> = {
-  "no unique key on the attempt": { schema: { noUniqueAttempt: true } },
-  "a listener that inserts without dedupe": { schema: { noUniqueResult: true } },
+  "no unique key on the attempt": { schemaWithout: ",\n    PRIMARY KEY (request_id, attempt)" },
+  "a listener that inserts without dedupe": { schemaWithout: " PRIMARY KEY" },
   "a finish without its epoch": {
     more: { freeze: 15 },
-    store: (store, { db }) => ({
-      ...store,
-      runs: {
-        ...store.runs,
-        finish: (decided) =>
-          store.runs.finish(
-            decided.map((run) => {
-              const select = db.query<{ epoch: number }, [string]>(
-                "SELECT epoch FROM executions WHERE id = ?",
-              );
-              return { ...run, epoch: select.get(run.execution_id)?.epoch ?? run.epoch };
-            }),
-          ),
+    ...inStore("runs", ({ runs }, db) => ({
+      finish(decided) {
+        const select = db.query<{ epoch: number }, [string]>("SELECT epoch FROM executions WHERE id = ?");
+        const epochOf = (id: string) => select.get(id)?.epoch;
+        return runs.finish(decided.map((run) => ({ ...run, epoch: epochOf(run.execution_id) ?? run.epoch })));
       },
-    }),
+    })),
   },
-  "no outbox sweep": {
-    store: (store) => ({ ...store, outbox: { ...store.outbox, marked: async () => [] } }),
-  },
-  "a refused attempt that is only in memory": {
-    store: (store) => ({ ...store, refusals: { ...store.refusals, insert: async () => {} } }),
-  },
-  "a refused attempt that is forgotten before it is published": {
-    store: (store) => ({
-      ...store,
-      refusals: {
-        ...store.refusals,
-        list: async (page) => {
-          const refusals = await store.refusals.list(page);
-          await store.refusals.remove(refusals);
-          return refusals;
-        },
-      },
-    }),
-  },
-  "a lost outcome that is not published again": {
-    store: (store) => ({
-      ...store,
-      confirmations: { ...store.confirmations, publishAgain: async () => {} },
-    }),
-  },
+  "no outbox sweep": inStore("outbox", () => ({ marked: async () => [] })),
+  "a refused attempt that is only in memory": inStore("refusals", () => ({ insert: async () => {} })),
+  "a refused attempt that is forgotten before it is published": inStore("refusals", ({ refusals }) => ({
+    async list(page) {
+      const listed = await refusals.list(page);
+      await refusals.remove(listed);
+      return listed;
+    },
+  })),
+  "a lost outcome that is not published again": inStore("confirmations", () => ({
+    publishAgain: async () => {},
+  })),
   "a result that is confirmed without a look": {
-    results: () => ({
-      resultsRecorded: async ({ executions }) => ({ recorded: executions.map(() => true) }),
-    }),
+    results: { resultsRecorded: async ({ executions }) => ({ recorded: executions.map(() => true) }) },
   },
   "a sweeper without its predicate": {
     more: { freeze: 15 },
-    store: (store, { db }) => ({
+    store: (store, db) => ({
       ...store,
       workers: { ...store.workers, expire: (id) => store.workers.expire(id) },
       runs: {
         ...store.runs,
-        requeue: async (runs) => {
+        async requeue(runs) {
           const update = db.query(
             "UPDATE executions SET status = 'queued', result_id = NULL, mark = 'execution:0' WHERE id = ?",
           );
@@ -85,24 +67,19 @@ export const bugs: Record<string, Bug> = {
       },
     }),
   },
-  "a claim that ignores the status": {
-    store: (store, { db }) => ({
-      ...store,
-      runs: {
-        ...store.runs,
-        claim: (claim, refs) => {
-          const update = db.query("UPDATE executions SET status = 'queued', result_id = NULL WHERE id = ?");
-          for (const { execution_id } of refs) update.run(execution_id);
-          return store.runs.claim(claim, refs);
-        },
-      },
-    }),
-  },
+  "a claim that ignores the status": inStore("runs", ({ runs }, db) => ({
+    claim(claim, refs) {
+      const update = db.query("UPDATE executions SET status = 'queued', result_id = NULL WHERE id = ?");
+      for (const { execution_id } of refs) update.run(execution_id);
+      return runs.claim(claim, refs);
+    },
+  })),
   "records acknowledged before they are written": {
-    handle: (_, handle) => async (records) => void handle(records).catch(() => {}),
+    handle: (handle) => async (records) => void handle(records).catch(() => {}),
   },
   "an unreadable record tried again for ever": {
-    handle: (_, handle) => async (records) => {
+    handle: (handle) => async (records) => {
+      const isUnreadable = ({ value }: IncomingRecord) => value === null || String(value) === "garbage";
       if (records.some(isUnreadable)) throw new Error("cannot be read");
       await handle(records);
     },

@@ -1,54 +1,60 @@
-import { bootListener, bootProcessor, bootRequests, leaseMs, type Process, type World } from "./processes.ts";
+import {
+  bootListener,
+  bootProcessor,
+  bootRequests,
+  leaseMs,
+  type Process,
+  type RequestsProcess,
+  type World,
+} from "./processes.ts";
 
 /** What every supervisor does to a process whose clean stop takes too long. */
 const stopMs = 10_000;
-/** When the broker has noticed that a member is gone or silent. */
+/** After this time the broker has noticed that a member is dead or frozen. */
 const noticedMs = 300;
 
 /** All processes of the system, started again whenever they end. */
-export function createFleet(world: World, sizes: { processors: number }) {
+export function createFleet(world: World, { processors }: { processors: number }) {
   const { simulation, weather, broker, count } = world;
-  const requests = [0, 1].map((index) => bootRequests(world, `requests-${index}`));
-  /** Whichever requests-service answers: each call may meet another. */
-  const route = () => requests[weather.random.below(requests.length)] as (typeof requests)[number];
-  const others = [
-    ...Array.from({ length: sizes.processors }, (_, index) =>
-      bootProcessor(world, `processor-${index}`, route),
-    ),
-    ...[0, 1].map((index) => bootListener(world, `listener-${index}`)),
-  ];
-  const retired: Process[] = [];
-  const all = (): Process[] => [...requests, ...others];
+  const running = new Map<string, Process>();
+  const everBooted: Process[] = [];
+  /** The requests-service that receives the next call: each call may reach another. */
+  const route = () => running.get(`requests-${weather.random.below(2)}`) as RequestsProcess;
   const begin = ({ owner, service }: Process) => simulation.as(owner, () => void service.start());
-  for (const one of all()) begin(one);
 
-  function boot(dead: Process): void {
-    retired.push(dead);
-    const { name } = dead.owner;
-    const index = requests.findIndex(({ owner }) => owner === dead.owner);
-    if (index >= 0) {
-      const born = bootRequests(world, name);
-      requests[index] = born;
-      begin(born);
-      return;
-    }
-    const born = name.startsWith("processor") ? bootProcessor(world, name, route) : bootListener(world, name);
-    others[others.indexOf(dead)] = born;
-    begin(born);
+  function boot(name: string): Process {
+    const [kind] = name.split("-");
+    const born =
+      kind === "requests"
+        ? bootRequests(world, name)
+        : kind === "processor"
+          ? bootProcessor(world, name, route)
+          : bootListener(world, name);
+    running.set(name, born);
+    everBooted.push(born);
+    return born;
   }
+  for (const [kind, size] of [
+    ["requests", 2],
+    ["processor", processors],
+    ["listener", 2],
+  ] as const) {
+    for (let index = 0; index < size; index++) boot(`${kind}-${index}`);
+  }
+  for (const one of running.values()) begin(one);
 
-  /** The process is dead from now on, with all that it had under way; a new one begins later. */
+  /** The process is dead from now on, with all its work in progress; a new one begins later. */
   function kill(name: string, afterMs: number): void {
-    const dead = all().find(({ owner }) => owner.name === name);
+    const dead = running.get(name);
     if (!dead || dead.owner.isDead) return;
     dead.owner.isDead = true;
     count(`killed_${name.split("-")[0]}`);
     simulation.later(null, noticedMs, broker.rebalanceAll);
-    simulation.later(null, afterMs, () => boot(dead));
+    simulation.later(null, afterMs, () => begin(boot(name)));
   }
 
   return {
-    all,
+    all: (): Process[] => [...running.values()],
     route,
     kill,
 
@@ -70,9 +76,9 @@ export function createFleet(world: World, sizes: { processors: number }) {
       simulation.later(null, ms + 10, broker.rebalanceAll);
     },
 
-    /** Counters of all boots together. */
+    /** Adds the counters of all boots. */
     counts(): void {
-      for (const { counts } of [...all(), ...retired]) {
+      for (const { counts } of everBooted) {
         for (const [name, by] of Object.entries(counts())) count(name, by);
       }
     },

@@ -6,7 +6,7 @@ import { leaseMs, type Process, type World } from "./processes.ts";
 
 const requestsMost = 6;
 
-/** What each action of a plan does, to whom the step's own randomness says. */
+/** What each action of a plan does, to what the step's own randomness draws. */
 export function createNemesis(world: World, fleet: Fleet, clients: Clients): Record<Action, () => void> {
   const { weather, simulation, broker, history, count } = world;
   const anyone = () => weather.random.of(fleet.all()) as Process;
@@ -25,7 +25,7 @@ export function createNemesis(world: World, fleet: Fleet, clients: Clients): Rec
       }
     },
     cancel() {
-      const row = weather.random.of(history.rows());
+      const row = weather.random.of(history.executions());
       if (row) clients.cancel(row.request_id, row.id, fleet.route());
     },
     kill: () => fleet.kill(anyone().owner.name, between(5, 800)),

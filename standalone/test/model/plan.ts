@@ -21,27 +21,24 @@ const weights = {
   wait: 33,
 } as const;
 
-/** What a seed does, as data: a step can be left out, or its weather made calm, and the others stay as they are. `more`: weights to be added. */
+/**
+ * What a seed does, as data: a step can be left out, or its weather made calm, and the others stay as they are.
+ * `more`: weights to be added.
+ */
 export function planOf(seed: number, steps: number, more: Partial<Record<Action, number>> = {}): Step[] {
   const random = createRandom(seedOf(seed, 0));
-  const entries = (Object.entries(weights) as [Action, number][]).map(
-    ([action, weight]): [Action, number] => [action, weight + (more[action] ?? 0)],
+  const actions = (Object.keys(weights) as Action[]).flatMap((action) =>
+    Array<Action>(weights[action] + (more[action] ?? 0)).fill(action),
   );
-  const total = entries.reduce((sum, [, weight]) => sum + weight, 0);
-  const kinds = random.of([["calm"], ["calm", "flaky"], ["calm", "flaky", "bad"], ["bad"]] as const) ?? [
-    "calm",
-  ];
-  const draw = (): Action => {
-    let left = random.next() * total;
-    for (const [action, weight] of entries) {
-      left -= weight;
-      if (left < 0) return action;
-    }
-    return "wait";
-  };
+  const weathers = random.of<Step["weather"][]>([
+    ["calm"],
+    ["calm", "flaky"],
+    ["calm", "flaky", "bad"],
+    ["bad"],
+  ]);
   return Array.from({ length: steps }, (_, index) => ({
-    action: index < 2 ? "submit" : draw(),
-    weather: random.of<Step["weather"]>(kinds) ?? "calm",
+    action: index < 2 ? "submit" : (random.of(actions) as Action),
+    weather: random.of(weathers ?? []) ?? "calm",
     // Mostly a few events, now and then long enough for what takes long.
     ms: random.chance(0.03) ? random.between(100, 1_500) : random.between(0, 15),
     seed: seedOf(seed, index + 1),

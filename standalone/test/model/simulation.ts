@@ -1,7 +1,7 @@
 import { drainMicrotasks } from "bun:jsc";
 
 /**
- * A process of the model. What it has under way are events that bear its name, so a process that dies takes
+ * A process of the model. Its work in progress consists of events that bear its name, so a process that dies takes
  * them along, and one that is frozen gets them when it wakes.
  */
 export type Owner = { name: string; isDead: boolean; frozenUntil: number };
@@ -15,46 +15,29 @@ export type Event = { at: number; order: number; owner: Owner | null; run: () =>
  * run in the name of the wrong process.
  */
 export function createSimulation() {
-  const heap: Event[] = [];
+  /** The latest first, so that the next event is the last element. */
+  const events: Event[] = [];
   let now = 0;
   let orders = 0;
   let current: Owner | null = null;
 
-  function push(event: Event): void {
-    let at = heap.push(event) - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!isBefore(event, heap[parent] as Event)) break;
-      heap[at] = heap[parent] as Event;
-      at = parent;
+  function insert(event: Event): void {
+    let [low, high] = [0, events.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (isBefore(event, events[middle] as Event)) low = middle + 1;
+      else high = middle;
     }
-    heap[at] = event;
-  }
-
-  function pop(): Event | undefined {
-    const first = heap[0];
-    const last = heap.pop();
-    if (first === undefined || last === undefined || heap.length === 0) return first;
-    let at = 0;
-    for (;;) {
-      let child = at * 2 + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1] as Event, heap[child] as Event)) child++;
-      if (!isBefore(heap[child] as Event, last)) break;
-      heap[at] = heap[child] as Event;
-      at = child;
-    }
-    heap[at] = last;
-    return first;
+    events.splice(low, 0, event);
   }
 
   function later(owner: Owner | null, ms: number, run: () => void): Event {
     const event = { at: now + Math.max(ms, 0), order: orders++, owner, run, isCancelled: false };
-    push(event);
+    insert(event);
     return event;
   }
 
-  /** Does it now, in the name of this process. */
+  /** Runs it now, in the name of this process. */
   function as<T>(owner: Owner | null, run: () => T): T {
     const before = current;
     current = owner;
@@ -66,29 +49,30 @@ export function createSimulation() {
     }
   }
 
+  /** Runs the next event. Returns whether there was one that did something. */
+  function step(): boolean {
+    for (let event = events.pop(); event !== undefined; event = events.pop()) {
+      if (event.isCancelled || event.owner?.isDead) continue;
+      if (event.owner !== null && event.owner.frozenUntil > Math.max(now, event.at)) {
+        event.at = event.owner.frozenUntil;
+        insert(event);
+        continue;
+      }
+      now = Math.max(now, event.at);
+      as(event.owner, event.run);
+      return true;
+    }
+    return false;
+  }
+
   return {
     now: () => now,
     current: () => current,
     later,
     as,
-    /** The next event. Answers whether there was one that did something. */
-    step(): boolean {
-      for (let event = pop(); event !== undefined; event = pop()) {
-        if (event.isCancelled || event.owner?.isDead) continue;
-        if (event.owner !== null && event.owner.frozenUntil > Math.max(now, event.at)) {
-          event.at = event.owner.frozenUntil;
-          push(event);
-          continue;
-        }
-        now = Math.max(now, event.at);
-        as(event.owner, event.run);
-        return true;
-      }
-      return false;
-    },
-    /** Events until that time. */
+    /** Runs the events until that time. */
     runUntil(end: number, afterEach: () => void): void {
-      while ((heap[0]?.at ?? Number.POSITIVE_INFINITY) <= end) if (this.step()) afterEach();
+      while ((events.at(-1)?.at ?? Number.POSITIVE_INFINITY) <= end) if (step()) afterEach();
       now = Math.max(now, end);
     },
   };
@@ -100,36 +84,30 @@ function isBefore(a: Event, b: Event): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
 
+type Timed = (...args: unknown[]) => void;
+
 /**
- * Puts the simulation in the place of the timers, the monotonic clock and the randomness of the whole
- * process while `run` runs, which must not wait for anything: services keep their own timers, unchanged.
+ * Replaces the timers, the monotonic clock and the randomness of the whole process by the simulation's while `run`
+ * runs, which must not wait for anything: services keep their own timers, unchanged.
  */
 export function inSimulatedTime<T>(simulation: Simulation, random: () => number, run: () => T): T {
-  const real = {
-    setTimeout: globalThis.setTimeout,
-    clearTimeout: globalThis.clearTimeout,
-    setImmediate: globalThis.setImmediate,
-    random: Math.random,
-    now: performance.now,
-  };
-  // biome-ignore lint/suspicious/noExplicitAny: the timers of three kinds of typings
-  const global = globalThis as any;
-  global.setTimeout = (then: (...args: unknown[]) => void, ms = 0, ...args: unknown[]) =>
-    simulation.later(simulation.current(), ms, () => then(...args));
-  global.setImmediate = (then: (...args: unknown[]) => void, ...args: unknown[]) =>
-    simulation.later(simulation.current(), 0, () => then(...args));
-  global.clearTimeout = (event: Event | null | undefined) => {
-    if (event) event.isCancelled = true;
-  };
-  Math.random = random;
-  performance.now = simulation.now;
+  const { setTimeout, clearTimeout, setImmediate } = globalThis;
+  const real = { random: Math.random, now: performance.now };
+  const { later, current, now } = simulation;
+  Object.assign(globalThis, {
+    setTimeout: (then: Timed, ms = 0, ...args: unknown[]) => later(current(), ms, () => then(...args)),
+    setImmediate: (then: Timed, ...args: unknown[]) => later(current(), 0, () => then(...args)),
+    clearTimeout(event: Event | null | undefined) {
+      if (event) event.isCancelled = true;
+    },
+  });
+  Object.assign(Math, { random });
+  Object.assign(performance, { now });
   try {
     return run();
   } finally {
-    global.setTimeout = real.setTimeout;
-    global.clearTimeout = real.clearTimeout;
-    global.setImmediate = real.setImmediate;
-    Math.random = real.random;
-    performance.now = real.now;
+    Object.assign(globalThis, { setTimeout, clearTimeout, setImmediate });
+    Object.assign(Math, { random: real.random });
+    Object.assign(performance, { now: real.now });
   }
 }

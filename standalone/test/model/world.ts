@@ -13,9 +13,8 @@ import { createSimulation, inSimulatedTime } from "./simulation.ts";
 
 /** Simulated time after the last fault within which everything must have ended: FAULTS, invariant 16. */
 const restWithinMs = 120_000;
-const lostMax = 4;
-/** Longer than any call may be on its way. */
-const underWayMsMost = 1_000;
+/** Longer than any call may be in transit. */
+const transitMsMost = 1_000;
 
 const weathers: Record<Step["weather"], Odds> = {
   calm,
@@ -44,27 +43,20 @@ type Setting = Pick<World, "simulation" | "weather" | "databases" | "bug"> & { s
 function liveIn(setting: Setting, steps: Step[]): Outcome {
   const { seed, databases, simulation, weather } = setting;
   databases.clear();
-  const { world, counts, behaviour, maxFailures } = createWorld(setting);
-  const { history, broker, touched } = world;
+  const { world, counts, maxFailures } = createWorld(setting);
+  const { history, broker } = world;
   const fleet = createFleet(world, { processors: 2 + (seed % 2) });
   const clients = createClients(world, maxFailures);
   const nemesis = createNemesis(world, fleet, clients);
-  world.handler = createHandler(world, behaviour, (name) => fleet.kill(name, 0));
+  world.handler = createHandler(world, (name) => fleet.kill(name, 0));
 
   let events = 0;
-  const run = (ms: number) =>
-    simulation.runUntil(simulation.now() + ms, () => {
-      events++;
-      if (touched.requests) history.check();
-      if (touched.results) history.checkResults();
-      touched.requests = false;
-      touched.results = false;
-    });
-  const isBroken = () => history.broken.length > 0;
+  const run = (ms: number) => simulation.runUntil(simulation.now() + ms, () => void events++);
+  const isBroken = () => history.broken().length > 0;
   const end = (restMs: number): Outcome => {
     fleet.counts();
     world.count("overlaps_excused", history.excusedOverlaps());
-    return { broken: [...new Set(history.broken)], counts, events, restMs };
+    return { broken: history.broken(), counts, events, restMs };
   };
 
   for (const step of steps) {
@@ -78,11 +70,12 @@ function liveIn(setting: Setting, steps: Step[]): Outcome {
   weather.random = createRandom(seedOf(seed, -2));
   weather.odds = calm;
   weather.cutUntil.clear();
-  Object.assign(behaviour, { chanceOfDeath: 0, isGood: true });
+  world.isPeaceful = true;
   const healedAt = simulation.now();
-  // What was under way or frozen at that moment still arrives, and is no fault of a replay.
-  run(Math.max(0, ...fleet.all().map(({ owner }) => owner.frozenUntil - healedAt)) + underWayMsMost);
-  while (!isBroken() && !isAtRest(world) && simulation.now() - healedAt < restWithinMs) run(250);
+  // What was in transit or frozen at that moment still arrives, and is no fault of a replay.
+  run(Math.max(0, ...fleet.all().map(({ owner }) => owner.frozenUntil - healedAt)) + transitMsMost);
+  const isOver = () => isBroken() || (history.isAtRest() && !broker.hasLag());
+  while (!isOver() && simulation.now() - healedAt < restWithinMs) run(250);
   const restMs = simulation.now() - healedAt;
   if (!isBroken()) history.checkEnd(broker);
   if (!isBroken()) replay(world, run);
@@ -95,7 +88,7 @@ function createWorld({ seed, bug, databases, simulation, weather }: Setting) {
     counts[name] = (counts[name] ?? 0) + by;
   };
   const maxFailures = 2 + (seed & 1);
-  const history = createHistory({ databases, maxFailures, lostMax });
+  const history = createHistory(databases.db, maxFailures);
   const broker = createBroker({
     simulation,
     weather,
@@ -111,26 +104,20 @@ function createWorld({ seed, bug, databases, simulation, weather }: Setting) {
     broker,
     history,
     bug,
-    lostMax,
     count,
+    isPeaceful: false,
     newId: () => `${prefix}-0000-7000-8000-${(++ids).toString(16).padStart(12, "0")}`,
-    touched: { requests: false, results: false },
     handler: () => Promise.reject(new Error("no handler is set yet")),
   };
-  return { world, counts, maxFailures, behaviour: { chanceOfDeath: 0.02, isGood: false } };
-}
-
-function isAtRest({ broker, history }: World): boolean {
-  if (broker.hasLag() || history.refusalsLeft() > 0) return false;
-  return history.rows().every(({ mark, result_id }) => mark === null && result_id !== null);
+  return { world, counts, maxFailures };
 }
 
 /** Invariant 14: every record once more changes nothing and runs nothing. */
 function replay({ broker, history }: World, run: (ms: number) => void): void {
-  const seen = () => JSON.stringify([history.rows(), history.results(), history.runs.length]);
+  const seen = () => JSON.stringify([history.everything(), history.runs.length]);
   const before = seen();
   broker.rewind();
   for (let turns = 0; turns < 20 && broker.hasLag(); turns++) run(100);
-  if (broker.hasLag()) history.broken.push("14: a replay does not come to an end");
-  if (seen() !== before) history.broken.push("14: a replay changed something, or started a run");
+  history.must(!broker.hasLag(), "14: a replay does not come to an end");
+  history.must(seen() === before, "14: a replay changed something, or started a run");
 }

@@ -1,8 +1,8 @@
 import { Database } from "bun:sqlite";
 import { afterEach, describe, expect, test } from "bun:test";
 import {
-  existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -12,22 +12,14 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { SqliteFile } from "../../src/sqlite/file.ts";
-import { temporaryFolder } from "../temporary-folder.ts";
-import { newFolder, open, opened } from "./opened.ts";
+import { dataFolders } from "../data-folders.ts";
+import { open, opened } from "./opened.ts";
 
-const parent = temporaryFolder();
-const files: SqliteFile[] = [];
+const newFolder = dataFolders();
 const children: Bun.Subprocess[] = [];
 afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
-  for (const file of files.splice(0)) file.close();
 });
-
-function openedIn(...args: Parameters<typeof opened>): SqliteFile {
-  const file = opened(...args);
-  files.push(file);
-  return file;
-}
 
 const createTable = (file: SqliteFile) =>
   file.write(() => file.db.run("CREATE TABLE IF NOT EXISTS rows (id INTEGER PRIMARY KEY) STRICT"));
@@ -45,12 +37,11 @@ const lockedBy = (holder: string, folder: string) => ({
   exitCode: 73 as const,
 });
 
-/** A process that opens the folder with a copy of the sources and runs `body`; resolves when it has said something. */
+/** A process that opens the folder with these sources and runs `body`; resolves when it has printed something. */
 async function inProcess(folder: string, body: string, sources = join(import.meta.dir, "../../src")) {
   const script = `
     const { openSqliteFile } = await import(${JSON.stringify(join(sources, "sqlite/file.ts"))});
-    const log = { warn() {}, error() {} };
-    const opened = openSqliteFile(${JSON.stringify(folder)}, { onCommit() {}, log });
+    const opened = openSqliteFile(${JSON.stringify(folder)}, { onCommit() {}, log: { warn() {}, error() {} } });
     const { file } = opened;
     ${body}
     setInterval(() => {}, 1_000);`;
@@ -61,8 +52,8 @@ async function inProcess(folder: string, body: string, sources = join(import.met
 }
 
 test("it writes ahead, fsyncs every commit, and no other user may read its files", async () => {
-  const folder = join(newFolder(parent), "made");
-  const { db } = openedIn(folder);
+  const folder = join(newFolder(), "made");
+  const { db } = opened(folder);
   const pragma = (name: string) => Object.values(db.query(`PRAGMA ${name}`).get() ?? {})[0];
   expect(["journal_mode", "synchronous", "locking_mode"].map(pragma)).toEqual(["wal", 2, "exclusive"]);
   const modes = [".", "pid", "sate.db", "sate.db-wal"].map(
@@ -73,35 +64,29 @@ test("it writes ahead, fsyncs every commit, and no other user may read its files
 
 describe("the lock", () => {
   test("only one process opens a folder; the next can when the first was killed", async () => {
-    const folder = newFolder(parent);
+    const folder = newFolder();
     const { child, said } = await inProcess(folder, "console.log(opened.kind);");
     expect(said).toBe("opened");
     expect(open(folder)).toEqual(lockedBy(`Process ${child.pid}`, folder));
+    expect(readFileSync(join(folder, "pid"), "utf8").trim()).toBe(String(child.pid));
+    // It is on the database: without the other files it still holds.
+    rmSync(join(folder, "pid"));
+    expect(open(folder)).toEqual(lockedBy("Another process", folder));
     child.kill("SIGKILL");
     await child.exited;
-    openedIn(folder);
+    opened(folder).close();
   });
 
-  test("it is on the database: without the other files it still holds", async () => {
-    const folder = newFolder(parent);
-    await inProcess(folder, "console.log(opened.kind);");
-    for (const name of ["pid", "lock.db"]) rmSync(join(folder, name), { force: true });
-    expect(open(folder)).toEqual(lockedBy("Another process", folder));
-  });
-
-  test("a refused second process leaves the pid of the first, and a close lets the next one in", async () => {
-    const folder = newFolder(parent);
-    const first = openedIn(folder);
-    const { said } = await inProcess(folder, "console.log(JSON.stringify(opened));");
-    expect(JSON.parse(said)).toEqual(lockedBy(`Process ${process.pid}`, folder));
-    expect(readFileSync(join(folder, "pid"), "utf8").trim()).toBe(String(process.pid));
-    first.close();
-    first.close();
+  test("a close, also a second one, releases it", async () => {
+    const folder = newFolder();
+    const file = opened(folder);
+    file.close();
+    file.close();
     expect((await inProcess(folder, "console.log(opened.kind);")).said).toBe("opened");
   });
 
   test("a process of 0.1.0 that still runs keeps it out", () => {
-    const folder = newFolder(parent);
+    const folder = newFolder();
     using old = new Database(join(folder, "sate.db"), { create: true });
     old.run("PRAGMA journal_mode = WAL");
     old.run("CREATE TABLE records (topic TEXT)");
@@ -116,11 +101,11 @@ describe("an acknowledged write", () => {
     process.kill(process.pid, "SIGKILL");`;
 
   async function survivors(sources?: string): Promise<number[]> {
-    const folder = newFolder(parent);
+    const folder = newFolder();
     const { child } = await inProcess(folder, killAtAcknowledgement, sources);
     await child.exited;
     expect(child.signalCode).toBe("SIGKILL");
-    return idsOf(openedIn(folder));
+    return idsOf(opened(folder));
   }
 
   test("is there after a kill -9 in the same instant", async () => {
@@ -128,7 +113,7 @@ describe("an acknowledged write", () => {
   });
 
   test("would not be, and this test would show it, if the group commit acknowledged before its COMMIT", async () => {
-    const sources = newFolder(parent);
+    const sources = newFolder();
     await Bun.$`cp -R ${join(import.meta.dir, "../../src")}/. ${sources}`.quiet();
     await Bun.$`ln -s ${join(import.meta.dir, "../../node_modules")} ${join(sources, "node_modules")}`.quiet();
     const path = join(sources, "sqlite/group-commit.ts");
@@ -144,141 +129,108 @@ describe("an acknowledged write", () => {
   });
 });
 
-describe("a file that is gone", () => {
-  for (const name of ["sate.db", "sate.db-wal"]) {
-    test(`${name}: nothing is acknowledged and the reason says so, until it is back`, async () => {
-      const folder = newFolder(parent);
-      const file = openedIn(folder);
-      await createTable(file);
-      await insert(file, 1);
-      expect(file.notReadyReason()).toBeNull();
-      const path = join(folder, name);
-      renameSync(path, `${path}.away`);
-      expect(file.notReadyReason()).toStartWith(`${name} was moved, deleted or replaced`);
-      await expect(insert(file, 2)).rejects.toThrow("could not commit");
-      writeFileSync(path, "");
-      expect(file.notReadyReason()).not.toBeNull();
-      renameSync(`${path}.away`, path);
-      await insert(file, 3);
-      expect(file.notReadyReason()).toBeNull();
-      expect(idsOf(file)).toEqual([1, 3]);
-    });
-  }
-});
+test.each(["sate.db", "sate.db-wal"])(
+  "while %s is gone nothing is acknowledged, and the reason says so",
+  async (name) => {
+    const folder = newFolder();
+    const file = opened(folder);
+    await createTable(file);
+    await insert(file, 1);
+    expect(file.notReadyReason()).toBeNull();
+    const path = join(folder, name);
+    renameSync(path, `${path}.away`);
+    expect(file.notReadyReason()).toStartWith(`${name} was moved, deleted or replaced`);
+    await expect(insert(file, 2)).rejects.toThrow("could not commit");
+    writeFileSync(path, "");
+    expect(file.notReadyReason()).not.toBeNull();
+    renameSync(`${path}.away`, path);
+    await insert(file, 3);
+    expect(file.notReadyReason()).toBeNull();
+    expect(idsOf(file)).toEqual([1, 3]);
+  },
+);
 
-describe("a file that cannot be written", () => {
-  for (const [name, harm, heal, code, reason] of [
-    [
-      "full disk",
-      "PRAGMA max_page_count = 1",
-      "PRAGMA max_page_count = 9999",
-      "SQLITE_FULL",
-      "the disk is full",
-    ],
-    ["read-only", "PRAGMA query_only = ON", "PRAGMA query_only = OFF", "SQLITE_READONLY", "this user"],
-  ] as const) {
-    test(`${name}: the cause is the reason, and logged once, until a write succeeds`, async () => {
-      const lines: string[] = [];
-      const folder = newFolder(parent);
-      const file = openedIn(folder, undefined, (line) => lines.push(line));
-      await createTable(file);
-      file.db.run(harm);
-      const grow = (id: number) =>
-        file.write(() => {
-          file.db.run("INSERT INTO rows VALUES (?)", [id]);
-          file.db.run("CREATE TABLE IF NOT EXISTS grown (x TEXT) STRICT");
-        });
-      for (const id of [1, 2]) {
-        const error = await grow(id).catch((error) => error);
-        expect(error).toMatchObject({ name: "Unavailable", reason: "not_done", cause: { code } });
-        expect(file.notReadyReason()).toContain(reason);
-        expect(file.notReadyReason()).toContain(code);
-      }
-      expect(idsOf(file)).toEqual([]);
-      expect(lines.map((line) => JSON.parse(line))).toEqual([
-        expect.objectContaining({ level: "error", code, path: join(folder, "sate.db") }),
-      ]);
-      file.db.run(heal);
-      expect(file.notReadyReason()).not.toBeNull();
-      await grow(3);
-      expect([idsOf(file), file.notReadyReason(), lines.length]).toEqual([[3], null, 2]);
+test.each([
+  ["the disk is full", "PRAGMA max_page_count = 1", "PRAGMA max_page_count = 9999", "SQLITE_FULL"],
+  ["it cannot be written by this user", "PRAGMA query_only = 1", "PRAGMA query_only = 0", "SQLITE_READONLY"],
+])("while %s that is the not-ready reason, and logged once", async (what, harm, heal, code) => {
+  const lines: string[] = [];
+  const folder = newFolder();
+  const file = opened(folder, undefined, (line) => lines.push(line));
+  await createTable(file);
+  file.db.run(harm);
+  const grow = (id: number) =>
+    file.write(() => {
+      file.db.run("INSERT INTO rows VALUES (?)", [id]);
+      file.db.run("CREATE TABLE IF NOT EXISTS grown (x TEXT) STRICT");
     });
+  for (const id of [1, 2]) {
+    const error = await grow(id).catch((error) => error);
+    expect(error).toMatchObject({ name: "Unavailable", reason: "not_done", cause: { code } });
+    expect(file.notReadyReason()).toBe(`sate.db cannot be written: ${what} (${code}).`);
   }
+  expect(idsOf(file)).toEqual([]);
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    expect.objectContaining({ level: "error", code, path: join(folder, "sate.db") }),
+  ]);
+  file.db.run(heal);
+  expect(file.notReadyReason()).not.toBeNull();
+  await grow(3);
+  expect([idsOf(file), file.notReadyReason(), lines.length]).toEqual([[3], null, 2]);
 });
 
 describe("a folder that cannot be used is refused in one sentence that says what to do", () => {
-  const refusalOf = (folder: string) => {
-    const refused = open(folder);
-    if (refused.kind !== "refused") throw new Error("it was opened");
-    expect(refused.reason).toMatch(
-      /^The data folder .* cannot be used: .*, or choose another folder with DATA_DIR\.$/,
-    );
-    expect(refused.reason).toContain(folder);
-    return { ...refused, kind: undefined };
-  };
-  const contains = (exitCode: number, ...texts: string[]) => ({
-    exitCode,
-    reason: expect.stringMatching(new RegExp(texts.join(".*"))),
-  });
-  /** A file of Sate with some pages. */
-  async function filled(): Promise<string> {
-    const folder = newFolder(parent);
+  const aFolder = "a file is where a folder must be, or the other way round";
+  const damaged = (code: string) => `the file is damaged (${code}); restore a copy of the folder`;
+  const at = (name: string) => (folder: string) => mkdirSync(join(folder, name));
+
+  /** A file of Sate with some pages, and what `harm` does to its bytes. */
+  const filled = (harm: (path: string) => void) => async (folder: string) => {
     const file = opened(folder);
     await createTable(file);
     await file.write(() => {
       for (let id = 0; id < 10_000; id++) file.db.run("INSERT INTO rows VALUES (?)", [id]);
     });
     file.close();
-    return folder;
-  }
-
-  test("it is a file, or lies in one", () => {
-    const path = join(newFolder(parent), "file");
-    writeFileSync(path, "");
-    expect(refusalOf(path)).toMatchObject(contains(73, "a file is where", "EEXIST"));
-    expect(refusalOf(join(path, "data"))).toMatchObject(contains(73, "a file is where", "ENOTDIR"));
-  });
-
-  test("sate.db or pid is a folder", () => {
-    for (const name of ["sate.db", "pid"]) {
-      const folder = newFolder(parent);
-      mkdirSync(join(folder, name));
-      const named = name === "pid" ? "/pid" : "";
-      expect(refusalOf(folder)).toMatchObject(contains(73, "(EISDIR|SQLITE_CANTOPEN)", named));
-    }
-  });
-
-  test("sate.db is no database, and stays as it is", () => {
-    const folder = newFolder(parent);
-    const text = "this is not a database, and nobody should make it one".repeat(100);
-    writeFileSync(join(folder, "sate.db"), text);
-    expect(refusalOf(folder)).toMatchObject(contains(78, "damaged", "SQLITE_NOTADB", "restore a copy"));
-    expect(readFileSync(join(folder, "sate.db"), "utf8")).toBe(text);
-  });
-
-  test("sate.db is missing and its log is not, which stays as it is", () => {
-    const folder = newFolder(parent);
-    mkdirSync(folder, { recursive: true });
-    const log = join(folder, "sate.db-wal");
-    writeFileSync(log, "the latest writes");
-    expect(refusalOf(folder)).toMatchObject(contains(78, "put sate.db back"));
-    expect(readFileSync(log, "utf8")).toBe("the latest writes");
-    expect(existsSync(join(folder, "sate.db"))).toBe(false);
-  });
-
-  test("sate.db was cut off", async () => {
-    const folder = await filled();
-    truncateSync(join(folder, "sate.db"), 10_000);
-    expect(refusalOf(folder)).toMatchObject(contains(78, "damaged", "SQLITE_CORRUPT"));
-  });
-
-  test("a page in the middle of sate.db was overwritten", async () => {
-    const folder = await filled();
-    const path = join(folder, "sate.db");
+    harm(join(folder, "sate.db"));
+  };
+  const overwriteAPage = (path: string) => {
     const bytes = readFileSync(path);
-    bytes.fill(0xa5, 3 * 4_096, 4 * 4_096);
-    writeFileSync(path, bytes);
-    expect(refusalOf(folder)).toMatchObject(contains(78, "damaged", "SQLITE_CORRUPT"));
-    expect(readFileSync(path)).toEqual(bytes);
+    writeFileSync(path, bytes.fill(0xa5, 3 * 4_096, 4 * 4_096));
+  };
+
+  test.each<[string, number, (folder: string) => unknown, what: string, below?: string]>([
+    ["it is a file", 73, at("x"), `${aFolder} (EEXIST, PATH); move it away`, "file"],
+    ["it lies in a file", 73, at("x"), `${aFolder} (ENOTDIR, PATH); move it away`, "file/data"],
+    ["sate.db is a folder", 73, at("sate.db"), `${aFolder} (EISDIR, PATH/sate.db); move it away`],
+    ["pid is a folder", 73, at("pid"), `${aFolder} (EISDIR, PATH/pid); move it away`],
+    [
+      "sate.db is no database",
+      78,
+      (folder) => writeFileSync(join(folder, "sate.db"), "this is not a database".repeat(100)),
+      damaged("SQLITE_NOTADB"),
+    ],
+    [
+      "sate.db is missing and its log is not",
+      78,
+      (folder) => writeFileSync(join(folder, "sate.db-wal"), "the latest writes"),
+      "sate.db is missing, but sate.db-wal is there and holds the latest writes; put sate.db back, move sate.db-wal away to start empty",
+    ],
+    ["sate.db was truncated", 78, filled((path) => truncateSync(path, 10_000)), damaged("SQLITE_CORRUPT")],
+    ["a page of sate.db was overwritten", 78, filled(overwriteAPage), damaged("SQLITE_CORRUPT")],
+  ])("%s", async (_, exitCode, prepare, what, below = "") => {
+    const folder = newFolder();
+    writeFileSync(join(folder, "file"), "");
+    await prepare(folder);
+    const filesOf = () => {
+      const files = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile());
+      return files.map(({ name }) => [name, readFileSync(join(folder, name)).toBase64()]);
+    };
+    const before = filesOf();
+    const path = join(folder, below);
+    const reason = `The data folder ${path} cannot be used: ${what.replace("PATH", path)}, or choose another folder with DATA_DIR.`;
+    expect(open(path)).toEqual({ kind: "refused", reason, exitCode } as never);
+    // Where the content is at fault it stays as it is.
+    if (exitCode === 78) expect(filesOf()).toEqual(before);
   });
 });

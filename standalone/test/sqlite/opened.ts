@@ -1,16 +1,12 @@
-import { mkdtempSync } from "node:fs";
-import { join } from "node:path";
 import { createLog } from "@sate/contracts/runtime";
 import { openSqliteFile, type SqliteFile } from "../../src/sqlite/file.ts";
-
-/** A new data folder in `parent`. */
-export const newFolder = (parent: string) => mkdtempSync(join(parent, "data-"));
 
 /** `onLine` gets the lines of its log. */
 export function open(folder: string, onCommit = () => {}, onLine: (line: string) => void = () => {}) {
   return openSqliteFile(folder, { onCommit, log: createLog("standalone", "info", onLine) });
 }
 
+/** The same, for a folder that must not be refused. */
 export function opened(...args: Parameters<typeof open>): SqliteFile {
   const result = open(...args);
   if (result.kind !== "opened") throw new Error(result.reason);
