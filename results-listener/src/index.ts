@@ -1,4 +1,4 @@
-import { isUnavailable, Unavailable } from "@sate/contracts";
+import { Unavailable } from "@sate/contracts";
 import { type Attempt, type Counters, createLifecycle, type Log } from "@sate/contracts/runtime";
 import type { Consumer, Publisher, ResultsWriter } from "./ports.ts";
 import { createRecorder, type Recorder } from "./recording/record.ts";
@@ -21,6 +21,9 @@ export type Ports = {
 
 const databaseDown = "The Results DB does not respond.";
 const brokerDown = "The broker does not respond.";
+const notRecorded = "Records cannot be recorded.";
+/** A consumer delivers again within a second or two what could not be recorded, and an attempt has deadlines. */
+const attemptedAgainMs = 30_000;
 
 /**
  * The only writer of the Results DB: consumes outcomes and dead letters, and records them. `start` resolves when the
@@ -39,36 +42,33 @@ export function createResultsListener(ports: Ports, { serviceToken }: Config) {
     async onStart(connect: Attempt<void>) {
       await connect("writer", writer.open, databaseDown);
       await connect("publisher", publisher.open, brokerDown);
-      await connect("consumer", () => consumer.start(handle), whyNotJoined);
+      await connect(
+        "consumer",
+        () => consumer.start(handle),
+        (error) => (error as Unavailable).message,
+      );
     },
     // Records that were delivered and not recorded are delivered again after the next start.
     async onStop() {
       await consumer.stop();
       await Promise.all([publisher.close(), writer.close()]);
     },
-    reasons: () => [consumer.notReadyReason() ?? []].flat(),
+    async reasons() {
+      // A rebalance has given the records to another member, and there may be no others for a long time.
+      if (performance.now() - failedAt > attemptedAgainMs)
+        await attempt("recorder", async () => {}, notRecorded);
+      return [consumer.notReadyReason() ?? []].flat();
+    },
   });
+  let failedAt = Number.POSITIVE_INFINITY;
 
   /** While records cannot be recorded the service is not ready, even if every dependency responds. */
   async function handle(records: Parameters<Recorder>[0]): Promise<void> {
-    if (await attempt("recorder", () => recorder(records), "Records cannot be recorded.")) return;
+    if (await attempt("recorder", () => recorder(records), notRecorded)) return;
+    failedAt = performance.now();
     throw new Unavailable("The records could not be recorded.");
   }
 
-  let app: ReturnType<typeof createInternalApp> | null = null;
-  return {
-    notReadyReasons,
-    start,
-    stop,
-
-    /** Created on first use: standalone serves no internal API. */
-    get app() {
-      app ??= createInternalApp({ serviceToken, notReadyReasons, counters, log });
-      return app;
-    },
-  };
-}
-
-function whyNotJoined(error: unknown): string {
-  return isUnavailable(error) ? error.message : "The consumer cannot join its group.";
+  const app = createInternalApp({ serviceToken, notReadyReasons, counters, log });
+  return { app, notReadyReasons, start, stop };
 }

@@ -1,15 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { headerNames, topics, Unavailable } from "@sate/contracts";
-import { rejection } from "./conformance/results-writer.ts";
-import { listenerOn, resultsFile } from "./listener.ts";
+import { rejection } from "@sate/contracts/test/support/settled.ts";
+import { until } from "@sate/contracts/test/until.ts";
+import { listenerOn, resultsFile, serviceToken } from "./listener.ts";
 import { garbage, outcomeOf, received, refusedExecution, unreadables } from "./records.ts";
-import { until } from "./until.ts";
 
 let file: ReturnType<typeof resultsFile>;
 beforeEach(() => {
   file = resultsFile();
 });
-afterEach(() => file[Symbol.dispose]());
+const realNow = performance.now;
+afterEach(() => {
+  performance.now = realNow;
+  file[Symbol.dispose]();
+});
 
 async function started(parts: Parameters<typeof listenerOn>[1] = {}) {
   const all = listenerOn(file, parts);
@@ -24,6 +28,8 @@ const oneOfEach = () => [
   received(refusedExecution()),
   garbage("garbage"),
 ];
+const stored = () => ({ results: file.results(), deadLetters: file.deadLetters() });
+const notRecorded = "Records cannot be recorded.";
 
 describe("recording", () => {
   test("results, dead letters and bad records each go where they belong, and are then committed", async () => {
@@ -33,36 +39,30 @@ describe("recording", () => {
     expect(it.consumer.committed).toEqual(records);
     expect(file.results().map(({ is_success }) => is_success)).toEqual([true, false, false]);
     expect(file.deadLetters().map(({ reason }) => reason)).toEqual(["unexpected_error", "max_failures"]);
-    const [published] = it.publisher.published;
-    expect(it.publisher.published).toHaveLength(1);
-    expect(published).toMatchObject({
-      topic: topics.deadLetters,
-      value: Buffer.from("garbage"),
-      headers: { reason: "unreadable_record", "origin-topic": topics.successful },
-    });
-    const { results_recorded, dead_letters_kept, records_unreadable } = it.counters.read();
-    expect({ results_recorded, dead_letters_kept, records_unreadable }).toEqual({
-      results_recorded: 3,
-      dead_letters_kept: 2,
-      records_unreadable: 1,
-    });
+    expect(it.publisher.published).toEqual([
+      expect.objectContaining({
+        topic: topics.deadLetters,
+        value: Buffer.from("garbage"),
+        headers: expect.objectContaining({ reason: "unreadable_record", "origin-topic": topics.successful }),
+      }),
+    ]);
+    const counts = { results_recorded: 3, dead_letters_kept: 2, records_unreadable: 1 };
+    expect(it.counters.read()).toEqual(counts);
   });
 
   test("a bad record is published to the dead letter queue once, and stored when it comes back", async () => {
     await using it = await started();
-    const bad = unreadables().map(({ value, headers }) => garbage(value, headers ? { headers } : {}));
+    const bad = unreadables();
     await it.consumer.deliver(bad);
-    expect(it.publisher.published).toHaveLength(bad.length);
     const back = it.publisher.published.map((record) => received(record));
     await it.consumer.deliver(back);
     expect(it.publisher.published).toHaveLength(bad.length);
-    const stored = file.deadLetters();
-    expect(stored).toHaveLength(bad.length);
-    for (const [index, deadLetter] of stored.entries()) {
-      expect(hex(deadLetter.value)).toBe(hex(bad[index]?.value ?? null));
-      expect(deadLetter.origin_offset).toBe(bad[index]?.offset as string);
-    }
-    expect(file.results()).toEqual([]);
+    const { results, deadLetters } = stored();
+    const hexOf = (bytes: Uint8Array | null) => bytes && Buffer.from(bytes).toString("hex");
+    expect(deadLetters.map(({ origin_offset, value }) => [origin_offset, hexOf(value)])).toEqual(
+      bad.map(({ offset, value }) => [offset, hexOf(value)]),
+    );
+    expect(results).toEqual([]);
   });
 
   test("a second result of an execution is not recorded, but counted and logged", async () => {
@@ -86,17 +86,12 @@ describe("recording", () => {
     // It is a dead letter already, and is stored as one; published again it would circulate forever.
     const deadLetter = received(outcomeOf("unexpected_error"));
     await it.consumer.deliver([bad, received(outcomeOf("failed")), deadLetter]);
-    expect(it.publisher.published).toHaveLength(1);
-    expect(it.publisher.published[0]).toMatchObject({
-      value: bad.value,
-      headers: { detail: "The Results DB refused the result." },
-    });
+    expect(it.publisher.published).toMatchObject([
+      { value: bad.value, headers: { detail: "The Results DB refused the result." } },
+    ]);
     expect(file.deadLetters().map(({ reason }) => reason)).toEqual(["unexpected_error"]);
-    expect(it.counters.read()).toMatchObject({
-      results_recorded: 1,
-      results_refused: 2,
-      dead_letters_kept: 1,
-    });
+    const counts = { results_recorded: 1, results_refused: 2, dead_letters_kept: 1 };
+    expect(it.counters.read()).toMatchObject(counts);
   });
 
   test("a dead letter that the database refuses does not hold up the others", async () => {
@@ -107,9 +102,8 @@ describe("recording", () => {
     await it.consumer.deliver(records);
     expect(it.consumer.committed).toEqual(records);
     expect(it.counters.read()).toMatchObject({ dead_letters_kept: 1, dead_letters_refused: 1 });
-    expect(it.lines.find(({ level }) => level === "error")).toMatchObject({
-      offset: records[0]?.offset as string,
-    });
+    const { offset } = records[0] as { offset: string };
+    expect(it.lines.find(({ level }) => level === "error")).toMatchObject({ offset });
   });
 });
 
@@ -118,9 +112,9 @@ describe("redelivery", () => {
     await using it = await started();
     const records = oneOfEach();
     await it.consumer.deliver(records);
-    const before = [file.results(), file.deadLetters()];
+    const before = stored();
     await it.consumer.deliver([...records.toReversed(), ...records]);
-    expect([file.results(), file.deadLetters()]).toEqual(before);
+    expect(stored()).toEqual(before);
     expect(it.counters.read()).toMatchObject({ results_recorded: 3, results_repeated: 6 });
     // The dead letter is published again with the same id, so that it is stored once.
     const ids = it.publisher.published.map(({ headers }) => headers[headerNames.deadLetterId]);
@@ -134,71 +128,68 @@ describe("redelivery", () => {
     first.database.loses = "responses";
     expect(await rejection(first.consumer.deliver(records))).toBeInstanceOf(Error);
     expect(first.consumer.committed).toEqual([]);
-    const written = [file.results(), file.deadLetters()];
-    expect(written[0]).toHaveLength(3);
+    const written = stored();
+    expect(written.results).toHaveLength(3);
     // It neither committed nor stopped cleanly.
     await using second = await started();
     await second.consumer.deliver(records);
     expect(second.consumer.committed).toEqual(records);
-    expect([file.results(), file.deadLetters()]).toEqual(written);
+    expect(stored()).toEqual(written);
     await first.listener.stop();
   });
 });
 
 describe("while a dependency is down", () => {
+  /** The records are not recorded, and nothing is committed. */
+  async function refuses({ consumer, listener }: Awaited<ReturnType<typeof started>>, records = oneOfEach()) {
+    expect(await rejection(consumer.deliver(records))).toBeInstanceOf(Error);
+    expect(consumer.committed).toEqual([]);
+    expect(await listener.notReadyReasons()).toContain(notRecorded);
+  }
+
   test("nothing is committed until the dead letter is published", async () => {
     await using it = await started();
     const records = oneOfEach();
     it.publisher.isAway = true;
-    expect(await rejection(it.consumer.deliver(records))).toBeInstanceOf(Error);
-    expect(it.consumer.committed).toEqual([]);
+    await refuses(it, records);
     expect(it.counters.read().records_unreadable).toBeUndefined();
-    expect(await it.listener.notReadyReasons()).toContain("Records cannot be recorded.");
     it.publisher.isAway = false;
     await it.consumer.deliver(records);
     expect(it.consumer.committed).toEqual(records);
-    expect(it.publisher.published).toHaveLength(1);
-    expect(file.results()).toHaveLength(3);
-    expect(await it.listener.notReadyReasons()).not.toContain("Records cannot be recorded.");
+    expect([it.publisher.published.length, file.results().length]).toEqual([1, 3]);
+    expect(await it.listener.notReadyReasons()).not.toContain(notRecorded);
   });
 
   test("nothing is committed until the database has stored it", async () => {
     await using it = await started();
     const records = oneOfEach();
     it.database.isAway = true;
-    expect(await rejection(it.consumer.deliver(records))).toBeInstanceOf(Error);
-    expect([it.consumer.committed, file.results(), file.deadLetters()]).toEqual([[], [], []]);
+    await refuses(it, records);
+    expect(stored()).toEqual({ results: [], deadLetters: [] });
     expect(it.counters.read().results_recorded).toBeUndefined();
-    expect(await it.listener.notReadyReasons()).toContain("Records cannot be recorded.");
     it.database.isAway = false;
     await it.consumer.deliver(records);
     expect([file.results().length, file.deadLetters().length]).toEqual([3, 2]);
-    expect(await it.listener.notReadyReasons()).not.toContain("Records cannot be recorded.");
   });
 
   // A bug that swallows the rejection of any one of the three writes commits a record that is nowhere.
-  test.each(["results", "dead letters", "bad records"])(
-    "nothing is committed if only the write of %s fails",
-    async (what) => {
-      const away = async () => {
-        throw new Unavailable("It is down.");
-      };
-      await using it = await started({
-        ...(what === "results" && { recordResults: away }),
-        ...(what === "dead letters" && { storeDeadLetters: away }),
-      });
-      it.publisher.isAway = what === "bad records";
-      expect(await rejection(it.consumer.deliver(oneOfEach()))).toBeInstanceOf(Error);
-      expect(it.consumer.committed).toEqual([]);
-      expect(await it.listener.notReadyReasons()).toContain("Records cannot be recorded.");
-    },
-  );
+  const away = async () => {
+    throw new Unavailable("It is down.");
+  };
+  test.each([
+    ["results", { recordResults: away }],
+    ["dead letters", { storeDeadLetters: away }],
+    ["bad records", {}],
+  ])("nothing is committed if only the write of %s fails", async (what, parts) => {
+    await using it = await started(parts);
+    it.publisher.isAway = what === "bad records";
+    await refuses(it);
+  });
 
   test("nothing is committed if a refused result cannot be published as a dead letter", async () => {
     await using it = await started({ recordResults: async (results) => results.map(() => "refused") });
     it.publisher.isAway = true;
-    expect(await rejection(it.consumer.deliver([received(outcomeOf("succeeded"))]))).toBeInstanceOf(Error);
-    expect(it.consumer.committed).toEqual([]);
+    await refuses(it, [received(outcomeOf("succeeded"))]);
   });
 
   test("all writes have settled before their repetition begins", async () => {
@@ -220,62 +211,71 @@ describe("while a dependency is down", () => {
     write.resolve();
     expect(await delivery).toBeInstanceOf(Error);
   });
-});
 
-describe("starting and stopping", () => {
-  test("it waits for its dependencies in order, and is ready when it has joined its group", async () => {
-    const it = listenerOn(file);
-    it.database.isAway = true;
-    it.publisher.isAway = true;
-    const start = it.listener.start();
-    const complains = (text: string) => async () => (await it.listener.notReadyReasons()).includes(text);
-    await until("the database is reported", complains("The Results DB does not respond."));
-    expect((await it.listener.notReadyReasons())[0]).toBe("It is starting.");
-    it.database.isAway = false;
-    await until("the broker is reported", complains("The broker does not respond."));
-    expect(it.consumer.isJoined).toBe(false);
-    it.publisher.isAway = false;
-    await start;
-    expect(it.consumer.isJoined).toBe(true);
-    expect(await it.listener.notReadyReasons()).toEqual([]);
-    it.consumer.complains = "The consumer is not in its group.";
-    expect(await it.listener.notReadyReasons()).toEqual(["The consumer is not in its group."]);
-    await it.listener.stop();
-  });
-
-  test("it is not ready while the broker or the database is down", async () => {
+  test("records that it could not record and that do not come again do not keep it from being ready", async () => {
     await using it = await started();
-    it.publisher.isAway = true;
     it.database.isAway = true;
-    await until("both are reported", async () => (await it.listener.notReadyReasons()).length === 2);
-    it.publisher.isAway = false;
+    await refuses(it);
     it.database.isAway = false;
-    await until("both are back", async () => (await it.listener.notReadyReasons()).length === 0);
-  }, 15_000);
-
-  test("stop is safe before start, during start, twice and concurrently", async () => {
-    const idle = listenerOn(file).listener;
-    await Promise.all([idle.stop(), idle.stop()]);
-    await idle.start();
-    expect(await idle.notReadyReasons()).toEqual(["It is stopping."]);
-
-    const waiting = listenerOn(file);
-    waiting.publisher.isAway = true;
-    const start = waiting.listener.start();
-    await until("it waits", async () =>
-      (await waiting.listener.notReadyReasons()).includes("The broker does not respond."),
-    );
-    await waiting.listener.stop();
-    await start;
-    expect(waiting.consumer.isJoined).toBe(false);
-
-    const it = await started();
-    await Promise.all([it.listener.stop(), it.listener.stop()]);
-    expect([it.consumer.isStopped, it.publisher.isClosed]).toEqual([true, true]);
-    expect(await it.listener.notReadyReasons()).toEqual(["It is stopping."]);
+    const later = (ms: number) => {
+      performance.now = () => realNow.call(performance) + ms;
+    };
+    later(10_000); // The consumer may still deliver them again.
+    expect(await it.listener.notReadyReasons()).toEqual([notRecorded]);
+    later(40_000); // A rebalance has given them to another member.
+    expect(await it.listener.notReadyReasons()).toEqual([]);
   });
 });
 
-function hex(bytes: Uint8Array | null): string {
-  return bytes === null ? "none" : Buffer.from(bytes).toString("hex");
-}
+describe("its health", () => {
+  test("it waits for its dependencies in order, and is ready when it has joined its group", async () => {
+    const { listener, consumer, publisher, database } = listenerOn(file);
+    const reasonsAre = (...reasons: string[]) =>
+      until(reasons.join() || "it is ready", async () =>
+        Bun.deepEquals(await listener.notReadyReasons(), reasons),
+      );
+    database.isAway = true;
+    publisher.isAway = true;
+    consumer.reason = "A topic does not exist yet.";
+    const start = listener.start();
+    await reasonsAre("It is starting.", "The Results DB does not respond.");
+    database.isAway = false;
+    await reasonsAre("It is starting.", "The broker does not respond.");
+    publisher.isAway = false;
+    await reasonsAre("It is starting.", consumer.reason);
+    expect(consumer.isJoined).toBe(false);
+    consumer.reason = null;
+    await start;
+    expect(consumer.isJoined).toBe(true);
+    await reasonsAre();
+    consumer.reason = "The consumer is not in its group.";
+    await reasonsAre("The consumer is not in its group.");
+    consumer.reason = null;
+    database.isAway = true;
+    publisher.isAway = true;
+    await reasonsAre("The Results DB does not respond.", "The broker does not respond.");
+    await listener.stop();
+    expect([consumer.isStopped, publisher.isClosed]).toEqual([true, true]);
+  });
+
+  test("a stop during the start keeps it from joining its group", async () => {
+    const { listener, consumer, publisher } = listenerOn(file);
+    publisher.isAway = true;
+    const start = listener.start();
+    await until("it waits", async () => (await listener.notReadyReasons()).length === 2);
+    await listener.stop();
+    await start;
+    expect(consumer.isJoined).toBe(false);
+  });
+
+  test("it serves its health and its counters, and nothing else", async () => {
+    await using it = await started();
+    await it.consumer.deliver([received(outcomeOf("succeeded"))]);
+    const { app } = it.listener;
+    const headers = { authorization: `Bearer ${serviceToken}` };
+    const metrics = await app.handle(new Request("http://localhost/metrics", { headers }));
+    expect(await metrics.text()).toContain("sate_results_recorded_total 1\n");
+    const routes = app.routes.map(({ method, path }) => `${method} ${path}`);
+    expect(routes.toSorted()).toEqual(["GET /live", "GET /metrics", "GET /ready"]);
+  });
+});

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import {
   type DeadLetterDocument,
   headerNames,
@@ -10,6 +10,8 @@ import {
   topics,
 } from "@sate/contracts";
 import { createCounters, createLog, kafkaConfig } from "@sate/contracts/runtime";
+import { describeOnServers } from "@sate/contracts/test/support/servers.ts";
+import { until } from "@sate/contracts/test/until.ts";
 import { type Admin, Kafka } from "kafkajs";
 import { type Binary, MongoClient } from "mongodb";
 import { kafkaConsumer } from "../src/adapters/kafka/consumer.ts";
@@ -17,12 +19,9 @@ import { kafkaPublisher } from "../src/adapters/kafka/publisher.ts";
 import { mongoResultsWriter } from "../src/adapters/mongo/writer.ts";
 import { createResultsListener } from "../src/index.ts";
 import { type Ending, outcomeOf, randomBytes, refusedExecution } from "./records.ts";
-import { testServers } from "./servers.ts";
-import { until } from "./until.ts";
 
-const servers = await testServers();
-const longMs = 120_000;
 const waitMs = 60_000;
+setDefaultTimeout(2 * waitMs);
 
 /** A database and a group of its own; the topics may contain records of other tests. */
 function systemOn(kafkaBrokers: string, resultsMongoUrl: string) {
@@ -97,124 +96,93 @@ async function contents({ results, deadLetters }: System) {
   ];
 }
 
-const bytesOf = (deadLetter: DeadLetterDocument | null) => (deadLetter?.value as Binary | undefined)?.value();
+const bytesOf = ({ value }: DeadLetterDocument) => Buffer.from((value as Binary | null)?.value() ?? []);
 
-if (servers.kind === "running") {
-  describe("the listener on Kafka and MongoDB", () => {
-    const system = systemOn(servers.kafkaBrokers, servers.resultsMongoUrl);
-    beforeAll(async () => {
-      await system.publisher.open();
-      await system.admin.connect();
-      await system.admin.createTopics({ topics: Object.values(topics).map((topic) => topicSpec(topic)) });
-    }, longMs);
-    afterAll(async () => {
-      await system.publisher.close();
-      await system.admin.disconnect();
-      await system.close();
-    }, longMs);
+await describeOnServers("the listener on Kafka and MongoDB", ({ kafkaBrokers, resultsMongoUrl }) => {
+  const system = systemOn(kafkaBrokers, resultsMongoUrl);
+  beforeAll(async () => {
+    await system.publisher.open();
+    await system.admin.connect();
+    await system.admin.createTopics({ topics: Object.values(topics).map((topic) => topicSpec(topic)) });
+  }, waitMs);
+  afterAll(async () => {
+    await system.publisher.close();
+    await system.admin.disconnect();
+    await system.close();
+  }, waitMs);
 
-    const endings: Ending[] = ["succeeded", "failed", "cancelled", "unexpected_error", "lost"];
-    const outcomes = Array.from({ length: 200 }, (_, index) =>
-      outcomeOf(endings[index % endings.length] as Ending),
-    );
-    const random = randomBytes(1024 * 1024);
-    const marks = outcomeTopics.map((topic) => `garbage on ${topic} ${Bun.randomUUIDv7()}`);
-    const garbage: OutgoingRecord[] = outcomeTopics.flatMap((topic, index) => [
-      { topic, key: null, value: marks[index] as string, headers: { mine: "yes" } },
-      { topic, key: random.subarray(0, 100), value: random, headers: { [headerNames.schemaVersion]: "999" } },
-      { topic, key: "key", value: null, headers: {} },
-    ]);
-    const refused = refusedExecution();
+  const endings: Ending[] = ["succeeded", "failed", "cancelled", "unexpected_error", "lost"];
+  const outcomes = Array.from({ length: 40 }, () => endings.map((ending) => outcomeOf(ending))).flat();
+  const random = randomBytes(1024 * 1024);
+  const marks = outcomeTopics.map((topic) => `garbage on ${topic} ${Bun.randomUUIDv7()}`);
+  const garbage: OutgoingRecord[] = outcomeTopics.flatMap((topic, index) => [
+    { topic, key: null, value: marks[index] as string, headers: { mine: "yes" } },
+    { topic, key: random.subarray(0, 100), value: random, headers: { [headerNames.schemaVersion]: "999" } },
+    { topic, key: "key", value: null, headers: {} },
+  ]);
+  const refused = refusedExecution();
+  const countOfResults = (records: OutgoingRecord[]) =>
+    system.results.countDocuments({ request_id: { $in: records.map(({ key }) => String(key)) } });
+  const deadLetterIdOf = ({ headers }: OutgoingRecord) => headers[headerNames.deadLetterId] as string;
 
-    const resultsOf = (records: OutgoingRecord[]) =>
-      system.results.countDocuments({ request_id: { $in: records.map(({ key }) => String(key)) } });
-
-    test(
-      "records every outcome once and stores every dead letter, among duplicates and garbage",
-      async () => {
-        await system.publisher.publish([...outcomes, ...garbage, refused, ...outcomes.slice(0, 50)]);
-        const { listener, counters } = system.member();
-        await listener.start();
-        await nothingLeft(system);
-        expect(await resultsOf(outcomes)).toBe(outcomes.length);
-        expect(await listener.notReadyReasons()).toEqual([]);
-        expect(counters.read().results_repeated).toBeGreaterThanOrEqual(50);
-        for (const { key, topic } of outcomes.slice(0, endings.length)) {
-          const stored = await system.results.findOne({ request_id: String(key) });
-          expect(stored?.is_success).toBe(topic === topics.successful);
-        }
-        const deadLetter = await system.deadLetters.findOne({
-          _id: refused.headers[headerNames.deadLetterId] as string,
-        });
-        expect(deadLetter?.reason).toBe("max_failures");
-        const ended = outcomes.filter(({ topic }) => topic === topics.deadLetters);
-        const ids = ended.map(({ headers }) => headers[headerNames.deadLetterId] as string);
-        expect(await system.deadLetters.countDocuments({ _id: { $in: ids } })).toBe(80);
-        await listener.stop();
-      },
-      longMs,
-    );
-
-    test(
-      "garbage is stored with its bytes and its origin",
-      async () => {
-        const deadLetters = await system.deadLetters
-          .find({ reason: { $in: ["unreadable_record", null] } })
-          .toArray();
-        const texts = new Map(
-          deadLetters.map((deadLetter) => [Buffer.from(bytesOf(deadLetter) ?? []).toString(), deadLetter]),
-        );
-        for (const [index, topic] of outcomeTopics.entries()) {
-          const deadLetter = texts.get(marks[index] as string);
-          expect(deadLetter?.origin_topic ?? "none").toBe(topic === topics.deadLetters ? "none" : topic);
-          expect(deadLetter?.headers).toContain(topic === topics.deadLetters ? '"mine"' : '"origin-headers"');
-        }
-        const large = deadLetters.filter((deadLetter) =>
-          Buffer.from(bytesOf(deadLetter) ?? []).equals(random),
-        );
-        // A producer that receives no response publishes again.
-        expect(large.length).toBeGreaterThanOrEqual(3);
-        expect(deadLetters.filter(({ value }) => value === null).length).toBeGreaterThanOrEqual(3);
-      },
-      longMs,
-    );
-
-    test(
-      "a member continues where the previous one stopped",
-      async () => {
-        const later = Array.from({ length: 20 }, () => outcomeOf("succeeded"));
-        await system.publisher.publish(later);
-        const { listener, counters } = system.member();
-        await listener.start();
-        await nothingLeft(system);
-        expect(await resultsOf(later)).toBe(later.length);
-        expect(counters.read().results_repeated ?? 0).toBe(0);
-        await listener.stop();
-      },
-      longMs,
-    );
-
-    test(
-      "redelivery from the first offset changes nothing",
-      async () => {
-        const before = await contents(system);
-        system.forgetOffsets();
-        expect(await lag(system)).toBeGreaterThan(200);
-        const [one, other] = [system.member(), system.member()];
-        await Promise.all([one.listener.start(), other.listener.start()]);
-        await nothingLeft(system);
-        expect(await contents(system)).toEqual(before);
-        const counts = [one, other].map(({ counters }) => counters.read());
-        const total = (name: string) => counts.reduce((sum, read) => sum + (read[name] ?? 0), 0);
-        expect(total("results_repeated")).toBeGreaterThanOrEqual(220);
-        expect(total("results_recorded") + total("results_conflicting")).toBe(0);
-        await Promise.all([one.listener.stop(), other.listener.stop()]);
-        expect(system.fatal).toEqual([]);
-      },
-      longMs,
-    );
+  test("records every outcome once and stores every dead letter, among duplicates and garbage", async () => {
+    await system.publisher.publish([...outcomes, ...garbage, refused, ...outcomes.slice(0, 50)]);
+    const { listener, counters } = system.member();
+    await listener.start();
+    await nothingLeft(system);
+    expect(await countOfResults(outcomes)).toBe(outcomes.length);
+    expect(await listener.notReadyReasons()).toEqual([]);
+    expect(counters.read().results_repeated).toBeGreaterThanOrEqual(50);
+    for (const { key, topic } of outcomes.slice(0, endings.length)) {
+      const stored = await system.results.findOne({ request_id: String(key) });
+      expect(stored?.is_success).toBe(topic === topics.successful);
+    }
+    const deadLetter = await system.deadLetters.findOne({ _id: deadLetterIdOf(refused) });
+    expect(deadLetter?.reason).toBe("max_failures");
+    const ids = outcomes.filter(({ topic }) => topic === topics.deadLetters).map(deadLetterIdOf);
+    expect(await system.deadLetters.countDocuments({ _id: { $in: ids } })).toBe(80);
+    await listener.stop();
   });
-} else {
-  describe.skip(`the listener is not tested on real servers: ${servers.reason}`, () =>
-    test("servers", () => {}));
-}
+
+  test("garbage is stored with its bytes and its origin", async () => {
+    const deadLetters = await system.deadLetters
+      .find({ reason: { $in: ["unreadable_record", null] } })
+      .toArray();
+    const withText = (text: string) => deadLetters.filter((one) => bytesOf(one).equals(Buffer.from(text)));
+    for (const [index, topic] of outcomeTopics.entries()) {
+      const [deadLetter] = withText(marks[index] as string);
+      expect(deadLetter?.origin_topic ?? "none").toBe(topic === topics.deadLetters ? "none" : topic);
+      expect(deadLetter?.headers).toContain(topic === topics.deadLetters ? '"mine"' : '"origin-headers"');
+    }
+    // A producer that receives no response publishes again.
+    expect(deadLetters.filter((one) => bytesOf(one).equals(random)).length).toBeGreaterThanOrEqual(3);
+    expect(deadLetters.filter(({ value }) => value === null).length).toBeGreaterThanOrEqual(3);
+  });
+
+  test("a member continues where the previous one stopped", async () => {
+    const later = Array.from({ length: 20 }, () => outcomeOf("succeeded"));
+    await system.publisher.publish(later);
+    const { listener, counters } = system.member();
+    await listener.start();
+    await nothingLeft(system);
+    expect(await countOfResults(later)).toBe(later.length);
+    expect(counters.read().results_repeated ?? 0).toBe(0);
+    await listener.stop();
+  });
+
+  test("redelivery from the first offset changes nothing", async () => {
+    const before = await contents(system);
+    system.forgetOffsets();
+    expect(await lag(system)).toBeGreaterThan(200);
+    const [one, other] = [system.member(), system.member()];
+    await Promise.all([one.listener.start(), other.listener.start()]);
+    await nothingLeft(system);
+    expect(await contents(system)).toEqual(before);
+    const counts = [one, other].map(({ counters }) => counters.read());
+    const total = (name: string) => counts.reduce((sum, read) => sum + (read[name] ?? 0), 0);
+    expect(total("results_repeated")).toBeGreaterThanOrEqual(220);
+    expect(total("results_recorded") + total("results_conflicting")).toBe(0);
+    await Promise.all([one.listener.stop(), other.listener.stop()]);
+    expect(system.fatal).toEqual([]);
+  });
+});

@@ -15,6 +15,7 @@ import {
 let offset = 0;
 
 export function received(record: OutgoingRecord, place: Partial<IncomingRecord> = {}): IncomingRecord {
+  const headers = Object.entries(record.headers).map(([name, text]) => [name, Buffer.from(text)]);
   return {
     topic: record.topic,
     partition: 0,
@@ -22,9 +23,7 @@ export function received(record: OutgoingRecord, place: Partial<IncomingRecord> 
     timestamp: "1604766718103",
     key: record.key === null ? null : Buffer.from(record.key),
     value: record.value === null ? null : Buffer.from(record.value),
-    headers: Object.fromEntries(
-      Object.entries(record.headers).map(([name, text]) => [name, Buffer.from(text)]),
-    ),
+    headers: Object.fromEntries(headers),
     ...place,
   };
 }
@@ -56,29 +55,20 @@ export function outcomeOf(ending: Ending, parts: Parts = {}): OutgoingRecord {
     processing_end_time: "2020-11-07 16:54:24.441799",
     processing_total_seconds: 10.006974,
   };
-  return outcomeRecord(run, outcome());
+  return outcomeRecord(run, { ...ended, ...end() } as Outcome);
 
-  function outcome(): Outcome {
-    switch (ending) {
-      case "succeeded":
-        return { ...ended, status: ending, outputs_json: parts.outputsJson ?? '{"message":"pong"}' };
-      case "failed":
-        return {
-          ...ended,
-          status: ending,
-          error: { code: "forced_error", message: "The failure was forced." },
-        };
-      case "cancelled":
-        return { ...ended, status: ending, error: { code: "cancelled", message: "It was cancelled." } };
-      default:
-        return { ...ended, status: "dead_lettered", error: { code: ending, message: "It broke." } };
+  function end() {
+    if (ending === "succeeded") {
+      return { status: ending, outputs_json: parts.outputsJson ?? '{"message":"pong"}' };
     }
+    const isUnexpected = ending === "unexpected_error" || ending === "lost";
+    const code = ending === "failed" ? "forced_error" : ending;
+    return { status: isUnexpected ? "dead_lettered" : ending, error: { code, message: "It broke." } };
   }
 }
 
 const execution = () => ({
   id: Bun.randomUUIDv7(),
-  attempt: 4,
   force_error: false,
   creation_date: "2020-11-07 16:31:58.103057",
   request_id: Bun.randomUUIDv7(),
@@ -87,12 +77,11 @@ const execution = () => ({
 
 /** An attempt refused because of too many failures. */
 export function refusedExecution(payload_json = "{}") {
-  const { attempt: _, ...refused } = execution();
-  return refusedExecutionRecord({ ...refused, payload_json, failures: 3, max_failures: 3 });
+  return refusedExecutionRecord({ ...execution(), payload_json, failures: 3, max_failures: 3 });
 }
 
 /** A record that belongs to another topic. */
-export const wakeUp = () => executionRecord(execution());
+export const wakeUp = () => executionRecord({ ...execution(), attempt: 4 });
 
 /** A result as the listener reads it from its record. */
 export function resultOf(ending: Ending, parts: Parts = {}): ResultRecord {
@@ -110,33 +99,24 @@ export function garbage(
 }
 
 /** Records that cannot be read, each for another reason. */
-export function unreadables(): {
-  name: string;
-  value: string | Uint8Array | null;
-  headers?: IncomingRecord["headers"];
-}[] {
-  const good = JSON.parse(String(outcomeOf("succeeded").value));
-  return [
-    { name: "no value", value: null },
-    { name: "an empty value", value: "" },
-    { name: "a megabyte of random bytes", value: randomBytes(1024 * 1024) },
-    { name: "half a text", value: '{"id":"x"' },
-    { name: "a text that is not UTF-8", value: new Uint8Array([0x22, 0xff, 0x22]) },
-    { name: "JSON of another shape", value: '{"hello":"world"}' },
-    { name: "null", value: "null" },
-    { name: "200,000 brackets", value: "[".repeat(200_000) },
-    { name: "the wake-up of an execution", value: wakeUp().value },
-    { name: "an outcome without an execution", value: JSON.stringify({ ...good, execution: undefined }) },
-    {
-      name: "an attempt of zero",
-      value: JSON.stringify({ ...good, execution: { ...good.execution, attempt: 0 } }),
-    },
-    {
-      name: "a newer schema",
-      value: outcomeOf("succeeded").value,
-      headers: { "schema-version": Buffer.from("999") },
-    },
+export function unreadables(): IncomingRecord[] {
+  const good = outcomeOf("succeeded");
+  const message = JSON.parse(String(good.value));
+  const values = [
+    null,
+    "",
+    randomBytes(1024 * 1024),
+    '{"id":"x"',
+    new Uint8Array([0x22, 0xff, 0x22]),
+    '{"hello":"world"}',
+    "null",
+    "[".repeat(200_000),
+    wakeUp().value,
+    JSON.stringify({ ...message, execution: undefined }),
+    JSON.stringify({ ...message, execution: { ...message.execution, attempt: 0 } }),
   ];
+  const ofNewerSchema = received({ ...good, headers: { "schema-version": "999" } });
+  return [...values.map((value) => garbage(value)), ofNewerSchema];
 }
 
 export function randomBytes(length: number): Uint8Array {

@@ -1,9 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, test } from "bun:test";
 import { limits } from "@sate/contracts";
+import { until } from "@sate/contracts/test/until.ts";
 import { attemptsOf } from "./results.ts";
 import { resultsFile } from "./results-file.ts";
 import { serviceOn } from "./service.ts";
-import { until } from "./until.ts";
 
 let file: ReturnType<typeof resultsFile>;
 beforeEach(() => {
@@ -11,71 +11,37 @@ beforeEach(() => {
 });
 afterEach(() => file[Symbol.dispose]());
 
-describe("reading results", () => {
-  test("results of a request are read in pages bounded by their bytes", async () => {
-    const { service } = serviceOn(file);
-    file.makeTables();
-    await service.start();
-    const requestId = Bun.randomUUIDv7();
-    const megabyte = `"${"x".repeat(1024 * 1024 - 2)}"`;
-    file.add(
-      attemptsOf(requestId, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], { payload_json: megabyte, outputs_json: "" }),
+test("a page of results has at most the bytes of an internal batch", async () => {
+  const { commands } = serviceOn(file).service;
+  const request_id = Bun.randomUUIDv7();
+  const megabyte = { payload_json: `"${"x".repeat(1024 * 1024 - 2)}"`, outputs_json: "" };
+  const fitting = Array.from({ length: limits.batchBytesMax / 1024 / 1024 }, (_, index) => index + 1);
+  file.add(attemptsOf(request_id, [...fitting, 9, 10], megabyte));
+  const first = await commands.resultsOfRequest({ request_id, limit: limits.pageMax });
+  expect([first.results.map(({ attempt }) => attempt), first.more]).toEqual([fitting, true]);
+  const after_attempt = fitting.length;
+  const rest = await commands.resultsOfRequest({ request_id, limit: limits.pageMax, after_attempt });
+  expect([rest.results.map(({ attempt }) => attempt), rest.more]).toEqual([[9, 10], false]);
+});
+
+test("it is ready while the database responds, and closes its reader when it stops", async () => {
+  const { service, database } = serviceOn(file);
+  const reasonsAre = (...reasons: string[]) =>
+    until(reasons.join() || "it is ready", async () =>
+      Bun.deepEquals(await service.notReadyReasons(), reasons),
     );
-    const first = await service.commands.resultsOfRequest({ request_id: requestId, limit: limits.pageMax });
-    expect([first.results.length, first.more]).toEqual([limits.batchBytesMax / 1024 / 1024, true]);
-    const after_attempt = first.results.at(-1)?.attempt as number;
-    const rest = await service.commands.resultsOfRequest({
-      request_id: requestId,
-      limit: 100,
-      after_attempt,
-    });
-    expect([rest.results.map(({ attempt }) => attempt), rest.more]).toEqual([[9, 10], false]);
-    await service.stop();
-  });
-});
-
-describe("starting and stopping", () => {
-  test("it waits for the database, and is ready once it responds", async () => {
-    const { service } = serviceOn(file);
-    const start = service.start();
-    const missing = "The Results DB does not respond.";
-    await until("the database is reported", async () => (await service.notReadyReasons()).includes(missing));
-    expect(await service.notReadyReasons()).toEqual(["It is starting.", missing]);
-    file.makeTables();
-    await start;
-    expect(await service.notReadyReasons()).toEqual([]);
-    await service.stop();
-  });
-
-  test("it is not ready while the database is down", async () => {
-    file.makeTables();
-    const { service, database } = serviceOn(file);
-    await service.start();
-    database.isAway = true;
-    await until("it is reported", async () => (await service.notReadyReasons()).length === 1);
-    database.isAway = false;
-    await until("it is back", async () => (await service.notReadyReasons()).length === 0);
-    await service.stop();
-  }, 15_000);
-
-  test("stop is safe before start, during start, twice and concurrently", async () => {
-    const idle = serviceOn(file).service;
-    await Promise.all([idle.stop(), idle.stop()]);
-    await idle.start();
-    expect(await idle.notReadyReasons()).toEqual(["It is stopping."]);
-
-    const waiting = serviceOn(file).service;
-    const start = waiting.start();
-    await until("it waits", async () => (await waiting.notReadyReasons()).length === 2);
-    await waiting.stop();
-    await start;
-    expect(await waiting.notReadyReasons()).toEqual(["It is stopping."]);
-
-    file.makeTables();
-    const running = serviceOn(file).service;
-    await running.start();
-    await Promise.all([running.stop(), running.stop()]);
-    const read = running.commands.resultsOfRequest({ request_id: Bun.randomUUIDv7(), limit: 1 });
-    await expect(read).rejects.toThrow("The Results DB could not be read.");
-  });
-});
+  const down = "The Results DB does not respond.";
+  const start = service.start();
+  await reasonsAre("It is starting.", down);
+  file.makeTables();
+  await start;
+  await reasonsAre();
+  database.isAway = true;
+  await reasonsAre(down);
+  database.isAway = false;
+  await reasonsAre();
+  await service.stop();
+  await reasonsAre("It is stopping.");
+  const read = service.commands.resultsOfRequest({ request_id: Bun.randomUUIDv7(), limit: 1 });
+  await expect(read).rejects.toThrow("The connection to the Results DB is closed.");
+}, 15_000);

@@ -1,7 +1,7 @@
 import type { RefusedExecution } from "../internal/requests-api.ts";
 import { limits } from "../values/limits.ts";
 import { executionJson } from "./execution.ts";
-import { baseHeaders, headerNames, headerText } from "./headers.ts";
+import { baseHeaders, headerNames, oneLine } from "./headers.ts";
 import type { IncomingRecord, OutgoingRecord } from "./record.ts";
 import { topics } from "./topics.ts";
 
@@ -16,14 +16,13 @@ export type DeadLetterReason = "unreadable_record" | "unexpected_error" | "lost"
 export function refusedExecutionRecord(
   refused: RefusedExecution & { creation_date: string; payload_json: string },
 ): OutgoingRecord {
-  const reason: DeadLetterReason = "max_failures";
   return {
     topic: topics.deadLetters,
     key: refused.request_id,
     value: executionJson(refused),
     headers: {
       ...baseHeaders(refused.traceparent),
-      [headerNames.reason]: reason,
+      [headerNames.reason]: "max_failures" satisfies DeadLetterReason,
       [headerNames.deadLetterId]: refused.id,
       [headerNames.detail]: `Failed executions: ${refused.failures}, allowed: ${refused.max_failures}.`,
     },
@@ -37,7 +36,6 @@ export function refusedExecutionRecord(
  * record.
  */
 export function unreadableRecord(record: IncomingRecord, detail: string): OutgoingRecord {
-  const reason: DeadLetterReason = "unreadable_record";
   const { key, value, headersJson, cut } = cutToSize(record, {
     valueBytes: limits.recordBytesMax,
     keyBytes: limits.originBytesMax,
@@ -49,7 +47,7 @@ export function unreadableRecord(record: IncomingRecord, detail: string): Outgoi
     value,
     headers: {
       ...baseHeaders(undefined),
-      [headerNames.reason]: reason,
+      [headerNames.reason]: "unreadable_record" satisfies DeadLetterReason,
       // With the timestamp, because offsets start at 0 again when a topic is recreated.
       [headerNames.deadLetterId]: `${record.topic}/${record.partition}/${record.offset}/${record.timestamp}`,
       [headerNames.originTopic]: record.topic,
@@ -58,7 +56,7 @@ export function unreadableRecord(record: IncomingRecord, detail: string): Outgoi
       ...(key && { [headerNames.originKey]: base64(key) }),
       [headerNames.originHeaders]: headersJson,
       ...(cut !== null && { [headerNames.cut]: cut }),
-      [headerNames.detail]: headerText(detail),
+      [headerNames.detail]: oneLine(detail),
     },
   };
 }

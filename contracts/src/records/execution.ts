@@ -27,15 +27,18 @@ export type ExecutionMessage = Static<typeof ExecutionMessage>;
 
 const check = TypeCompiler.Compile(ExecutionMessage);
 
-/** The public and the published form of an execution. `attempt` is omitted where it is not given. */
-export function executionJson(execution: {
+export type PublishedExecution = {
   id: string;
-  attempt?: number;
+  attempt: number;
   force_error: boolean;
   creation_date: string;
   request_id: string;
   payload_json: string;
-}): string {
+  traceparent?: string | undefined;
+};
+
+/** The public and the published form of an execution. `attempt` is omitted where it is not given. */
+export function executionJson(execution: Omit<PublishedExecution, "attempt"> & { attempt?: number }): string {
   return jsonObject({
     id: toJson(execution.id),
     attempt: execution.attempt === undefined ? undefined : toJson(execution.attempt),
@@ -46,15 +49,7 @@ export function executionJson(execution: {
 }
 
 /** The wake-up for a queued execution. */
-export function executionRecord(execution: {
-  id: string;
-  attempt: number;
-  force_error: boolean;
-  creation_date: string;
-  request_id: string;
-  payload_json: string;
-  traceparent?: string | undefined;
-}): OutgoingRecord {
+export function executionRecord(execution: PublishedExecution): OutgoingRecord {
   return {
     topic: topics.executions,
     key: execution.request_id,

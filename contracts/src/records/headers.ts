@@ -37,7 +37,7 @@ export function baseHeaders(traceparent: string | undefined): Record<string, str
   return headers;
 }
 
-/** Text as a header's value: people read it in a console, so it is one short line. */
-export function headerText(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, " ").slice(0, limits.errorMessageCharsMax);
+/** Text as one line of bounded length, such as a header's value, which people read in a console. */
+export function oneLine(text: string, charsMax: number = limits.errorMessageCharsMax): string {
+  return text.slice(0, charsMax).replaceAll(/\p{Cc}/gu, " ");
 }

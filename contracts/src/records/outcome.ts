@@ -1,14 +1,13 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import type { Run } from "../internal/requests-api.ts";
 import type { ResultRecord } from "../internal/results-api.ts";
 import { ExecutionError, type Outcome } from "../values/execution.ts";
 import { Uuid } from "../values/ids.ts";
 import { jsonAt, jsonObject, toJson } from "../values/json.ts";
 import { Timestamp } from "../values/time.ts";
 import type { DeadLetterReason } from "./dead-letter.ts";
-import { ExecutionMessage, executionJson } from "./execution.ts";
-import { baseHeaders, headerNames, headerText } from "./headers.ts";
+import { ExecutionMessage, executionJson, type PublishedExecution } from "./execution.ts";
+import { baseHeaders, headerNames, oneLine } from "./headers.ts";
 import { readMessage } from "./read-message.ts";
 import type { IncomingRecord, OutgoingRecord, Reading } from "./record.ts";
 import { topics } from "./topics.ts";
@@ -33,12 +32,7 @@ const check = TypeCompiler.Compile(OutcomeMessage);
 
 /** The outcome of an execution, for the topic of its status. `failed_executions` also receives cancelled ones. */
 export function outcomeRecord(
-  run: Pick<
-    Run,
-    "request_id" | "attempt" | "execution_id" | "force_error" | "creation_date" | "payload_json"
-  > & {
-    traceparent?: string | undefined;
-  },
+  run: Omit<PublishedExecution, "id"> & { execution_id: string },
   outcome: Outcome,
 ): OutgoingRecord {
   const isSuccess = outcome.status === "succeeded";
@@ -56,10 +50,10 @@ export function outcomeRecord(
   if (outcome.status !== "dead_lettered") {
     return { topic: isSuccess ? topics.successful : topics.failed, key: run.request_id, value, headers };
   }
-  const reason: DeadLetterReason = outcome.error.code === "lost" ? "lost" : "unexpected_error";
-  headers[headerNames.reason] = reason;
+  const isLost = outcome.error.code === "lost";
+  headers[headerNames.reason] = (isLost ? "lost" : "unexpected_error") satisfies DeadLetterReason;
   headers[headerNames.deadLetterId] = outcome.result_id;
-  headers[headerNames.detail] = headerText(outcome.error.message);
+  headers[headerNames.detail] = oneLine(outcome.error.message);
   return { topic: topics.deadLetters, key: run.request_id, value, headers };
 }
 

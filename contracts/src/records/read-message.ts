@@ -1,5 +1,5 @@
 import type { Static, TSchema } from "@sinclair/typebox";
-import type { TypeCheck } from "@sinclair/typebox/compiler";
+import type { TypeCheck, ValueError } from "@sinclair/typebox/compiler";
 import { type JsonText, readJson } from "../values/json.ts";
 import { limits } from "../values/limits.ts";
 import { headerNames, headerOf, schemaVersion } from "./headers.ts";
@@ -7,6 +7,12 @@ import type { IncomingRecord, Unreadable } from "./record.ts";
 
 /** A record embeds a payload of the maximum depth a few levels deeper. */
 const nestingMax = limits.nestingMax + 8;
+
+const problems = {
+  bad_encoding: "The value is not valid UTF-8.",
+  too_deep: "The value is nested too deeply.",
+  not_json: "The value is not valid JSON.",
+};
 
 /**
  * The JSON message in a record, checked, and its text. Unknown fields and missing headers are tolerated; a newer
@@ -22,22 +28,11 @@ export function readMessage<T extends TSchema>(
   }
   if (record.value === null) return unreadable("The record has no value.");
   const reading = readJson(record.value, nestingMax);
-  switch (reading.kind) {
-    case "bad_encoding":
-      return unreadable("The value is not valid UTF-8.");
-    case "too_deep":
-      return unreadable("The value is nested too deeply.");
-    case "not_json":
-      return unreadable("The value is not valid JSON.");
-  }
+  if (reading.kind !== "read") return unreadable(problems[reading.kind]);
   const { value, text } = reading;
   if (check.Check(value)) return { kind: "read", message: value, text };
-  const error = check.Errors(value).First();
-  return unreadable(
-    error
-      ? `The field ${error.path || "/"} is invalid: ${error.message}.`
-      : "The value does not match the schema.",
-  );
+  const { path, message } = check.Errors(value).First() as ValueError;
+  return unreadable(`The field ${path || "/"} is invalid: ${message}.`);
 }
 
 function unreadable(detail: string): Unreadable {

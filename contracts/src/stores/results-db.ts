@@ -10,24 +10,16 @@ import { executionKey } from "../values/ids.ts";
  */
 export const resultsCollections = { results: "results", deadLetters: "dead_letters" } as const;
 
+type Fields = Omit<ResultRecord, "outputs_json" | "payload_json" | "error">;
+
 /** The result of an execution. It is written once and never changed. */
-export type ResultDocument = {
+export type ResultDocument = Fields & {
   /** `executionKey(request_id, attempt)`: one result per execution, sharded by request, sorted by attempt. */
   _id: string;
-  request_id: string;
-  attempt: number;
-  execution_id: string;
-  id: string;
-  is_success: boolean;
-  processing_start_time: string;
-  processing_end_time: string;
-  processing_total_seconds: number;
   outputs: string;
+  payload: string;
   /** Absent if the execution succeeded. */
   error?: string;
-  force_error: boolean;
-  creation_date: string;
-  payload: string;
 };
 
 /** The same in SQLite, which has no booleans and no absent columns. */
@@ -102,21 +94,13 @@ export const resultsSchema = `
 export const deadLettersIndex = { time: -1, _id: -1 } as const;
 
 export function resultDocument(result: ResultRecord): ResultDocument {
+  const { outputs_json, payload_json, error, ...fields } = result;
   return {
     _id: executionKey(result.request_id, result.attempt),
-    request_id: result.request_id,
-    attempt: result.attempt,
-    execution_id: result.execution_id,
-    id: result.id,
-    is_success: result.is_success,
-    processing_start_time: result.processing_start_time,
-    processing_end_time: result.processing_end_time,
-    processing_total_seconds: result.processing_total_seconds,
-    outputs: result.outputs_json,
-    ...(result.error && { error: JSON.stringify(result.error) }),
-    force_error: result.force_error,
-    creation_date: result.creation_date,
-    payload: result.payload_json,
+    ...fields,
+    outputs: outputs_json,
+    payload: payload_json,
+    ...(error && { error: JSON.stringify(error) }),
   };
 }
 
@@ -131,21 +115,20 @@ export function resultRow(result: ResultRecord): ResultRow {
 }
 
 /** A stored result, from either database, as a record of the internal API. */
-export function resultOf(stored: ResultDocument | ResultRow): ResultRecord {
+export function resultOf({
+  _id,
+  outputs,
+  payload,
+  error,
+  ...fields
+}: ResultDocument | ResultRow): ResultRecord {
   return {
-    id: stored.id,
-    request_id: stored.request_id,
-    attempt: stored.attempt,
-    execution_id: stored.execution_id,
-    is_success: Boolean(stored.is_success),
-    processing_start_time: stored.processing_start_time,
-    processing_end_time: stored.processing_end_time,
-    processing_total_seconds: stored.processing_total_seconds,
-    outputs_json: stored.outputs,
-    ...(stored.error && { error: JSON.parse(stored.error) }),
-    force_error: Boolean(stored.force_error),
-    creation_date: stored.creation_date,
-    payload_json: stored.payload,
+    ...fields,
+    is_success: Boolean(fields.is_success),
+    outputs_json: outputs,
+    ...(error && { error: JSON.parse(error) }),
+    force_error: Boolean(fields.force_error),
+    payload_json: payload,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { IncomingRecord, Outcome, Reading } from "../../src/index.ts";
+import type { IncomingRecord, Outcome, OutgoingRecord } from "../../src/index.ts";
 
 export const requestId = "01976b1e-7f0e-7000-8f0a-4b9b2f0a6c1d";
 export const executionId = "01976b1e-7f0e-7000-8f0a-4b9b2f0a6c1e";
@@ -33,8 +33,19 @@ export const failed = (status: "failed" | "dead_lettered" | "cancelled", code: s
 });
 
 export const textOf = (record: { value: string | Uint8Array | null }) => String(record.value);
-export const detailOf = (reading: Reading<unknown>) =>
-  reading.kind === "unreadable" ? reading.detail : "read";
+
+/** A published record as a consumer receives it. */
+export function received({ topic, key, value, headers }: OutgoingRecord): IncomingRecord {
+  return {
+    topic,
+    partition: 0,
+    offset: "0",
+    timestamp: "1604766718103",
+    key: key === null ? null : Buffer.from(key),
+    value: value === null ? null : Buffer.from(value),
+    headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
+  };
+}
 
 /** The same record with another value. */
 export function withValue(record: IncomingRecord, value: string | Uint8Array | null): IncomingRecord {

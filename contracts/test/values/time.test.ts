@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
 import { formatTimestamp, Timestamp } from "../../src/index.ts";
-import { seededRandom } from "../random-json.ts";
 
 test("a timestamp has the original's format, in UTC with microseconds", () => {
   expect(formatTimestamp(1_604_766_718_103)).toBe("2020-11-07 16:31:58.103000");
@@ -11,8 +10,7 @@ test("a timestamp has the original's format, in UTC with microseconds", () => {
 });
 
 test("timestamps sort like their times", () => {
-  const random = seededRandom(1);
-  const times = Array.from({ length: 1_000 }, () => random() * 4e12).toSorted((a, b) => a - b);
+  const times = Array.from({ length: 1_000 }, (_, index) => index ** 4 + index / 7);
   const texts = times.map(formatTimestamp);
   for (const text of texts) expect(Value.Check(Timestamp, text)).toBe(true);
   expect(texts.toSorted()).toEqual(texts);

@@ -38,24 +38,20 @@ const outcomeReasons: ReadonlySet<string> = new Set<DeadLetterReason>(["unexpect
 export function classify(records: IncomingRecord[]): Classified {
   const classified: Classified = { results: [], deadLetters: [], bad: [] };
   for (const record of records) {
+    const reading = readStorable(record);
+    const result = reading.kind === "read" ? reading.record : null;
     if (record.topic === topics.deadLetters) {
       classified.deadLetters.push(deadLetterDocument(record));
-      const result = unexpectedEnd(record);
-      if (result) classified.results.push({ result, record });
-      continue;
+      // A success is never a dead letter, whatever the header says.
+      const isOutcome = outcomeReasons.has(headerOf(record, headerNames.reason) ?? "");
+      if (isOutcome && result && !result.is_success) classified.results.push({ result, record });
+    } else if (reading.kind === "read") {
+      classified.results.push({ result: reading.record, record });
+    } else {
+      classified.bad.push({ record, detail: reading.detail });
     }
-    const reading = readStorable(record);
-    if (reading.kind === "read") classified.results.push({ result: reading.record, record });
-    else classified.bad.push({ record, detail: reading.detail });
   }
   return classified;
-}
-
-function unexpectedEnd(record: IncomingRecord): ResultRecord | null {
-  if (!outcomeReasons.has(headerOf(record, headerNames.reason) ?? "")) return null;
-  const reading = readStorable(record);
-  // A success is never a dead letter, whatever the header says.
-  return reading.kind === "read" && !reading.record.is_success ? reading.record : null;
 }
 
 /** A compressed batch may contain a record that is larger than a database takes. */

@@ -6,6 +6,7 @@ import {
   headerOf,
   type IncomingRecord,
   limits,
+  oneLine,
 } from "@sate/contracts";
 
 /** What is stored of one dead letter: together less than the 16 MiB that a MongoDB document may have. */
@@ -24,17 +25,19 @@ export function deadLetterDocument(record: IncomingRecord): DeadLetterDocument {
   const { partition, offset, timestamp } = record;
   const value = withoutPayload(record);
   const { headersJson, cut, ...stored } = cutToSize({ ...record, value }, storedMax);
+  const header = (name: keyof typeof headerNames) => headerOf(record, headerNames[name]);
+  const originPartition = digits(header("originPartition"), 9);
   const omitted = value === record.value ? null : "The payload was omitted: it is stored with its request.";
   return {
     _id: idOf(record),
     time: timeOf(timestamp),
     partition,
     offset,
-    reason: line(headerOf(record, headerNames.reason), storedMax.reasonChars),
-    detail: line(headerOf(record, headerNames.detail), limits.errorMessageCharsMax),
-    origin_topic: line(headerOf(record, headerNames.originTopic), storedMax.topicChars),
-    origin_partition: originPartition(headerOf(record, headerNames.originPartition)),
-    origin_offset: digits(headerOf(record, headerNames.originOffset)),
+    reason: line(header("reason"), storedMax.reasonChars),
+    detail: line(header("detail"), limits.errorMessageCharsMax),
+    origin_topic: line(header("originTopic"), storedMax.topicChars),
+    origin_partition: originPartition === null ? null : Number(originPartition),
+    origin_offset: digits(header("originOffset"), 19),
     ...stored,
     headers: headersJson,
     cut: [omitted, cut].filter((sentence) => sentence !== null).join(" ") || null,
@@ -54,18 +57,12 @@ function timeOf(timestamp: string): number {
   return Number.isSafeInteger(time) && time >= 0 && time <= 8.64e15 ? time : 0;
 }
 
-function originPartition(text: string | undefined): number | null {
-  const partition = digits(text);
-  return partition === null || partition.length > 9 ? null : Number(partition);
+function digits(text: string | undefined, most: number): string | null {
+  return text !== undefined && text.length <= most && /^\d+$/.test(text) ? text : null;
 }
 
-function digits(text: string | undefined): string | null {
-  return text !== undefined && /^\d{1,19}$/.test(text) ? text : null;
-}
-
-/** One line of bounded length, for people to read. */
 function line(text: string | undefined, charsMax: number): string | null {
-  return text === undefined ? null : text.slice(0, charsMax).replaceAll(/\p{Cc}/gu, " ");
+  return text === undefined ? null : oneLine(text, charsMax);
 }
 
 const refused: DeadLetterReason = "max_failures";

@@ -1,7 +1,14 @@
 import { type DeadLetterDocument, type IncomingRecord, topics, unreadableRecord } from "@sate/contracts";
 import { type Counters, failpoint, type Log } from "@sate/contracts/runtime";
-import type { Publisher, ResultsWriter } from "../ports.ts";
+import type { Publisher, Recorded, ResultsWriter } from "../ports.ts";
 import { type BadRecord, classify, type ReadResult } from "./classify.ts";
+
+const counterOf: Record<Recorded, string> = {
+  stored: "results_recorded",
+  repeated: "results_repeated",
+  conflicting: "results_conflicting",
+  refused: "results_refused",
+};
 
 /**
  * Handles records as a `Consumer` delivers them. When it resolves, every record is durable where it belongs, so its
@@ -19,37 +26,26 @@ export function createRecorder(parts: {
   const { writer, publisher, counters, log } = parts;
 
   async function recordResults(read: ReadResult[]): Promise<void> {
-    if (read.length === 0) return;
     const answers = await writer.recordResults(read.map(({ result }) => result));
     const refused: BadRecord[] = [];
     for (const [index, { result, record }] of read.entries()) {
+      const answer = answers[index] ?? "refused";
+      counters.add(counterOf[answer]);
       const { request_id, attempt, execution_id, id } = result;
       const names = { request_id, attempt, execution_id, result_id: id };
-      switch (answers[index]) {
-        case "stored":
-          counters.add("results_recorded");
-          break;
-        case "repeated":
-          counters.add("results_repeated");
-          break;
-        case "conflicting":
-          counters.add("results_conflicting");
-          log.warn("execution already has another result; the new one was not recorded", names);
-          break;
-        default:
-          counters.add("results_refused");
-          log.error("result refused by the Results DB; it is a dead letter", names);
-          // A record of the dead letter queue is stored as a dead letter anyway, and is not published there again.
-          if (record.topic !== topics.deadLetters) {
-            refused.push({ record, detail: "The Results DB refused the result." });
-          }
+      if (answer === "conflicting") {
+        log.warn("execution already has another result; the new one was not recorded", names);
+      } else if (answer === "refused") {
+        log.error("result refused by the Results DB; it is a dead letter", names);
+        // A record of the dead letter queue is stored as a dead letter anyway, and is not published there again.
+        const isDeadLetter = record.topic === topics.deadLetters;
+        if (!isDeadLetter) refused.push({ record, detail: "The Results DB refused the result." });
       }
     }
     await deadLetter(refused);
   }
 
   async function storeDeadLetters(deadLetters: DeadLetterDocument[]): Promise<void> {
-    if (deadLetters.length === 0) return;
     const areStored = await writer.storeDeadLetters(deadLetters);
     for (const [index, { partition, offset }] of deadLetters.entries()) {
       if (areStored[index]) {

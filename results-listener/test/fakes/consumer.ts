@@ -1,42 +1,32 @@
-import type { IncomingRecord } from "@sate/contracts";
-import type { Consumer } from "../../src/ports.ts";
+import { type Consumer, type IncomingRecord, Unavailable } from "@sate/contracts";
 
 /** A consumer that delivers the records of a test, once. */
-export type FakeConsumer = Consumer & {
-  /** Delivers records; resolves after they are committed, rejects if they are not. */
-  deliver(records: IncomingRecord[]): Promise<void>;
-  readonly committed: IncomingRecord[];
-  readonly isJoined: boolean;
-  readonly isStopped: boolean;
-  complains: string | null;
-};
-
-export function fakeConsumer(): FakeConsumer {
+export function fakeConsumer() {
   let handle: ((records: IncomingRecord[]) => Promise<void>) | null = null;
-  const committed: IncomingRecord[] = [];
-  let isStopped = false;
-  return {
-    complains: null,
-    committed,
+  const state = {
+    committed: [] as IncomingRecord[],
+    isJoined: false,
+    isStopped: false,
+    /** While there is one it cannot join, or has no records. */
+    reason: null as string | null,
+  };
+  const consumer: Consumer = {
     async start(handler) {
+      if (state.reason !== null) throw new Unavailable(state.reason);
       handle = handler;
+      state.isJoined = true;
     },
     async stop() {
-      isStopped = true;
+      state.isStopped = true;
     },
-    notReadyReason() {
-      return this.complains;
-    },
-    async deliver(records) {
+    notReadyReason: () => state.reason,
+  };
+  return Object.assign(state, consumer, {
+    /** Delivers records; resolves after they are committed, rejects if they are not. */
+    async deliver(records: IncomingRecord[]) {
       if (handle === null) throw new Error("the consumer was not started");
       await handle(records);
-      committed.push(...records);
+      state.committed.push(...records);
     },
-    get isJoined() {
-      return handle !== null;
-    },
-    get isStopped() {
-      return isStopped;
-    },
-  };
+  });
 }

@@ -1,37 +1,22 @@
 import { type OutgoingRecord, Unavailable } from "@sate/contracts";
 import type { Publisher } from "../../src/ports.ts";
 
-export type FakePublisher = Publisher & {
-  readonly published: OutgoingRecord[];
-  readonly isClosed: boolean;
-  isAway: boolean;
-};
-
-export function fakePublisher(): FakePublisher {
-  const published: OutgoingRecord[] = [];
-  let isClosed = false;
-  const publisher: FakePublisher = {
-    isAway: false,
-    published,
+/** A publisher that keeps what is published. */
+export function fakePublisher() {
+  const state = { published: [] as OutgoingRecord[], isAway: false, isClosed: false };
+  const respond = async () => {
+    if (state.isAway || state.isClosed) throw new Unavailable("The broker does not respond.");
+  };
+  const publisher: Publisher = {
     async publish(records) {
-      respond();
-      published.push(...records);
+      await respond();
+      state.published.push(...records);
     },
-    async open() {
-      respond();
-    },
-    async ping() {
-      respond();
-    },
+    open: respond,
+    ping: respond,
     async close() {
-      isClosed = true;
-    },
-    get isClosed() {
-      return isClosed;
+      state.isClosed = true;
     },
   };
-  const respond = () => {
-    if (publisher.isAway || isClosed) throw new Unavailable("The broker does not respond.");
-  };
-  return publisher;
+  return Object.assign(state, publisher);
 }

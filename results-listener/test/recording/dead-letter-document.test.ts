@@ -3,20 +3,18 @@ import { headerNames, type IncomingRecord, limits, topics, unreadableRecord } fr
 import { deadLetterDocument, storedMax } from "../../src/recording/dead-letter-document.ts";
 import { garbage, outcomeOf, received, refusedExecution } from "../records.ts";
 
-const deadLetter = (parts: Partial<IncomingRecord> = {}) =>
-  garbage("garbage", { topic: topics.deadLetters, partition: 3, offset: "42", ...parts });
+const storedOf = (parts: Partial<IncomingRecord> = {}) =>
+  deadLetterDocument(garbage("garbage", { topic: topics.deadLetters, partition: 3, offset: "42", ...parts }));
 const text = (value: string) => Buffer.from(value);
 
 test("a dead letter keeps its bytes, headers, position and reason", () => {
-  const record = received(outcomeOf("lost", { resultId: "01976b1e-7f0e-7000-8f0a-4b9b2f0a6c1f" }), {
-    partition: 3,
-    offset: "9223372036854775807",
-  });
+  const _id = "01976b1e-7f0e-7000-8f0a-4b9b2f0a6c1f";
+  const position = { partition: 3, offset: "9223372036854775807" };
+  const record = received(outcomeOf("lost", { resultId: _id }), position);
   expect(deadLetterDocument(record)).toEqual({
-    _id: "01976b1e-7f0e-7000-8f0a-4b9b2f0a6c1f",
+    _id,
     time: 1_604_766_718_103,
-    partition: 3,
-    offset: "9223372036854775807",
+    ...position,
     reason: "lost",
     detail: "It broke.",
     origin_topic: null,
@@ -27,7 +25,7 @@ test("a dead letter keeps its bytes, headers, position and reason", () => {
     headers: JSON.stringify({
       "schema-version": btoa("1"),
       reason: btoa("lost"),
-      "dead-letter-id": btoa("01976b1e-7f0e-7000-8f0a-4b9b2f0a6c1f"),
+      "dead-letter-id": btoa(_id),
       detail: btoa("It broke."),
     }),
     cut: null,
@@ -36,8 +34,7 @@ test("a dead letter keeps its bytes, headers, position and reason", () => {
 
 test("the dead letter of an unreadable record keeps its origin", () => {
   const origin = garbage("?", { topic: topics.failed, partition: 7, offset: "11", timestamp: "5" });
-  const stored = deadLetterDocument(received(unreadableRecord(origin, "Its value is not JSON.")));
-  expect(stored).toMatchObject({
+  expect(deadLetterDocument(received(unreadableRecord(origin, "Its value is not JSON.")))).toMatchObject({
     _id: "failed_executions/7/11/5",
     reason: "unreadable_record",
     origin_topic: topics.failed,
@@ -55,81 +52,59 @@ test("the dead letter of a refused attempt refers to its request instead of repe
     ...attempt,
     processing_request: { id: processing_request.id },
   });
-  const bytes = [stored.value, stored.key].reduce((sum, part) => sum + (part?.length ?? 0), 0);
-  expect(bytes + stored.headers.length).toBeLessThan(800);
+  expect(bytesOf(stored)).toBeLessThan(800);
 });
 
-test("a record that only claims to be a refused attempt is stored as it is", () => {
-  const headers = { [headerNames.reason]: text("max_failures") };
-  for (const value of ["null", "[]", "{}", "garbage", '{"processing_request":null}', "\u0000"]) {
-    const stored = deadLetterDocument(deadLetter({ headers, value: text(value) }));
-    expect([String(stored.value), stored.cut]).toEqual([value, null]);
-  }
-  expect(deadLetterDocument(deadLetter({ headers, value: null })).value).toBeNull();
-});
+test.each(["null", "[]", "{}", "garbage", '{"processing_request":null}', "\u0000", null])(
+  "a record that only claims to be a refused attempt is stored as it is: %p",
+  (value) => {
+    const headers = { [headerNames.reason]: text("max_failures") };
+    const stored = storedOf({ headers, value: value === null ? null : text(value) });
+    expect([stored.value && String(stored.value), stored.cut]).toEqual([value, null]);
+  },
+);
 
-test("without a well-formed id, its position and time are its id", () => {
-  const position = "dead_letter_queue/3/42/1604766718103";
-  expect(deadLetterDocument(deadLetter())._id).toBe(position);
-  for (const id of ["", " ", "a b", "a\u0000b", "é", "x".repeat(storedMax.idChars + 1)]) {
-    const record = deadLetter({ headers: { [headerNames.deadLetterId]: text(id) } });
-    expect(deadLetterDocument(record)._id).toBe(position);
-  }
-  const longest = "x".repeat(storedMax.idChars);
-  expect(deadLetterDocument(deadLetter({ headers: { [headerNames.deadLetterId]: text(longest) } }))._id).toBe(
-    longest,
+const longest = "x".repeat(storedMax.idChars);
+const position = "dead_letter_queue/3/42/1604766718103";
+test.each([
+  [longest, longest],
+  ...["", " ", "a b", "a\u0000b", "é", `${longest}x`].map((id) => [id, position]),
+])("without a well-formed id, its position and time are its id: %p", (id, wanted) => {
+  expect(storedOf()._id).toBe(position);
+  expect(storedOf({ headers: { [headerNames.deadLetterId]: text(id as string) } })._id).toBe(
+    wanted as string,
   );
 });
 
-test("malformed headers and timestamps are tolerated", () => {
-  const headers = Object.fromEntries(
-    Object.values(headerNames).map((name) => [name, new Uint8Array([0xff, 0x00, 0x0a, 0xed])]),
-  );
-  const stored = deadLetterDocument(
-    deadLetter({ headers, timestamp: "-1", value: null, key: new Uint8Array() }),
-  );
-  expect(stored).toMatchObject({ time: 0, origin_partition: null, origin_offset: null, value: null });
+test.each(["-1", "", "x", "1e400", "9223372036854775807", "1.5"])(
+  "a timestamp that is none counts as zero: %p",
+  (timestamp) => expect(storedOf({ timestamp }).time).toBe(0),
+);
+
+test("malformed headers are tolerated", () => {
+  const bytes = new Uint8Array([0xff, 0x00, 0x0a, 0xed]);
+  const all = Object.fromEntries(Object.values(headerNames).map((name) => [name, bytes]));
+  const stored = storedOf({ headers: all, value: null, key: new Uint8Array() });
+  expect(stored).toMatchObject({ origin_partition: null, origin_offset: null, value: null });
   expect(stored.detail).not.toContain("\n");
-  for (const timestamp of ["", "x", "1e400", "9223372036854775807", "1.5"]) {
-    expect(deadLetterDocument(deadLetter({ timestamp })).time).toBe(0);
-  }
   const large = {
     [headerNames.originPartition]: text("9".repeat(19)),
     [headerNames.originOffset]: text("1".repeat(20)),
   };
-  expect(deadLetterDocument(deadLetter({ headers: large }))).toMatchObject({
-    origin_partition: null,
-    origin_offset: null,
-  });
-  const proto = Object.fromEntries([
-    ["__proto__", text("x")],
-    ["constructor", text("y")],
-  ]);
-  expect(deadLetterDocument(deadLetter({ headers: proto })).headers).toBe(
-    '{"__proto__":"eA==","constructor":"eQ=="}',
-  );
+  expect(storedOf({ headers: large })).toMatchObject({ origin_partition: null, origin_offset: null });
+  const proto = Object.fromEntries(["__proto__", "constructor"].map((name) => [name, text("x")]));
+  expect(storedOf({ headers: proto }).headers).toBe('{"__proto__":"eA==","constructor":"eA=="}');
 });
 
 test("at the limits everything is stored; past them it is cut, and `cut` says so", () => {
-  const atLimit = deadLetterDocument(
-    deadLetter({ value: new Uint8Array(storedMax.valueBytes), key: new Uint8Array(storedMax.keyBytes) }),
-  );
-  expect([atLimit.value?.length, atLimit.key?.length, atLimit.cut]).toEqual([
-    storedMax.valueBytes,
-    storedMax.keyBytes,
-    null,
-  ]);
-  const past = deadLetterDocument(
-    deadLetter({
-      value: new Uint8Array(storedMax.valueBytes + 1),
-      key: new Uint8Array(storedMax.keyBytes + 1),
-      headers: { large: new Uint8Array(storedMax.headersBytes) },
-    }),
-  );
-  expect([past.value?.length, past.key, past.headers]).toEqual([storedMax.valueBytes, null, "{}"]);
-  expect(past.cut).toMatch(
-    /^The key of 1048577 bytes was omitted\. The headers .* The value was truncated to 8388608 of 8388609 bytes\.$/,
-  );
+  const { valueBytes, keyBytes, headersBytes } = storedMax;
+  const sized = (extra: number, headers = {}) =>
+    storedOf({ value: new Uint8Array(valueBytes + extra), key: new Uint8Array(keyBytes + extra), headers });
+  expect(bytesOf(sized(0))).toBeGreaterThan(valueBytes + keyBytes);
+  expect(sized(0).cut).toBeNull();
+  const past = sized(1, { large: new Uint8Array(headersBytes) });
+  expect([past.value?.length, past.key, past.headers]).toEqual([valueBytes, null, "{}"]);
+  expect(past.cut).toMatch(/^The key .* omitted\. The headers .* omitted\. The value was truncated .*\.$/);
 });
 
 test("the largest dead letter that unreadableRecord creates is stored whole", () => {
@@ -139,6 +114,9 @@ test("the largest dead letter that unreadableRecord creates is stored whole", ()
   });
   const stored = deadLetterDocument(received(unreadableRecord(origin, "x")));
   expect(stored.cut).toBeNull();
-  const bytes = stored.headers.length + (stored.value?.length ?? 0) + (stored.key?.length ?? 0);
-  expect(bytes).toBeLessThan(15 * 1024 * 1024);
+  expect(bytesOf(stored)).toBeLessThan(15 * 1024 * 1024);
 });
+
+function bytesOf({ headers, key, value }: ReturnType<typeof storedOf>): number {
+  return headers.length + (key?.length ?? 0) + (value?.length ?? 0);
+}

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { limits, type ResultRecord, Unavailable } from "@sate/contracts";
-import { gapMax, type Page, type ResultsReader } from "../../src/ports.ts";
+import { rejection } from "@sate/contracts/test/support/settled.ts";
+import { gapMax, type ResultsReader } from "../../src/ports.ts";
 import { attemptsOf, failureOf, resultOf } from "../results.ts";
 
 /** A Results DB with the tables or collections that the listener creates. */
@@ -30,18 +31,32 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
       await db?.close();
     }, hookMs);
 
-    const ofRequest = (
-      requestId: string,
-      parts: { afterAttempt?: number; limit?: number; bytesMax?: number } = {},
-    ) => reader.ofRequest(requestId, parts.afterAttempt ?? 0, { ...bounds, ...parts });
-    const attemptsIn = ({ results, more }: Page) => ({
-      attempts: results.map(({ attempt }) => attempt),
-      more,
-    });
+    type Where = { afterAttempt?: number; limit?: number; bytesMax?: number };
+    const ofRequest = (requestId: string, { afterAttempt = 0, ...parts }: Where = {}) =>
+      reader.ofRequest(requestId, afterAttempt, { ...bounds, ...parts });
+    /** The attempts on a page, and whether there are more. */
+    async function page(requestId: string, where?: Where): Promise<[number[], boolean]> {
+      const { results, more } = await ofRequest(requestId, where);
+      return [results.map(({ attempt }) => attempt), more];
+    }
+    /** A new request with results of these attempts. */
+    async function requestWith(attempts: number[], parts: Partial<ResultRecord> = {}): Promise<string> {
+      const requestId = Bun.randomUUIDv7();
+      await db.add(attemptsOf(requestId, attempts, parts));
+      return requestId;
+    }
+    async function allPages(requestId: string, limit: number, betweenPages = async () => {}) {
+      const seen: number[] = [];
+      for (let more = true; more; await betweenPages()) {
+        const [attempts, hasMore] = await page(requestId, { limit, afterAttempt: seen.at(-1) ?? 0 });
+        seen.push(...attempts);
+        more = hasMore;
+      }
+      return seen;
+    }
 
     test("an unknown request or execution has no results", async () => {
-      const nothing = { results: [], more: false };
-      expect(await ofRequest(Bun.randomUUIDv7())).toEqual(nothing);
+      expect(await ofRequest(Bun.randomUUIDv7())).toEqual({ results: [], more: false });
       expect(await reader.ofExecution(Bun.randomUUIDv7(), Bun.randomUUIDv7())).toBeNull();
     });
 
@@ -67,16 +82,14 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
     });
 
     test("results of a request are sorted by attempt, and exclude those of other requests", async () => {
-      const requestId = Bun.randomUUIDv7();
-      const neighbours = ["0", "f"]
-        .map((end) => `${requestId.slice(0, -1)}${end}`)
-        .filter((id) => id !== requestId);
-      for (const id of neighbours) await db.add(attemptsOf(id, [1, 2, 30]));
-      for (const attempt of [10, 2, 30, 9]) await db.add(attemptsOf(requestId, [attempt]));
-      expect(attemptsIn(await ofRequest(requestId))).toEqual({ attempts: [2, 9, 10, 30], more: false });
-      expect(attemptsIn(await ofRequest(requestId, { afterAttempt: 2 })).attempts).toEqual([9, 10, 30]);
+      const requestId = await requestWith([10]);
+      const neighbours = ["0", "f"].map((end) => `${requestId.slice(0, -1)}${end}`);
+      for (const id of neighbours) if (id !== requestId) await db.add(attemptsOf(id, [1, 2, 30]));
+      for (const attempt of [2, 30, 9]) await db.add(attemptsOf(requestId, [attempt]));
+      expect(await page(requestId)).toEqual([[2, 9, 10, 30], false]);
+      expect(await page(requestId, { afterAttempt: 2 })).toEqual([[9, 10, 30], false]);
       for (const afterAttempt of [30, limits.attemptMax, Number.MAX_SAFE_INTEGER]) {
-        expect(await ofRequest(requestId, { afterAttempt })).toEqual({ results: [], more: false });
+        expect(await page(requestId, { afterAttempt })).toEqual([[], false]);
       }
     });
 
@@ -85,98 +98,62 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
       const attempts = all(1, limits.attemptMax);
       const results = attemptsOf(requestId, attempts);
       await db.add(results);
-      expect(attemptsIn(await ofRequest(requestId, { limit: limits.attemptMax }))).toEqual({
-        attempts,
-        more: false,
-      });
-      const seen: number[] = [];
-      for (let more = true; more; ) {
-        const page = attemptsIn(await ofRequest(requestId, { afterAttempt: seen.at(-1) ?? 0 }));
-        seen.push(...page.attempts);
-        more = page.more;
-      }
-      expect(seen).toEqual(attempts);
+      expect(await page(requestId, { limit: limits.attemptMax })).toEqual([attempts, false]);
+      expect(await allPages(requestId, bounds.limit)).toEqual(attempts);
       const last = results.at(-1) as ResultRecord;
       expect(await reader.ofExecution(requestId, last.execution_id)).toEqual(last);
     });
 
-    test("a gap of attempts without a result hides none of those after it, wherever it is", async () => {
-      // After the cursor, between two results, and across what an adapter reads at a time.
-      for (const first of [
-        1,
-        gapMax,
-        gapMax + 1,
-        2 * gapMax,
-        2 * gapMax + 1,
-        limits.attemptMax - gapMax - 1,
-      ]) {
-        const requestId = Bun.randomUUIDv7();
-        const afterAttempt = first - 1;
-        const behind = first + gapMax;
-        const [result] = attemptsOf(requestId, [behind]) as [ResultRecord];
-        await db.add([result]);
-        expect(attemptsIn(await ofRequest(requestId, { afterAttempt }))).toEqual({
-          attempts: [behind],
-          more: false,
-        });
-        if (afterAttempt > 0) {
-          await db.add(attemptsOf(requestId, all(1, afterAttempt)));
-          const page = await ofRequest(requestId, { limit: limits.attemptMax });
-          expect(attemptsIn(page).attempts).toEqual([...all(1, afterAttempt), behind]);
-          const one = await ofRequest(requestId, { afterAttempt: afterAttempt - 1, limit: 1 });
-          expect(attemptsIn(one)).toEqual({ attempts: [afterAttempt], more: true });
-        }
-        expect(await reader.ofExecution(requestId, result.execution_id)).toEqual(result);
-        expect(await reader.recorded([{ request_id: requestId, attempt: behind }])).toEqual([true]);
+    // After the cursor, between two results, and across what an adapter reads at a time.
+    const gaps = [1, gapMax, gapMax + 1, 2 * gapMax, 2 * gapMax + 1, limits.attemptMax - gapMax - 1];
+    test.each(gaps)("a gap of attempts from %d on hides none of those after it", async (first) => {
+      const requestId = Bun.randomUUIDv7();
+      const afterAttempt = first - 1;
+      const behind = first + gapMax;
+      const [result] = attemptsOf(requestId, [behind]) as [ResultRecord];
+      await db.add([result]);
+      expect(await page(requestId, { afterAttempt })).toEqual([[behind], false]);
+      if (afterAttempt > 0) {
+        await db.add(attemptsOf(requestId, all(1, afterAttempt)));
+        const whole = await page(requestId, { limit: limits.attemptMax });
+        expect(whole).toEqual([[...all(1, afterAttempt), behind], false]);
+        const one = await page(requestId, { afterAttempt: afterAttempt - 1, limit: 1 });
+        expect(one).toEqual([[afterAttempt], true]);
       }
+      expect(await reader.ofExecution(requestId, result.execution_id)).toEqual(result);
+      expect(await reader.recorded([{ request_id: requestId, attempt: behind }])).toEqual([true]);
     });
 
     test("a page ends at its limit, and `more` is right", async () => {
-      const requestId = Bun.randomUUIDv7();
-      await db.add(attemptsOf(requestId, [1, 2, 3, 4, 5]));
-      expect(attemptsIn(await ofRequest(requestId, { limit: 2 }))).toEqual({ attempts: [1, 2], more: true });
-      expect(attemptsIn(await ofRequest(requestId, { limit: 4 })).more).toBe(true);
-      expect(attemptsIn(await ofRequest(requestId, { limit: 5 }))).toEqual({
-        attempts: [1, 2, 3, 4, 5],
-        more: false,
-      });
-      expect(attemptsIn(await ofRequest(requestId, { limit: 2, afterAttempt: 3 }))).toEqual({
-        attempts: [4, 5],
-        more: false,
-      });
+      const requestId = await requestWith([1, 2, 3, 4, 5]);
+      expect(await page(requestId, { limit: 2 })).toEqual([[1, 2], true]);
+      expect(await page(requestId, { limit: 4 })).toEqual([[1, 2, 3, 4], true]);
+      expect(await page(requestId, { limit: 5 })).toEqual([[1, 2, 3, 4, 5], false]);
+      expect(await page(requestId, { limit: 2, afterAttempt: 3 })).toEqual([[4, 5], false]);
     });
 
     test("a page ends at its bytes, counted in UTF-8, and has at least one result", async () => {
-      const requestId = Bun.randomUUIDv7();
       // 1,000 bytes each, of 400 characters.
       const texts = { payload_json: `"${"€".repeat(166)}"`, outputs_json: `"${"é".repeat(249)}"` };
-      await db.add(attemptsOf(requestId, [1, 2, 3], texts));
-      expect(attemptsIn(await ofRequest(requestId, { bytesMax: 3_000 }))).toEqual({
-        attempts: [1, 2, 3],
-        more: false,
-      });
-      expect(attemptsIn(await ofRequest(requestId, { bytesMax: 2_999 }))).toEqual({
-        attempts: [1, 2],
-        more: true,
-      });
-      expect(attemptsIn(await ofRequest(requestId, { bytesMax: 1 }))).toEqual({ attempts: [1], more: true });
-      const last = await ofRequest(requestId, { bytesMax: 1, afterAttempt: 2 });
-      expect(attemptsIn(last)).toEqual({ attempts: [3], more: false });
+      const requestId = await requestWith([1, 2, 3], texts);
+      await db.add(attemptsOf(requestId, [4], { payload_json: "1", outputs_json: "1" }));
+      expect(await page(requestId, { bytesMax: 3_002 })).toEqual([[1, 2, 3, 4], false]);
+      // The last one would fit, but not after one that does not.
+      expect(await page(requestId, { bytesMax: 2_999 })).toEqual([[1, 2], true]);
+      expect(await page(requestId, { bytesMax: 0 })).toEqual([[1], true]);
+      expect(await page(requestId, { bytesMax: 0, afterAttempt: 3 })).toEqual([[4], false]);
     });
 
     test("pages read while results arrive repeat none, and miss none that was recorded", async () => {
-      const requestId = Bun.randomUUIDv7();
-      await db.add(attemptsOf(requestId, [2, 4, 6, 8, 10]));
-      const seen: number[] = [];
-      for (let more = true, arriving = 1; more; arriving += 2) {
-        const page = await ofRequest(requestId, { limit: 2, afterAttempt: seen.at(-1) ?? 0 });
-        seen.push(...attemptsIn(page).attempts);
-        more = page.more;
+      const recorded = [2, 4, 6, 8, 10];
+      const requestId = await requestWith(recorded);
+      let arriving = -1;
+      const seen = await allPages(requestId, 2, async () => {
+        arriving += 2;
         if (arriving < 13) await db.add(attemptsOf(requestId, [arriving]));
-      }
-      expect(seen).toEqual(seen.toSorted((a, b) => a - b));
-      expect(new Set(seen).size).toBe(seen.length);
-      expect(seen).toEqual(expect.arrayContaining([2, 4, 6, 8, 10]));
+      });
+      expect(seen).toEqual([...new Set(seen)].toSorted((a, b) => a - b));
+      expect(seen).toEqual(expect.arrayContaining(recorded));
     });
 
     test("the result of an execution is found only with its own request", async () => {
@@ -200,22 +177,18 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
 
     test("a read sees everything that was acknowledged before it", async () => {
       const requestId = Bun.randomUUIDv7();
-      for (let attempt = 1; attempt <= 50; attempt++) {
+      for (const attempt of all(1, 50)) {
         await db.add(attemptsOf(requestId, [attempt]));
-        expect((await ofRequest(requestId)).results.at(-1)?.attempt).toBe(attempt);
+        expect(await page(requestId)).toEqual([all(1, attempt), false]);
       }
     });
 
     test("concurrent reads do not mix", async () => {
-      const requestIds = Array.from({ length: 50 }, () => Bun.randomUUIDv7());
-      await db.add(requestIds.flatMap((id) => attemptsOf(id, [1, 2, 3])));
+      const requestIds = await Promise.all(all(1, 50).map(() => requestWith([1, 2, 3])));
       const pages = await Promise.all(requestIds.map((id) => ofRequest(id, { limit: 2 })));
-      for (const [index, page] of pages.entries()) {
-        expect(attemptsIn(page)).toEqual({ attempts: [1, 2], more: true });
-        expect(new Set(page.results.map(({ request_id }) => request_id))).toEqual(
-          new Set([requestIds[index] as string]),
-        );
-      }
+      expect(pages.map(({ results }) => results.map(({ request_id }) => request_id))).toEqual(
+        requestIds.map((id) => [id, id]),
+      );
     });
 
     test("closing is safe before opening and twice, and later calls reject", async () => {
@@ -226,15 +199,15 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
       await closed.ping();
       await Promise.all([closed.close(), closed.close()]);
       await closed.close();
-      const ids = { requestId: Bun.randomUUIDv7(), executionId: Bun.randomUUIDv7() };
+      const id = Bun.randomUUIDv7();
       const calls = [
-        () => closed.ofRequest(ids.requestId, 0, bounds),
-        () => closed.ofExecution(ids.requestId, ids.executionId),
-        () => closed.recorded([{ request_id: ids.requestId, attempt: 1 }]),
-        () => closed.ping(),
-        () => closed.open(),
+        closed.ofRequest(id, 0, bounds),
+        closed.ofExecution(id, id),
+        closed.recorded([{ request_id: id, attempt: 1 }]),
+        closed.ping(),
+        closed.open(),
       ];
-      for (const call of calls) expect(await rejection(call())).toBeInstanceOf(Unavailable);
+      for (const call of calls) expect(await rejection(call)).toBeInstanceOf(Unavailable);
     });
   });
 }
@@ -242,12 +215,4 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
 /** The attempts from `first` to `last`. */
 function all(first: number, last: number): number[] {
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
-}
-
-/** The error of a promise that rejects. */
-export function rejection(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => "it did not reject",
-    (error) => error,
-  );
 }

@@ -1,47 +1,30 @@
 import { type Database, SQLiteError, type Statement } from "bun:sqlite";
 import {
   type DeadLetterDocument,
+  databaseCalls,
   type ResultRow,
   resultRow,
   resultsCollections,
   resultsSchema,
-  Unavailable,
+  type SqliteFile,
 } from "@sate/contracts";
 import type { Recorded, ResultsWriter } from "../../ports.ts";
 
 export { deadLetterDocument } from "../../recording/dead-letter-document.ts";
 
-/** An open database of one process. `write` runs `work` in a transaction and resolves when its commit is durable. */
-export type SqliteFile = { db: Database; write<T>(work: () => T): Promise<T> };
-
 /** A `ResultsWriter` on SQLite. It does not own the file: closing the writer closes nothing else. */
 export function sqliteResultsWriter({ db, write }: SqliteFile): ResultsWriter {
-  let isClosed = false;
-
-  /** Every failure is `Unavailable`: a full disk, a missing file. */
-  function guarded<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
-    return async (...args) => {
-      try {
-        if (isClosed) throw new Error("the writer is closed");
-        return await call(...args);
-      } catch (cause) {
-        throw new Unavailable("The Results DB could not be written.", { cause });
-      }
-    };
-  }
-
+  const { guarded, close } = databaseCalls("the Results DB");
   return {
-    recordResults: guarded(async (results) =>
+    recordResults: guarded((results) =>
       results.length === 0 ? [] : write(() => insertResults(db, results.map(resultRow))),
     ),
-    storeDeadLetters: guarded(async (deadLetters) =>
+    storeDeadLetters: guarded((deadLetters) =>
       deadLetters.length === 0 ? [] : write(() => insertDeadLetters(db, deadLetters)),
     ),
-    open: guarded(async () => void db.run(resultsSchema)),
-    ping: guarded(async () => void db.query("SELECT 1").get()),
-    async close() {
-      isClosed = true;
-    },
+    open: guarded(() => void db.run(resultsSchema)),
+    ping: guarded(() => void db.query("SELECT 1").get()),
+    close,
   };
 }
 

@@ -1,31 +1,42 @@
-import { describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import {
   type DeadLetterDocument,
   type ResultDocument,
-  type ResultRecord,
   resultOf as resultOfDocument,
   resultsCollections,
   Unavailable,
 } from "@sate/contracts";
 import { createCounters } from "@sate/contracts/runtime";
+import { proxyTo } from "@sate/contracts/test/support/proxy.ts";
+import { describeOnServers } from "@sate/contracts/test/support/servers.ts";
+import { rejection, succeeds } from "@sate/contracts/test/support/settled.ts";
+import { until } from "@sate/contracts/test/until.ts";
 import { Binary, MongoClient } from "mongodb";
 import { mongoResultsWriter } from "../../../src/adapters/mongo/writer.ts";
-import { deadLetterOf, rejection, resultsWriterConformance } from "../../conformance/results-writer.ts";
-import { proxyTo } from "../../proxy.ts";
+import { deadLetterOf, resultsWriterConformance } from "../../conformance/results-writer.ts";
 import { resultOf } from "../../records.ts";
-import { testServers } from "../../servers.ts";
-import { until } from "../../until.ts";
 
-const servers = await testServers();
-
-if (servers.kind === "running") {
-  resultsWriterConformance("mongoResultsWriter", async () => {
-    const url = new URL(servers.resultsMongoUrl);
+await describeOnServers("mongoResultsWriter", ({ resultsMongoUrl }) => {
+  /** A database of its own, and its collections. */
+  function database() {
+    const url = new URL(resultsMongoUrl);
     url.pathname = `/writer-${Bun.randomUUIDv7()}`;
-    const counters = createCounters();
     const client = new MongoClient(url.href);
-    const results = client.db().collection<ResultDocument>(resultsCollections.results);
-    const letters = client.db().collection<DeadLetterDocument>(resultsCollections.deadLetters);
+    const db = client.db();
+    return {
+      url,
+      results: db.collection<ResultDocument>(resultsCollections.results),
+      letters: db.collection<DeadLetterDocument>(resultsCollections.deadLetters),
+      async close() {
+        await db.dropDatabase();
+        await client.close();
+      },
+    };
+  }
+
+  resultsWriterConformance("mongoResultsWriter", async () => {
+    const { url, results, letters, close } = database();
+    const counters = createCounters();
     return {
       writer: () => mongoResultsWriter({ url: url.href, counters }),
       async results(requestId) {
@@ -39,108 +50,74 @@ if (servers.kind === "running") {
       // A document may have 16 MiB.
       invalid: (result) => ({ ...result, outputs_json: `"${"x".repeat(16 * 1024 * 1024)}"` }),
       writes: () => counters.read().mongo_commands ?? 0,
-      async close() {
-        await client.db().dropDatabase();
-        await client.close();
-      },
+      close,
     };
   });
 
-  describe("mongoResultsWriter behind a network", () => {
-    /** A writer behind a proxy, and one that is not. */
-    async function behindProxy() {
-      const url = new URL(servers.kind === "running" ? servers.resultsMongoUrl : "");
-      url.pathname = `/writer-${Bun.randomUUIDv7()}`;
-      const proxy = await proxyTo({ host: url.hostname, port: Number(url.port) });
-      const direct = new MongoClient(url.href);
-      url.host = `127.0.0.1:${proxy.port}`;
-      url.searchParams.set("directConnection", "true");
-      const writer = mongoResultsWriter({ url: url.href, counters: createCounters(), deadlineMs: 1_000 });
-      const results = direct.db().collection<ResultDocument>(resultsCollections.results);
-      return {
-        proxy,
-        writer,
-        stored: (result: ResultRecord) => results.countDocuments({ request_id: result.request_id }),
-        async [Symbol.asyncDispose]() {
-          await writer.close();
-          proxy.close();
-          await direct.db().dropDatabase();
-          await direct.close();
-        },
-      };
-    }
+  /** A writer with a deadline of a second, behind a proxy. */
+  async function behindProxy() {
+    const { url, results, close } = database();
+    const proxy = await proxyTo({ host: url.hostname, port: Number(url.port) });
+    url.host = `127.0.0.1:${proxy.port}`;
+    url.searchParams.set("directConnection", "true");
+    const writer = mongoResultsWriter({ url: url.href, counters: createCounters(), deadlineMs: 1_000 });
+    return {
+      proxy,
+      writer,
+      responds: () => until("it responds", () => succeeds(writer.ping()), 15_000),
+      countOf: (requestId: string) => results.countDocuments({ request_id: requestId }),
+      async [Symbol.asyncDispose]() {
+        await writer.close();
+        proxy.refuse();
+        await close();
+      },
+    };
+  }
 
-    test("it recovers from a server that is down at first, and goes down again", async () => {
-      await using it = await behindProxy();
-      it.proxy.refuse();
-      expect(await rejection(it.writer.open())).toBeInstanceOf(Unavailable);
-      expect(await rejection(it.writer.recordResults([resultOf("succeeded")]))).toBeInstanceOf(Unavailable);
-      await it.proxy.accept();
-      await until("it opens", () => succeeds(it.writer.open()));
-      const result = resultOf("succeeded");
-      expect(await it.writer.recordResults([result])).toEqual(["stored"]);
-      it.proxy.refuse();
-      expect(await rejection(it.writer.recordResults([result, resultOf("failed")]))).toBeInstanceOf(
-        Unavailable,
-      );
-      await it.proxy.accept();
-      await until("it responds", () => succeeds(it.writer.ping()), 15_000);
-      expect(await it.writer.recordResults([result])).toEqual(["repeated"]);
-    }, 30_000);
+  test("it recovers from a server that is down at first, and goes down again", async () => {
+    await using it = await behindProxy();
+    it.proxy.refuse();
+    expect(await rejection(it.writer.open())).toBeInstanceOf(Unavailable);
+    expect(await rejection(it.writer.recordResults([resultOf("succeeded")]))).toBeInstanceOf(Unavailable);
+    await it.proxy.accept();
+    await until("it opens", () => succeeds(it.writer.open()));
+    const result = resultOf("succeeded");
+    expect(await it.writer.recordResults([result])).toEqual(["stored"]);
+    it.proxy.refuse();
+    const both = it.writer.recordResults([result, resultOf("failed")]);
+    expect(await rejection(both)).toBeInstanceOf(Unavailable);
+    await it.proxy.accept();
+    await it.responds();
+    expect(await it.writer.recordResults([result])).toEqual(["repeated"]);
+  }, 30_000);
 
-    test("a lost response is never taken for a stored result or dead letter", async () => {
+  test.each([
+    ["cut, with their connections", "cut"],
+    ["swallowed", "swallow"],
+    ["sent byte by byte", "drip"],
+  ] as const)(
+    "while replies are %s, nothing counts as stored, within the deadline; then it is used again",
+    async (_, replies) => {
       await using it = await behindProxy();
       await it.writer.open();
       const result = resultOf("succeeded");
-      it.proxy.loseAnswers(true);
+      it.proxy.replies = replies;
+      const startAt = performance.now();
       const calls = [
         it.writer.recordResults([result]),
         it.writer.storeDeadLetters([deadLetterOf({})]),
         it.writer.ping(),
       ];
       for (const error of await Promise.all(calls.map(rejection))) expect(error).toBeInstanceOf(Unavailable);
-      it.proxy.loseAnswers(false);
-      await until("it responds", () => succeeds(it.writer.ping()), 15_000);
+      expect(performance.now() - startAt).toBeLessThan(3_000);
+      it.proxy.replies = "pass";
+      await it.responds();
       expect(["repeated", "stored"]).toContain((await it.writer.recordResults([result]))[0] as string);
-      expect(await it.stored(result)).toBe(1);
-    }, 30_000);
-
-    test("a response that arrives byte by byte is unavailable within the deadline", async () => {
-      await using it = await behindProxy();
-      await it.writer.open();
-      it.proxy.drip(true);
-      const startAt = performance.now();
-      expect(await rejection(it.writer.recordResults([resultOf("succeeded")]))).toBeInstanceOf(Unavailable);
-      expect(performance.now() - startAt).toBeLessThan(3_000);
-    }, 30_000);
-
-    test("a server that stops responding is unavailable within the deadline, and is used again when it responds", async () => {
-      await using it = await behindProxy();
-      await it.writer.open();
-      it.proxy.swallow(true);
-      const startAt = performance.now();
-      const calls = [
-        it.writer.recordResults([resultOf("succeeded")]),
-        it.writer.storeDeadLetters([deadLetterOf({})]),
-        it.writer.ping(),
-      ];
-      for (const error of await Promise.all(calls.map(rejection))) expect(error).toBeInstanceOf(Unavailable);
-      expect(performance.now() - startAt).toBeLessThan(3_000);
-      it.proxy.swallow(false);
-      await until("it responds", () => succeeds(it.writer.ping()), 15_000);
-      expect(await it.writer.recordResults([resultOf("succeeded")])).toEqual(["stored"]);
-    }, 30_000);
-  });
-} else {
-  describe.skip(`mongoResultsWriter is not tested: ${servers.reason}`, () => test("a database", () => {}));
-}
-
-function succeeds(promise: Promise<unknown>): Promise<boolean> {
-  return promise.then(
-    () => true,
-    () => false,
+      expect(await it.countOf(result.request_id)).toBe(1);
+    },
+    30_000,
   );
-}
+});
 
 /** The driver reads bytes as its own class. */
 function plainBytes(bytes: Uint8Array | null): Uint8Array | null {

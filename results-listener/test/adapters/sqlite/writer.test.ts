@@ -6,8 +6,9 @@ import {
   resultOf as resultOfRow,
   Unavailable,
 } from "@sate/contracts";
+import { rejection } from "@sate/contracts/test/support/settled.ts";
 import { sqliteResultsWriter } from "../../../src/adapters/sqlite/writer.ts";
-import { deadLetterOf, rejection, resultsWriterConformance } from "../../conformance/results-writer.ts";
+import { deadLetterOf, resultsWriterConformance } from "../../conformance/results-writer.ts";
 import { resultOf } from "../../records.ts";
 import { sqliteFile } from "../../sqlite-file.ts";
 

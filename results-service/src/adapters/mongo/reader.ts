@@ -1,14 +1,15 @@
 import {
   executionKey,
   limits,
+  mongoCalls,
+  mongoOptions,
   type ResultDocument,
   resultOf,
   resultsCollections,
-  Unavailable,
 } from "@sate/contracts";
-import { type Counters, inTime } from "@sate/contracts/runtime";
+import type { Counters } from "@sate/contracts/runtime";
 import { type FindOptions, MongoClient } from "mongodb";
-import { pageWithinBytes } from "../../page-within-bytes.ts";
+import { pageOf } from "../../page.ts";
 import { gapMax, type ResultsReader } from "../../ports.ts";
 
 export type MongoResultsReaderOptions = { url: string; counters: Counters; deadlineMs?: number };
@@ -22,33 +23,9 @@ const keysPerRead = 2 * gapMax;
  */
 export function mongoResultsReader(options: MongoResultsReaderOptions): ResultsReader {
   const { url, counters, deadlineMs = 5_000 } = options;
-  const client = new MongoClient(url, {
-    // This version ignores timeoutMS. `guarded` sets the deadline; the socket's timeout ends the connection.
-    socketTimeoutMS: deadlineMs,
-    waitQueueTimeoutMS: deadlineMs,
-    serverSelectionTimeoutMS: Math.min(3_000, deadlineMs),
-    connectTimeoutMS: Math.min(3_000, deadlineMs),
-    maxPoolSize: 32,
-    retryReads: false,
-    readConcern: { level: "majority" },
-    monitorCommands: true,
-  });
-  client.on("commandStarted", () => counters.add("mongo_commands"));
-  const db = client.db();
-  const results = db.collection<ResultDocument>(resultsCollections.results);
-  let isClosed = false;
-
-  /** Every failure of the driver becomes `Unavailable`: the driver's own messages may contain addresses and passwords. */
-  function guarded<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
-    return async (...args) => {
-      if (isClosed) throw new Unavailable("The Results DB is closed.");
-      try {
-        return await inTime(call(...args), deadlineMs);
-      } catch (cause) {
-        throw new Unavailable("The Results DB did not respond in time.", { cause });
-      }
-    };
-  }
+  const client = new MongoClient(url, { ...mongoOptions(deadlineMs), maxPoolSize: 32 });
+  const { guarded, ping, close } = mongoCalls(client, { database: "the Results DB", deadlineMs, counters });
+  const results = client.db().collection<ResultDocument>(resultsCollections.results);
 
   /**
    * Results by attempt, looked up by key, because not every compatible server has an index for a range of keys.
@@ -69,14 +46,10 @@ export function mongoResultsReader(options: MongoResultsReaderOptions): ResultsR
   }
 
   return {
-    ofRequest: guarded(async (requestId, afterAttempt, bounds) => {
-      const page = pageWithinBytes(bounds);
-      // A server responds in batches of at most 16 MiB; after the last result that fits, no other batch is requested.
-      for await (const result of resultsAfter(requestId, afterAttempt, { limit: bounds.limit + 1 })) {
-        if (!page.take(resultOf(result))) break;
-      }
-      return page.read();
-    }),
+    // A server responds in batches of at most 16 MiB; after the last result that fits, no other batch is requested.
+    ofRequest: guarded((requestId, afterAttempt, bounds) =>
+      pageOf(resultsAfter(requestId, afterAttempt, { limit: bounds.limit + 1 }), bounds),
+    ),
     ofExecution: guarded(async (requestId, executionId) => {
       // Payloads and outputs stay in the database until the attempt is known.
       const projection = { attempt: 1, execution_id: 1 };
@@ -99,15 +72,9 @@ export function mongoResultsReader(options: MongoResultsReaderOptions): ResultsR
     }),
     open: guarded(async () => {
       await client.connect();
-      await db.command({ ping: 1 });
+      await ping();
     }),
-    ping: guarded(async () => {
-      await db.command({ ping: 1 });
-    }),
-    async close() {
-      isClosed = true;
-      // A connection that does not close in time ends with the process.
-      await inTime(client.close(), 2_000).catch(() => {});
-    },
+    ping,
+    close,
   };
 }

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { Unavailable } from "@sate/contracts";
+import { rejection } from "@sate/contracts/test/support/settled.ts";
 import { sqliteResultsReader } from "../../../src/adapters/sqlite/reader.ts";
-import { rejection, resultsReaderConformance } from "../../conformance/results-reader.ts";
+import { resultsReaderConformance } from "../../conformance/results-reader.ts";
 import { resultOf } from "../../results.ts";
 import { resultsFile } from "../../results-file.ts";
 
