@@ -22,7 +22,6 @@ export * from "./settings/misspelt.ts";
 export * from "./settings/process.ts";
 export * from "./settings/services.ts";
 export * from "./settings/stores.ts";
-export * from "./stores/calls.ts";
 export * from "./stores/results-db.ts";
 export type { SqliteFile } from "./stores/sqlite-file.ts";
 export * from "./values/execution.ts";

@@ -1,4 +1,5 @@
 /** How every service starts, stops, logs, counts, reports its health and calls another: the same for all of them. */
+export * from "./database-calls.ts";
 export * from "./deadline.ts";
 export * from "./failpoint.ts";
 export * from "./fitting.ts";

@@ -1,13 +1,11 @@
 import {
   type DeadLetterDocument,
   deadLettersIndex,
-  mongoCalls,
-  mongoOptions,
   type ResultDocument,
   resultDocument,
   resultsCollections,
 } from "@sate/contracts";
-import type { Counters } from "@sate/contracts/runtime";
+import { type Counters, mongoCalls, mongoOptions } from "@sate/contracts/runtime";
 import { BSON, type Collection, MongoBulkWriteError, MongoClient } from "mongodb";
 import type { Recorded, ResultsWriter } from "../../ports.ts";
 

@@ -1,13 +1,13 @@
 import { type Database, SQLiteError, type Statement } from "bun:sqlite";
 import {
   type DeadLetterDocument,
-  databaseCalls,
   type ResultRow,
   resultRow,
   resultsCollections,
   resultsSchema,
   type SqliteFile,
 } from "@sate/contracts";
+import { databaseCalls } from "@sate/contracts/runtime";
 import type { Recorded, ResultsWriter } from "../../ports.ts";
 
 export { deadLetterDocument } from "../../recording/dead-letter-document.ts";

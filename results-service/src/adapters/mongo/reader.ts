@@ -1,13 +1,5 @@
-import {
-  executionKey,
-  limits,
-  mongoCalls,
-  mongoOptions,
-  type ResultDocument,
-  resultOf,
-  resultsCollections,
-} from "@sate/contracts";
-import type { Counters } from "@sate/contracts/runtime";
+import { executionKey, limits, type ResultDocument, resultOf, resultsCollections } from "@sate/contracts";
+import { type Counters, mongoCalls, mongoOptions } from "@sate/contracts/runtime";
 import { type FindOptions, MongoClient } from "mongodb";
 import { pageOf } from "../../page.ts";
 import { gapMax, type ResultsReader } from "../../ports.ts";

@@ -1,11 +1,5 @@
-import {
-  databaseCalls,
-  executionKey,
-  type ResultRow,
-  resultKeysAfter,
-  resultOf,
-  type SqliteFile,
-} from "@sate/contracts";
+import { executionKey, type ResultRow, resultKeysAfter, resultOf, type SqliteFile } from "@sate/contracts";
+import { databaseCalls } from "@sate/contracts/runtime";
 import { pageOf } from "../../page.ts";
 import type { ResultsReader } from "../../ports.ts";
 

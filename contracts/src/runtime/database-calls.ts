@@ -1,6 +1,6 @@
 import { Unavailable } from "../internal/unavailable.ts";
-import { inTime } from "../runtime/deadline.ts";
-import type { Counters } from "../runtime/metrics.ts";
+import { inTime } from "./deadline.ts";
+import type { Counters } from "./metrics.ts";
 
 /** Gives a call of a database's driver its deadline and its error. */
 export type Guarded = <A extends unknown[], T>(
