@@ -1,27 +1,26 @@
 import { type RequestsApi, requestsApi } from "@sate/contracts";
 import {
   type Attempt,
-  type Counters,
   createLifecycle,
   errorFields,
   inTime,
-  type Log,
   type Periodic,
   periodic,
 } from "@sate/contracts/runtime";
 import { executionCommands } from "./executions/commands.ts";
-import { createConfirmation } from "./outbox/confirm-results.ts";
+import { createLookForResults } from "./outbox/confirm-results.ts";
 import { createOutbox, type Outbox } from "./outbox/outbox.ts";
 import { recordRefusalsCommand } from "./outbox/record-refusals.ts";
-import type { Clock, Publisher, Random, Results, Store } from "./ports.ts";
+import type { Ports } from "./ports.ts";
 import { cachedRequests } from "./requests/cache.ts";
 import { requestCommands } from "./requests/commands.ts";
 import { runCommands } from "./runs/commands.ts";
 import { createRequeueRuns, type RequeueRuns } from "./runs/requeue.ts";
 import { commandRoutes } from "./runtime/command-routes.ts";
 import { createInternalApp } from "./runtime/internal-app.ts";
-import { recoverAll, sweepWorkers } from "./workers/expire.ts";
-import { createLeaseExpiry } from "./workers/lease-expiry.ts";
+import { createLeaseExpiry, recoverAll, sweepWorkers } from "./workers/expire.ts";
+
+export type { Ports } from "./ports.ts";
 
 export type Config = {
   serviceToken: string;
@@ -33,20 +32,6 @@ export type Config = {
   confirmMs: number;
   /** No other process uses this database: executions that are running at start were left by a crash and are requeued at once. */
   exclusive: boolean;
-};
-
-export type Ports = {
-  store: Store;
-  publisher: Publisher;
-  results: Results;
-  clock: Clock;
-  newId: () => string;
-  /** Spreads idle processors over the queue, and the looks of several processes over time. */
-  random?: Random;
-  log: Log;
-  counters: Counters;
-  /** A loop ended unexpectedly: the process must not continue. */
-  fatal: (what: string, error: unknown) => void;
 };
 
 /** A lease expires after this many sweeps without a heartbeat. */
@@ -67,19 +52,20 @@ const brokerAway = "The broker does not respond.";
  * when the service is ready, however long its dependencies take; `stop` is safe at any time, and twice, once nothing
  * calls the commands any more.
  */
-export function createRequestsService(ports: Ports, config: Config) {
-  const { store, publisher, clock, newId, random = Math.random, log, counters } = ports;
-  const cached = { ...store, requests: cachedRequests(store.requests, { charsMax: cacheCharsMax }) };
-  const outbox = createOutbox({ store: cached, publisher, random, counters, log });
-  const requeueRuns = createRequeueRuns({
-    ...{ store: cached, outbox, counters, clock, newId },
-    lostMax: config.lostMax,
-  });
+export function createRequestsService(
+  outside: Omit<Ports, "random"> & Partial<Pick<Ports, "random">>,
+  config: Config,
+) {
+  const cached = cachedRequests(outside.store.requests, { charsMax: cacheCharsMax });
+  const ports: Ports = { random: Math.random, ...outside, store: { ...outside.store, requests: cached } };
+  const { store, publisher, log, counters } = outside;
+  const outbox = createOutbox(ports);
+  const requeueRuns = createRequeueRuns(ports, outbox, config.lostMax);
   const commands: RequestsApi = {
-    ...requestCommands(cached, clock),
-    ...executionCommands({ store: cached, outbox, clock, newId }),
-    ...runCommands({ store: cached, requeueRuns, random, counters }),
-    recordRefusals: recordRefusalsCommand({ store: cached, outbox, counters, clock }),
+    ...requestCommands(ports),
+    ...executionCommands(ports, outbox),
+    ...runCommands(ports, requeueRuns),
+    recordRefusals: recordRefusalsCommand(ports, outbox),
   };
   let app: ReturnType<typeof createInternalApp> | null = null;
 
@@ -137,21 +123,22 @@ export function createRequestsService(ports: Ports, config: Config) {
 }
 
 function createSweeps(
-  { store, results, random = Math.random, log, counters, fatal }: Ports,
+  ports: Ports,
   { leaseMs, confirmMs }: Config,
   parts: { outbox: Outbox; requeueRuns: RequeueRuns; attempt: Attempt<boolean>; stopping: AbortSignal },
 ): Periodic[] {
+  const { random, log, counters, fatal } = ports;
   const { outbox, requeueRuns, attempt, stopping } = parts;
   const leaseExpiry = createLeaseExpiry(sweepsPerLease);
-  const confirmation = createConfirmation({ store, results, counters });
+  const lookOnce = createLookForResults(ports);
 
   async function sweepAllWorkers(): Promise<void> {
-    const work = () => sweepWorkers({ store, leaseExpiry, requeueRuns, counters, log });
+    const work = () => sweepWorkers(ports, leaseExpiry, requeueRuns);
     if (!(await attempt("worker sweep", work, storeAway))) leaseExpiry.reset();
   }
-  /** A failure does not affect readiness: nobody waits for a look, and the next one does what this one did not. */
+  /** A failure does not affect readiness: nothing waits for a look, and the next one does what this one did not. */
   async function lookForResults(): Promise<void> {
-    await confirmation.look(stopping).catch((error) => {
+    await lookOnce(stopping).catch((error) => {
       counters.add("confirm_looks_failed");
       log.warn("confirming results failed; the next look tries again", errorFields(error));
     });

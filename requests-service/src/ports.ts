@@ -2,23 +2,40 @@ import type {
   ExecutionKey,
   ExecutionRef,
   Outcome,
+  Publisher,
   RefusedExecution,
   RequestRecord,
   ResultsApi,
   RunRef,
 } from "@sate/contracts";
+import type { Counters, Log } from "@sate/contracts/runtime";
 import type { EndedRun, Execution } from "./executions/execution.ts";
 
-export type { Publisher } from "@sate/contracts";
+/** What requests-service needs from outside. */
+export type Ports = {
+  store: Store;
+  publisher: Publisher;
+  results: Results;
+  /** Wall clock, epoch ms: only for dates that people read. */
+  clock: () => number;
+  newId: () => string;
+  /** At least 0 and less than 1. Spreads idle processors over the queue, and the looks of several processes over time. */
+  random: () => number;
+  log: Log;
+  counters: Counters;
+  /** A loop ended unexpectedly: the process must not continue. */
+  fatal: (what: string, error: unknown) => void;
+};
 
 /**
- * What requests-service needs from outside. Obligations of every port:
+ * Obligations of every port:
  *
  * - A promise resolves once the write is durable. It rejects with `Unavailable` otherwise: the write may then have
  *   happened, unless the reason is `not_done`. So every write can be repeated.
  * - No call takes longer than its adapter's deadline.
- * - An empty batch does nothing and asks nobody.
+ * - An empty batch makes no call.
  * - A batch is not a transaction: each of its items succeeds or fails alone.
+ * - A page has the first `limit` by key, those above `after`. Its cost does not depend on how much was ever executed.
  */
 export type Store = {
   requests: Requests;
@@ -36,6 +53,8 @@ export type Store = {
   close(): Promise<void>;
 };
 
+type Page<Key> = { after?: Key | undefined; limit: number };
+
 export type Requests = {
   /** Stores those whose id is free. Returns, for each, what is now stored under its id. */
   insert(requests: RequestRecord[]): Promise<RequestRecord[]>;
@@ -52,10 +71,7 @@ export type Within = { found: Map<string, RequestRecord>; isCut: boolean };
 export type Executions = {
   /** All executions of these requests, oldest attempt first. Reads what was acknowledged before the call. */
   ofRequests(requestIds: string[]): Promise<Map<string, Execution[]>>;
-  /**
-   * Stores each, together with its outbox mark, if its (request, attempt) is free: exactly one of any number of
-   * contenders gets `true`.
-   */
+  /** Stores each, with its outbox mark, if its (request, attempt) is free: one of any number of contenders gets `true`. */
   insert(executions: Execution[]): Promise<boolean[]>;
   /** Those that exist. Outputs are not read, here and wherever nothing else is said. */
   get(keys: ExecutionKey[]): Promise<Execution[]>;
@@ -76,7 +92,7 @@ export type Runs = {
    * `held` is what this very claim holds, so a repetition returns the same until the run ends.
    */
   claim(claim: Claim, refs: ExecutionRef[]): Promise<Claimed>;
-  /** Keys of queued executions, lowest first. */
+  /** Queued executions, lowest key first. */
   queued(limit: number): Promise<ExecutionRef[]>;
   /**
    * Running with this epoch → the outcome, with an outbox mark. `stored`: now, or by an earlier call with the same
@@ -88,8 +104,8 @@ export type Runs = {
    * for each whether it is queued, now or by an earlier call.
    */
   requeue(runs: RunRef[], isLost: boolean): Promise<boolean[]>;
-  /** Running executions, by key, those above `after`; of all workers, of one, or of one claim. */
-  running(page: Partial<Claim> & { after?: ExecutionKey | undefined; limit: number }): Promise<Execution[]>;
+  /** A page of running executions; of all workers, of one, or of one claim. */
+  running(page: Partial<Claim> & Page<ExecutionKey>): Promise<Execution[]>;
 };
 
 /** `given_up`: its lease has expired. */
@@ -101,8 +117,7 @@ export type Workers = {
   /** Counts a heartbeat; `false` if the worker is unknown or its lease has expired. */
   beat(id: string): Promise<boolean>;
   get(ids: string[]): Promise<Worker[]>;
-  /** Every worker, by id, those above `after`. */
-  list(page: { after?: string | undefined; limit: number }): Promise<Worker[]>;
+  list(page: Page<Worker>): Promise<Worker[]>;
   /**
    * Expires the lease for good; with `beats`, only if the count is still that. Returns whether it has expired, by this
    * call or an earlier one, or the worker is unknown.
@@ -118,10 +133,9 @@ export type RefusalKey = Pick<Refusal, "request_id" | "id">;
 
 /** Refused attempts that must still be published. */
 export type Refusals = {
-  /** Stores each whose key is free. A repetition changes nothing. */
+  /** Stores each whose key is free. */
   insert(refusals: Refusal[]): Promise<void>;
-  /** A page of them, by key, those above `after`. */
-  list(page: { after?: RefusalKey | undefined; limit: number }): Promise<Refusal[]>;
+  list(page: Page<RefusalKey>): Promise<Refusal[]>;
   /** Deletes those that exist. */
   remove(keys: RefusalKey[]): Promise<void>;
 };
@@ -130,11 +144,8 @@ export type Refusals = {
 export type Marked = ExecutionKey & { mark: string };
 
 export type Outbox = {
-  /**
-   * A page of outbox marks, those after `after`: outcomes first, because clients wait for them, then wake-ups; by key
-   * within each. Its cost depends on the page, not on how much was ever executed.
-   */
-  marked(page: { after?: Marked | undefined; limit: number }): Promise<Marked[]>;
+  /** A page of outbox marks: outcomes first, because clients wait for them, then wake-ups; by key within each. */
+  marked(page: Page<Marked>): Promise<Marked[]>;
   /** The executions, outputs included, that still have these marks. */
   stillMarked(marked: Marked[]): Promise<Execution[]>;
   /** Clears exactly these marks; a newer mark on the same execution stays. An outcome becomes unconfirmed. */
@@ -143,8 +154,7 @@ export type Outbox = {
 
 /** Executions whose outcome is published and whose result is not known to be recorded: those with `unconfirmedMark`. */
 export type Confirmations = {
-  /** A page of them, by key, those above `after`. Its cost depends on the page, not on how much was ever executed. */
-  unconfirmed(page: { after?: ExecutionKey | undefined; limit: number }): Promise<ExecutionKey[]>;
+  unconfirmed(page: Page<ExecutionKey>): Promise<ExecutionKey[]>;
   /** Those of them that are unconfirmed are confirmed. */
   confirm(recorded: ExecutionKey[]): Promise<void>;
   /** Those of them that are unconfirmed get the mark of an outcome again. */
@@ -153,9 +163,3 @@ export type Confirmations = {
 
 /** What requests-service asks of results-service, which may be away for long without harm. */
 export type Results = Pick<ResultsApi, "resultsRecorded">;
-
-/** At least 0 and less than 1. */
-export type Random = () => number;
-
-/** Wall clock, epoch ms: only for dates that people read. */
-export type Clock = () => number;

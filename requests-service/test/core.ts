@@ -1,18 +1,19 @@
-import type { NewExecution, NewRequest } from "@sate/contracts";
+import { afterEach } from "bun:test";
+import type { ExecutionKey, NewExecution, NewRequest } from "@sate/contracts";
 import { createCounters } from "@sate/contracts/runtime";
 import { sqliteStore } from "../src/adapters/sqlite/store.ts";
 import { executionCommands } from "../src/executions/commands.ts";
-import { createConfirmation } from "../src/outbox/confirm-results.ts";
+import type { Execution } from "../src/executions/execution.ts";
+import { createLookForResults } from "../src/outbox/confirm-results.ts";
 import { createOutbox } from "../src/outbox/outbox.ts";
 import { recordRefusalsCommand } from "../src/outbox/record-refusals.ts";
-import type { Store } from "../src/ports.ts";
+import type { Ports, Store } from "../src/ports.ts";
 import { requestCommands } from "../src/requests/commands.ts";
 import { runCommands } from "../src/runs/commands.ts";
 import { createRequeueRuns } from "../src/runs/requeue.ts";
-import { sweepWorkers } from "../src/workers/expire.ts";
-import { createLeaseExpiry } from "../src/workers/lease-expiry.ts";
+import { createLeaseExpiry, sweepWorkers } from "../src/workers/expire.ts";
 import { sqliteFile } from "./adapters/sqlite/file.ts";
-import { newId as madeId } from "./builders.ts";
+import { newId } from "./builders.ts";
 import { fakeLog } from "./fakes/log.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
 import { fakeResults } from "./fakes/results.ts";
@@ -21,73 +22,113 @@ export const sweepsMax = 3;
 export const lostMax = 3;
 
 /** One process of the service without its sweeps and its HTTP server: tests call each part when they want. */
-export function createCore(options: { store?: Store; random?: () => number; newId?: () => string } = {}) {
-  const { newId = madeId } = options;
+export function createCore(options: { store?: Store; random?: () => number } = {}) {
   const counters = createCounters();
   const store = options.store ?? openedStore();
   const publisher = fakePublisher();
   const results = fakeResults();
   const log = fakeLog();
-  const clock = () => 0;
-  const outbox = createOutbox({ store, publisher, random: Math.random, counters, log });
-  const requeueRuns = createRequeueRuns({ store, outbox, counters, clock, newId, lostMax });
-  const leaseExpiry = createLeaseExpiry(sweepsMax);
-  const confirmation = createConfirmation({ store, results, counters });
-  const commands = {
-    ...requestCommands(store, clock),
-    ...executionCommands({ store, outbox, clock, newId }),
-    ...runCommands({ store, requeueRuns, random: options.random ?? (() => 0), counters }),
-    recordRefusals: recordRefusalsCommand({ store, outbox, counters, clock }),
+  const { random = () => 0 } = options;
+  const ports: Ports = {
+    store,
+    publisher,
+    results,
+    clock: () => 0,
+    newId,
+    random,
+    log,
+    counters,
+    fatal() {},
   };
+  const outbox = createOutbox({ ...ports, random: Math.random });
+  const requeueRuns = createRequeueRuns(ports, outbox, lostMax);
+  const leaseExpiry = createLeaseExpiry(sweepsMax);
+  const commands = {
+    ...requestCommands(ports),
+    ...executionCommands(ports, outbox),
+    ...runCommands(ports, requeueRuns),
+    recordRefusals: recordRefusalsCommand(ports, outbox),
+  };
+  /** A stored request. */
+  async function request(parts: Partial<NewRequest> = {}): Promise<NewRequest> {
+    const request = { id: newId(), payload_json: '{"message":"ping"}', ...parts };
+    await commands.createRequests({ requests: [request] });
+    return request;
+  }
+  /** A queued execution of a request, a new one if none is given. */
+  async function execution(request_id?: string) {
+    const execution = wanted(request_id ?? (await request()).id);
+    const [answer] = (await commands.createExecutions({ executions: [execution] })).answers;
+    if (answer?.kind !== "created") throw new Error(`it was not created: ${answer?.kind}`);
+    return answer.execution;
+  }
+  async function worker(): Promise<string> {
+    const worker_id = newId();
+    await commands.registerWorker({ worker_id });
+    return worker_id;
+  }
+  /** An execution that this worker runs, a new one if none is given. */
+  async function run(worker_id: string, queued?: { id: string; request_id: string; attempt: number }) {
+    const { id, request_id, attempt } = queued ?? (await execution());
+    const executions = [{ request_id, attempt, execution_id: id }];
+    const { runs } = await commands.claim({ worker_id, claim_id: newId(), executions });
+    const [run] = runs;
+    if (!run) throw new Error("it was not claimed");
+    return run;
+  }
+  /** What is stored of an execution now. */
+  async function stored(key: ExecutionKey): Promise<Execution> {
+    const [execution] = await store.executions.get([key]);
+    if (!execution) throw new Error("it is not stored");
+    return execution;
+  }
   return {
-    ...{ store, publisher, results, log, counters, outbox, requeueRuns, leaseExpiry, confirmation, commands },
-    sweep: () => sweepWorkers({ store, leaseExpiry, requeueRuns, counters, log }),
-
-    /** A stored request. */
-    async request(parts: Partial<NewRequest> = {}): Promise<NewRequest> {
-      const request = { id: newId(), payload_json: '{"message":"ping"}', ...parts };
-      await commands.createRequests({ requests: [request] });
-      return request;
-    },
-    /** A queued execution of a request, a new one if none is given. */
-    async execution(request_id?: string) {
-      const execution = wanted(request_id ?? (await this.request()).id);
-      const [answer] = (await commands.createExecutions({ executions: [execution] })).answers;
-      if (answer?.kind !== "created") throw new Error(`it was not created: ${answer?.kind}`);
-      return answer.execution;
-    },
-    async worker(): Promise<string> {
-      const id = newId();
-      await commands.registerWorker({ worker_id: id });
-      return id;
-    },
-    /** An execution that this worker runs, a new one if none is given. */
-    async run(worker_id: string, execution?: { id: string; request_id: string; attempt: number }) {
-      const { id, request_id, attempt } = execution ?? (await this.execution());
-      const executions = [{ request_id, attempt, execution_id: id }];
-      const { runs } = await commands.claim({ worker_id, claim_id: newId(), executions });
-      const [run] = runs;
-      if (!run) throw new Error("it was not claimed");
-      return run;
-    },
-    /** What is stored of an execution now. */
-    async stored({ request_id, attempt }: { request_id: string; attempt: number }) {
-      const [execution] = await store.executions.get([{ request_id, attempt }]);
-      if (!execution) throw new Error("it is not stored");
-      return execution;
-    },
+    ...{ ports, store, publisher, results, log, counters, outbox, requeueRuns, commands },
+    ...{ request, execution, worker, run, stored },
+    look: createLookForResults(ports),
+    sweep: () => sweepWorkers(ports, leaseExpiry, requeueRuns),
   };
 }
 
 /** A store in memory, open. */
-export function openedStore(): Store {
-  const store = sqliteStore(sqliteFile());
+export function openedStore(file = sqliteFile()): Store {
+  const store = sqliteStore(file);
   void store.open();
   return store;
 }
 
 export type Core = ReturnType<typeof createCore>;
 
+const cores: Core[] = [];
+afterEach(async () => {
+  for (const { outbox, publisher, store } of cores.splice(0)) {
+    publisher.release();
+    await outbox.flush();
+    await store.close();
+  }
+});
+
+/** A core that ends with its test. */
+export function testCore(options: Parameters<typeof createCore>[0] = {}): Core {
+  const core = createCore(options);
+  cores.push(core);
+  return core;
+}
+
+/** Does `work` before the next call of this method, between what its caller has read and what it writes. */
+export function beforeNext<P extends object, N extends keyof P>(
+  port: P,
+  name: N,
+  work: () => Promise<unknown>,
+): void {
+  const call = port[name] as (...args: unknown[]) => unknown;
+  port[name] = (async (...args: unknown[]) => {
+    port[name] = call as P[N];
+    await work();
+    return call(...args);
+  }) as P[N];
+}
+
 export function wanted(request_id: string, parts: Partial<NewExecution> = {}): NewExecution {
-  return { id: madeId(), request_id, force_error: false, max_failures: 3, ...parts };
+  return { id: newId(), request_id, force_error: false, max_failures: 3, ...parts };
 }

@@ -21,105 +21,64 @@ afterEach(() => {
 function start(env: Record<string, string>) {
   const child = Bun.spawn([process.execPath, script], { env, stdout: "pipe", stderr: "pipe" });
   ends.push(() => child.kill("SIGKILL"));
-  const text = { out: "", err: "" };
-  const reading = [
-    (async () => {
-      for await (const piece of child.stdout) text.out += new TextDecoder().decode(piece);
-    })(),
-    (async () => {
-      for await (const piece of child.stderr) text.err += new TextDecoder().decode(piece);
-    })(),
-  ];
-  const lines = () => text.out.split("\n").flatMap((line) => (line ? [JSON.parse(line)] : []));
+  let out = "";
+  const reading = (async () => {
+    for await (const piece of child.stdout) out += new TextDecoder().decode(piece);
+  })();
+  const errors = new Response(child.stderr).text();
   return {
     child,
-    text,
-    lines,
+    /** What it has logged so far. */
+    lines: () => out.split("\n").flatMap((line) => (line.endsWith("}") ? [JSON.parse(line)] : [])),
     async ended() {
       const code = await child.exited;
-      await Promise.all(reading);
-      return code;
-    },
-    async port(): Promise<number> {
-      const listening = () => lines().find(({ message }) => message === "listening");
-      await until("it listens", () => listening() !== undefined);
-      return listening().port;
+      await reading;
+      return { code, errors: await errors };
     },
   };
 }
 
 test("wrong settings end it with 78; all are named, without their values", async () => {
-  const { ended, text } = start({
-    ...nowhere,
-    SERVICE_TOKEN: "",
-    MAX_LOST: "none",
-    REQUESTS_MONGO_URL: "x-secret",
-  });
-  expect(await ended()).toBe(78);
-  expect(text.err).toContain("SERVICE_TOKEN is missing");
-  expect(text.err).toContain("MAX_LOST must be");
-  expect(text.err).toContain("REQUESTS_MONGO_URL must be");
-  expect(text.err + text.out).not.toContain("secret,");
-  expect(text.err).not.toContain("x-secret");
-});
-
-test("a database address that the driver cannot parse ends it with 78, and its password is not printed", async () => {
-  for (const url of [
-    "mongodb://user:top@secret@host/requests",
-    "mongodb://user:secret@host/requests?tls=perhaps",
-  ]) {
-    const { ended, text } = start({ ...nowhere, REQUESTS_MONGO_URL: url });
-    expect([url, await ended()]).toEqual([url, 78]);
-    expect(text.err).toContain("REQUESTS_MONGO_URL must be");
-    expect(text.err + text.out).not.toMatch(/secret|perhaps/);
+  const wrong = { ...nowhere, SERVICE_TOKEN: "", MAX_LOST: "none", REQUESTS_MONGO_URL: "x-secret" };
+  const { code, errors } = await start(wrong).ended();
+  expect(code).toBe(78);
+  for (const said of ["SERVICE_TOKEN is missing", "MAX_LOST must be", "REQUESTS_MONGO_URL must be"]) {
+    expect(errors).toContain(said);
   }
+  expect(errors).not.toContain("x-secret");
 });
 
 test("a port in use ends it with 1, and a log line says why", async () => {
   const taken = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
   ends.push(() => void taken.stop(true));
-  const { ended, lines, text } = start({ ...nowhere, PORT: String(taken.port) });
-  expect(await ended()).toBe(1);
-  expect([lines().at(-1)?.code, text.err]).toEqual(["EADDRINUSE", ""]);
+  const { ended, lines } = start({ ...nowhere, PORT: String(taken.port) });
+  expect(await ended()).toEqual({ code: 1, errors: "" });
+  expect(lines().at(-1)?.code).toBe("EADDRINUSE");
 });
 
-test("without dependencies it is live, and SIGTERM ends it with 0 in time, also with idle connections", async () => {
-  const { child, ended, lines, port, text } = start(nowhere);
-  const at = `http://127.0.0.1:${await port()}`;
-  const idle = connect(Number(new URL(at).port), "127.0.0.1");
+test("without dependencies it is live, and SIGTERM ends it with 0, also with idle connections", async () => {
+  const { child, ended, lines } = start(nowhere);
+  const listening = () => lines().find(({ message }) => message === "listening");
+  await until("it listens", () => listening() !== undefined);
+  const { port } = listening();
+  const idle = connect(port, "127.0.0.1");
   ends.push(() => idle.destroy());
   await new Promise((resolve) => idle.once("connect", resolve));
   idle.on("error", () => {});
 
-  expect((await fetch(`${at}/live`)).status).toBe(200);
-  let reasons: string[] = [];
-  await until("it says what is away", async () => {
-    const ready = await fetch(`${at}/ready`, { headers: { authorization: `Bearer ${token}` } });
-    expect(ready.status).toBe(503);
-    reasons = ((await ready.json()) as { reasons: string[] }).reasons;
-    return reasons.length === 3;
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const ask = (path: string, init: RequestInit = {}) =>
+    fetch(`http://127.0.0.1:${port}${path}`, { headers, ...init });
+  expect((await ask("/live")).status).toBe(200);
+  await until("it names what is away", async () => {
+    const { reasons } = (await (await ask("/ready")).json()) as { reasons: string[] };
+    return ["It is starting.", "The Requests DB does not respond.", "The broker does not respond."].every(
+      (reason) => reasons.includes(reason),
+    );
   });
-  expect(reasons.toSorted()).toEqual([
-    "It is starting.",
-    "The Requests DB does not respond.",
-    "The broker does not respond.",
-  ]);
-
-  const asked = performance.now();
-  const answer = await fetch(`${at}/internal/requests/list`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-    body: '{"limit":1}',
-  });
+  const answer = await ask("/internal/requests/list", { method: "POST", body: '{"limit":1}' });
   expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "1"]);
-  expect(performance.now() - asked).toBeLessThan(8_000);
-
-  const stopped = performance.now();
   child.kill("SIGTERM");
-  child.kill("SIGTERM");
-  expect(await ended()).toBe(0);
-  expect(performance.now() - stopped).toBeLessThan(9_000);
+  expect(await ended()).toEqual({ code: 0, errors: "" });
   expect(lines().at(-1)?.message).toBe("stopped");
-  expect(text.out + text.err).not.toContain("top-secret");
-  expect(text.err).toBe("");
 }, 40_000);

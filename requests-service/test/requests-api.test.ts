@@ -1,7 +1,20 @@
+import { requestsApi } from "@sate/contracts";
+import { commandRoutes } from "../src/runtime/command-routes.ts";
+import { createInternalApp } from "../src/runtime/internal-app.ts";
 import { madeOutcome } from "./builders.ts";
 import { clientApiConformance } from "./conformance/requests-api/clients.ts";
 import { processorApiConformance } from "./conformance/requests-api/processors.ts";
-import { testService } from "./service.ts";
+import { testCore } from "./core.ts";
+import { clientOf, serviceToken } from "./door.ts";
+
+/** The real commands, called over HTTP. */
+function testService() {
+  const core = testCore();
+  const { commands, counters, log } = core;
+  const routes = commandRoutes(requestsApi, commands);
+  const app = createInternalApp({ serviceToken, notReadyReasons: async () => [], counters, log, routes });
+  return { core, api: clientOf(app) };
+}
 
 clientApiConformance("requests-service", () => {
   const { core, api } = testService();

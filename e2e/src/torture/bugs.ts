@@ -19,7 +19,7 @@ const during = (only: string, minutes = 1) => ["--minutes", `${minutes}`, "--onl
 export const bugs: Bug[] = [
   {
     name: "the unique key on the attempt does not decide",
-    file: "requests-service/src/adapters/mongo/insert-free.ts",
+    file: "requests-service/src/adapters/mongo/access.ts",
     from: "return new Set(failures.map(({ index }) => index));",
     to: "return new Set();",
     words: during("F1"),
@@ -44,8 +44,8 @@ export const bugs: Bug[] = [
   {
     name: "finish without the epoch",
     file: runs,
-    from: '{ _id: idOf(key), id: execution_id, status: "running", epoch },',
-    to: "{ _id: idOf(key), id: execution_id, ...(epoch > 0 ? {} : { epoch }) },",
+    from: 'status: "running", epoch: run.epoch, ...filter },',
+    to: '...(!("outcome" in run) && { status: "running", epoch: run.epoch }), ...filter },',
     words: during("F9", 2), // in which finishes are late about six times
     by: [4, 5, 8, 11],
   },
@@ -68,8 +68,8 @@ export const bugs: Bug[] = [
   {
     name: "the sweeper requeues without its predicate",
     file: runs,
-    from: 'status: "running", epoch, cancel_requested: false }',
-    to: "...(epoch < 0 ? { epoch } : {}) }",
+    from: 'status: "running", epoch: run.epoch, ...filter },',
+    to: '...("outcome" in run && { status: "running", epoch: run.epoch }) },',
     words: during("F4"),
     by: [3, 4, 5, 6, 8, 10, 11],
   },

@@ -1,23 +1,16 @@
 import { outcomeMark, type RequestsApi, Unavailable } from "@sate/contracts";
 import type { Outbox } from "../outbox/outbox.ts";
-import type { Clock, Store } from "../ports.ts";
-import { cancelledOutcome } from "../runs/interrupted-run.ts";
+import type { Ports } from "../ports.ts";
+import { cancelled, outcomeWithoutRun } from "../runs/requeue.ts";
 import { createExecutionsCommand } from "./create.ts";
 import { executionRecordOf } from "./execution.ts";
-
-type Names = "createExecutions" | "getExecution" | "listExecutions" | "cancelExecution";
 
 /** Each lost round means that the execution was claimed or requeued meanwhile: this many in a row do not happen. */
 const roundsMax = 20;
 
 /** Creating, reading and cancelling executions. */
-export function executionCommands(parts: {
-  store: Pick<Store, "requests" | "executions">;
-  outbox: Pick<Outbox, "publishSoon">;
-  clock: Clock;
-  newId: () => string;
-}): Pick<RequestsApi, Names> {
-  const { store, outbox, clock, newId } = parts;
+export function executionCommands(ports: Ports, outbox: Outbox) {
+  const { store, clock, newId } = ports;
 
   async function find({ request_id, execution_id }: { request_id: string; execution_id: string }) {
     const request = (await store.requests.get([request_id])).get(request_id);
@@ -30,7 +23,7 @@ export function executionCommands(parts: {
   }
 
   return {
-    createExecutions: createExecutionsCommand({ store, outbox, clock }),
+    createExecutions: createExecutionsCommand(ports, outbox),
 
     async getExecution(ids) {
       const found = await find(ids);
@@ -65,10 +58,10 @@ export function executionCommands(parts: {
           case "queued":
             break;
         }
-        const outcome = cancelledOutcome({ resultId: newId(), now: clock() });
+        const outcome = outcomeWithoutRun(cancelled, { resultId: newId(), now: clock() });
         await store.executions.cancel({ request_id, attempt: stored.attempt, execution_id }, outcome);
       }
       throw new Unavailable("The execution changed too often to be cancelled.");
     },
-  };
+  } satisfies Partial<RequestsApi>;
 }

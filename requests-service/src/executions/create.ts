@@ -9,7 +9,7 @@ import {
 } from "@sate/contracts";
 import { failpoint } from "@sate/contracts/runtime";
 import type { Outbox } from "../outbox/outbox.ts";
-import type { Clock, Store } from "../ports.ts";
+import type { Ports } from "../ports.ts";
 import { decideAdmission } from "./admission.ts";
 import { type Execution, executionRecordOf } from "./execution.ts";
 
@@ -21,13 +21,10 @@ const roundsMax = 20;
  * is outdated. Of several for one request in the same batch only the first is written; the others are decided by what
  * that write did, without another read.
  */
-export function createExecutionsCommand(parts: {
-  store: Pick<Store, "requests" | "executions">;
-  outbox: Pick<Outbox, "publishSoon">;
-  clock: Clock;
-}): RequestsApi["createExecutions"] {
-  const { store, outbox, clock } = parts;
-
+export function createExecutionsCommand(
+  { store, clock }: Ports,
+  outbox: Outbox,
+): RequestsApi["createExecutions"] {
   return async ({ executions: wanted }) => {
     const answers: Admission[] = [];
     const requests = await store.requests.get([...new Set(wanted.map((item) => item.request_id))]);
@@ -48,7 +45,7 @@ export function createExecutionsCommand(parts: {
           ? new Map()
           : await store.executions.ofRequests([...new Set(open.map(({ request }) => request.id))]);
       const firsts = new Map<string, { execution: Execution; request: RequestRecord }>();
-      const decide = ({ index, item, request }: (typeof open)[number]): void => {
+      const isUndecided = ({ index, item, request }: (typeof open)[number]): boolean => {
         const decision = decideAdmission(seen.get(request.id) ?? [], item);
         if (decision.kind === "exists") {
           answers[index] = { kind: "created", execution: executionRecordOf(decision.execution), request };
@@ -56,9 +53,10 @@ export function createExecutionsCommand(parts: {
         else if (!firsts.has(request.id)) {
           firsts.set(request.id, { request, execution: newExecution(item, decision.attempt, clock()) });
         }
+        return answers[index] === undefined;
       };
 
-      open.forEach(decide);
+      open = open.filter(isUndecided);
       const contenders = [...firsts.values()];
       const wins = await store.executions
         .insert(contenders.map(({ execution }) => execution))
@@ -74,11 +72,8 @@ export function createExecutionsCommand(parts: {
         seen.set(request.id, [...(seen.get(request.id) ?? []), execution]);
         outbox.publishSoon(execution, request);
       }
-      const undecided = () => open.filter(({ index }) => answers[index] === undefined);
       // The writes that won are seen now: they decide for all others of these requests.
-      open = undecided();
-      open.forEach(decide);
-      open = undecided();
+      open = open.filter(isUndecided);
     }
     return { answers };
   };

@@ -1,6 +1,7 @@
 import { type ExecutionKey, limits, Unavailable } from "@sate/contracts";
-import { type Counters, failpoint } from "@sate/contracts/runtime";
-import type { Results, Store } from "../ports.ts";
+import { failpoint, inParts } from "@sate/contracts/runtime";
+import { pagesOf } from "../pages.ts";
+import type { Ports } from "../ports.ts";
 
 /**
  * Confirms that published outcomes have a recorded result, because a broker may lose what it has acknowledged. A
@@ -15,11 +16,10 @@ import type { Results, Store } from "../ports.ts";
  * more, which readers tolerate. If nothing overtakes it, most likely no results are recorded at the moment; in case it
  * was the last outcome of all, it is published again after several looks, and then ever more seldom. No clocks are
  * compared, and any number of processes may look, because every write repeats the mark that it relies on.
+ *
+ * A look rejects when the database or results-service does not respond.
  */
-export type Confirmation = {
-  /** One look at unconfirmed outcomes. Rejects when the database or results-service does not respond. */
-  look(signal: AbortSignal): Promise<void>;
-};
+export type LookForResults = (signal: AbortSignal) => Promise<void>;
 
 const pageSize = limits.confirmMax;
 /** Per look; the rest waits for the next look, which finds fewer. */
@@ -28,12 +28,7 @@ const lookMsMax = 20_000;
 /** An outcome that nothing has overtaken is first published again after this many looks. */
 const patientLooks = 8;
 
-export function createConfirmation(parts: {
-  store: Pick<Store, "confirmations">;
-  results: Results;
-  counters: Counters;
-}): Confirmation {
-  const { store, results, counters } = parts;
+export function createLookForResults({ store, results, counters }: Ports): LookForResults {
   /** The number of looks in a row that missed the result of each. */
   let missedBefore = new Map<string, number>();
 
@@ -51,30 +46,23 @@ export function createConfirmation(parts: {
     return recorded;
   }
 
-  return {
-    async look(signal) {
-      const missing: { key: ExecutionKey; looks: number }[] = [];
-      let freshest = Number.POSITIVE_INFINITY;
-      const endAt = performance.now() + lookMsMax;
-      let after: ExecutionKey | undefined;
-      for (let looked = 0; looked < executionsPerLook; looked += pageSize) {
-        const page = await store.confirmations.unconfirmed({ after, limit: pageSize });
-        const recorded = await confirmRecorded(page);
-        for (const [index, key] of page.entries()) {
-          const looks = (missedBefore.get(nameOf(key)) ?? 0) + 1;
-          if (recorded[index]) freshest = Math.min(freshest, looks);
-          else missing.push({ key, looks });
-        }
-        after = page.at(-1);
-        if (page.length < pageSize || signal.aborted || performance.now() > endAt) break;
+  return async (signal) => {
+    const missing: { key: ExecutionKey; looks: number }[] = [];
+    let freshest = Number.POSITIVE_INFINITY;
+    const endAt = performance.now() + lookMsMax;
+    for await (const page of pagesOf(store.confirmations.unconfirmed, pageSize, executionsPerLook)) {
+      const recorded = await confirmRecorded(page);
+      for (const [index, key] of page.entries()) {
+        const looks = (missedBefore.get(nameOf(key)) ?? 0) + 1;
+        if (recorded[index]) freshest = Math.min(freshest, looks);
+        else missing.push({ key, looks });
       }
-      missedBefore = new Map(missing.map(({ key, looks }) => [nameOf(key), looks]));
-      const due = missing.filter(({ looks }) => isDue(looks, freshest < looks)).map(({ key }) => key);
-      for (let at = 0; at < due.length; at += pageSize) {
-        await store.confirmations.publishAgain(due.slice(at, at + pageSize));
-      }
-      counters.add("outcomes_published_again", due.length);
-    },
+      if (signal.aborted || performance.now() > endAt) break;
+    }
+    missedBefore = new Map(missing.map(({ key, looks }) => [nameOf(key), looks]));
+    const due = missing.filter(({ looks }) => isDue(looks, freshest < looks)).map(({ key }) => key);
+    for (const part of inParts(due, { itemsMax: pageSize })) await store.confirmations.publishAgain(part);
+    counters.add("outcomes_published_again", due.length);
   };
 }
 

@@ -1,13 +1,14 @@
 import { type OutgoingRecord, Unavailable } from "@sate/contracts";
-import { type Counters, errorFields, failpoint, type Log } from "@sate/contracts/runtime";
-import type { Publisher, Random } from "../ports.ts";
+import { errorFields, failpoint, inParts, microBatch } from "@sate/contracts/runtime";
+import { pagesOf } from "../pages.ts";
+import type { Ports } from "../ports.ts";
 
 /**
  * The transactional outbox of one kind of entries: an entry is written with the state change that it belongs to, and
  * published at least once.
  *
- * - The fast path: whoever wrote an entry calls `publishSoon`. It is published with everything that has gathered
- *   meanwhile, and cleared a little later, many at once. Nobody waits for either.
+ * - The fast path: `publishSoon`, right after the write. The entry is published with everything that was written
+ *   meanwhile, and cleared a little later, many at once. Nothing waits for either.
  * - The safe path: `sweep` publishes entries that an earlier sweep has seen and that still exist: the process that wrote
  *   them has died, or the broker was away.
  *
@@ -45,8 +46,7 @@ export type Entries<Entry> = {
 const waitingMax = 5_000;
 const waitingSizeMax = 64 * 1024 * 1024;
 /** Per call of the publisher. */
-const publishedAtOnce = 256;
-const publishedSizeAtOnce = 16 * 1024 * 1024;
+const publishedAtOnce = { itemsMax: 256, sizeMax: 16 * 1024 * 1024 };
 /** Per sweep: entries read, and those held in memory at once with their payloads. */
 const pageSize = 1_000;
 const entriesPerSweep = 20_000;
@@ -55,44 +55,38 @@ const loadedAtOnce = 32;
 const failuresPerSweep = 3;
 const clearPauseMs = 500;
 
-export function createForwarder<Entry>(parts: {
-  entries: Entries<Entry>;
-  publisher: Pick<Publisher, "publish">;
-  random: Random;
-  counters: Counters;
-  log: Log;
-}): Forwarder<Entry> {
-  const { entries, publisher, random, counters, log } = parts;
-  const waiting: Pending<Entry>[] = [];
+export function createForwarder<Entry>(
+  entries: Entries<Entry>,
+  { publisher, random, counters, log }: Ports,
+): Forwarder<Entry> {
+  const waiting = new Set<Promise<void>>();
   let waitingSize = 0;
-  let publishing: Promise<void> | null = null;
-  let isFlushing = false;
-  let published: Entry[] = [];
+  /** A flush precedes a stop: it waits for one deadline of the broker at most. */
+  let flushing: "no" | "yes" | "failed" = "no";
+  const published: Entry[] = [];
   let clearTimer: ReturnType<typeof setTimeout> | null = null;
   let clearing: Promise<void> = Promise.resolve();
   let seenBefore = new Set<string>();
   let hasFailed = false;
 
-  async function publishWaiting(): Promise<void> {
-    while (waiting.length > 0) {
-      const batch = waiting.splice(0, firstOf(waiting));
-      try {
-        await publish(batch);
-      } catch (error) {
-        // A flush precedes a stop: it waits for one deadline of the broker at most.
-        const left = isFlushing ? [...batch, ...waiting.splice(0)] : batch;
-        counters.add("outbox_left_to_sweep", left.length);
-        // Not a warning: it is usual at a stop, and at the start of standalone after a crash. A broker that stays away is one.
-        log.info("publishing failed; the outbox sweep will publish", {
-          records: left.length,
-          ...errorFields(error),
-        });
-        for (const { size } of left) waitingSize -= size;
-        continue;
-      }
-      for (const { size } of batch) waitingSize -= size;
+  const publishOne = microBatch(publishWaiting, {
+    ...publishedAtOnce,
+    sizeOf: ({ size }: Pending<Entry>) => size,
+  });
+
+  /** Returns, for each, whether it is published. */
+  async function publishWaiting(batch: Pending<Entry>[]): Promise<boolean[]> {
+    if (flushing === "failed") return batch.map(() => false);
+    try {
+      await publish(batch);
+      return batch.map(() => true);
+    } catch (error) {
+      if (flushing === "yes") flushing = "failed";
+      // Not a warning: it is usual at a stop, and at the start of standalone after a crash. A broker that stays away is one.
+      const fields = { records: batch.length, ...errorFields(error) };
+      log.info("publishing failed; the outbox sweep will publish", fields);
+      return batch.map(() => false);
     }
-    publishing = null;
   }
 
   async function publish(batch: Pending<Entry>[]): Promise<void> {
@@ -102,81 +96,77 @@ export function createForwarder<Entry>(parts: {
     clearTimer ??= setTimeout(clear, clearPauseMs);
   }
 
-  /** One write at a time, with everything that has gathered; after a failure the sweep publishes again. */
+  /** One write at a time, with everything published meanwhile; after a failure the sweep publishes again. */
   function clear(): Promise<void> {
     if (clearTimer !== null) clearTimeout(clearTimer);
     clearTimer = null;
     clearing = clearing.then(async () => {
-      const done = published;
-      published = [];
+      const done = published.splice(0);
       if (done.length === 0) return;
-      try {
-        await entries.clear(done);
-      } catch (error) {
+      await entries.clear(done).catch((error) => {
         log.warn("clearing the outbox failed; the outbox sweep will publish again", errorFields(error));
-      }
+      });
     });
     return clearing;
   }
 
   /** Returns those that could not be published. */
   async function publishOld(old: Entry[], budget: { failures: number }): Promise<Entry[]> {
-    const failed: Entry[] = [];
     // After failures it begins anywhere: entries that the broker never accepts must not always come first.
     const from = hasFailed ? Math.floor(random() * old.length) : 0;
-    for (const chunk of chunksOf([...old.slice(from), ...old.slice(0, from)], loadedAtOnce)) {
-      if (budget.failures === 0) failed.push(...chunk);
-      else if (!(await publishChunk(chunk, budget))) {
-        // One that the broker never accepts must not hold up the others.
-        for (const one of chunk) {
-          if (budget.failures === 0 || !(await publishChunk([one], budget))) failed.push(one);
-        }
-      }
+    const inOrder = [...old.slice(from), ...old.slice(0, from)];
+    const failed: Entry[] = [];
+    for (const chunk of inParts(inOrder, { itemsMax: loadedAtOnce })) {
+      failed.push(...(await publishChunk(chunk, budget)));
     }
     return failed;
   }
 
-  async function publishChunk(chunk: Entry[], budget: { failures: number }): Promise<boolean> {
+  async function publishChunk(chunk: Entry[], budget: { failures: number }): Promise<Entry[]> {
+    if (budget.failures === 0) return chunk;
     const pending = await entries.load(chunk);
     try {
       await publish(pending);
     } catch (error) {
       budget.failures--;
       log.warn("the outbox sweep failed to publish", { records: pending.length, ...errorFields(error) });
-      return false;
+      if (chunk.length === 1) return chunk;
+      // One that the broker never accepts must not hold up the others.
+      const failed: Entry[] = [];
+      for (const one of chunk) failed.push(...(await publishChunk([one], budget)));
+      return failed;
     }
     if (pending.length > 0) budget.failures = failuresPerSweep;
     counters.add("outbox_swept", pending.length);
-    return true;
+    return [];
   }
 
   return {
     publishSoon(pending) {
-      if (waiting.length >= waitingMax || waitingSize + pending.size > waitingSizeMax) {
+      if (waiting.size >= waitingMax || waitingSize + pending.size > waitingSizeMax) {
         counters.add("outbox_left_to_sweep");
         return;
       }
-      waiting.push(pending);
       waitingSize += pending.size;
-      // What is written in one turn is published together.
-      publishing ??= Promise.resolve().then(publishWaiting);
+      const end = publishOne(pending).then((isPublished) => {
+        if (!isPublished) counters.add("outbox_left_to_sweep");
+        waitingSize -= pending.size;
+        waiting.delete(end);
+      });
+      waiting.add(end);
     },
 
     async sweep() {
       const seen = new Set<string>();
       const budget = { failures: failuresPerSweep };
       let failed = 0;
-      let after: Entry | undefined;
-      for (let looked = 0; looked < entriesPerSweep; looked += pageSize) {
-        const page = await entries.page({ after, limit: pageSize });
+      for await (const page of pagesOf(entries.page, pageSize, entriesPerSweep)) {
         const { old = [], fresh = [] } = Object.groupBy(page, (entry) =>
           seenBefore.has(entries.nameOf(entry)) ? "old" : "fresh",
         );
         const stillOld = await publishOld(old, budget);
         for (const entry of [...fresh, ...stillOld]) seen.add(entries.nameOf(entry));
         failed += stillOld.length;
-        if (page.length < pageSize) break;
-        after = page.at(-1);
       }
       seenBefore = seen;
       hasFailed = failed > 0;
@@ -184,26 +174,10 @@ export function createForwarder<Entry>(parts: {
     },
 
     async flush() {
-      isFlushing = true;
-      await publishing;
-      isFlushing = false;
+      flushing = "yes";
+      await Promise.all(waiting);
+      flushing = "no";
       await clear();
     },
   };
-}
-
-function chunksOf<T>(items: T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, at) =>
-    items.slice(at * size, (at + 1) * size),
-  );
-}
-
-/** How many of these go into one call; always at least one. */
-function firstOf(waiting: { size: number }[]): number {
-  let sum = 0;
-  const end = waiting.findIndex(({ size }, index) => {
-    sum += size;
-    return index >= publishedAtOnce || (index > 0 && sum > publishedSizeAtOnce);
-  });
-  return end < 0 ? waiting.length : end;
 }

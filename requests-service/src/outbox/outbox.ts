@@ -1,37 +1,26 @@
 import { executionRecord, outcomeRecord, type RequestRecord, refusedExecutionRecord } from "@sate/contracts";
-import { type Counters, failpoint, type Log } from "@sate/contracts/runtime";
+import { failpoint } from "@sate/contracts/runtime";
 import { type Execution, runOf } from "../executions/execution.ts";
-import type { Marked, Publisher, Random, Refusal, Store } from "../ports.ts";
-import { createForwarder, type Entries, type Pending } from "./forwarder.ts";
+import type { Marked, Ports, Refusal, Store } from "../ports.ts";
+import { requestsOf } from "../requests/requests-of.ts";
+import { createForwarder, type Entries, type Forwarder, type Pending } from "./forwarder.ts";
 
 /**
  * The transactional outbox: wake-ups and outcomes, which the marks of executions ask for, and refused attempts. Each
  * kind has a forwarder of its own, so that neither waits for the other.
  */
-export type Outbox = {
+export type Outbox = Omit<Forwarder<never>, "publishSoon"> & {
   publishSoon(execution: Execution, request: RequestRecord): void;
   publishRefusalSoon(refusal: Refusal, request: RequestRecord): void;
-  /** Rejects when the database or the broker does not respond; the next sweep continues where this one failed. */
-  sweep(): Promise<void>;
-  /** Publishes and clears what waits, until the first failure; the rest is left to a sweep. */
-  flush(): Promise<void>;
 };
 
-export function createOutbox(parts: {
-  store: Pick<Store, "outbox" | "refusals" | "requests">;
-  publisher: Pick<Publisher, "publish">;
-  random: Random;
-  counters: Counters;
-  log: Log;
-}): Outbox {
-  const { store, ...rest } = parts;
-  const marks = createForwarder({ ...rest, entries: marksOf(store) });
-  const refusals = createForwarder({ ...rest, entries: refusalsOf(store) });
+export function createOutbox(ports: Ports): Outbox {
+  const marks = createForwarder(marksOf(ports.store), ports);
+  const refusals = createForwarder(refusalsOf(ports.store), ports);
 
   return {
     publishSoon(execution, request) {
-      const pending = pendingExecution(execution, request);
-      if (pending) marks.publishSoon(pending);
+      if (execution.mark !== undefined) marks.publishSoon(pendingExecution(execution, request));
     },
     publishRefusalSoon: (refusal, request) => refusals.publishSoon(pendingRefusal(refusal, request)),
     async sweep() {
@@ -50,10 +39,8 @@ function marksOf(store: Pick<Store, "outbox" | "requests">): Entries<Marked> {
     page: (page) => store.outbox.marked(page),
     async load(marked) {
       const executions = await store.outbox.stillMarked(marked);
-      const requests = await requestsOf(executions, store);
-      return executions.flatMap((execution) => {
-        return pendingExecution(execution, requests(execution.request_id)) ?? [];
-      });
+      const request = await requestsOf(executions, store);
+      return executions.map((execution) => pendingExecution(execution, request(execution.request_id)));
     },
     clear: (published) => store.outbox.clear(published),
     nameOf: ({ request_id, attempt, mark }) => `${request_id} ${attempt} ${mark}`,
@@ -65,8 +52,8 @@ function refusalsOf(store: Pick<Store, "refusals" | "requests">): Entries<Refusa
   return {
     page: (page) => store.refusals.list(page),
     async load(refusals) {
-      const requests = await requestsOf(refusals, store);
-      return refusals.map((refusal) => pendingRefusal(refusal, requests(refusal.request_id)));
+      const request = await requestsOf(refusals, store);
+      return refusals.map((refusal) => pendingRefusal(refusal, request(refusal.request_id)));
     },
     async clear(published) {
       failpoint("requests-service.refusal-published");
@@ -76,9 +63,8 @@ function refusalsOf(store: Pick<Store, "refusals" | "requests">): Entries<Refusa
   };
 }
 
-function pendingExecution(execution: Execution, request: RequestRecord): Pending<Marked> | undefined {
-  const { request_id, attempt, mark, outcome } = execution;
-  if (mark === undefined) return undefined;
+function pendingExecution(execution: Execution, request: RequestRecord): Pending<Marked> {
+  const { request_id, attempt, mark = "", outcome } = execution;
   const outputs = outcome?.status === "succeeded" ? outcome.outputs_json.length : 0;
   return {
     entry: { request_id, attempt, mark },
@@ -95,18 +81,5 @@ function pendingRefusal(refusal: Refusal, { payload_json }: RequestRecord): Pend
     entry: refusal,
     size: payload_json.length,
     record: () => refusedExecutionRecord({ ...refusal, payload_json }),
-  };
-}
-
-/** Executions and refusals are stored after their request, and requests are never deleted. */
-async function requestsOf(
-  items: { request_id: string }[],
-  store: Pick<Store, "requests">,
-): Promise<(id: string) => RequestRecord> {
-  const found = await store.requests.get([...new Set(items.map(({ request_id }) => request_id))]);
-  return (id) => {
-    const request = found.get(id);
-    if (!request) throw new Error("a record to publish has no request");
-    return request;
   };
 }

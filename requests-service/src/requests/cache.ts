@@ -45,19 +45,11 @@ export function cachedRequests(requests: Requests, { charsMax }: { charsMax: num
       return new Map([...found, ...read]);
     },
     async getWithin(ids, bytesMax) {
-      const sorted = [...new Set(ids)].toSorted();
-      const all = cachedOf(sorted);
-      const missing = sorted.filter((id) => !all.has(id));
-      const read = missing.length === 0 ? null : await requests.getWithin(missing, bytesMax);
-      for (const [id, request] of read?.found ?? []) all.set(id, request);
-      // Beyond the last one that was read, some may be missing.
-      const end = read?.isCut ? ([...read.found.keys()].at(-1) ?? "") : "~";
-      const { found, isCut } = takeWithin(
-        sorted.flatMap((id) => (id <= end && all.get(id)) || []),
-        bytesMax,
-      );
-      keep(found.values());
-      return { found, isCut: isCut || read?.isCut === true };
+      const cached = cachedOf(ids.toSorted());
+      if (ids.every((id) => cached.has(id))) return takeWithin(cached.values(), bytesMax);
+      const within = await requests.getWithin(ids, bytesMax);
+      keep(within.found.values());
+      return within;
     },
     list: requests.list,
   };

@@ -1,11 +1,8 @@
 import { formatTimestamp, limits, type RequestRecord, type RequestsApi } from "@sate/contracts";
-import type { Clock, Store } from "../ports.ts";
+import type { Ports } from "../ports.ts";
 
 /** Storing and reading processing requests. */
-export function requestCommands(
-  store: Pick<Store, "requests">,
-  clock: Clock,
-): Pick<RequestsApi, "createRequests" | "getRequest" | "listRequests"> {
+export function requestCommands({ store, clock }: Ports) {
   return {
     async createRequests({ requests }) {
       const creation_date = formatTimestamp(clock());
@@ -30,5 +27,5 @@ export function requestCommands(
       const { found, isCut } = await store.requests.list({ limit, bytesMax: limits.pageBytesMax, before });
       return { requests: [...found.values()], more: isCut };
     },
-  };
+  } satisfies Partial<RequestsApi>;
 }

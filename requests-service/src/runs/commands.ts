@@ -1,40 +1,14 @@
-import { type ExecutionRef, limits, type RequestRecord, type RequestsApi, type Run } from "@sate/contracts";
-import type { Counters } from "@sate/contracts/runtime";
-import { type Execution, runOf, runRefOf } from "../executions/execution.ts";
-import type { Claim, Random, Store } from "../ports.ts";
+import { type ExecutionRef, limits, type RequestRecord, type RequestsApi } from "@sate/contracts";
+import { runOf, runRefOf } from "../executions/execution.ts";
+import type { Claim, Ports } from "../ports.ts";
+import { requestsOf } from "../requests/requests-of.ts";
 import type { RequeueRuns } from "./requeue.ts";
-
-type Names =
-  | "registerWorker"
-  | "heartbeat"
-  | "endWorker"
-  | "claim"
-  | "claimAny"
-  | "finish"
-  | "handBack"
-  | "markPublished";
 
 /** `claimAny` reads this many times as much of the queue as it wants, so that idle processors do not all want the same. */
 const windowsMax = 4;
 
 /** The commands of processors: leases, claims and ends of runs. */
-export function runCommands(parts: {
-  store: Store;
-  requeueRuns: RequeueRuns;
-  random: Random;
-  counters: Counters;
-}): Pick<RequestsApi, Names> {
-  const { store, requeueRuns, random, counters } = parts;
-
-  function runsOf(executions: Execution[], requests: Map<string, RequestRecord>): Run[] {
-    return executions.map((execution) => {
-      const request = requests.get(execution.request_id);
-      // An execution is stored after its request, and requests are never deleted.
-      if (!request) throw new Error("an execution has no request");
-      return runOf(execution, request);
-    });
-  }
-
+export function runCommands({ store, random, counters }: Ports, requeueRuns: RequeueRuns) {
   /** Payloads never change, so they are read first: executions whose payloads do not fit the response stay queued. */
   async function claim(claim: Claim, refs: ExecutionRef[]) {
     const ids = [...new Set(refs.map(({ request_id }) => request_id))];
@@ -46,7 +20,8 @@ export function runCommands(parts: {
     counters.add("claims_granted", held.length);
     counters.add("claims_refused", refused);
     counters.add("claims_unknown", unknown);
-    return { runs: runsOf(held, found), refused, unknown, left };
+    const runs = held.map((execution) => runOf(execution, found.get(execution.request_id) as RequestRecord));
+    return { runs, refused, unknown, left };
   }
 
   const heldBy = (worker_id: string) => store.runs.running({ worker_id, limit: limits.workerRunsMax });
@@ -82,8 +57,9 @@ export function runCommands(parts: {
       ]);
       // The response to this claim was lost and the claim is repeated: a new claim would take other executions.
       if (held.length > 0) {
-        const requests = await store.requests.get(held.map(({ request_id }) => request_id));
-        return { runs: runsOf(held, requests), refused: 0, unknown: 0, left: 0 };
+        const requestOf = await requestsOf(held, store);
+        const runs = held.map((execution) => runOf(execution, requestOf(execution.request_id)));
+        return { runs, refused: 0, unknown: 0, left: 0 };
       }
       return claim({ worker_id, claim_id }, windowOf(queued, limit, random));
     },
@@ -115,11 +91,11 @@ export function runCommands(parts: {
       await store.outbox.clear(published);
       return {};
     },
-  };
+  } satisfies Partial<RequestsApi>;
 }
 
 /** `size` neighbours from a random place in the list; all of it if it is not longer. */
-function windowOf<T>(list: T[], size: number, random: Random): T[] {
+function windowOf<T>(list: T[], size: number, random: Ports["random"]): T[] {
   const start = Math.floor(random() * (Math.max(0, list.length - size) + 1));
   return list.slice(start, start + size);
 }

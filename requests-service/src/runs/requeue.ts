@@ -1,39 +1,61 @@
-import { executionMark, outcomeMark } from "@sate/contracts";
-import { type Counters, failpoint } from "@sate/contracts/runtime";
-import { type EndedRun, type Execution, runRefOf } from "../executions/execution.ts";
+import {
+  type ExecutionError,
+  executionMark,
+  formatTimestamp,
+  type Outcome,
+  outcomeMark,
+} from "@sate/contracts";
+import { failpoint, inParts } from "@sate/contracts/runtime";
+import { type Execution, runRefOf } from "../executions/execution.ts";
 import type { Outbox } from "../outbox/outbox.ts";
-import type { Clock, Store } from "../ports.ts";
-import { decideInterruptedRun, outcomeWithoutRun } from "./interrupted-run.ts";
+import type { Ports } from "../ports.ts";
+import { requestsOf } from "../requests/requests-of.ts";
+
+type End = { status: "cancelled" | "dead_lettered"; error: ExecutionError };
+
+export const cancelled: End = {
+  status: "cancelled",
+  error: { code: "cancelled", message: "The execution was cancelled." },
+};
 
 /**
- * Requeues or ends running executions whose runs ended without an outcome, as `decideInterruptedRun` says. Every write
- * is conditional on the epoch: an execution that has changed since it was read stays as it is. Returns how many were
+ * Decides how a running execution ends whose run ended without an outcome, because its worker released it or was lost;
+ * `null`: it is requeued. Pure.
+ */
+export function endOfInterrupted(execution: Execution, isLost: boolean, lostMax: number): End | null {
+  if (execution.cancel_requested) return cancelled;
+  if (!isLost || execution.lost + 1 < lostMax) return null;
+  const message = `The execution was lost ${lostMax} times: each time the lease of its worker expired before it ended.`;
+  return { status: "dead_lettered", error: { code: "lost", message } };
+}
+
+/** The outcome of an execution that no processor ended: there is no run to measure. */
+export function outcomeWithoutRun(end: End, ids: { resultId: string; now: number }): Outcome {
+  const time = formatTimestamp(ids.now);
+  const times = { processing_start_time: time, processing_end_time: time, processing_total_seconds: 0 };
+  return { ...end, result_id: ids.resultId, ...times };
+}
+
+/**
+ * Requeues or ends running executions whose runs ended without an outcome, as `endOfInterrupted` says. Every write is
+ * conditional on the epoch: an execution that has changed since it was read stays as it is. Returns how many were
  * requeued or ended.
  */
 export type RequeueRuns = (executions: Execution[], isLost: boolean) => Promise<number>;
 
 const payloadsAtOnce = 32;
 
-export function createRequeueRuns(parts: {
-  store: Pick<Store, "runs" | "requests">;
-  outbox: Pick<Outbox, "publishSoon">;
-  counters: Counters;
-  clock: Clock;
-  newId: () => string;
-  lostMax: number;
-}): RequeueRuns {
-  const { store, outbox, counters, clock, newId, lostMax } = parts;
-
+export function createRequeueRuns(
+  { store, counters, clock, newId }: Ports,
+  outbox: Outbox,
+  lostMax: number,
+): RequeueRuns {
   /** The marks are stored, so a failure loses nothing: the outbox sweep publishes them later. */
   async function publishSoon(executions: Execution[]): Promise<void> {
     try {
-      for (let at = 0; at < executions.length; at += payloadsAtOnce) {
-        const chunk = executions.slice(at, at + payloadsAtOnce);
-        const requests = await store.requests.get([...new Set(chunk.map(({ request_id }) => request_id))]);
-        for (const execution of chunk) {
-          const request = requests.get(execution.request_id);
-          if (request) outbox.publishSoon(execution, request);
-        }
+      for (const chunk of inParts(executions, { itemsMax: payloadsAtOnce })) {
+        const requestOf = await requestsOf(chunk, store);
+        for (const execution of chunk) outbox.publishSoon(execution, requestOf(execution.request_id));
       }
     } catch {
       counters.add("outbox_left_to_sweep");
@@ -43,29 +65,28 @@ export function createRequeueRuns(parts: {
   return async (executions, isLost) => {
     if (executions.length === 0) return 0;
     const requeued: Execution[] = [];
-    const ended: { execution: Execution; run: EndedRun }[] = [];
+    const ended: (Execution & { outcome: Outcome })[] = [];
     for (const execution of executions) {
-      const decision = decideInterruptedRun(execution, isLost, lostMax);
+      const end = endOfInterrupted(execution, isLost, lostMax);
       const lost = execution.lost + (isLost ? 1 : 0);
-      if (decision.kind === "requeue") requeued.push({ ...execution, lost });
-      else {
-        const ids = { resultId: newId(), now: clock() };
-        const outcome = outcomeWithoutRun(decision.status, decision.error, ids);
-        ended.push({ execution: { ...execution, lost }, run: { ...runRefOf(execution), outcome, lost } });
+      if (end === null) {
+        requeued.push({ ...execution, lost, status: "queued", mark: executionMark(execution.epoch) });
+      } else {
+        const outcome = outcomeWithoutRun(end, { resultId: newId(), now: clock() });
+        ended.push({ ...execution, lost, status: end.status, outcome, mark: outcomeMark });
       }
     }
     const wereRequeued = await store.runs.requeue(requeued.map(runRefOf), isLost);
     failpoint("requests-service.requeued");
-    const wereEnded = await store.runs.finish(ended.map(({ run }) => run));
-    const changed: Execution[] = [];
-    requeued.forEach((execution, index) => {
-      if (!wereRequeued[index]) return;
-      changed.push({ ...execution, status: "queued", mark: executionMark(execution.epoch) });
+    const runs = ended.map((execution) => {
+      const { outcome, lost } = execution;
+      return { ...runRefOf(execution), outcome, lost };
     });
-    ended.forEach(({ execution, run: { outcome } }, index) => {
-      if (wereEnded[index] !== "stored") return;
-      changed.push({ ...execution, status: outcome.status, outcome, mark: outcomeMark });
-    });
+    const wereEnded = await store.runs.finish(runs);
+    const changed = [
+      ...requeued.filter((_, index) => wereRequeued[index]),
+      ...ended.filter((_, index) => wereEnded[index] === "stored"),
+    ];
     counters.add(isLost ? "runs_lost" : "runs_handed_back", changed.length);
     await publishSoon(changed);
     return changed.length;

@@ -1,28 +1,56 @@
-import type { ExecutionKey } from "@sate/contracts";
-import { type Counters, failpoint, type Log } from "@sate/contracts/runtime";
+import { failpoint } from "@sate/contracts/runtime";
 import type { Execution } from "../executions/execution.ts";
-import type { Store } from "../ports.ts";
+import { pagesOf } from "../pages.ts";
+import type { Ports, Store, Worker } from "../ports.ts";
 import type { RequeueRuns } from "../runs/requeue.ts";
-import type { LeaseExpiry } from "./lease-expiry.ts";
 
 const pageSize = 500;
+
+/**
+ * Finds expired leases: those of workers whose heartbeat count did not move in `sweepsMax` consecutive successful sweeps
+ * of this very process. No clocks are compared, so a pause of this process or of the database expires nothing:
+ * heartbeats that could not be written while sweeps failed are not held against a worker.
+ */
+export type LeaseExpiry = {
+  /** Takes all workers as one successful sweep read them; returns those whose lease has expired. */
+  observe(workers: Worker[]): Worker[];
+  /** After a failed sweep: counting begins again. */
+  reset(): void;
+};
+
+export function createLeaseExpiry(sweepsMax: number): LeaseExpiry {
+  let seen = new Map<string, { beats: number; unmoved: number }>();
+  return {
+    observe(workers) {
+      const next: typeof seen = new Map();
+      const expired: Worker[] = [];
+      for (const worker of workers) {
+        if (worker.given_up) continue;
+        const last = seen.get(worker.id);
+        const unmoved = last?.beats === worker.beats ? last.unmoved + 1 : 0;
+        next.set(worker.id, { beats: worker.beats, unmoved });
+        if (unmoved >= sweepsMax) expired.push(worker);
+      }
+      seen = next;
+      return expired;
+    },
+    reset: () => seen.clear(),
+  };
+}
 
 /**
  * One sweep over the workers: expires leases, and requeues what is run by a worker whose lease expired or that is
  * unknown. Any number of sweepers may do this at once, because every write repeats its predicate. Rejects when the
  * database does not respond.
  */
-export async function sweepWorkers(parts: {
-  store: Pick<Store, "workers" | "runs">;
-  leaseExpiry: LeaseExpiry;
-  requeueRuns: RequeueRuns;
-  counters: Counters;
-  log: Log;
-}): Promise<void> {
-  const { store, leaseExpiry, requeueRuns, counters, log } = parts;
+export async function sweepWorkers(
+  { store, counters, log }: Ports,
+  leaseExpiry: LeaseExpiry,
+  requeueRuns: RequeueRuns,
+): Promise<void> {
   const alive = new Set<string>();
   const gone = new Set<string>();
-  const workers = await allWorkers(store);
+  const workers = (await Array.fromAsync(pagesOf(store.workers.list, pageSize))).flat();
   for (const { id, given_up } of workers) (given_up ? gone : alive).add(id);
   for (const { id, beats } of leaseExpiry.observe(workers)) {
     // If its count has moved since, it is alive, and the write does nothing.
@@ -43,7 +71,7 @@ export async function recoverAll(
   store: Pick<Store, "workers" | "runs">,
   requeueRuns: RequeueRuns,
 ): Promise<void> {
-  const workers = await allWorkers(store);
+  const workers = (await Array.fromAsync(pagesOf(store.workers.list, pageSize))).flat();
   for (const { id } of workers) await store.workers.expire(id);
   await requeueOrphans(store, new Set(), requeueRuns);
   await store.workers.forget(workers.map(({ id }) => id));
@@ -56,16 +84,13 @@ async function requeueOrphans(
   requeueRuns: RequeueRuns,
 ): Promise<Set<string>> {
   const owners = new Set<string>();
-  let after: ExecutionKey | undefined;
-  for (;;) {
-    const page = await store.runs.running({ after, limit: pageSize });
+  for await (const page of pagesOf(store.runs.running, pageSize)) {
     const orphans = await orphansOf(page, store, alive);
     for (const { worker_id } of orphans) if (worker_id !== undefined) owners.add(worker_id);
     if (orphans.length > 0) failpoint("requests-service.orphaned");
     await requeueRuns(orphans, true);
-    if (page.length < pageSize) return owners;
-    after = page.at(-1);
   }
+  return owners;
 }
 
 /**
@@ -84,14 +109,4 @@ async function orphansOf(
     for (const { id, given_up } of await store.workers.get(unsure)) if (!given_up) alive.add(id);
   }
   return suspects.filter(isOrphan);
-}
-
-async function allWorkers(store: Pick<Store, "workers">) {
-  const workers = [];
-  for (let after: string | undefined; ; ) {
-    const page = await store.workers.list({ after, limit: pageSize });
-    workers.push(...page);
-    if (page.length < pageSize) return workers;
-    after = page.at(-1)?.id;
-  }
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Publisher } from "@sate/contracts";
 import {
   type IncomingRecord,
   limits,
@@ -7,7 +8,6 @@ import {
   topics,
   Unavailable,
 } from "@sate/contracts";
-import type { Publisher } from "../../src/ports.ts";
 
 /** A log, and how to get at it. */
 export type PublisherUnderTest = {

@@ -1,53 +1,39 @@
-import { describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { type ExecutionStatus, limits } from "@sate/contracts";
-import { type Decision, decideAdmission } from "../../src/executions/admission.ts";
+import { decideAdmission } from "../../src/executions/admission.ts";
 import { madeExecution } from "../builders.ts";
 
 const executions = (statuses: ExecutionStatus[]) =>
   statuses.map((status, index) => madeExecution({ id: `e${index + 1}`, attempt: index + 1, status }));
+const cancelled = (count: number): ExecutionStatus[] => Array(count).fill("cancelled");
+const exhausted = (failures: number) => ({ kind: "exhausted", failures, max_failures: 3 });
+const { attemptMax } = limits;
 
-const table: [ExecutionStatus[], Decision][] = [
-  [[], { kind: "create", attempt: 1 }],
-  [["queued"], { kind: "active", execution_id: "e1" }],
-  [["failed", "running"], { kind: "active", execution_id: "e2" }],
-  [["failed", "succeeded"], { kind: "succeeded", execution_id: "e2" }],
-  [["cancelled"], { kind: "create", attempt: 2 }],
-  [["failed", "dead_lettered"], { kind: "create", attempt: 3 }],
-  [["failed", "dead_lettered", "failed"], { kind: "exhausted", failures: 3, max_failures: 3 }],
-  [["failed", "cancelled", "failed", "cancelled"], { kind: "create", attempt: 5 }],
-  [["failed", "failed", "succeeded", "failed"], { kind: "succeeded", execution_id: "e3" }],
-  [["failed", "failed", "failed", "queued"], { kind: "active", execution_id: "e4" }],
-];
+test.each([
+  ["none", [], { kind: "create", attempt: 1 }],
+  ["queued", ["queued"], { kind: "active", execution_id: "e1" }],
+  ["running", ["failed", "running"], { kind: "active", execution_id: "e2" }],
+  ["succeeded", ["failed", "succeeded"], { kind: "succeeded", execution_id: "e2" }],
+  ["cancelled", ["cancelled"], { kind: "create", attempt: 2 }],
+  ["two failures", ["failed", "dead_lettered"], { kind: "create", attempt: 3 }],
+  ["three failures", ["failed", "dead_lettered", "failed"], exhausted(3)],
+  ["cancelled do not count", ["failed", ...cancelled(2), "failed"], { kind: "create", attempt: 5 }],
+  [
+    "success before failures",
+    [...Array(2).fill("failed"), "succeeded", "failed"],
+    { kind: "succeeded", execution_id: "e3" },
+  ],
+  ["active before failures", [...Array(3).fill("failed"), "queued"], { kind: "active", execution_id: "e4" }],
+  ["the last attempt", cancelled(attemptMax - 1), { kind: "create", attempt: attemptMax }],
+  ["too many attempts", cancelled(attemptMax), exhausted(0)],
+] as [string, ExecutionStatus[], object][])("with three failures allowed: %s", (_, statuses, decision) => {
+  expect(decideAdmission(executions(statuses), { id: "new", max_failures: 3 })).toEqual(decision as never);
+});
 
-describe("admission with three failures allowed", () => {
-  for (const [statuses, admission] of table) {
-    test(`${statuses.join(", ") || "none"}: ${admission.kind}`, () => {
-      const wish = { id: "new", max_failures: 3 };
-      expect(decideAdmission(executions(statuses), wish)).toEqual(admission);
-    });
-  }
-
-  test("an id that exists already is a repetition, whatever the status of its execution and of others", () => {
-    for (const statuses of [["running"], ["failed", "succeeded"], ["failed", "failed", "failed"]] as const) {
-      const all = executions([...statuses]);
-      expect(decideAdmission(all, { id: "e1", max_failures: 1 })).toEqual({
-        kind: "exists",
-        execution: all[0] as never,
-      });
-    }
-  });
-
-  test("the number of attempts is limited, cancelled ones included", () => {
-    const many = (count: number) => executions(Array(count).fill("cancelled"));
-    const wish = { id: "new", max_failures: 3 };
-    expect(decideAdmission(many(limits.attemptMax - 1), wish)).toEqual({
-      kind: "create",
-      attempt: limits.attemptMax,
-    });
-    expect(decideAdmission(many(limits.attemptMax), wish)).toEqual({
-      kind: "exhausted",
-      failures: 0,
-      max_failures: 3,
-    });
-  });
+test.each([[["running"]], [["failed", "succeeded"]], [["failed", "failed", "failed"]]] as [
+  ExecutionStatus[],
+][])("an id that exists already is a repetition, whatever the statuses: %p", (statuses) => {
+  const all = executions(statuses);
+  const decision = decideAdmission(all, { id: "e1", max_failures: 1 });
+  expect(decision).toEqual({ kind: "exists", execution: all[0] as never });
 });

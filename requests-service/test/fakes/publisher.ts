@@ -1,5 +1,5 @@
+import type { Publisher } from "@sate/contracts";
 import { type OutgoingRecord, Unavailable } from "@sate/contracts";
-import type { Publisher } from "../../src/ports.ts";
 
 /** A broker in memory. `mood` decides what happens to the next call; `records` is everything that it stored. */
 export type FakePublisher = Publisher & {

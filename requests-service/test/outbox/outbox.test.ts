@@ -1,10 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { executionMark, outcomeMark, topics } from "@sate/contracts";
+import { executionMark, topics } from "@sate/contracts";
 import type { Execution } from "../../src/executions/execution.ts";
 import { createOutbox } from "../../src/outbox/outbox.ts";
-import { madeExecution, madeOutcome, madeRequest, newId } from "../builders.ts";
-import type { Core } from "../core.ts";
-import { testCore } from "../service.ts";
+import { madeExecution, madeOutcome, madeRequest } from "../builders.ts";
+import { beforeNext, type Core, testCore } from "../core.ts";
 import { until } from "../until.ts";
 
 const marks = async ({ store }: Core) =>
@@ -23,28 +22,28 @@ async function orphaned({ store }: Core, count: number): Promise<Execution[]> {
   return executions;
 }
 
+/** A mark is published by the second sweep that sees it. */
+async function sweepTwice({ outbox }: Core): Promise<void> {
+  await outbox.sweep();
+  await outbox.sweep();
+  await outbox.flush();
+}
+
 describe("the fast path", () => {
   test("an accepted execution is published, and its mark is cleared", async () => {
     const it = testCore();
     const execution = await it.execution();
-    await it.outbox.flush();
+    await until("no mark", async () => (await marks(it)).length === 0);
     expect(idsOf(it)).toEqual([execution.id]);
     expect(it.publisher.records[0]).toMatchObject({ topic: topics.executions, key: execution.request_id });
-    expect(await marks(it)).toEqual([]);
   });
 
-  test("the mark is cleared without a flush", async () => {
-    const it = testCore();
-    await it.execution();
-    await until("no mark", async () => (await marks(it)).length === 0);
-  });
-
-  test("nobody waits for a broker that hangs, and what gathers meanwhile is published in one call", async () => {
+  test("a broker that hangs delays no execution, and what is accepted meanwhile is published in one call", async () => {
     const it = testCore();
     it.publisher.mood = "hangs";
-    const executions = [];
-    for (let index = 0; index < 20; index++) executions.push(await it.execution());
-    expect(it.publisher.calls).toBe(1);
+    const executions = [await it.execution()];
+    await until("the first is being published", () => it.publisher.calls === 1);
+    for (let index = 0; index < 19; index++) executions.push(await it.execution());
     it.publisher.release();
     await it.outbox.flush();
     expect(it.publisher.calls).toBe(2);
@@ -70,49 +69,37 @@ describe("the fast path", () => {
   test("a record whose acknowledgement was lost is published twice", async () => {
     const it = testCore();
     it.publisher.mood = "acknowledges nothing";
-    const execution = await it.execution();
+    const { id } = await it.execution();
     await it.outbox.flush();
     it.publisher.mood = "healthy";
-    await it.outbox.sweep();
-    await it.outbox.sweep();
-    await it.outbox.flush();
-    expect(idsOf(it)).toEqual([execution.id, execution.id]);
-    expect(await marks(it)).toEqual([]);
+    await sweepTwice(it);
+    expect([idsOf(it), await marks(it)]).toEqual([[id, id], []]);
   });
 
   test("a record whose mark could not be cleared is published twice", async () => {
     const it = testCore();
-    const clear = it.store.outbox.clear;
-    it.store.outbox.clear = async () => {
-      throw new Error("away");
-    };
-    await it.execution();
+    beforeNext(it.store.outbox, "clear", () => Promise.reject(new Error("away")));
+    const { id } = await it.execution();
     await it.outbox.flush();
-    it.store.outbox.clear = clear;
     expect(await marks(it)).toEqual([executionMark(0)]);
-    await it.outbox.sweep();
-    await it.outbox.sweep();
-    await it.outbox.flush();
-    expect(it.publisher.records).toHaveLength(2);
-    expect(await marks(it)).toEqual([]);
+    await sweepTwice(it);
+    expect([idsOf(it), await marks(it)]).toEqual([[id, id], []]);
   });
 
-  test("what waits in memory is limited in number; the sweep publishes the rest", async () => {
-    const it = testCore();
-    it.publisher.mood = "hangs";
-    for (let index = 0; index < 5_003; index++) it.outbox.publishSoon(madeExecution(), madeRequest());
-    // The others wait.
-    expect(it.counters.read().outbox_left_to_sweep).toBe(3);
-  });
-
-  test("what waits in memory is limited in bytes of payloads and outputs", () => {
-    const it = testCore();
-    it.publisher.mood = "hangs";
-    const request = madeRequest({ payload_json: `"${"x".repeat(3 * 1024 * 1024)}"` });
-    const outcome = madeOutcome("succeeded", { outputsJson: `"${"y".repeat(5 * 1024 * 1024)}"` });
-    for (let index = 0; index < 10; index++) it.outbox.publishSoon(madeExecution({ outcome }), request);
-    expect(it.counters.read().outbox_left_to_sweep).toBe(3);
-  });
+  const large = (megabytes: number) => `"${"x".repeat(megabytes * 1024 * 1024)}"`;
+  const outcome = madeOutcome("succeeded", { outputsJson: large(5) });
+  test.each([
+    ["number", 5_003, madeExecution(), madeRequest(), 3],
+    ["bytes", 10, madeExecution({ outcome }), madeRequest({ payload_json: large(3) }), 3],
+  ])(
+    "what waits in memory is limited in %s; the sweep publishes the rest",
+    (_, count, execution, request, left) => {
+      const it = testCore();
+      it.publisher.mood = "hangs";
+      for (let index = 0; index < count; index++) it.outbox.publishSoon(execution, request);
+      expect(it.counters.read().outbox_left_to_sweep).toBe(left);
+    },
+  );
 
   test("publishing frees room in memory, also when it fails", async () => {
     const it = testCore();
@@ -151,19 +138,6 @@ describe("the outbox sweep", () => {
     await it.outbox.sweep();
     expect(idsOf(it)).toEqual([execution?.id, later[0]?.id]);
     expect(it.counters.read().outbox_swept).toBe(2);
-  });
-
-  test("publishes outcomes with their outputs, byte for byte", async () => {
-    const it = testCore();
-    const run = await it.run(await it.worker());
-    const outcome = madeOutcome("succeeded", { outputsJson: '{"2":1e400,"1":"\\ud800"}' });
-    await it.commands.finish({ runs: [{ ...run, outcome }] });
-    await it.outbox.flush();
-    it.publisher.records.length = 0;
-    await it.outbox.sweep();
-    await it.outbox.sweep();
-    expect(it.publisher.records.map(({ topic }) => topic)).toEqual([topics.successful]);
-    expect(String(it.publisher.records[0]?.value)).toContain('"outputs":{"2":1e400,"1":"\\ud800"}');
   });
 
   test("treats a mark that was replaced since the last sweep as a fresh one", async () => {
@@ -213,12 +187,8 @@ describe("the outbox sweep", () => {
       await expect(it.outbox.sweep()).rejects.toThrow();
       await it.outbox.flush();
     }
-    expect(idsOf(it).toSorted()).toEqual(
-      executions
-        .slice(40)
-        .map(({ id }) => id)
-        .toSorted(),
-    );
+    const others = executions.slice(40).map(({ id }) => id);
+    expect(idsOf(it).toSorted()).toEqual(others.toSorted());
   });
 
   test("makes few calls of an absent broker, however many marks there are", async () => {
@@ -236,8 +206,7 @@ describe("the outbox sweep", () => {
   test("publishes every record when two sweepers run at once", async () => {
     const it = testCore();
     const executions = await orphaned(it, 40);
-    const { store, publisher, counters, log } = it;
-    const other = createOutbox({ store, publisher, random: Math.random, counters, log });
+    const other = createOutbox(it.ports);
     await Promise.all([it.outbox.sweep(), other.sweep()]);
     await Promise.all([it.outbox.sweep(), other.sweep()]);
     await Promise.all([it.outbox.flush(), other.flush()]);
@@ -245,16 +214,17 @@ describe("the outbox sweep", () => {
     expect(await marks(it)).toEqual([]);
   });
 
-  test("publishes outcomes before wake-ups", async () => {
+  test("publishes outcomes before wake-ups, with their outputs, byte for byte", async () => {
     const it = testCore();
     await orphaned(it, 40);
     const run = await it.run(await it.worker());
-    await it.commands.finish({ runs: [{ ...run, outcome: madeOutcome("failed", { resultId: newId() }) }] });
+    const outcome = madeOutcome("succeeded", { outputsJson: '{"2":1e400,"1":"\\ud800"}' });
+    await it.commands.finish({ runs: [{ ...run, outcome }] });
     await it.outbox.flush();
     it.publisher.records.length = 0;
-    expect((await marks(it))[0]).toBe(outcomeMark);
-    await it.outbox.sweep();
-    await it.outbox.sweep();
-    expect(it.publisher.records[0]?.topic).toBe(topics.failed);
+    await sweepTwice(it);
+    const [first] = it.publisher.records;
+    expect(first?.topic).toBe(topics.successful);
+    expect(String(first?.value)).toContain('"outputs":{"2":1e400,"1":"\\ud800"}');
   });
 });

@@ -1,88 +1,68 @@
 import { describe, expect, test } from "bun:test";
-import type { RequestRecord } from "@sate/contracts";
-import type { Requests } from "../../src/ports.ts";
 import { cachedRequests } from "../../src/requests/cache.ts";
-import { takeWithin } from "../../src/requests/take-within-bytes.ts";
+import { madeRequest } from "../builders.ts";
+import { openedStore } from "../core.ts";
 
-function counted() {
-  const stored = new Map<string, RequestRecord>();
-  const asked: string[][] = [];
-  const requests: Requests = {
-    async insert(wanted) {
-      return wanted.map((request) => {
-        const there = stored.get(request.id) ?? request;
-        stored.set(there.id, there);
-        return there;
-      });
+/** A cache of at most `charsMax`; `asked` is what was read from the store. */
+function made(charsMax = 1_000) {
+  const { requests } = openedStore();
+  const asked: string[] = [];
+  const cached = cachedRequests(
+    {
+      ...requests,
+      get: (ids) => requests.get(ids).finally(() => asked.push(ids.join(""))),
+      getWithin: (ids, bytesMax) => requests.getWithin(ids, bytesMax).finally(() => asked.push(ids.join(""))),
     },
-    async get(ids) {
-      asked.push(ids);
-      return new Map(ids.flatMap((id) => (stored.has(id) ? [[id, stored.get(id) as RequestRecord]] : [])));
-    },
-    async getWithin(ids, bytesMax) {
-      asked.push(ids);
-      return takeWithin(
-        ids.toSorted().flatMap((id) => stored.get(id) ?? []),
-        bytesMax,
-      );
-    },
-    list: async () => ({ found: stored, isCut: false }),
-  };
-  return { requests, stored, asked };
+    { charsMax },
+  );
+  const get = async (...ids: string[]) => [...(await cached.get(ids)).keys()].toSorted().join("");
+  return { requests, cached, asked, get };
 }
-
-const request = (id: string, payload_json = "1"): RequestRecord => ({ id, payload_json, creation_date: "" });
+const request = (id: string, payload_json = id.repeat(2)) => madeRequest({ id, payload_json });
 
 describe("cached requests", () => {
   test("a stored or read request is not read again; an unknown id is looked up each time", async () => {
-    const { requests, stored, asked } = counted();
-    const known = cachedRequests(requests, { charsMax: 100 });
-    await known.insert([request("a")]);
-    stored.set("b", request("b"));
-    expect([...(await known.get(["a", "b", "c"])).keys()].toSorted()).toEqual(["a", "b"]);
-    expect([...(await known.get(["a", "b", "c"])).keys()].toSorted()).toEqual(["a", "b"]);
-    expect(asked).toEqual([["b", "c"], ["c"]]);
-    stored.set("c", request("c"));
-    expect((await known.get(["c"])).get("c")).toEqual(request("c"));
+    const { requests, cached, asked, get } = made();
+    await cached.insert([request("a")]);
+    await requests.insert([request("b")]);
+    expect([await get("a", "b", "c"), await get("a", "b", "c")]).toEqual(["ab", "ab"]);
+    expect(asked).toEqual(["bc", "c"]);
+    await requests.insert([request("c")]);
+    expect(await get("c")).toBe("c");
   });
 
-  test("cached payloads count towards the byte limit, and nothing follows beyond a cut read", async () => {
-    const { requests, stored, asked } = counted();
-    const known = cachedRequests(requests, { charsMax: 1_000 });
-    await known.insert([request("b", "bb"), request("e", "ee")]);
-    for (const id of ["a", "c", "d"]) stored.set(id, request(id, id.repeat(2)));
+  test("the byte limit holds in the order of ids, whether all of them are cached or not", async () => {
+    const { requests, cached, asked } = made();
+    await cached.insert([request("b"), request("d")]);
+    await requests.insert([request("a"), request("c")]);
     const within = async (bytesMax: number) => {
-      const { found, isCut } = await known.getWithin(["e", "d", "c", "b", "a", "b", "x"], bytesMax);
+      const { found, isCut } = await cached.getWithin(["d", "c", "b", "a", "b"], bytesMax);
       return [...found.keys(), isCut].join(" ");
     };
-    expect(await within(3)).toBe("a true");
     expect(await within(5)).toBe("a b true");
-    expect(await within(100)).toBe("a b c d e false");
+    expect(await within(100)).toBe("a b c d false");
     asked.length = 0;
-    expect(await within(100)).toBe("a b c d e false");
-    expect(asked).toEqual([["x"]]);
+    expect([await within(1), await within(5), await within(100)]).toEqual([
+      "a true",
+      "a b true",
+      "a b c d false",
+    ]);
+    expect(asked).toEqual([]);
   });
 
   test("an insert that finds another request under its id caches the stored one", async () => {
-    const { requests, stored } = counted();
-    stored.set("a", request("a", '"first"'));
-    const known = cachedRequests(requests, { charsMax: 100 });
-    await known.insert([request("a", '"second"')]);
-    expect((await known.get(["a"])).get("a")?.payload_json).toBe('"first"');
+    const { requests, cached } = made();
+    await requests.insert([request("a", '"first"')]);
+    await cached.insert([request("a", '"second"')]);
+    expect((await cached.get(["a"])).get("a")?.payload_json).toBe('"first"');
   });
 
-  test("the least recently used requests leave a full cache", async () => {
-    const { requests, asked } = counted();
-    const known = cachedRequests(requests, { charsMax: 25 });
-    await known.insert([request("a", "x".repeat(10)), request("b", "x".repeat(10))]);
-    await known.get(["a"]);
-    await known.insert([request("c", "x".repeat(10))]);
-    await known.get(["a", "c"]);
-    expect(asked).toEqual([]);
-    await known.get(["b"]);
-    expect(asked).toEqual([["b"]]);
-    await known.insert([request("large", "x".repeat(100))]);
-    expect((await known.get(["large"])).get("large")?.payload_json).toHaveLength(100);
-    expect(asked.at(-1)).toEqual(["large"]);
+  test("the least recently used requests leave a full cache, and too large ones never enter it", async () => {
+    const { cached, asked, get } = made(25);
+    for (const id of ["a", "b"]) await cached.insert([request(id, "x".repeat(10))]);
+    await get("a");
+    await cached.insert([request("c", "x".repeat(10)), request("large", "x".repeat(100))]);
+    expect([await get("a", "c"), await get("b"), await get("large")]).toEqual(["ac", "b", "large"]);
+    expect(asked).toEqual(["b", "large"]);
   });
 });

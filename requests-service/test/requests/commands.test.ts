@@ -1,24 +1,13 @@
-import { describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { limits } from "@sate/contracts";
 import { newId } from "../builders.ts";
-import { testService } from "../service.ts";
+import { testCore } from "../core.ts";
 
-describe("requests", () => {
-  test("a page has at most limits.pageBytesMax of payloads", async () => {
-    const { api } = testService();
-    const large = `"${"x".repeat(limits.pageBytesMax / 4 - 2)}"`;
-    const requests = Array.from({ length: 9 }, () => ({ id: newId(), payload_json: large }));
-    await api.createRequests({ requests });
-    const seen: string[] = [];
-    let pages = 0;
-    for (let before: string | undefined; ; ) {
-      const page = await api.listRequests({ limit: 6, ...(before && { before }) });
-      seen.push(...page.requests.map(({ id }) => id));
-      pages++;
-      if (!page.more) break;
-      before = page.requests.at(-1)?.id;
-    }
-    expect(seen).toEqual(requests.map(({ id }) => id).toReversed());
-    expect(pages).toBe(3);
-  });
+test("a page has at most limits.pageBytesMax of payloads", async () => {
+  const { commands } = testCore();
+  const payload_json = `"${"x".repeat(limits.pageBytesMax / 4 - 2)}"`;
+  const requests = Array.from({ length: 5 }, () => ({ id: newId(), payload_json }));
+  await commands.createRequests({ requests });
+  const page = await commands.listRequests({ limit: 6 });
+  expect([page.requests.length, page.more]).toEqual([4, true]);
 });

@@ -3,7 +3,7 @@ import { limits, type RequestsApi, requestsApi, Unavailable } from "@sate/contra
 import { createCounters } from "@sate/contracts/runtime";
 import { commandRoutes } from "../../src/runtime/command-routes.ts";
 import { createInternalApp } from "../../src/runtime/internal-app.ts";
-import { newId } from "../builders.ts";
+import { madeOutcome, newId } from "../builders.ts";
 import { createCore } from "../core.ts";
 import { post, serviceToken } from "../door.ts";
 import { fakeLog } from "../fakes/log.ts";
@@ -16,6 +16,7 @@ const parts = { serviceToken, notReadyReasons: async () => reasons, counters: cr
 const appOf = (commands: RequestsApi) =>
   createInternalApp({ ...parts, routes: commandRoutes(requestsApi, commands) });
 const app = appOf(core.commands);
+const authorization = `Bearer ${serviceToken}`;
 
 async function problemOf(response: Response) {
   expect(response.headers.get("content-type")).toBe("application/problem+json");
@@ -27,100 +28,70 @@ async function problemOf(response: Response) {
 const get = (path: string, headers: Record<string, string> = {}) =>
   app.handle(new Request(`http://localhost${path}`, { headers }));
 
-describe("every operation of the table", () => {
-  for (const [name, { path }] of Object.entries(requestsApi)) {
-    describe(name, () => {
-      test("wants the token", async () => {
-        const tokens = [
-          "",
-          "Bearer ",
-          `Bearer ${serviceToken}x`,
-          `Bearer ${serviceToken.slice(1)}`,
-          `bearer ${serviceToken}`,
-          serviceToken,
-          `Basic ${btoa(`x:${serviceToken}`)}`,
-        ];
-        for (const authorization of tokens) {
-          const response = await post(app, path, "{}", { authorization });
-          expect([response.status, await problemOf(response)]).toEqual([401, "unauthorized"]);
-        }
-      });
+const operations = Object.entries(requestsApi).map(([name, { path }]) => [name, path] as const);
 
-      test("refuses what has not its shape, and says nothing of what it was", async () => {
-        for (const body of ["null", "[]", '"secret-text"', "1", '{"secret":"secret-text"}']) {
-          const response = await post(app, path, body);
-          const text = await response.clone().text();
-          expect([body, response.status, await problemOf(response)]).toEqual([body, 422, "invalid-body"]);
-          expect(text).not.toContain("secret");
-        }
-      });
-
-      test("refuses what is not JSON", async () => {
-        for (const body of ['{"a":', "{'a':1}", "NaN"]) {
-          const response = await post(app, path, body);
-          expect([body, response.status, await problemOf(response)]).toEqual([body, 400, "malformed-json"]);
-        }
-        expect((await post(app, path, "")).status).toBeOneOf([400, 422]);
-      });
-
-      test("is a POST", async () => {
-        const response = await get(path, { authorization: `Bearer ${serviceToken}` });
-        expect([response.status, await problemOf(response)]).toEqual([404, "not-found"]);
-      });
-    });
-  }
-});
-
-describe("limits of a body", () => {
-  const request = () => ({ id: newId(), payload_json: "1" });
-  const ref = () => ({ request_id: newId(), attempt: 1, execution_id: newId() });
-  const ids = { worker_id: newId(), claim_id: newId() };
-  const cases: [string, number, (count: number) => object][] = [
-    [
-      "createRequests",
-      limits.batchItemsMax,
-      (count) => ({ requests: Array.from({ length: count }, request) }),
-    ],
-    ["claim", limits.claimMax, (count) => ({ ...ids, executions: Array.from({ length: count }, ref) })],
-    ["claimAny", limits.claimMax, (limit) => ({ ...ids, limit })],
-    ["listRequests", limits.pageMax, (limit) => ({ limit })],
-  ];
-  for (const [name, max, body] of cases) {
-    test(`${name}: ${max} and no more`, async () => {
-      const { path } = requestsApi[name as keyof typeof requestsApi];
-      const statuses = [];
-      for (const count of [max, max + 1]) {
-        statuses.push((await post(app, path, JSON.stringify(body(count)))).status);
+describe.each(operations)("%s", (_, path) => {
+  test.each([
+    [422, "invalid-body", ["null", "[]", '"secret-text"', "1", '{"secret":"secret-text"}']],
+    [400, "malformed-json", ['{"a":', "{'a':1}", "NaN"]],
+  ])(
+    "refuses with %d %s a body without its shape, and says nothing of what it was",
+    async (status, name, bodies) => {
+      for (const body of bodies) {
+        const response = await post(app, path, body);
+        const text = await response.clone().text();
+        expect([body, response.status, await problemOf(response)]).toEqual([body, status, name]);
+        expect(text).not.toContain("secret");
       }
-      expect(statuses).toEqual([200, 422]);
-    });
-  }
+    },
+  );
+
+  test("is a POST", async () => {
+    const response = await get(path, { authorization });
+    expect([response.status, await problemOf(response)]).toEqual([404, "not-found"]);
+  });
+
+  test("cannot be reached as if it were an open route, also under a short host name", async () => {
+    const ask = async (url: string, headers: Record<string, string> = {}) =>
+      (await app.handle(new Request(url, { method: "POST", body: "{}", headers }))).status;
+    for (const host of ["a", "abc", "a:1", "localhost"]) {
+      for (const open of ["/live?", "/ready?x=", "/live#", "/ready/..", "/live//"]) {
+        const address = `http://${host}${open}${path}`;
+        expect([address, await ask(address)]).toEqual([address, 401]);
+      }
+      expect([host, await ask(`http://${host}${path}`, { authorization })]).toEqual([host, 422]);
+    }
+  });
+
+  test("does not read a body without the token", async () => {
+    let pulls = 0;
+    const body = new ReadableStream({ pull: () => void pulls++ }, { highWaterMark: 0 });
+    const headers = { "content-type": "application/json" };
+    const request = new Request(`http://localhost${path}`, { method: "POST", body, headers });
+    expect([(await app.handle(request)).status, pulls]).toEqual([401, 0]);
+  });
 });
 
-test("ids that are no ids are refused", async () => {
-  const wrong = [
-    "",
-    "x",
-    newId().toUpperCase(),
-    `${newId()} `,
-    `${newId().slice(0, 35)}\u0000`,
-    { $ne: null },
-    ["a"],
-  ];
-  for (const id of wrong) {
-    const response = await post(app, requestsApi.getRequest.path, JSON.stringify({ request_id: id }));
-    expect([id, response.status]).toEqual([id, 422]);
-  }
+const times = <T>(count: number, make: () => T) => Array.from({ length: count }, make);
+const request = () => ({ id: newId(), payload_json: "1" });
+const ref = () => ({ request_id: newId(), attempt: 1, execution_id: newId() });
+const ids = { worker_id: newId(), claim_id: newId() };
+
+test.each([
+  ["createRequests", limits.batchItemsMax, (count: number) => ({ requests: times(count, request) })],
+  ["claim", limits.claimMax, (count: number) => ({ ...ids, executions: times(count, ref) })],
+  ["claimAny", limits.claimMax, (limit: number) => ({ ...ids, limit })],
+  ["listRequests", limits.pageMax, (limit: number) => ({ limit })],
+] as const)("%s accepts %d and no more", async (name, max, bodyOf) => {
+  const { path } = requestsApi[name];
+  const statusOf = async (count: number) => (await post(app, path, JSON.stringify(bodyOf(count)))).status;
+  expect([await statusOf(max), await statusOf(max + 1)]).toEqual([200, 422]);
 });
 
 test("fields that it does not know are a newer caller's, and reach nothing", async () => {
   const worker = await core.worker();
   const run = await core.run(worker);
-  const time = "2020-11-07 16:31:58.103057";
-  const outcome = {
-    ...{ status: "failed", result_id: newId(), error: { code: "x", message: "y" } },
-    ...{ processing_start_time: time, processing_end_time: time, processing_total_seconds: 0 },
-  };
+  const outcome = madeOutcome("failed");
   const body = `{"runs":[${JSON.stringify({ ...run, lost: 99, mark: "x", outcome })}],"__proto__":{"admin":true}}`;
   expect((await post(app, requestsApi.finish.path, body)).status).toBe(200);
   expect(await core.stored(run)).toMatchObject({ status: "failed", lost: 0, mark: "outcome" });
@@ -136,7 +107,6 @@ test("the body is JSON whatever its content type says", async () => {
 describe("other routes", () => {
   test("whether it lives and is ready needs no token; why it is not ready does", async () => {
     reasons = [];
-    const authorization = `Bearer ${serviceToken}`;
     expect(await (await get("/live")).json()).toEqual({ live: true });
     const ready = await get("/ready");
     expect([ready.status, await ready.json()]).toEqual([200, { ready: true }]);
@@ -146,52 +116,22 @@ describe("other routes", () => {
       const verdict = await get("/ready", stranger);
       expect([verdict.status, await verdict.json()]).toEqual([503, { ready: false }]);
     }
-    const told = await get("/ready", { authorization });
-    expect([told.status, await told.json()]).toEqual([503, { ready: false, reasons }]);
+    const known = await get("/ready", { authorization });
+    expect([known.status, await known.json()]).toEqual([503, { ready: false, reasons }]);
     expect((await get("/live")).status).toBe(200);
   });
 
   test("the counters want it", async () => {
     expect((await get("/metrics")).status).toBe(401);
     parts.counters.add("tests");
-    const metrics = await get("/metrics", { authorization: `Bearer ${serviceToken}` });
+    const metrics = await get("/metrics", { authorization });
     expect(await metrics.text()).toContain("sate_tests_total 1");
   });
 
-  test("no route can be reached as if it were an open one, and a host may have a short name", async () => {
-    const ask = (url: string, headers: Record<string, string> = {}) =>
-      app.handle(new Request(url, { method: "POST", body: "{}", headers }));
-    for (const host of ["a", "ab", "abc", "a:1", "localhost"]) {
-      for (const { path } of Object.values(requestsApi)) {
-        for (const open of ["/live", "/ready"]) {
-          for (const between of ["?", "#", "?x=", "/..", "//"]) {
-            const address = `http://${host}${open}${between}${path}`;
-            expect([address, (await ask(address)).status]).toEqual([address, 401]);
-          }
-        }
-        const authorization = `Bearer ${serviceToken}`;
-        expect([host, path, (await ask(`http://${host}${path}`, { authorization })).status]).toEqual([
-          ...[host, path, 422],
-        ]);
-      }
-      expect((await app.handle(new Request(`http://${host}/live`))).status).toBe(200);
-    }
-  });
-
-  test("a body is not read for whoever does not have the token", async () => {
-    for (const { path } of Object.values(requestsApi)) {
-      let pulls = 0;
-      const body = new ReadableStream({ pull: () => void pulls++ }, { highWaterMark: 0 });
-      const headers = { "content-type": "application/json" };
-      const request = new Request(`http://localhost${path}`, { method: "POST", body, headers });
-      expect([(await app.handle(request)).status, pulls]).toEqual([401, 0]);
-    }
-  });
-
-  test("an unknown route: 401 without the token, so that nobody can look around, else 404", async () => {
+  test("an unknown route is 401 without the token, so that routes cannot be probed, and otherwise 404", async () => {
     for (const path of ["/", "/internal/requests", "/live/x", "/%00", "/..%2f..%2fetc%2fpasswd"]) {
-      expect((await get(path)).status).toBe(401);
-      const response = await get(path, { authorization: `Bearer ${serviceToken}` });
+      expect(await problemOf(await get(path))).toBe("unauthorized");
+      const response = await get(path, { authorization });
       expect([path, response.status, await problemOf(response)]).toEqual([path, 404, "not-found"]);
     }
   });
@@ -230,25 +170,18 @@ describe("a command that fails", () => {
 });
 
 test("every route wants the token, but the two that orchestrators ask", async () => {
-  const open = ["GET /live", "GET /ready"];
-  const statusOf = async (route: string, token?: string) => {
-    const [method = "", path = ""] = route.split(" ");
-    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-    return (await app.handle(new Request(`http://localhost${path}`, { method, headers }))).status;
-  };
   const routes = app.routes.map(({ method, path }) => `${method} ${path}`);
-  expect(routes.length).toBeGreaterThanOrEqual(3);
+  expect(routes.length).toBeGreaterThan(operations.length);
+  const wrong = ["", "Bearer ", `${authorization}x`, authorization.slice(0, -1), authorization.toUpperCase()];
+  wrong.push(`bearer ${serviceToken}`, serviceToken, `Basic ${btoa(`x:${serviceToken}`)}`);
   for (const route of routes) {
-    const isOpen = open.includes(route);
-    for (const token of [
-      undefined,
-      "",
-      `${serviceToken}x`,
-      serviceToken.slice(1),
-      serviceToken.toUpperCase(),
-    ]) {
-      expect([route, token, (await statusOf(route, token)) === 401]).toEqual([route, token, !isOpen]);
+    const [method = "", path = ""] = route.split(" ");
+    const statusOf = async (headers: Record<string, string>) =>
+      (await app.handle(new Request(`http://localhost${path}`, { method, headers }))).status;
+    const isOpen = ["GET /live", "GET /ready"].includes(route);
+    for (const headers of [{}, ...wrong.map((authorization) => ({ authorization }))]) {
+      expect([route, headers, (await statusOf(headers)) === 401]).toEqual([route, headers, !isOpen]);
     }
-    expect(await statusOf(route, serviceToken)).not.toBe(401);
+    expect(await statusOf({ authorization })).not.toBe(401);
   }
 });

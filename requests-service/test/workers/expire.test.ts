@@ -1,10 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { executionMark, headerNames, topics } from "@sate/contracts";
-import { recoverAll, sweepWorkers } from "../../src/workers/expire.ts";
-import { createLeaseExpiry } from "../../src/workers/lease-expiry.ts";
+import { createLeaseExpiry, sweepWorkers } from "../../src/workers/expire.ts";
 import { madeOutcome, newId } from "../builders.ts";
-import { type Core, lostMax, sweepsMax } from "../core.ts";
-import { testCore } from "../service.ts";
+import { beforeNext, type Core, lostMax, sweepsMax, testCore } from "../core.ts";
 
 async function sweeps(it: Core, count: number): Promise<void> {
   for (let sweep = 0; sweep < count; sweep++) await it.sweep();
@@ -64,60 +62,24 @@ describe("a worker without heartbeats", () => {
     const worker = await it.worker();
     const run = await it.run(worker);
     await sweeps(it, enough - 1);
-    const { expire } = it.store.workers;
-    it.store.workers.expire = async (...args) => {
-      await it.commands.heartbeat({ worker_id: worker });
-      return expire(...args);
-    };
+    beforeNext(it.store.workers, "expire", () => it.commands.heartbeat({ worker_id: worker }));
     await it.sweep();
     expect((await it.stored(run)).status).toBe("running");
     expect(await it.commands.heartbeat({ worker_id: worker })).toMatchObject({ kind: "alive" });
-  });
-
-  test("keeps its lease as long as it beats", async () => {
-    const it = testCore();
-    const worker = await it.worker();
-    const run = await it.run(worker);
-    for (let beat = 0; beat < 5; beat++) {
-      await sweeps(it, sweepsMax - 1);
-      await it.commands.heartbeat({ worker_id: worker });
-    }
-    expect((await it.stored(run)).status).toBe("running");
-  });
-
-  test("whose run was to be cancelled: the execution is cancelled, not run again", async () => {
-    const it = testCore();
-    const run = await it.run(await it.worker());
-    const { request_id, execution_id } = run;
-    await it.commands.cancelExecution({ request_id, execution_id });
-    await sweeps(it, enough);
-    expect((await it.stored(run)).status).toBe("cancelled");
-    await it.outbox.flush();
-    expect(it.publisher.records.at(-1)?.topic).toBe(topics.failed);
   });
 
   test("keeps the outcome of a run that ended during the requeue", async () => {
     const it = testCore();
     const run = await it.run(await it.worker());
     await sweeps(it, enough - 1);
-    const { requeue } = it.store.runs;
-    it.store.runs.requeue = async (...args) => {
-      await it.commands.finish({ runs: [{ ...run, outcome: madeOutcome() }] });
-      return requeue(...args);
-    };
+    const runs = [{ ...run, outcome: madeOutcome() }];
+    beforeNext(it.store.runs, "requeue", () => it.commands.finish({ runs }));
     await it.sweep();
     expect(await it.stored(run)).toMatchObject({ status: "succeeded", lost: 0 });
   });
 });
 
 describe("runs without a live worker", () => {
-  test("the run of an unknown worker is requeued", async () => {
-    const it = testCore();
-    const run = await it.run(newId());
-    await it.sweep();
-    expect(await it.stored(run)).toMatchObject({ status: "queued", lost: 1 });
-  });
-
   test("a worker that registered after the workers were listed keeps its runs", async () => {
     const it = testCore();
     const { list } = it.store.workers;
@@ -153,9 +115,8 @@ describe("runs without a live worker", () => {
   test("two sweepers at once count one loss", async () => {
     const it = testCore();
     const run = await it.run(newId());
-    const { store, requeueRuns, counters, log } = it;
     const sweepers = [1, 2, 3].map(() =>
-      sweepWorkers({ store, leaseExpiry: createLeaseExpiry(sweepsMax), requeueRuns, counters, log }),
+      sweepWorkers(it.ports, createLeaseExpiry(sweepsMax), it.requeueRuns),
     );
     await Promise.all(sweepers);
     expect(await it.stored(run)).toMatchObject({ status: "queued", lost: 1 });
@@ -179,23 +140,27 @@ describe("runs without a live worker", () => {
   });
 });
 
-describe("the clean end of a worker", () => {
-  test("requeues its runs without a loss, and deletes it", async () => {
-    const it = testCore();
-    const worker = await it.worker();
-    const run = await it.run(worker);
-    expect(await it.commands.endWorker({ worker_id: worker })).toEqual({ handed_back: 1 });
-    expect(await it.stored(run)).toMatchObject({ status: "queued", lost: 0 });
-    expect(await it.commands.heartbeat({ worker_id: worker })).toEqual({ kind: "given_up" });
-    expect(await it.commands.endWorker({ worker_id: worker })).toEqual({ handed_back: 0 });
-  });
-});
+/** `null`: a sweep without this worker; "failed": one that failed; "expired": one in which its lease has expired. */
+const leases: [string, (number | null | "failed" | "expired")[], number[]][] = [
+  [
+    "a lease expires after as many sweeps in a row that saw the same count, and not before",
+    [7, 7, 7, 7],
+    [2, 3],
+  ],
+  ["after a heartbeat counting begins again", [1, 1, 2, 2, 3, 3, 4, 4, 4], [8]],
+  ["after a failed sweep counting begins again", [1, 1, "failed", 1, 1, 1], [5]],
+  ["counting begins again for one that was absent", [1, 1, null, 1, 1], []],
+  ["an expired worker is not reported again", [1, 1, "expired", 1, 1], []],
+];
 
-test("recovery after a crash requeues all runs at once and deletes all workers", async () => {
-  const it = testCore();
-  const worker = await it.worker();
-  const runs = [await it.run(worker), await it.run(newId())];
-  await recoverAll(it.store, it.requeueRuns);
-  for (const run of runs) expect(await it.stored(run)).toMatchObject({ status: "queued", lost: 1 });
-  expect(await it.store.workers.list({ limit: 10 })).toEqual([]);
+test.each(leases)("%s", (_, sweeps, expiredAt) => {
+  const expiry = createLeaseExpiry(2);
+  const expired = sweeps.flatMap((seen, index) => {
+    if (seen === "failed") expiry.reset();
+    if (seen === "failed") return [];
+    const one = { id: "one", beats: seen === "expired" ? 1 : Number(seen), given_up: seen === "expired" };
+    const workers = [{ id: "beating", beats: index, given_up: false }, ...(seen === null ? [] : [one])];
+    return expiry.observe(workers).map(({ id }) => [id, index]);
+  });
+  expect(expired).toEqual(expiredAt.map((index) => ["one", index]));
 });

@@ -1,7 +1,7 @@
 import { type ExecutionKey, executionKey, type Outcome, type RequestRecord } from "@sate/contracts";
 import type { Execution } from "../../executions/execution.ts";
-import type { Worker } from "../../ports.ts";
-import { joinedOutcome, splitOutcome } from "../outcome-columns.ts";
+import type { Refusal, Worker } from "../../ports.ts";
+import { joinedOutcome, splitOutcome } from "../stored.ts";
 
 /**
  * The documents of the Requests DB. Payloads, outputs and outcomes are JSON text, never sub-documents: no key chosen by a
@@ -22,6 +22,9 @@ export type ExecutionDocument = Omit<Execution, "outcome"> & {
 /** Outputs are large and rarely needed. */
 export const withoutOutputs = { outputs: 0 };
 
+/** `_id` begins with the request's id, so that the database can be sharded by request. */
+export type RefusalDocument = Refusal & { _id: string };
+
 export type WorkerDocument = Omit<Worker, "id"> & { _id: string };
 
 export function requestDocument({ id, payload_json, ...rest }: RequestRecord): RequestDocument {
@@ -37,13 +40,8 @@ export function executionDocument(execution: Execution): ExecutionDocument {
   return { _id: idOf(execution), ...execution, outcome: undefined };
 }
 
-export function executionOf({
-  _id,
-  result_id,
-  outcome,
-  outputs,
-  ...execution
-}: ExecutionDocument): Execution {
+export function executionOf(document: ExecutionDocument): Execution {
+  const { _id, result_id, outcome, outputs, ...execution } = document;
   return outcome === undefined ? execution : { ...execution, outcome: joinedOutcome(outcome, outputs) };
 }
 

@@ -1,11 +1,11 @@
-import { type ExecutionRef, executionMark, outcomeMark } from "@sate/contracts";
-import type { AnyBulkWriteOperation, Collection, Document } from "mongodb";
+import { type ExecutionRef, executionMark, outcomeMark, type RunRef } from "@sate/contracts";
+import type { Document } from "mongodb";
 import type { Runs } from "../../ports.ts";
-import { claimResult } from "../claim-result.ts";
+import { claimResult } from "../stored.ts";
+import { type MongoAccess, page } from "./access.ts";
 import { type ExecutionDocument, executionOf, idOf, outcomeFields, withoutOutputs } from "./documents.ts";
-import type { Guarded } from "./guarded.ts";
 
-export function mongoRuns(executions: Collection<ExecutionDocument>, guarded: Guarded): Runs {
+export function mongoRuns({ executions, guarded, each }: MongoAccess): Runs {
   /** For each, the execution that it refers to, if it exists. */
   async function byRefs(refs: ExecutionRef[]): Promise<(ExecutionDocument | undefined)[]> {
     const keys = [...new Set(refs.map(idOf))];
@@ -15,6 +15,22 @@ export function mongoRuns(executions: Collection<ExecutionDocument>, guarded: Gu
       const document = byKey.get(idOf(ref));
       return document?.id === ref.execution_id ? document : undefined;
     });
+  }
+
+  /** Updates executions whose last run is this one and goes on, which it then no longer does. Returns whether all were. */
+  async function updateRuns<R extends RunRef>(
+    runs: R[],
+    update: (run: R) => Document,
+    filter: Document = {},
+  ): Promise<boolean> {
+    const operations = runs.map((run) => ({
+      updateOne: {
+        filter: { _id: idOf(run), id: run.execution_id, status: "running", epoch: run.epoch, ...filter },
+        update: { ...update(run), $unset: { worker_id: "", claim_id: "" } },
+      },
+    }));
+    const { matchedCount } = await executions.bulkWrite(operations as never[], { ordered: false });
+    return matchedCount === runs.length;
   }
 
   return {
@@ -31,34 +47,22 @@ export function mongoRuns(executions: Collection<ExecutionDocument>, guarded: Gu
           $unset: { mark: "" },
         },
       );
-      const found = await executions
-        .find({ _id: { $in: keys }, id: { $in: ids } }, { projection: withoutOutputs })
-        .toArray();
-      return claimResult({ worker_id, claim_id }, found.map(executionOf));
+      const found = [...new Set(await byRefs(refs))];
+      return claimResult(
+        { worker_id, claim_id },
+        found.flatMap((document) => (document ? executionOf(document) : [])),
+      );
     }),
     queued: guarded(async (limit) => {
-      const found = await executions
-        .find({ status: "queued" }, { projection: { request_id: 1, attempt: 1, id: 1 } })
-        .sort({ _id: 1 })
-        .limit(limit)
-        .toArray();
+      const projection = { request_id: 1, attempt: 1, id: 1 };
+      const found = await page(executions, { status: "queued" }, { limit, projection });
       return found.map(({ request_id, attempt, id }) => ({ request_id, attempt, execution_id: id }));
     }),
-    finish: guarded(async (runs) => {
-      if (runs.length === 0) return [];
-      const { matchedCount } = await executions.bulkWrite(
-        runs.map(({ execution_id, epoch, outcome, lost, ...key }) => {
-          return conditional(
-            { _id: idOf(key), id: execution_id, status: "running", epoch },
-            {
-              $set: { ...outcomeFields(outcome), ...(lost !== undefined && { lost }), mark: outcomeMark },
-              $unset: { worker_id: "", claim_id: "" },
-            },
-          );
-        }),
-        { ordered: false },
-      );
-      if (matchedCount === runs.length) return runs.map(() => "stored" as const);
+    finish: each(async (runs) => {
+      const areAllSet = await updateRuns(runs, ({ outcome, lost }) => ({
+        $set: { ...outcomeFields(outcome), ...(lost !== undefined && { lost }), mark: outcomeMark },
+      }));
+      if (areAllSet) return runs.map(() => "stored" as const);
       const now = await byRefs(runs);
       return runs.map(({ outcome }, index) => {
         const document = now[index];
@@ -66,44 +70,25 @@ export function mongoRuns(executions: Collection<ExecutionDocument>, guarded: Gu
         return document.result_id === outcome.result_id ? "stored" : "refused";
       });
     }),
-    requeue: guarded(async (runs, isLost) => {
-      if (runs.length === 0) return [];
-      const { matchedCount } = await executions.bulkWrite(
-        runs.map(({ execution_id, epoch, ...key }) => {
-          return conditional(
-            { _id: idOf(key), id: execution_id, status: "running", epoch, cancel_requested: false },
-            {
-              $set: { status: "queued", mark: executionMark(epoch) },
-              $inc: { lost: isLost ? 1 : 0 },
-              $unset: { worker_id: "", claim_id: "" },
-            },
-          );
-        }),
-        { ordered: false },
-      );
-      if (matchedCount === runs.length) return runs.map(() => true);
+    requeue: each(async (runs, isLost) => {
+      const isAllowed = { cancel_requested: false };
+      const toQueued = ({ epoch }: RunRef) => ({
+        $set: { status: "queued", mark: executionMark(epoch) },
+        $inc: { lost: isLost ? 1 : 0 },
+      });
+      if (await updateRuns(runs, toQueued, isAllowed)) return runs.map(() => true);
       const now = await byRefs(runs);
       return runs.map(({ epoch }, index) => now[index]?.status === "queued" && now[index].epoch === epoch);
     }),
     running: guarded(async ({ worker_id, claim_id, after, limit }) => {
-      const found = await executions
-        .find(
-          {
-            status: "running",
-            ...(worker_id !== undefined && { worker_id }),
-            ...(claim_id !== undefined && { claim_id }),
-            ...(after && { _id: { $gt: idOf(after) } }),
-          },
-          { projection: withoutOutputs },
-        )
-        .sort({ _id: 1 })
-        .limit(limit)
-        .toArray();
+      const filter = {
+        status: "running",
+        ...(worker_id !== undefined && { worker_id }),
+        ...(claim_id !== undefined && { claim_id }),
+      };
+      const above = after && idOf(after);
+      const found = await page(executions, filter, { after: above, limit, projection: withoutOutputs });
       return found.map(executionOf);
     }),
   };
-}
-
-function conditional(filter: Document, update: Document): AnyBulkWriteOperation<ExecutionDocument> {
-  return { updateOne: { filter, update } };
 }

@@ -1,9 +1,10 @@
-import { outcomeMark, type RequestRecord } from "@sate/contracts";
-import type { Counters } from "@sate/contracts/runtime";
-import { type Collection, MongoClient } from "mongodb";
+import { type ExecutionKey, outcomeMark } from "@sate/contracts";
+import { type Counters, mongoCalls, mongoOptions } from "@sate/contracts/runtime";
+import { MongoClient } from "mongodb";
 import { type Execution, unconfirmedMark } from "../../executions/execution.ts";
-import type { Store } from "../../ports.ts";
+import type { Marked, Refusal, RefusalKey, Store } from "../../ports.ts";
 import { openWithin } from "../../requests/take-within-bytes.ts";
+import { insertFree, insertOrFind, type MongoAccess, mongoAccess, page } from "./access.ts";
 import {
   type ExecutionDocument,
   executionDocument,
@@ -11,87 +12,52 @@ import {
   idOf,
   keyOf,
   outcomeFields,
-  type RequestDocument,
   requestDocument,
   requestOf,
-  type WorkerDocument,
   withoutOutputs,
   workerOf,
 } from "./documents.ts";
-import { type Guarded, guardedCalls } from "./guarded.ts";
-import { insertFree } from "./insert-free.ts";
-import { mongoRefusals, type RefusalDocument } from "./refusals.ts";
 import { mongoRuns } from "./runs.ts";
 
 export type MongoStoreOptions = { url: string; counters: Counters; deadlineMs?: number };
 
 /**
  * A `Store` on MongoDB, or anything that speaks its protocol: single-document conditional updates, unique
- * keys, and nothing else. Writes are acknowledged by the majority and journaled.
+ * keys, and nothing else.
  */
 export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOptions): Store {
   const client = new MongoClient(url, {
-    // The driver has no deadline for a whole call (timeoutMS does nothing); `guarded` has one. These settings free what a
-    // call leaves behind after its deadline.
-    serverSelectionTimeoutMS: Math.min(3_000, deadlineMs),
-    connectTimeoutMS: Math.min(3_000, deadlineMs),
-    socketTimeoutMS: deadlineMs,
-    waitQueueTimeoutMS: deadlineMs,
+    ...mongoOptions(deadlineMs),
     maxPoolSize: 32,
-    retryWrites: false,
-    retryReads: false,
-    writeConcern: { w: "majority", journal: true, wtimeoutMS: deadlineMs },
     readPreference: "primary",
-    readConcern: { level: "majority" },
-    monitorCommands: true,
-    ignoreUndefined: true,
   });
-  client.on("commandStarted", () => counters.add("mongo_commands"));
-  const db = client.db();
-  const executions = db.collection<ExecutionDocument>("executions");
-  let isClosed = false;
-  const guarded = guardedCalls(deadlineMs, () => isClosed);
+  const database = "the Requests DB";
+  const { guarded, ping, close } = mongoCalls(client, { database, deadlineMs, counters });
+  const access = mongoAccess(client.db(), guarded);
 
   return {
-    requests: mongoRequests(db.collection<RequestDocument>("requests"), guarded),
-    executions: mongoExecutions(executions, guarded),
-    runs: mongoRuns(executions, guarded),
-    refusals: mongoRefusals(db.collection<RefusalDocument>("refusals"), guarded),
-    workers: mongoWorkers(db.collection<WorkerDocument>("workers"), guarded),
-    outbox: mongoOutbox(executions, guarded),
-    confirmations: mongoConfirmations(executions, guarded),
+    requests: mongoRequests(access),
+    executions: mongoExecutions(access),
+    runs: mongoRuns(access),
+    refusals: mongoRefusals(access),
+    workers: mongoWorkers(access),
+    outbox: mongoOutbox(access),
+    confirmations: mongoConfirmations(access),
     open: guarded(async () => {
       await client.connect();
-      await executions.createIndex({ status: 1, _id: 1 });
-      await executions.createIndex({ status: 1, worker_id: 1, _id: 1 });
-      await executions.createIndex({ mark: -1, _id: 1 });
+      await access.executions.createIndex({ status: 1, _id: 1 });
+      await access.executions.createIndex({ status: 1, worker_id: 1, _id: 1 });
+      await access.executions.createIndex({ mark: -1, _id: 1 });
     }),
-    ping: guarded(async () => {
-      await db.command({ ping: 1 });
-    }),
-    async close() {
-      isClosed = true;
-      await client.close();
-    },
+    ping,
+    close,
   };
 }
 
-function mongoRequests(requests: Collection<RequestDocument>, guarded: Guarded): Store["requests"] {
+function mongoRequests({ requests, guarded, each }: MongoAccess): Store["requests"] {
   return {
-    insert: guarded(async (wanted) => {
-      if (wanted.length === 0) return [];
-      const taken = await insertFree(requests, wanted.map(requestDocument));
-      if (taken.size === 0) return wanted;
-      const ids = [...taken].map((index) => (wanted[index] as RequestRecord).id);
-      const stored = await requests.find({ _id: { $in: ids } }).toArray();
-      const byId = new Map(stored.map((document) => [document._id, requestOf(document)]));
-      return wanted.map((request, index) => {
-        if (!taken.has(index)) return request;
-        const there = byId.get(request.id);
-        // Written by another process a moment ago and not yet by the majority: it may still be rolled back.
-        if (!there) throw new Error("what is stored cannot be read yet");
-        return there;
-      });
+    insert: each(async (wanted) => {
+      return (await insertOrFind(requests, wanted.map(requestDocument))).map(requestOf);
     }),
     get: guarded(async (ids) => {
       if (ids.length === 0) return new Map();
@@ -99,22 +65,22 @@ function mongoRequests(requests: Collection<RequestDocument>, guarded: Guarded):
       return new Map(found.map((document) => [document._id, requestOf(document)]));
     }),
     getWithin: guarded(async (ids, bytesMax) => {
-      const within = openWithin(bytesMax);
-      if (ids.length === 0) return within.read();
+      const { within, take } = openWithin(bytesMax);
+      if (ids.length === 0) return within;
       // The server sends at most 16 MiB at a time, and the end of the loop closes the cursor.
       const cursor = requests.find({ _id: { $in: ids } }).sort({ _id: 1 });
-      for await (const document of cursor) if (!within.take(requestOf(document))) break;
-      return within.read();
+      for await (const document of cursor) if (!take(requestOf(document))) break;
+      return within;
     }),
     list: guarded(async ({ limit, bytesMax, before }) => {
-      const within = openWithin(bytesMax, limit);
+      const { within, take } = openWithin(bytesMax, limit);
       const filter = before === undefined ? {} : { _id: { $lt: before } };
       const cursor = requests
         .find(filter)
         .sort({ _id: -1 })
         .limit(limit + 1);
-      for await (const document of cursor) if (!within.take(requestOf(document))) break;
-      return within.read();
+      for await (const document of cursor) if (!take(requestOf(document))) break;
+      return within;
     }),
   };
 }
@@ -123,11 +89,9 @@ function mongoRequests(requests: Collection<RequestDocument>, guarded: Guarded):
 const attemptsAtFirst = 4;
 const attemptsAtMost = 128;
 
-function mongoExecutions(executions: Collection<ExecutionDocument>, guarded: Guarded): Store["executions"] {
-  async function byKeys(keys: string[]): Promise<ExecutionDocument[]> {
-    if (keys.length === 0) return [];
-    return executions.find({ _id: { $in: keys } }, { projection: withoutOutputs }).toArray();
-  }
+function mongoExecutions({ executions, guarded, each }: MongoAccess): Store["executions"] {
+  const byKeys = (keys: string[]): Promise<ExecutionDocument[]> =>
+    executions.find({ _id: { $in: keys } }, { projection: withoutOutputs }).toArray();
 
   return {
     ofRequests: guarded(async (requestIds) => {
@@ -147,12 +111,11 @@ function mongoExecutions(executions: Collection<ExecutionDocument>, guarded: Gua
       for (const list of found.values()) list.sort((a, b) => a.attempt - b.attempt);
       return found;
     }),
-    insert: guarded(async (wanted) => {
-      if (wanted.length === 0) return [];
+    insert: each(async (wanted) => {
       const taken = await insertFree(executions, wanted.map(executionDocument));
       return wanted.map((_, index) => !taken.has(index));
     }),
-    get: guarded(async (keys) => (await byKeys(keys.map(idOf))).map(executionOf)),
+    get: each(async (keys) => (await byKeys(keys.map(idOf))).map(executionOf)),
     list: guarded(async ({ request_id, after_attempt, limit }) => {
       const keys = keysOf(request_id, after_attempt + 1, limit);
       const found = (await byKeys(keys)).map(executionOf);
@@ -177,7 +140,7 @@ function keysOf(request_id: string, from: number, count: number): string[] {
   return Array.from({ length: count }, (_, index) => idOf({ request_id, attempt: from + index }));
 }
 
-function mongoWorkers(workers: Collection<WorkerDocument>, guarded: Guarded): Store["workers"] {
+function mongoWorkers({ workers, guarded, each, changeEach }: MongoAccess): Store["workers"] {
   return {
     register: guarded(async (id) => {
       await insertFree(workers, [{ _id: id, beats: 0, given_up: false }]);
@@ -186,13 +149,9 @@ function mongoWorkers(workers: Collection<WorkerDocument>, guarded: Guarded): St
       const { matchedCount } = await workers.updateOne({ _id: id, given_up: false }, { $inc: { beats: 1 } });
       return matchedCount > 0;
     }),
-    get: guarded(async (ids) => {
-      if (ids.length === 0) return [];
-      return (await workers.find({ _id: { $in: ids } }).toArray()).map(workerOf);
-    }),
+    get: each(async (ids) => (await workers.find({ _id: { $in: ids } }).toArray()).map(workerOf)),
     list: guarded(async ({ after, limit }) => {
-      const filter = after === undefined ? {} : { _id: { $gt: after } };
-      return (await workers.find(filter).sort({ _id: 1 }).limit(limit).toArray()).map(workerOf);
+      return (await page(workers, {}, { after: after?.id, limit })).map(workerOf);
     }),
     expire: guarded(async (id, beats) => {
       const { matchedCount } = await workers.updateOne(
@@ -203,18 +162,39 @@ function mongoWorkers(workers: Collection<WorkerDocument>, guarded: Guarded): St
       const worker = await workers.findOne({ _id: id });
       return worker === null || worker.given_up;
     }),
-    forget: guarded(async (ids) => {
-      if (ids.length === 0) return;
-      await workers.deleteMany({ _id: { $in: ids }, given_up: true });
+    forget: changeEach((ids) => workers.deleteMany({ _id: { $in: ids }, given_up: true })),
+  };
+}
+
+const refusalId = ({ request_id, id }: RefusalKey) => `${request_id}:${id}`;
+
+function mongoRefusals({ refusals, guarded, changeEach }: MongoAccess): Store["refusals"] {
+  return {
+    insert: changeEach((wanted: Refusal[]) =>
+      insertOrFind(
+        refusals,
+        wanted.map((refusal) => ({ _id: refusalId(refusal), ...refusal })),
+      ),
+    ),
+    list: guarded(async ({ after, limit }) => {
+      const found = await page(refusals, {}, { after: after && refusalId(after), limit });
+      return found.map(({ _id, ...refusal }) => refusal);
     }),
+    remove: changeEach((keys: RefusalKey[]) => refusals.deleteMany({ _id: { $in: keys.map(refusalId) } })),
   };
 }
 
 /** Something must be published. Not `$exists`: documents without a mark are in the index too, before all texts. */
 const isMark = { $gt: unconfirmedMark };
-const noMark = { $unset: { mark: "" } } as const;
 
-function mongoOutbox(executions: Collection<ExecutionDocument>, guarded: Guarded): Store["outbox"] {
+/** Replaces exactly this mark; a newer one on the same execution stays. */
+function replaceMark({ executions }: MongoAccess, keys: ExecutionKey[], mark: string, next: string | null) {
+  const update = next === null ? { $unset: { mark: "" as const } } : { $set: { mark: next } };
+  return executions.updateMany({ _id: { $in: keys.map(idOf) }, mark }, update);
+}
+
+function mongoOutbox(access: MongoAccess): Store["outbox"] {
+  const { executions, guarded, each, changeEach } = access;
   return {
     marked: guarded(async ({ after, limit }) => {
       const next = after && [
@@ -229,48 +209,29 @@ function mongoOutbox(executions: Collection<ExecutionDocument>, guarded: Guarded
         .toArray();
       return found.map(({ _id, mark = "" }) => ({ ...keyOf(_id), mark }));
     }),
-    stillMarked: guarded(async (marked) => {
-      if (marked.length === 0) return [];
+    stillMarked: each(async (marked: Marked[]) => {
       const marks = new Map(marked.map((one) => [idOf(one), one.mark]));
       const found = await executions.find({ _id: { $in: [...marks.keys()] }, mark: isMark }).toArray();
       return found.filter(({ _id, mark }) => mark === marks.get(_id)).map(executionOf);
     }),
-    clear: guarded(async (published) => {
+    clear: changeEach(async (published: Marked[]) => {
       // One command for each kind of mark: nearly always one or two.
-      const byMark = Map.groupBy(published, ({ mark }) => mark);
-      for (const [mark, group] of byMark) {
-        const then = mark === outcomeMark ? { $set: { mark: unconfirmedMark } } : noMark;
-        await executions.updateMany({ _id: { $in: group.map(idOf) }, mark }, then);
+      for (const [mark, group] of Map.groupBy(published, (one) => one.mark)) {
+        await replaceMark(access, group, mark, mark === outcomeMark ? unconfirmedMark : null);
       }
     }),
   };
 }
 
-function mongoConfirmations(
-  executions: Collection<ExecutionDocument>,
-  guarded: Guarded,
-): Store["confirmations"] {
+function mongoConfirmations(access: MongoAccess): Store["confirmations"] {
+  const { executions, guarded, changeEach } = access;
   return {
     unconfirmed: guarded(async ({ after, limit }) => {
-      // Read from the index alone, in one batch.
-      const found = await executions
-        .find(
-          { mark: unconfirmedMark, ...(after && { _id: { $gt: idOf(after) } }) },
-          { projection: { _id: 1 }, batchSize: limit + 1 },
-        )
-        .sort({ _id: 1 })
-        .limit(limit)
-        .toArray();
-      return found.map(({ _id }) => keyOf(_id));
+      // Read from the index alone.
+      const wanted = { after: after && idOf(after), limit, projection: { _id: 1 } };
+      return (await page(executions, { mark: unconfirmedMark }, wanted)).map(({ _id }) => keyOf(_id));
     }),
-    confirm: guarded(async (recorded) => {
-      if (recorded.length === 0) return;
-      await executions.updateMany({ _id: { $in: recorded.map(idOf) }, mark: unconfirmedMark }, noMark);
-    }),
-    publishAgain: guarded(async (missing) => {
-      if (missing.length === 0) return;
-      const filter = { _id: { $in: missing.map(idOf) }, mark: unconfirmedMark };
-      await executions.updateMany(filter, { $set: { mark: outcomeMark } });
-    }),
+    confirm: changeEach((recorded) => replaceMark(access, recorded, unconfirmedMark, null)),
+    publishAgain: changeEach((missing) => replaceMark(access, missing, unconfirmedMark, outcomeMark)),
   };
 }

@@ -1,11 +1,5 @@
 import type { Database } from "bun:sqlite";
-import { isUnavailable, Unavailable } from "@sate/contracts";
-
-/**
- * An open database of one process. `write` runs `work` in a commit and resolves when that is durable. If `work` throws,
- * its changes are rolled back; a failed commit is an `Unavailable` whose reason says whether nothing was stored.
- */
-export type SqliteFile = { db: Database; write<T>(work: () => T): Promise<T> };
+import { isUnavailable, type SqliteFile, Unavailable } from "@sate/contracts";
 
 /**
  * How the parts of the store use the database; every failure is an `Unavailable`.
@@ -51,18 +45,45 @@ export function sqliteAccess({ db, ...file }: SqliteFile) {
   }
 
   /** A write of a batch in one commit, with a result for each item; an empty batch does nothing. */
-  function writeEach<Item, A extends unknown[], T>(change: (db: Database, ...args: A) => (item: Item) => T) {
-    const writeAll = write((db, items: Item[], ...args: A) => items.map(change(db, ...args)));
+  function writeEach<Item, A extends unknown[], T>(change: (db: Database, item: Item, ...args: A) => T) {
+    const writeAll = write((db, items: Item[], args: A) => items.map((item) => change(db, item, ...args)));
     return async (items: Item[], ...args: A): Promise<T[]> =>
-      items.length === 0 ? [] : writeAll(items, ...args);
+      items.length === 0 ? [] : writeAll(items, args);
+  }
+
+  /** The same, without results. */
+  function changeEach<Item>(change: (db: Database, item: Item) => unknown) {
+    const each = writeEach(change);
+    return async (items: Item[]): Promise<void> => void (await each(items));
   }
 
   return {
     read,
     write,
     writeEach,
+    changeEach,
     close(): void {
       isClosed = true;
     },
   };
+}
+
+/** Named parameters of a statement: it takes those that it names, and leaves the others. */
+type Values = Record<string, string | number | boolean | null | undefined>;
+const prepared = <Row>(db: Database, sql: string) => db.query<Row, [never]>(sql);
+
+export function all<Row>(db: Database, sql: string, values: Values): Row[] {
+  return prepared<Row>(db, sql).all(values as never);
+}
+export function one<Row>(db: Database, sql: string, values: Values): Row | null {
+  return prepared<Row>(db, sql).get(values as never);
+}
+/** Returns how many rows have changed. */
+export function change(db: Database, sql: string, values: Values): number {
+  return prepared(db, sql).run(values as never).changes;
+}
+/** The statement that inserts a row if its key is free. */
+export function insertInto(table: string, columns: string): string {
+  const values = columns.replaceAll(/\w+/g, "$$$&");
+  return `INSERT INTO ${table} (${columns}) VALUES (${values}) ON CONFLICT DO NOTHING`;
 }

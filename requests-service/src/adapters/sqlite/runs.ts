@@ -1,85 +1,69 @@
 import { type ExecutionRef, executionMark, outcomeMark } from "@sate/contracts";
 import type { Execution } from "../../executions/execution.ts";
 import type { Claim, Runs } from "../../ports.ts";
-import { claimResult } from "../claim-result.ts";
-import { splitOutcome } from "../outcome-columns.ts";
-import type { SqliteAccess } from "./access.ts";
+import { claimResult, splitOutcome } from "../stored.ts";
+import { all, change, one, type SqliteAccess } from "./access.ts";
 import { type ExecutionRow, executionColumns, executionOf } from "./schema.ts";
 
+/** The execution that a reference names. */
+export const atRef = "request_id = $request_id AND attempt = $attempt AND +id = $execution_id";
+/** The last run of an execution, while it goes on. */
+const atRun = `${atRef} AND status = 'running' AND +epoch = $epoch`;
+
+const byRef = `SELECT ${executionColumns} FROM executions WHERE ${atRef}`;
+const setRunning = `
+  UPDATE executions
+  SET status = 'running', epoch = epoch + 1, worker_id = $worker_id, claim_id = $claim_id, cancel_requested = 0, mark = NULL
+  WHERE ${atRef} AND status = 'queued'`;
+const setEnded = `
+  UPDATE executions
+  SET status = $status, result_id = $result_id, outcome = $text, outputs = $outputs, mark = '${outcomeMark}',
+    lost = coalesce($lost, lost), worker_id = NULL, claim_id = NULL
+  WHERE ${atRun}`;
+const setQueued = `
+  UPDATE executions SET status = 'queued', mark = $mark, lost = lost + $isLost, worker_id = NULL, claim_id = NULL
+  WHERE ${atRun} AND cancel_requested = 0`;
+
 export function sqliteRuns({ read, write, writeEach }: SqliteAccess): Runs {
-  const claimAll = write((db, { worker_id, claim_id }: Claim, refs: ExecutionRef[]) => {
-    const update = db.query(
-      `UPDATE executions
-       SET status = 'running', epoch = epoch + 1, worker_id = ?, claim_id = ?, cancel_requested = 0, mark = NULL
-       WHERE request_id = ? AND attempt = ? AND +id = ? AND status = 'queued'`,
-    );
-    const select = db.query<ExecutionRow, [string, number, string]>(
-      `SELECT ${executionColumns} FROM executions WHERE request_id = ? AND attempt = ? AND +id = ?`,
-    );
+  const claimAll = write((db, claim: Claim, refs: ExecutionRef[]) => {
     const found = new Map<string, Execution>();
-    for (const { request_id, attempt, execution_id } of refs) {
-      update.run(worker_id, claim_id, request_id, attempt, execution_id);
-      const row = select.get(request_id, attempt, execution_id);
+    for (const ref of refs) {
+      change(db, setRunning, { ...claim, ...ref });
+      const row = one<ExecutionRow>(db, byRef, ref);
       if (row) found.set(row.id, executionOf(row));
     }
-    return [...found.values()];
+    return claimResult(claim, [...found.values()]);
   });
 
   return {
-    claim: async (claim, refs) => claimResult(claim, refs.length === 0 ? [] : await claimAll(claim, refs)),
+    claim: async (claim, refs) => (refs.length === 0 ? { held: [], refused: 0 } : claimAll(claim, refs)),
     queued: read((db, limit) => {
-      return db
-        .query<ExecutionRef, [number]>(
-          `SELECT request_id, attempt, id AS execution_id FROM executions
-           WHERE status = 'queued' ORDER BY request_id, attempt LIMIT ?`,
-        )
-        .all(limit);
+      const sql = `SELECT request_id, attempt, id AS execution_id FROM executions
+                   WHERE status = 'queued' ORDER BY request_id, attempt LIMIT $limit`;
+      return all<ExecutionRef>(db, sql, { limit });
     }),
-    finish: writeEach((db) => {
-      const update = db.query(
-        `UPDATE executions
-         SET status = ?, result_id = ?, outcome = ?, outputs = ?, mark = ?, lost = coalesce(?, lost), worker_id = NULL, claim_id = NULL
-         WHERE request_id = ? AND attempt = ? AND +id = ? AND status = 'running' AND +epoch = ?`,
-      );
-      const select = db.query<{ result_id: string | null }, [string, number, string]>(
-        "SELECT result_id FROM executions WHERE request_id = ? AND attempt = ? AND +id = ?",
-      );
-      return ({ request_id, attempt, execution_id, epoch, outcome, lost = null }) => {
-        const { text, outputs } = splitOutcome(outcome);
-        const { status, result_id } = outcome;
-        const key = [request_id, attempt, execution_id] as const;
-        const set = [status, result_id, text, outputs, outcomeMark, lost] as const;
-        if (update.run(...set, ...key, epoch).changes === 1) return "stored";
-        const row = select.get(...key);
-        if (!row) return "unknown";
-        return row.result_id === result_id ? "stored" : "refused";
-      };
+    finish: writeEach((db, { outcome, lost = null, ...run }) => {
+      const { status, result_id } = outcome;
+      const changed = change(db, setEnded, { ...run, ...splitOutcome(outcome), status, result_id, lost });
+      if (changed === 1) return "stored";
+      const sql = `SELECT result_id FROM executions WHERE ${atRef}`;
+      const row = one<{ result_id: string | null }>(db, sql, run);
+      if (!row) return "unknown";
+      return row.result_id === result_id ? "stored" : "refused";
     }),
-    requeue: writeEach((db, isLost) => {
-      const update = db.query(
-        `UPDATE executions SET status = 'queued', mark = ?, lost = lost + ?, worker_id = NULL, claim_id = NULL
-         WHERE request_id = ? AND attempt = ? AND +id = ? AND status = 'running' AND +epoch = ? AND cancel_requested = 0`,
-      );
-      const select = db.query<{ status: string; epoch: number }, [string, number, string]>(
-        "SELECT status, epoch FROM executions WHERE request_id = ? AND attempt = ? AND +id = ?",
-      );
-      return ({ request_id, attempt, execution_id, epoch }) => {
-        const key = [request_id, attempt, execution_id] as const;
-        if (update.run(executionMark(epoch), isLost ? 1 : 0, ...key, epoch).changes === 1) return true;
-        const row = select.get(...key);
-        return row?.status === "queued" && row.epoch === epoch;
-      };
+    requeue: writeEach((db, run, isLost) => {
+      const changed = change(db, setQueued, { ...run, mark: executionMark(run.epoch), isLost });
+      if (changed === 1) return true;
+      const sql = `SELECT 1 FROM executions WHERE ${atRef} AND status = 'queued' AND +epoch = $epoch`;
+      return one(db, sql, run) !== null;
     }),
     running: read((db, { worker_id = null, claim_id = null, after, limit }) => {
-      const rows = db
-        .query<ExecutionRow, [string, number, string | null, string | null, number]>(
-          `SELECT ${executionColumns} FROM executions
-           WHERE status = 'running' AND (request_id, attempt) > (?1, ?2)
-             AND (?3 IS NULL OR worker_id = ?3) AND (?4 IS NULL OR claim_id = ?4)
-           ORDER BY request_id, attempt LIMIT ?5`,
-        )
-        .all(after?.request_id ?? "", after?.attempt ?? 0, worker_id, claim_id, limit);
-      return rows.map(executionOf);
+      const sql = `SELECT ${executionColumns} FROM executions
+                   WHERE status = 'running' AND (request_id, attempt) > ($request_id, $attempt)
+                     AND ($worker_id IS NULL OR worker_id = $worker_id) AND ($claim_id IS NULL OR claim_id = $claim_id)
+                   ORDER BY request_id, attempt LIMIT $limit`;
+      const values = { request_id: "", attempt: 0, ...after, worker_id, claim_id, limit };
+      return all<ExecutionRow>(db, sql, values).map(executionOf);
     }),
   };
 }

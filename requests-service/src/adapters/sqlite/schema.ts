@@ -1,7 +1,6 @@
-import type { ExecutionStatus, RequestRecord } from "@sate/contracts";
+import type { RequestRecord } from "@sate/contracts";
 import type { Execution } from "../../executions/execution.ts";
-import type { Worker } from "../../ports.ts";
-import { joinedOutcome } from "../outcome-columns.ts";
+import { joinedOutcome } from "../stored.ts";
 
 /** The tables of the Requests DB in SQLite: the columns are the fields of the MongoDB documents. */
 export const schema = `
@@ -57,46 +56,31 @@ export const schema = `
 export const executionColumns =
   "request_id, attempt, id, force_error, creation_date, traceparent, status, epoch, lost, cancel_requested, worker_id, claim_id, outcome, mark";
 
-export type RequestRow = { id: string; payload: string; processor: string | null; creation_date: string };
+/** A record as SQLite holds it: without booleans and absent fields. */
+export type Row<T> = { [K in keyof T]-?: Column<T[K]> };
+type Column<V> = V extends boolean ? number : V extends undefined ? null : V;
 
-export type ExecutionRow = {
-  request_id: string;
-  attempt: number;
-  id: string;
-  force_error: number;
-  creation_date: string;
-  traceparent: string | null;
-  status: ExecutionStatus;
-  epoch: number;
-  lost: number;
-  cancel_requested: number;
-  worker_id: string | null;
-  claim_id: string | null;
+export type RequestRow = Row<Omit<RequestRecord, "payload_json">> & { payload: string };
+export type ExecutionRow = Row<Omit<Execution, "outcome">> & {
   outcome: string | null;
   outputs?: string | null;
-  mark: string | null;
 };
 
-export type WorkerRow = { id: string; beats: number; given_up: number };
+const flags = new Set(["force_error", "cancel_requested", "given_up"]);
 
-export function requestOf({ id, payload, processor, creation_date }: RequestRow): RequestRecord {
-  return { id, payload_json: payload, ...(processor !== null && { processor }), creation_date };
+export function recordOf<T extends object>(row: Row<T>): T {
+  const record: Partial<Record<string, unknown>> = {};
+  for (const name in row) {
+    if (row[name] !== null) record[name] = flags.has(name) ? Boolean(row[name]) : row[name];
+  }
+  return record as T;
 }
 
-export function executionOf(row: ExecutionRow): Execution {
-  const { request_id, attempt, id, creation_date, status, epoch, lost } = row;
-  return {
-    ...{ request_id, attempt, id, creation_date, status, epoch, lost },
-    force_error: row.force_error === 1,
-    cancel_requested: row.cancel_requested === 1,
-    traceparent: row.traceparent ?? undefined,
-    worker_id: row.worker_id ?? undefined,
-    claim_id: row.claim_id ?? undefined,
-    outcome: row.outcome === null ? undefined : joinedOutcome(row.outcome, row.outputs),
-    mark: row.mark ?? undefined,
-  };
+export function requestOf({ payload, ...row }: RequestRow): RequestRecord {
+  return { ...recordOf<Omit<RequestRecord, "payload_json">>(row), payload_json: payload };
 }
 
-export function workerOf({ given_up, ...worker }: WorkerRow): Worker {
-  return { ...worker, given_up: given_up === 1 };
+export function executionOf({ outcome, outputs, ...row }: ExecutionRow): Execution {
+  const execution = recordOf<Omit<Execution, "outcome">>(row);
+  return outcome === null ? execution : { ...execution, outcome: joinedOutcome(outcome, outputs) };
 }

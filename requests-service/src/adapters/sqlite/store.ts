@@ -1,20 +1,19 @@
-import { type ExecutionKey, outcomeMark } from "@sate/contracts";
+import { type ExecutionKey, outcomeMark, type SqliteFile } from "@sate/contracts";
 import { unconfirmedMark } from "../../executions/execution.ts";
-import type { Marked, Store } from "../../ports.ts";
+import type { Marked, Refusal, RefusalKey, Store, Worker } from "../../ports.ts";
 import { openWithin, takeWithin } from "../../requests/take-within-bytes.ts";
-import { splitOutcome } from "../outcome-columns.ts";
-import { type SqliteAccess, type SqliteFile, sqliteAccess } from "./access.ts";
-import { sqliteRefusals } from "./refusals.ts";
-import { sqliteRuns } from "./runs.ts";
+import { splitOutcome } from "../stored.ts";
+import { all, change, insertInto, one, type SqliteAccess, sqliteAccess } from "./access.ts";
+import { atRef, sqliteRuns } from "./runs.ts";
 import {
   type ExecutionRow,
   executionColumns,
   executionOf,
   type RequestRow,
+  type Row,
+  recordOf,
   requestOf,
   schema,
-  type WorkerRow,
-  workerOf,
 } from "./schema.ts";
 
 /** A `Store` on SQLite. It does not own the file: closing the store closes nothing else. */
@@ -34,180 +33,157 @@ export function sqliteStore(file: SqliteFile): Store {
   };
 }
 
-const requestById = "SELECT * FROM requests WHERE id = ?";
-
 function sqliteRequests({ read, writeEach }: SqliteAccess): Store["requests"] {
+  const insert = insertInto("requests", "id, payload, processor, creation_date");
+  const byId = "SELECT * FROM requests WHERE id = $id";
   return {
-    insert: writeEach((db) => {
-      const insert = db.query(
-        "INSERT INTO requests (id, payload, processor, creation_date) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-      );
-      const select = db.query<RequestRow, [string]>(requestById);
-      return (request) => {
-        const { id, payload_json, processor = null, creation_date } = request;
-        const { changes } = insert.run(id, payload_json, processor, creation_date);
-        return changes === 1 ? request : requestOf(select.get(id) as RequestRow);
-      };
+    insert: writeEach((db, request) => {
+      const { payload_json: payload, ...rest } = request;
+      const isFree = change(db, insert, { processor: null, ...rest, payload }) === 1;
+      return isFree ? request : requestOf(one(db, byId, { id: request.id }) as RequestRow);
     }),
     get: read((db, ids) => {
-      const select = db.query<RequestRow, [string]>(requestById);
-      const rows = ids.flatMap((id) => select.get(id) ?? []);
+      const rows = ids.flatMap((id) => one<RequestRow>(db, byId, { id }) ?? []);
       return new Map(rows.map((row) => [row.id, requestOf(row)]));
     }),
     getWithin: read((db, ids, bytesMax) => {
-      const select = db.query<RequestRow, [string]>(requestById);
       const inOrder = new Set(ids.toSorted()).values();
-      return takeWithin(inOrder.flatMap((id) => select.all(id)).map(requestOf), bytesMax);
+      return takeWithin(inOrder.flatMap((id) => all<RequestRow>(db, byId, { id })).map(requestOf), bytesMax);
     }),
     list: read((db, { limit, bytesMax, before }) => {
-      const within = openWithin(bytesMax, limit);
+      const { within, take } = openWithin(bytesMax, limit);
       const rows = db
         .query<RequestRow, [string, number]>("SELECT * FROM requests WHERE id < ? ORDER BY id DESC LIMIT ?")
         .iterate(before ?? "~", limit + 1);
-      for (const row of rows) if (!within.take(requestOf(row))) break;
-      return within.read();
+      for (const row of rows) if (!take(requestOf(row))) break;
+      return within;
     }),
   };
 }
 
 function sqliteExecutions({ read, write, writeEach }: SqliteAccess): Store["executions"] {
+  const select = `SELECT ${executionColumns} FROM executions WHERE request_id = $request_id`;
+  const insert = insertInto(
+    "executions",
+    "request_id, attempt, id, force_error, creation_date, traceparent, status, epoch, lost, cancel_requested, mark",
+  );
   return {
     ofRequests: read((db, requestIds) => {
-      const select = db.query<ExecutionRow, [string]>(
-        `SELECT ${executionColumns} FROM executions WHERE request_id = ? ORDER BY attempt`,
-      );
-      return new Map(requestIds.map((id) => [id, select.all(id).map(executionOf)]));
+      const sql = `${select} ORDER BY attempt`;
+      const of = (request_id: string) => all<ExecutionRow>(db, sql, { request_id }).map(executionOf);
+      return new Map(requestIds.map((id) => [id, of(id)]));
     }),
-    insert: writeEach((db) => {
-      const insert = db.query(
-        `INSERT INTO executions (request_id, attempt, id, force_error, creation_date, traceparent, status, epoch, lost, cancel_requested, mark)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-      );
-      return (execution) => {
-        const { request_id, attempt, id, force_error, creation_date, status, epoch, lost } = execution;
-        const { traceparent = null, cancel_requested, mark = null } = execution;
-        const key = [request_id, attempt, id, force_error, creation_date] as const;
-        return insert.run(...key, traceparent, status, epoch, lost, cancel_requested, mark).changes === 1;
-      };
+    insert: writeEach((db, { outcome: _, ...execution }) => {
+      return change(db, insert, { traceparent: null, mark: null, ...execution }) === 1;
     }),
     get: read((db, keys) => {
-      const select = db.query<ExecutionRow, [string, number]>(
-        `SELECT ${executionColumns} FROM executions WHERE request_id = ? AND attempt = ?`,
+      const sql = `${select} AND attempt = $attempt`;
+      return keys.flatMap((key) => one<ExecutionRow>(db, sql, key) ?? []).map(executionOf);
+    }),
+    list: read((db, page) => {
+      const sql = `${select} AND attempt > $after_attempt ORDER BY attempt LIMIT $limit`;
+      return all<ExecutionRow>(db, sql, page).map(executionOf);
+    }),
+    cancel: write((db, ref, outcome) => {
+      const { status, result_id } = outcome;
+      const changed = change(
+        db,
+        `UPDATE executions SET status = $status, result_id = $result_id, outcome = $text, mark = '${outcomeMark}'
+         WHERE ${atRef} AND status = 'queued'`,
+        { ...ref, status, result_id, text: splitOutcome(outcome).text },
       );
-      return keys
-        .flatMap(({ request_id, attempt }) => select.get(request_id, attempt) ?? [])
-        .map(executionOf);
-    }),
-    list: read((db, { request_id, after_attempt, limit }) => {
-      const rows = db
-        .query<ExecutionRow, [string, number, number]>(
-          `SELECT ${executionColumns} FROM executions WHERE request_id = ? AND attempt > ? ORDER BY attempt LIMIT ?`,
-        )
-        .all(request_id, after_attempt, limit);
-      return rows.map(executionOf);
-    }),
-    cancel: write((db, { request_id, attempt, execution_id }, outcome) => {
-      const key = [request_id, attempt, execution_id] as const;
-      const { changes } = db
-        .query(
-          `UPDATE executions SET status = ?, result_id = ?, outcome = ?, mark = ?
-           WHERE request_id = ? AND attempt = ? AND +id = ? AND status = 'queued'`,
-        )
-        .run(outcome.status, outcome.result_id, splitOutcome(outcome).text, outcomeMark, ...key);
-      if (changes === 1) return;
-      db.query(
-        `UPDATE executions SET cancel_requested = 1
-         WHERE request_id = ? AND attempt = ? AND +id = ? AND status = 'running'`,
-      ).run(...key);
+      if (changed === 1) return;
+      change(db, `UPDATE executions SET cancel_requested = 1 WHERE ${atRef} AND status = 'running'`, ref);
     }),
   };
 }
 
-const workerById = "SELECT * FROM workers WHERE id = ?";
-
-function sqliteWorkers({ read, write, writeEach }: SqliteAccess): Store["workers"] {
-  const forgetEach = writeEach((db) => {
-    const remove = db.query("DELETE FROM workers WHERE id = ? AND given_up = 1");
-    return (id: string) => remove.run(id);
-  });
+function sqliteWorkers({ read, write, changeEach }: SqliteAccess): Store["workers"] {
+  const insert = insertInto("workers", "id, beats, given_up");
+  const byId = "SELECT * FROM workers WHERE id = $id";
   return {
-    register: write((db, id) => {
-      db.query("INSERT INTO workers (id, beats, given_up) VALUES (?, 0, 0) ON CONFLICT DO NOTHING").run(id);
-    }),
+    register: write((db, id) => void change(db, insert, { id, beats: 0, given_up: 0 })),
     beat: write((db, id) => {
-      const update = db.query("UPDATE workers SET beats = beats + 1 WHERE id = ? AND given_up = 0");
-      return update.run(id).changes === 1;
+      return change(db, "UPDATE workers SET beats = beats + 1 WHERE id = $id AND given_up = 0", { id }) === 1;
     }),
-    get: read((db, ids) => {
-      const select = db.query<WorkerRow, [string]>(workerById);
-      return ids.flatMap((id) => select.get(id) ?? []).map(workerOf);
-    }),
+    get: read((db, ids) =>
+      ids.flatMap((id) => one<Row<Worker>>(db, byId, { id }) ?? []).map(recordOf<Worker>),
+    ),
     list: read((db, { after, limit }) => {
-      const rows = db
-        .query<WorkerRow, [string, number]>("SELECT * FROM workers WHERE id > ? ORDER BY id LIMIT ?")
-        .all(after ?? "", limit);
-      return rows.map(workerOf);
+      const sql = "SELECT * FROM workers WHERE id > $id ORDER BY id LIMIT $limit";
+      return all<Row<Worker>>(db, sql, { id: "", ...after, limit }).map(recordOf<Worker>);
     }),
     expire: write((db, id, beats) => {
-      const row = db.query<WorkerRow, [string]>(workerById).get(id);
+      const row = one<Row<Worker>>(db, byId, { id });
       if (row === null || row.given_up === 1) return true;
       if (beats !== undefined && row.beats !== beats) return false;
-      db.query("UPDATE workers SET given_up = 1 WHERE id = ?").run(id);
-      return true;
+      return change(db, "UPDATE workers SET given_up = 1 WHERE id = $id", { id }) === 1;
     }),
-    forget: async (ids) => void (await forgetEach(ids)),
+    forget: changeEach((db, id) => change(db, "DELETE FROM workers WHERE id = $id AND given_up = 1", { id })),
   };
 }
 
-const replaceMark = "UPDATE executions SET mark = ? WHERE request_id = ? AND attempt = ? AND +mark = ?";
+function sqliteRefusals({ read, changeEach }: SqliteAccess): Store["refusals"] {
+  const insert = insertInto(
+    "refusals",
+    "request_id, id, force_error, creation_date, traceparent, failures, max_failures",
+  );
+  return {
+    insert: changeEach((db, refusal: Refusal) => change(db, insert, { traceparent: null, ...refusal })),
+    list: read((db, { after, limit }) => {
+      const sql = `SELECT * FROM refusals WHERE (request_id, id) > ($request_id, $id)
+                   ORDER BY request_id, id LIMIT $limit`;
+      const values = { request_id: "", id: "", ...after, limit };
+      return all<Row<Refusal>>(db, sql, values).map(recordOf<Refusal>);
+    }),
+    remove: changeEach((db, { request_id, id }: RefusalKey) =>
+      change(db, "DELETE FROM refusals WHERE request_id = $request_id AND id = $id", { request_id, id }),
+    ),
+  };
+}
+
+/** Replaces exactly this mark; a newer one on the same execution stays. */
+const replaceMark =
+  "UPDATE executions SET mark = $next WHERE request_id = $request_id AND attempt = $attempt AND +mark = $mark";
 
 /** Sorts above every mark. */
 const afterAllMarks = "~";
 
-function sqliteOutbox({ read, writeEach }: SqliteAccess): Store["outbox"] {
-  const clearEach = writeEach((db) => {
-    const update = db.query(replaceMark);
-    return ({ request_id, attempt, mark }: Marked) =>
-      update.run(mark === outcomeMark ? unconfirmedMark : null, request_id, attempt, mark);
-  });
+function sqliteOutbox({ read, changeEach }: SqliteAccess): Store["outbox"] {
   return {
     marked: read((db, { after, limit }) => {
-      const { mark = afterAllMarks, request_id = "", attempt = 0 } = after ?? {};
-      return db
-        .query<Marked, [string, string, number, number, string]>(
-          `SELECT request_id, attempt, mark FROM executions
-           WHERE mark > ?5 AND (mark < ?1 OR (mark = ?1 AND (request_id, attempt) > (?2, ?3)))
-           ORDER BY mark DESC, request_id, attempt LIMIT ?4`,
-        )
-        .all(mark, request_id, attempt, limit, unconfirmedMark);
+      const sql = `SELECT request_id, attempt, mark FROM executions
+                   WHERE mark > '${unconfirmedMark}'
+                     AND (mark < $mark OR (mark = $mark AND (request_id, attempt) > ($request_id, $attempt)))
+                   ORDER BY mark DESC, request_id, attempt LIMIT $limit`;
+      return all<Marked>(db, sql, { mark: afterAllMarks, request_id: "", attempt: 0, ...after, limit });
     }),
     stillMarked: read((db, marked) => {
-      const select = db.query<ExecutionRow, [string, number, string]>(
-        `SELECT ${executionColumns}, outputs FROM executions WHERE request_id = ? AND attempt = ? AND +mark = ?`,
-      );
-      return marked
-        .flatMap(({ request_id, attempt, mark }) => select.get(request_id, attempt, mark) ?? [])
-        .map(executionOf);
+      const sql = `SELECT ${executionColumns}, outputs FROM executions
+                   WHERE request_id = $request_id AND attempt = $attempt AND +mark = $mark`;
+      return marked.flatMap((key) => one<ExecutionRow>(db, sql, key) ?? []).map(executionOf);
     }),
-    clear: async (published) => void (await clearEach(published)),
+    clear: changeEach((db, marked: Marked) => {
+      const next = marked.mark === outcomeMark ? unconfirmedMark : null;
+      change(db, replaceMark, { ...marked, next });
+    }),
   };
 }
 
-function sqliteConfirmations({ read, writeEach }: SqliteAccess): Store["confirmations"] {
-  const replaceEach = writeEach((db, mark: string | null) => {
-    const update = db.query(replaceMark);
-    return ({ request_id, attempt }: ExecutionKey) => update.run(mark, request_id, attempt, unconfirmedMark);
-  });
+function sqliteConfirmations({ read, changeEach }: SqliteAccess): Store["confirmations"] {
+  const become = (next: string | null) =>
+    changeEach((db, { request_id, attempt }: ExecutionKey) =>
+      change(db, replaceMark, { request_id, attempt, mark: unconfirmedMark, next }),
+    );
   return {
     unconfirmed: read((db, { after, limit }) => {
-      return db
-        .query<ExecutionKey, [string, string, number, number]>(
-          `SELECT request_id, attempt FROM executions
-           WHERE mark = ? AND (request_id, attempt) > (?, ?) ORDER BY request_id, attempt LIMIT ?`,
-        )
-        .all(unconfirmedMark, after?.request_id ?? "", after?.attempt ?? 0, limit);
+      const sql = `SELECT request_id, attempt FROM executions
+                   WHERE mark = $mark AND (request_id, attempt) > ($request_id, $attempt)
+                   ORDER BY request_id, attempt LIMIT $limit`;
+      const values = { request_id: "", attempt: 0, ...after, mark: unconfirmedMark, limit };
+      return all<ExecutionKey>(db, sql, values);
     }),
-    confirm: async (recorded) => void (await replaceEach(recorded, null)),
-    publishAgain: async (missing) => void (await replaceEach(missing, outcomeMark)),
+    confirm: become(null),
+    publishAgain: become(outcomeMark),
   };
 }

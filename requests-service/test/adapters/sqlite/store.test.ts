@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { Unavailable } from "@sate/contracts";
 import { errorFields } from "@sate/contracts/runtime";
 import { sqliteStore } from "../../../src/adapters/sqlite/store.ts";
@@ -57,22 +57,21 @@ test("whether a failed commit was stored is what the owner of the file says", as
 
 test("sweeps read indexes, not the whole history", async () => {
   const file = sqliteFile();
-  await sqliteStore(file).open();
-  const plan = (sql: string) =>
-    file.db
-      .query<{ detail: string }, []>(`EXPLAIN QUERY PLAN ${sql}`)
-      .all()
-      .map(({ detail }) => detail)
-      .join();
-  const marked = `SELECT mark, request_id, attempt FROM executions
-      WHERE mark > ?1 AND (mark < 'x' OR (mark = 'x' AND (request_id, attempt) > ('a', 1)))
-      ORDER BY mark DESC, request_id, attempt LIMIT 10`;
-  expect(plan(marked)).toContain("marked_executions");
-  expect(plan(marked)).not.toContain("TEMP B-TREE");
-  const unconfirmed = `SELECT request_id, attempt FROM executions
-      WHERE mark = ?1 AND (request_id, attempt) > ('a', 1) ORDER BY request_id, attempt LIMIT 10`;
-  expect(plan(unconfirmed)).toContain("COVERING INDEX marked_executions");
-  expect(plan(unconfirmed)).not.toContain("TEMP B-TREE");
-  const running = "SELECT * FROM executions WHERE status = 'running' ORDER BY request_id, attempt LIMIT 10";
-  expect(plan(running)).toContain("running_executions");
+  const store = sqliteStore(file);
+  await store.open();
+  const key = { request_id: "a", attempt: 1 };
+  const parameters = { ...key, mark: "x", worker_id: null, claim_id: null, limit: 10 };
+  const query = spyOn(file.db, "query");
+  for (const [sweep, index] of [
+    [() => store.outbox.marked({ after: { ...key, mark: "x" }, limit: 10 }), "marked_executions"],
+    [() => store.confirmations.unconfirmed({ after: key, limit: 10 }), "COVERING INDEX marked_executions"],
+    [() => store.runs.running({ after: key, limit: 10 }), "running_executions"],
+    [() => store.runs.queued(10), "queued_executions"],
+  ] as const) {
+    await sweep();
+    const [sql = ""] = query.mock.lastCall ?? [];
+    const plan = JSON.stringify(file.db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(parameters));
+    expect([sql, plan]).toEqual([sql, expect.stringContaining(index)]);
+    expect(plan).not.toContain("TEMP B-TREE");
+  }
 });

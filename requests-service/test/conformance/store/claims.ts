@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Execution } from "../../../src/executions/execution.ts";
+import { pagesOf } from "../../../src/pages.ts";
 import { madeExecution, madeOutcome, newId, refOf, runOf } from "../../builders.ts";
 import type { Given } from "./given.ts";
 
@@ -41,12 +42,12 @@ export function claimsConformance(given: Given): void {
       expect(await given.store.runs.claim(another, executions.map(refOf))).toEqual({ held: [], refused: 3 });
     });
 
-    test("running, final, unknown and misnamed ones are told apart", async () => {
+    test("running, final, unknown and misnamed executions are distinguished", async () => {
       const [taken, done, free] = [await running(), await running(), await one()];
       await given.store.runs.finish([{ ...runOf(done), outcome: madeOutcome() }]);
       const misnamed = { ...refOf(await one()), execution_id: newId() };
-      const nobody = refOf(madeExecution());
-      const refs = [refOf(taken), refOf(done), refOf(free), misnamed, nobody];
+      const unknown = refOf(madeExecution());
+      const refs = [refOf(taken), refOf(done), refOf(free), misnamed, unknown];
       const { held, refused } = await given.store.runs.claim(claimFor(), refs);
       expect(held.map(({ id }) => id)).toEqual([free.id]);
       expect(refused).toBe(2);
@@ -79,11 +80,10 @@ export function claimsConformance(given: Given): void {
       );
 
       const seen: string[] = [];
-      for (let after: Execution | undefined; ; ) {
-        const page = await given.store.runs.running({ worker_id, after, limit: 2 });
+      const heldBy = (page: { after?: Execution | undefined; limit: number }) =>
+        given.store.runs.running({ worker_id, ...page });
+      for await (const page of pagesOf(heldBy, 2)) {
         seen.push(...names(page));
-        if (page.length < 2) break;
-        after = page.at(-1);
         // Those that were seen leave: the next page must not jump over others because of that.
         await given.store.runs.requeue(
           page.map((run) => runOf(run)),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { executionMark, outcomeMark } from "@sate/contracts";
 import type { Execution } from "../../../src/executions/execution.ts";
+import { pagesOf } from "../../../src/pages.ts";
 import { madeExecution, madeOutcome, refOf, runOf } from "../../builders.ts";
 import type { Given } from "./given.ts";
 
@@ -19,13 +20,8 @@ export function confirmationsConformance(given: Given): void {
     /** Those of these that are unconfirmed, walking pages of `limit`. */
     async function unconfirmedOf(executions: Execution[], limit = 1_000) {
       const own = new Set(executions.map(({ request_id }) => request_id));
-      const found = [];
-      for (let after: ReturnType<typeof keyOf> | undefined; ; ) {
-        const page = await given.other.confirmations.unconfirmed({ after, limit });
-        found.push(...page.filter(({ request_id }) => own.has(request_id)));
-        if (page.length < limit) return found;
-        after = page.at(-1);
-      }
+      const pages = await Array.fromAsync(pagesOf(given.other.confirmations.unconfirmed, limit));
+      return pages.flat().filter(({ request_id }) => own.has(request_id));
     }
 
     test("an outcome is unconfirmed once it is published, and then no longer in the outbox", async () => {

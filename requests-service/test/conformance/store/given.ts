@@ -1,6 +1,7 @@
-import { expect } from "bun:test";
+import { afterAll, beforeAll, expect } from "bun:test";
 import type { Execution } from "../../../src/executions/execution.ts";
-import type { Marked, Store } from "../../../src/ports.ts";
+import { pagesOf } from "../../../src/pages.ts";
+import type { Store } from "../../../src/ports.ts";
 import { madeExecution, newId, refOf } from "../../builders.ts";
 
 export type StoreUnderTest = {
@@ -15,51 +16,49 @@ export type StoreUnderTest = {
 /** What the cases of every port are given: two open stores on one database, and executions in it. */
 export type Given = ReturnType<typeof givenStores>;
 
-export function givenStores(opened: () => { database: StoreUnderTest; store: Store; other: Store }) {
+export function givenStores(under: () => Promise<StoreUnderTest>) {
+  const opened = {} as { database: StoreUnderTest; store: Store; other: Store };
+  beforeAll(async () => {
+    const database = await under();
+    const store = await database.make();
+    await store.open();
+    const other = await database.make(store);
+    await other.open();
+    Object.assign(given, { database, store, other });
+  }, 60_000);
+  afterAll(async () => {
+    await given.store?.close();
+    await given.other?.close();
+  }, 60_000);
+
   const claimFor = (worker_id = newId()) => ({ worker_id, claim_id: newId() });
 
   /** Stores new executions of requests of their own. */
-  async function queued(count: number, parts: Partial<Execution> = {}): Promise<Execution[]> {
-    const executions = Array.from({ length: count }, () => madeExecution(parts));
-    expect(await opened().store.executions.insert(executions)).toEqual(executions.map(() => true));
+  async function queued(count: number): Promise<Execution[]> {
+    const executions = Array.from({ length: count }, () => madeExecution());
+    expect(await given.store.executions.insert(executions)).toEqual(executions.map(() => true));
     return executions;
   }
-  async function one(parts: Partial<Execution> = {}): Promise<Execution> {
-    return (await queued(1, parts))[0] as Execution;
-  }
+  const one = async () => (await queued(1))[0] as Execution;
 
-  return {
-    get database() {
-      return opened().database;
-    },
-    get store() {
-      return opened().store;
-    },
-    get other() {
-      return opened().other;
-    },
+  const given = {
+    ...opened,
     /** One store for even numbers, the other for odd ones. */
-    either: (index: number) => (index % 2 ? opened().store : opened().other),
-    queued,
-    one,
-    claimFor,
+    either: (index: number) => (index % 2 ? given.store : given.other),
+    ...{ queued, one, claimFor },
     async running(worker_id?: string): Promise<Execution> {
-      const { held } = await opened().store.runs.claim(claimFor(worker_id), [refOf(await one())]);
+      const { held } = await given.store.runs.claim(claimFor(worker_id), [refOf(await one())]);
       return held[0] as Execution;
     },
     async now(execution: Execution): Promise<Execution> {
-      return (await opened().store.executions.get([execution]))[0] as Execution;
+      return (await given.store.executions.get([execution]))[0] as Execution;
     },
     /** All marks of these, walking pages of `limit`. */
     async marksOf(executions: Execution[], limit = 1_000): Promise<string[]> {
       const ids = new Set(executions.map(({ request_id }) => request_id));
-      const marks: string[] = [];
-      for (let after: Marked | undefined; ; ) {
-        const page = await opened().store.outbox.marked({ after, limit });
-        marks.push(...page.flatMap(({ request_id, mark }) => (ids.has(request_id) ? [mark] : [])));
-        if (page.length < limit) return marks;
-        after = page.at(-1);
-      }
+      const pages = await Array.fromAsync(pagesOf(given.store.outbox.marked, limit));
+      return pages.flat().flatMap(({ request_id, mark }) => (ids.has(request_id) ? [mark] : []));
     },
   };
+  return given;
 }

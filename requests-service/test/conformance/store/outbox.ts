@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { executionMark, outcomeMark } from "@sate/contracts";
 import type { Execution } from "../../../src/executions/execution.ts";
-import type { Store } from "../../../src/ports.ts";
+import { pagesOf } from "../../../src/pages.ts";
 import { madeOutcome, refOf, runOf } from "../../builders.ts";
 import type { Given } from "./given.ts";
 
@@ -32,12 +32,8 @@ export function outboxConformance(given: Given): void {
       const executions = await queued(9);
       const own = new Set(executions.map(({ request_id }) => request_id));
       const seen: string[] = [];
-      let after: Parameters<Store["outbox"]["marked"]>[0]["after"];
-      for (;;) {
-        const page = await given.other.outbox.marked({ after, limit: 2 });
+      for await (const page of pagesOf(given.other.outbox.marked, 2)) {
         seen.push(...page.flatMap(({ request_id }) => (own.has(request_id) ? [request_id] : [])));
-        if (page.length < 2) break;
-        after = page.at(-1);
         // What was seen is published and gone, and others come, before and behind.
         await given.store.outbox.clear(page.filter(({ request_id }) => own.has(request_id)));
         if (seen.length < 6) await queued(1);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { pagesOf } from "../../../src/pages.ts";
 import type { Refusal, Refusals } from "../../../src/ports.ts";
 import { madeRefusal, newId } from "../../builders.ts";
 import type { Given } from "./given.ts";
@@ -10,14 +11,9 @@ export function refusalsConformance(given: Given): void {
     /** All that is stored of these, walking pages of `limit`. */
     async function stored(wanted: Refusal[], limit = 1_000): Promise<Refusal[]> {
       const ids = new Set(wanted.map(({ id }) => id));
-      const found: Refusal[] = [];
-      for (let after: Refusal | undefined; ; ) {
-        const page = await given.other.refusals.list({ after, limit });
-        expect(page.length).toBeLessThanOrEqual(limit);
-        found.push(...page.filter(({ id }) => ids.has(id)));
-        if (page.length < limit) return found;
-        after = page.at(-1);
-      }
+      const pages = await Array.fromAsync(pagesOf(given.other.refusals.list, limit));
+      for (const page of pages) expect(page.length).toBeLessThanOrEqual(limit);
+      return pages.flat().filter(({ id }) => ids.has(id));
     }
     const inOrder = (list: Refusal[]) =>
       list.toSorted((a, b) => (a.request_id + a.id < b.request_id + b.id ? -1 : 1));

@@ -1,5 +1,4 @@
-import { afterAll, beforeAll, describe } from "bun:test";
-import type { Store } from "../../../src/ports.ts";
+import { describe } from "bun:test";
 import { claimsConformance } from "./claims.ts";
 import { confirmationsConformance } from "./confirmations.ts";
 import { endsConformance } from "./ends.ts";
@@ -14,22 +13,7 @@ import { workersConformance } from "./workers.ts";
 /** What every `Store` must do. */
 export function storeConformance(name: string, under: () => Promise<StoreUnderTest>): void {
   describe(`${name} is a store`, () => {
-    let database: StoreUnderTest;
-    let store: Store;
-    let other: Store;
-    beforeAll(async () => {
-      database = await under();
-      store = await database.make();
-      await store.open();
-      other = await database.make(store);
-      await other.open();
-    }, 60_000);
-    afterAll(async () => {
-      await store?.close();
-      await other?.close();
-    }, 60_000);
-
-    const given = givenStores(() => ({ database, store, other }));
+    const given = givenStores(under);
     requestsConformance(given);
     executionsConformance(given);
     claimsConformance(given);

@@ -1,4 +1,6 @@
 import type { Outcome } from "@sate/contracts";
+import type { Execution } from "../executions/execution.ts";
+import type { Claim, Claimed } from "../ports.ts";
 
 /** An outcome is stored as two texts, because outputs can be large and are read only to be published. */
 export function splitOutcome(outcome: Outcome): { text: string; outputs: string | null } {
@@ -11,4 +13,12 @@ export function splitOutcome(outcome: Outcome): { text: string; outputs: string 
 export function joinedOutcome(text: string, outputs: string | null | undefined): Outcome {
   const rest = JSON.parse(text) as Outcome;
   return rest.status === "succeeded" ? { ...rest, outputs_json: outputs ?? "" } : rest;
+}
+
+/** Divides the executions named by a claim, as they are after it, into those that it holds and the others. */
+export function claimResult({ worker_id, claim_id }: Claim, found: Execution[]): Claimed {
+  const held = found.filter(
+    (one) => one.status === "running" && one.worker_id === worker_id && one.claim_id === claim_id,
+  );
+  return { held, refused: found.length - held.length };
 }
