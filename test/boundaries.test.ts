@@ -1,17 +1,21 @@
 import { expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { contracts, folders, others, read, services, sources, standalone } from "./folders.ts";
+import { contracts, folders, others, read, root, services, sources, standalone } from "./folders.ts";
 
-/** What a file imports of ours: folders by package name or by a path that leaves its own folder. */
+const packageOf = (folder: string) => JSON.parse(read(`${folder}/package.json`));
+const dependenciesOf = (folder: string): [name: string, version: string][] => {
+  const { dependencies, devDependencies } = packageOf(folder);
+  return Object.entries({ ...dependencies, ...devDependencies });
+};
+
+/** The folders of ours that a file imports: by package name, or by a path that leaves its own folder. */
 function importedFolders(path: string): string[] {
   const [own] = path.split("/");
-  const names = [...read(path).matchAll(/(?:from|import)\s*\(?\s*["']([^"']+)["']/g)].map(
-    ([, name]) => name as string,
-  );
-  return names.flatMap((name) => {
+  const imports = [...read(path).matchAll(/(?:from|import)\s*\(?\s*["']([^"']+)["']/g)];
+  return imports.flatMap(([, name = ""]) => {
     if (name.startsWith("@sate/")) return name.split("/")[1] as string;
-    if (!name.startsWith(".")) return [];
-    const [folder] = join(dirname(path), name).split("/");
+    const [folder] = name.startsWith(".") ? join(dirname(path), name).split("/") : [own];
     return folder === own ? [] : (folder as string);
   });
 }
@@ -19,65 +23,54 @@ function importedFolders(path: string): string[] {
 /** Tests of standalone run the conformance suites of the services. */
 const allowed: Record<string, string[]> = {
   [contracts]: [],
-  ...Object.fromEntries(services.map((service) => [service, [contracts]])),
+  ...Object.fromEntries([...services, ...others].map((folder) => [folder, [contracts]])),
   [standalone]: [contracts, ...services],
-  ...Object.fromEntries(others.map((other) => [other, [contracts]])),
 };
 
-for (const folder of folders) {
-  test(`${folder} imports only ${allowed[folder]?.join(", ") || "itself"}`, () => {
-    const wrong = sources(folder).flatMap((path) =>
-      importedFolders(path)
-        .filter((imported) => !allowed[folder]?.includes(imported))
-        .map((imported) => `${path} imports ${imported}`),
-    );
-    expect(wrong).toEqual([]);
-  });
-
-  test(`${folder} depends on nothing of ours but that`, () => {
-    const { dependencies = {}, devDependencies = {} } = JSON.parse(read(`${folder}/package.json`));
-    const ours = Object.keys({ ...dependencies, ...devDependencies }).filter((name) =>
-      name.startsWith("@sate/"),
-    );
-    expect(ours.filter((name) => !allowed[folder]?.includes(name.slice("@sate/".length)))).toEqual([]);
-  });
-}
+test.each(folders)("%s imports and depends on only the folders that it may", (folder) => {
+  const imports = sources(folder).flatMap((path) => importedFolders(path).map((name) => [path, name]));
+  const depends = dependenciesOf(folder).flatMap(([name]) =>
+    name.startsWith("@sate/") ? [["package.json", name.slice("@sate/".length)]] : [],
+  );
+  expect([...imports, ...depends].filter(([, name = ""]) => !allowed[folder]?.includes(name))).toEqual([]);
+});
 
 test("the check sees an import of another service", () => {
   expect(importedFolders("test/boundaries.test.ts")).toEqual([]);
   expect(importedFolders("standalone/src/index.ts")).toContain("gateway");
 });
 
-test("every version is pinned", () => {
-  const loose = folders.flatMap((folder) => {
-    const { dependencies = {}, devDependencies = {} } = JSON.parse(read(`${folder}/package.json`));
-    return Object.entries<string>({ ...dependencies, ...devDependencies })
-      .filter(([, version]) => !/^(\d+\.\d+\.\d+|file:\.\.\/[a-z-]+)$/.test(version))
-      .map(([name, version]) => `${folder}: ${name} ${version}`);
-  });
-  expect(loose).toEqual([]);
-});
+test.each(folders)(
+  "%s pins every version, and applies the patch at the root to each patched package",
+  (folder) => {
+    const dependencies = dependenciesOf(folder);
+    expect(
+      dependencies.filter(([, version]) => !/^(\d+\.\d+\.\d+|file:\.\.\/[a-z-]+)$/.test(version)),
+    ).toEqual([]);
+    const patches = readdirSync(join(root, "patches"));
+    const used = dependencies
+      .map((each) => each.join("@"))
+      .filter((each) => patches.includes(`${each}.patch`));
+    const expected = used.map((each) => [each, `../patches/${each}.patch`]);
+    expect({ ...packageOf(folder).patchedDependencies }).toEqual(Object.fromEntries(expected));
+  },
+);
 
 /** A plain `bun install` would rewrite an entry that is out of date, and leave a changed file behind. */
-test("lock files know the dependencies that our folders have now", () => {
+test.each(folders)("the lock file of %s has the current dependencies of our folders", (folder) => {
   type Packages = { packages: Record<string, [string, { dependencies?: object; devDependencies?: object }]> };
-  for (const folder of folders) {
-    const { packages } = JSON.parse(read(`${folder}/bun.lock`).replaceAll(/,(?=\s*[}\]])/g, "")) as Packages;
-    for (const [id, locked] of Object.values(packages)) {
-      const [, ours] = /^@sate\/[\w-]+@file:\.\.\/([\w-]+)$/.exec(id) ?? [];
-      if (ours === undefined) continue;
-      const { dependencies, devDependencies } = JSON.parse(read(`${ours}/package.json`));
-      const known = { dependencies: locked.dependencies, devDependencies: locked.devDependencies };
-      expect({ folder, id, ...known }).toEqual({ folder, id, dependencies, devDependencies });
-    }
+  const { packages } = JSON.parse(read(`${folder}/bun.lock`).replaceAll(/,(?=\s*[}\]])/g, "")) as Packages;
+  for (const [id, locked] of Object.values(packages)) {
+    const [, ours] = /^@sate\/[\w-]+@file:\.\.\/([\w-]+)$/.exec(id) ?? [];
+    if (ours === undefined) continue;
+    const { dependencies, devDependencies } = packageOf(ours);
+    const known = { dependencies: locked.dependencies, devDependencies: locked.devDependencies };
+    expect([id, known]).toEqual([id, { dependencies, devDependencies }]);
   }
 });
 
-test("no package runs a script of its own when it is installed, such as swagger-ui-dist's telemetry", () => {
+test("no package runs a script when it is installed, such as swagger-ui-dist's telemetry", () => {
   const concerned = folders.filter((folder) => read(`${folder}/bun.lock`).includes("@scarf/scarf"));
   expect(concerned.length).toBeGreaterThan(0);
-  for (const folder of concerned) {
-    const { trustedDependencies } = JSON.parse(read(`${folder}/package.json`));
-    expect({ folder, trustedDependencies }).toEqual({ folder, trustedDependencies: [] });
-  }
+  for (const folder of concerned) expect(packageOf(folder).trustedDependencies).toEqual([]);
 });

@@ -6,14 +6,14 @@ const production = [contracts, ...services, standalone]
   .flatMap((folder) => sources(folder))
   .filter((path) => path.includes("/src/"));
 
-test("every failpoint of the sources has its test, and every test its failpoint", () => {
+test("every failpoint in the sources has a test, and every test a failpoint", () => {
   const names = production.flatMap((path) =>
     [...read(path).matchAll(/\bfailpoint\("([^"]+)"\)/g)].map(([, name]) => name as string),
   );
   expect([...new Set(names)].toSorted()).toEqual(Object.keys(failpoints).toSorted());
 });
 
-test("what arms a failpoint, skews a clock or logs runs is in no production code", () => {
+test("production code contains nothing that arms a failpoint, skews a clock or logs runs", () => {
   const isForTests = /SATE_FAILPOINT|SATE_TEST|CLOCK_FILE|RUN_LOG|TEST_HANDLERS|bun:ffi/;
   const images = services.map((service) => `${service}/Dockerfile`);
   const wrong = [...production, ...images, "compose.yaml"].filter((path) => isForTests.test(read(path)));

@@ -5,7 +5,7 @@ import { read, root } from "./folders.ts";
 
 const page = read("docs/guarantees.md");
 
-test("every test that docs/guarantees.md names is there", () => {
+test("every test that docs/guarantees.md names exists", () => {
   const named = [...page.matchAll(/^- `([^`]+\.ts)`: (?:the failpoint )?"([^"]+)"/gm)];
   expect(named.length).toBeGreaterThan(15);
   const missing = named.filter(([, path = "", name = ""]) => {
@@ -15,7 +15,7 @@ test("every test that docs/guarantees.md names is there", () => {
   expect(missing.map(([line]) => line)).toEqual([]);
 });
 
-test("it names every bug that the model plants, and no other", () => {
+test("docs/guarantees.md names exactly the bugs that the model plants", () => {
   const planted = [...read("standalone/test/model/bugs.ts").matchAll(/^ {2}"([^"]+)":/gm)];
   const named = [...page.matchAll(/planted: ((?:"[^"]+"(?:, )?)+)/g)].flatMap(([, list = ""]) =>
     [...list.matchAll(/"([^"]+)"/g)].map(([, name = ""]) => name),

@@ -1,12 +1,10 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { changedFolders } from "./changed.ts";
 import { contracts, folders, root, services, standalone } from "./folders.ts";
 
 /**
- * `bun run test`: everything, from a bare clone. Each step prints as it goes; the last line is the sum.
- * Where a broker and databases can neither be reached nor started, what needs them is skipped, and the
- * summary says why. With CI=true a skipped test is a failure.
+ * `bun run test`: everything, from a bare clone. The last line is the sum of all suites. Where a broker and databases
+ * can neither be reached nor started, the tests that need them are skipped, and the summary says why. With CI=true a
+ * skipped test is a failure.
  *
  * `bun run test --quick`: in less than two minutes, what a change can break without servers: lint, types, and the
  * unit suites of the folders that differ from the default branch.
@@ -26,62 +24,52 @@ function note(name: string, { passed, failed, skipped }: Counts, seconds: number
   console.log(`${summary.at(-1)}\n`);
 }
 
-async function run(
-  command: string[],
-  cwd: string,
-  env: Record<string, string>,
-): Promise<{ code: number; output: string }> {
+/** Runs a command, whose output is printed as it comes and returned. */
+async function run(command: string[], cwd: string, env: Record<string, string> = {}) {
   const child = Bun.spawn(command, {
     cwd: join(root, cwd),
     env: { ...process.env, ...env },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
+    stdio: ["ignore", "pipe", "pipe"],
     timeout: stepMs,
   });
+  const started = performance.now();
   let output = "";
-  const pass = async (stream: ReadableStream<Uint8Array>) => {
-    const decoder = new TextDecoder();
-    for await (const chunk of stream) {
-      const text = decoder.decode(chunk, { stream: true });
+  const pass = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
       output += text;
       process.stdout.write(text);
     }
   };
   await Promise.all([pass(child.stdout), pass(child.stderr)]);
-  return { code: await child.exited, output };
+  const code = await child.exited;
+  return { code, output, seconds: (performance.now() - started) / 1_000 };
 }
 
 /** A step that passes or fails as a whole. */
 async function check(name: string, command: string[], cwd = "."): Promise<void> {
-  const start = performance.now();
-  const { code } = await run(command, cwd, {});
-  const counts = { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
-  note(name, counts, (performance.now() - start) / 1_000);
+  const { code, seconds } = await run(command, cwd);
+  note(name, { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 }, seconds);
 }
 
-/** A step of `bun test`, whose own counts are taken. */
+/** A step of `bun test`, with the counts that it prints. */
 async function suite(
   name: string,
   cwd: string,
   env: Record<string, string> = {},
-  which: string[] = [],
+  options: string[] = [],
 ): Promise<void> {
-  const start = performance.now();
-  const { code, output } = await run([process.execPath, "test", ...which], cwd, env);
+  const { code, output, seconds } = await run([process.execPath, "test", ...options], cwd, env);
   const countOf = (word: string) => Number(new RegExp(`^\\s*(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0);
   const counts = { passed: countOf("pass"), failed: countOf("fail"), skipped: countOf("skip") };
   // A suite that broke off, or that ran nothing, has failed whatever it counted.
   if (counts.failed === 0 && (code !== 0 || counts.passed === 0)) counts.failed = 1;
-  note(name, counts, (performance.now() - start) / 1_000);
+  note(name, counts, seconds);
 }
 
-/** The servers that adapter tests share, from `cluster`; they end with this process. */
-async function startServers(): Promise<{ env: Record<string, string>; unavailable?: string }> {
+/** The addresses of servers that adapter tests share, or why there are none. The servers end with this process. */
+async function startServers(): Promise<Record<string, string>> {
   const child = Bun.spawn([process.execPath, join(root, "cluster/src/servers.ts")], {
-    stdin: "pipe",
-    stdout: "pipe",
-    stderr: "inherit",
+    stdio: ["pipe", "pipe", "inherit"],
   });
   child.unref();
   let text = "";
@@ -89,48 +77,53 @@ async function startServers(): Promise<{ env: Record<string, string>; unavailabl
     text += new TextDecoder().decode(chunk);
     if (text.includes("\n")) break;
   }
-  const answer = JSON.parse(text.split("\n")[0] || '{"unavailable":"the servers did not start"}');
-  return answer.unavailable ? { env: {}, unavailable: answer.unavailable } : { env: answer };
+  return JSON.parse(text.split("\n")[0] || '{"unavailable":"the servers did not start"}');
 }
 
 async function install(folder: string, ...options: string[]): Promise<void> {
   const command = [process.execPath, "install", "--frozen-lockfile", "--silent", ...options];
-  const { code } = await run(command, folder, {});
+  const { code } = await run(command, folder);
   if (code !== 0) throw new Error(`bun install failed in ${folder}`);
 }
 
-async function lint(): Promise<void> {
-  await check("biome", [process.execPath, "x", "biome", "check", "--error-on-warnings", "."]);
-}
-
-async function types(which: string[]): Promise<void> {
-  for (const folder of which)
-    await check(`tsc ${folder}`, [process.execPath, "x", "tsc", "--noEmit"], folder);
-  await check("tsc test", [process.execPath, "x", "tsc", "--noEmit"]);
+async function lintAndTypes(which: string[]): Promise<void> {
+  const bunx = [process.execPath, "x"];
+  await check("biome", [...bunx, "biome", "check", "--error-on-warnings", "."]);
+  for (const folder of which) await check(`tsc ${folder}`, [...bunx, "tsc", "--noEmit"], folder);
+  await check("tsc test", [...bunx, "tsc", "--noEmit"]);
 }
 
 async function everything(): Promise<void> {
   for (const folder of [".", ...folders])
     await install(folder, ...(folder === standalone ? ["--force"] : []));
-  await lint();
-  await types(folders);
+  await lintAndTypes(folders);
 
-  const servers = await startServers();
-  if (servers.unavailable) console.log(`Tests against real servers are skipped: ${servers.unavailable}\n`);
-  for (const folder of folders.filter((name) => name !== "e2e")) {
-    if (!existsSync(join(root, folder, "test"))) throw new Error(`${folder} has no tests`);
-    await suite(folder, folder, servers.env);
-  }
+  const { unavailable, ...addresses } = await startServers();
+  if (unavailable) console.log(`Tests against real servers are skipped: ${unavailable}\n`);
+  for (const folder of folders.filter((name) => name !== "e2e")) await suite(folder, folder, addresses);
   await suite("the house: boundaries, twins, READMEs", ".");
   await suite("torture", "e2e", {}, ["test/torture"]);
   const scenarios = ["--path-ignore-patterns=test/torture/**"];
   await suite("e2e on standalone", "e2e", { SYSTEM: "standalone" }, scenarios);
-  const unavailable = servers.unavailable;
   if (unavailable) note("e2e on cluster", { passed: 0, failed: 0, skipped: 1 }, 0, unavailable);
   else await suite("e2e on cluster", "e2e", { SYSTEM: "cluster" }, scenarios);
 }
 
-/** Without what starts servers, explores a model, needs a clone of its own, or waits for more than ten seconds. */
+/** What git prints, or nothing where it fails: no such branch, or no repository. */
+function git(...words: string[]): string {
+  const { exitCode, stdout } = Bun.spawnSync(["git", ...words], { cwd: root, stderr: "ignore" });
+  return exitCode === 0 ? stdout.toString().trim() : "";
+}
+
+/** The folders that differ from where this branch left the default branch, with what is not committed. */
+function changedFolders(): string[] {
+  const branch = git("symbolic-ref", "--short", "refs/remotes/origin/HEAD") || "main";
+  const base = git("merge-base", "HEAD", branch) || "HEAD";
+  const files = `${git("diff", "--name-only", base)}\n${git("ls-files", "--others", "--exclude-standard")}`;
+  return folders.filter((folder) => files.split("\n").some((file) => file.startsWith(`${folder}/`)));
+}
+
+/** Without tests that start servers, explore a model, need a clone of their own, or wait for more than ten seconds. */
 async function quick(): Promise<void> {
   const changed = changedFolders();
   const affected = folders.filter((folder) => {
@@ -139,8 +132,7 @@ async function quick(): Promise<void> {
   });
   // Dependencies on our own folders are copies.
   for (const folder of affected) await install(folder, "--force");
-  await lint();
-  await types(affected);
+  await lintAndTypes(affected);
   const slow = ["*.int.test", "model/*", "readme.test", "secrets.test", "flood.test", "listening.test"];
   const options = slow.map((name) => `--path-ignore-patterns=**/${name}.ts`);
   for (const folder of changed.filter((name) => name !== "e2e" && name !== "cluster"))

@@ -1,104 +1,95 @@
-import { describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { topicSpec, topics } from "../contracts/src/records/topics.ts";
 import { misspeltSettings } from "../contracts/src/settings/misspelt.ts";
 import { Settings as gateway } from "../gateway/src/config.ts";
 import { Settings as processor } from "../processor/src/config.ts";
 import { Settings as requestsService } from "../requests-service/src/config.ts";
 import { Settings as resultsListener } from "../results-listener/src/config.ts";
 import { Settings as resultsService } from "../results-service/src/config.ts";
-import { Settings as standalone } from "../standalone/src/config.ts";
+import { Settings as standaloneSettings } from "../standalone/src/config.ts";
 import { read } from "./folders.ts";
 
-/** Settings are declared once, in contracts; whatever else lists them must list these, with these defaults. */
-type Schema = { properties: Record<string, { default?: unknown }> };
-const services: Record<string, Schema> = {
-  gateway,
-  processor,
-  "requests-service": requestsService,
-  "results-listener": resultsListener,
-  "results-service": resultsService,
+/** Settings are declared once, in contracts. All other lists of them must have these, with these defaults. */
+type Defaults = Record<string, unknown>;
+const defaults = ({ properties }: { properties: Record<string, { default?: unknown }> }): Defaults =>
+  Object.fromEntries(Object.entries(properties).map(([name, { default: value }]) => [name, value]));
+const services: Record<string, Defaults> = {
+  gateway: defaults(gateway),
+  processor: defaults(processor),
+  "requests-service": defaults(requestsService),
+  "results-listener": defaults(resultsListener),
+  "results-service": defaults(resultsService),
 };
-const defaults = (settings: Schema) =>
-  Object.fromEntries(Object.entries(settings.properties).map(([name, { default: value }]) => [name, value]));
-const known: Record<string, unknown> = Object.assign({}, ...Object.values(services).map(defaults));
+const standalone = defaults(standaloneSettings);
+const known: Defaults = Object.assign({}, ...Object.values(services));
 
 /** A README's table of settings: the default of each variable. */
 function table(path: string): Record<string, string | undefined> {
   const [block = ""] = /^\| variable .*\n(\|.*\n)+/m.exec(read(path)) ?? [];
-  const rows = block.matchAll(/^\| (`.*?`) *\| (.*?) *\|/gm);
+  const rows = block.replaceAll("`", "").matchAll(/^\| ([A-Z].*?) *\| (.*?) *\|/gm);
   const pairs = [...rows].flatMap(([, names = "", values = ""]) => {
     const each = values.split(", ");
-    return names
-      .split(", ")
-      .map((name, index) => [name.replaceAll("`", ""), (each[index] ?? values).replaceAll("`", "")]);
+    return names.split(", ").map((name, index) => [name, each[index] ?? values]);
   });
   return Object.fromEntries(pairs);
 }
 
 const shown = (value: unknown) => (value === undefined ? "–" : value === "" ? "none" : String(value));
 
-for (const [folder, settings] of Object.entries({ ...services, standalone })) {
-  test(`the table of ${folder}'s README has every setting with its default`, () => {
-    const wanted = Object.entries(defaults(settings)).map(([name, value]) => [name, shown(value)]);
-    expect(table(`${folder}/README.md`)).toEqual(Object.fromEntries(wanted));
-  });
-}
+test.each(Object.entries({ ...services, standalone }))(
+  "the table of %s's README has every setting with its default",
+  (folder, settings) => {
+    const rows = Object.entries(settings).map(([name, value]) => [name, shown(value)]);
+    expect(table(`${folder}/README.md`)).toEqual(Object.fromEntries(rows));
+  },
+);
 
 test("the table of the README has settings of the gateway and of standalone, with their defaults", () => {
-  const rows = table("README.md");
-  expect(Object.keys(rows).length).toBeGreaterThan(10);
-  const all = { ...defaults(standalone), LOG_LEVEL: "info" };
-  for (const [name, value] of Object.entries(rows)) {
-    expect([name, value]).toEqual([name, shown(all[name as keyof typeof all])]);
-  }
+  const rows = Object.entries(table("README.md"));
+  expect(rows.length).toBeGreaterThan(10);
+  const all: Defaults = { ...standalone, LOG_LEVEL: "info" };
+  for (const [name, value] of rows) expect([name, value]).toEqual([name, shown(all[name])]);
 });
 
-type Compose = {
-  services: Record<string, { environment: Record<string, unknown>; stop_grace_period: string }>;
-};
-const compose = Bun.YAML.parse(read("compose.yaml")) as Compose;
-/** `NAME: ${NAME:-default}`: what somebody may set in .env. */
-const open = /(?<!\$)\$\{([A-Z_]+)(?::-([^}]*))?/g;
+type Service = { environment: Record<string, unknown>; stop_grace_period: string };
+const compose = Bun.YAML.parse(read("compose.yaml")) as { services: Record<string, Service> };
 
-for (const [service, settings] of Object.entries(services)) {
-  describe(`compose.yaml, ${service}`, () => {
-    const { environment, stop_grace_period } = compose.services[service] as Compose["services"][string];
-
-    test("sets every setting, and nothing else", () => {
-      expect(Object.keys(environment).toSorted()).toEqual(Object.keys(settings.properties).toSorted());
+test.each(Object.entries(services))(
+  "compose.yaml passes on exactly the settings of %s, with their defaults, and gives it more time to stop than it takes",
+  (service, settings) => {
+    const { environment, stop_grace_period } = compose.services[service] as Service;
+    const expected = Object.entries(settings).map(([name, value]) => {
+      const isFixed = value === undefined || name === "HOST" || name === "PORT";
+      return [name, isFixed ? environment[name] : `\${${name}:-${value}}`];
     });
+    expect(environment).toEqual(Object.fromEntries(expected));
+    expect(environment.PORT).toBe(settings.PORT);
+    expect(Number.parseInt(stop_grace_period, 10)).toBeGreaterThan(Number(known.SHUTDOWN_SECONDS));
+  },
+);
 
-    test("hands on each that has a default, with this default; the port is fixed", () => {
-      for (const [name, value] of Object.entries(defaults(settings))) {
-        if (value === undefined || name === "HOST") continue;
-        const wanted = name === "PORT" ? String(value) : `\${${name}:-${value}}`;
-        expect([name, String(environment[name])]).toEqual([name, wanted]);
-      }
-    });
-
-    test("gives it more time to stop than it takes by default", () => {
-      expect(Number.parseInt(stop_grace_period, 10)).toBeGreaterThan(Number(known.SHUTDOWN_SECONDS));
-    });
-  });
-}
-
-test(".env.example has what compose.yaml lets somebody set, settings with their defaults", () => {
-  const example = Object.fromEntries(
-    [...read(".env.example").matchAll(/^#?([A-Z_]+)=(.*)$/gm)].map(([, name = "", value = ""]) => [
-      name,
-      value,
-    ]),
-  );
-  const variables = [...read("compose.yaml").matchAll(open)].map(([, name = ""]) => name);
-  expect(Object.keys(example).toSorted()).toEqual([...new Set(variables)].toSorted());
-  for (const [name, value] of Object.entries(example)) {
+test(".env.example has the variables of compose.yaml, with the defaults of the settings", () => {
+  const example = [...read(".env.example").matchAll(/^#?([A-Z_]+)=(.*)$/gm)];
+  const variables = [...read("compose.yaml").matchAll(/(?<!\$)\$\{([A-Z_]+)/g)].map(([, name]) => name);
+  expect(example.map(([, name]) => name).toSorted()).toEqual([...new Set(variables)].toSorted());
+  for (const [, name = "", value] of example)
     expect([name, value]).toEqual([name, String(known[name] ?? "")]);
-  }
 });
 
-test("every service may get the settings of all others without a warning", () => {
-  const everything = { ...known, ...defaults(standalone) };
-  const env = Object.fromEntries(Object.keys(everything).map((name) => [name, "x"]));
-  for (const settings of [...Object.values(services), standalone]) {
+test("each service accepts the settings of all others without a warning", () => {
+  const env = Object.fromEntries(Object.keys({ ...known, ...standalone }).map((name) => [name, "x"]));
+  for (const settings of [
+    gateway,
+    processor,
+    requestsService,
+    resultsListener,
+    resultsService,
+    standaloneSettings,
+  ])
     expect(misspeltSettings(settings, env)).toEqual([]);
-  }
+});
+
+test("the README lists the settings that a topic needs", () => {
+  const entries = Object.values(topics).flatMap((topic) => topicSpec(topic).configEntries);
+  for (const { name, value } of entries) expect(read("README.md")).toContain(`${name}=${value}`);
 });

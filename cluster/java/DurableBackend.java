@@ -19,7 +19,7 @@ import org.h2.mvstore.MVStore;
 
 /**
  * A database file that keeps what was acknowledged when the process is killed, which the backend alone does not: it
- * writes once a second. Here an answer leaves only after its changes were handed to the operating system (not fsynced:
+ * writes once a second. Here a response is sent only after its changes were handed to the operating system (not fsynced:
  * a power cut is another matter). Commands run side by side, a commit runs alone, so the file never holds half a
  * command; commands that wait for a commit share it.
  */
@@ -72,7 +72,7 @@ final class DurableBackend extends H2Backend {
         return new KeyedCollection(this, name, options, documents, store.openMap("meta." + path), cursors);
       }
 
-      /** Whoever opens a map that is open gets it as it is, with its types: so it is opened here first. */
+      /** A map that is already open keeps its types, so it is opened here first. */
       @Override
       protected Index<Object> openOrCreateUniqueIndex(
           String collection, String index, List<IndexKey> keys, boolean isSparse) {

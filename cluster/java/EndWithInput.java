@@ -1,6 +1,6 @@
 import java.io.IOException;
 
-/** Ends this process, gently, when its standard input closes: whoever started it is gone, even if killed. */
+/** Stops this process cleanly when its standard input closes: its parent has ended, even by SIGKILL. */
 final class EndWithInput {
   private EndWithInput() {}
 

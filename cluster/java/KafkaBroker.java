@@ -19,9 +19,9 @@ public final class KafkaBroker {
     if (!Files.isReadable(Path.of(properties))) throw new IllegalArgumentException("cannot read " + properties);
     List<String> format = new ArrayList<>(List.of("format", "--ignore-formatted", "-t", CLUSTER_ID, "-c", properties));
     format.addAll(List.of(args).subList(1, args.length));
-    ByteArrayOutputStream said = new ByteArrayOutputStream();
-    if (kafka.tools.StorageTool.execute(format.toArray(String[]::new), new PrintStream(said)) != 0) {
-      System.err.println(said);
+    ByteArrayOutputStream output = new ByteArrayOutputStream();
+    if (kafka.tools.StorageTool.execute(format.toArray(String[]::new), new PrintStream(output)) != 0) {
+      System.err.println(output);
       System.exit(1);
     }
     EndWithInput.watch();

@@ -95,8 +95,8 @@ final class KeyedCollection extends H2Collection {
     }
     List<Object> positions = candidates(query);
     if (positions == null) return super.matchDocuments(query, order, skip, limit, batchSize, projection);
-    boolean areAnswer = query.size() == 1 && query.get(STATUS) instanceof String && new Document(KEY, 1).equals(order);
-    if (areAnswer && skip == 0 && limit > 0 && limit < positions.size()) positions = positions.subList(0, limit);
+    boolean areResult = query.size() == 1 && query.get(STATUS) instanceof String && new Document(KEY, 1).equals(order);
+    if (areResult && skip == 0 && limit > 0 && limit < positions.size()) positions = positions.subList(0, limit);
     return matchDocuments(query, positions, order, skip, limit, batchSize, projection);
   }
 

@@ -1,40 +1,21 @@
+import { expect } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { until } from "../src/supervise/deadline.ts";
+import { inTime, until } from "../src/supervise/deadline.ts";
 
-export const mainFile = join(import.meta.dir, "../src/main.ts");
 const startMs = 120_000;
 
-/** Addresses of servers that nobody asks, so that none are started. */
-export const noServers = {
-  KAFKA_BROKERS: "127.0.0.1:1",
-  REQUESTS_MONGO_URL: "mongodb://127.0.0.1:1/requests",
-  RESULTS_MONGO_URL: "mongodb://127.0.0.1:1/results",
-};
+export type Cluster = ReturnType<typeof startCluster>;
 
-export type Process = { pid: number; port: number };
-export type Cluster = {
-  child: Bun.Subprocess;
-  dataDir: string;
-  /** All that it has printed. */
-  text: () => string;
-  /** As last announced. */
-  processes: () => Map<string, Process>;
-  process: (name: string) => Process;
-  printed: (what: string | RegExp, deadlineMs?: number) => Promise<void>;
-  /** Ends it however it is, and removes its data. */
-  remove: () => Promise<void>;
-};
-
-/** Runs main.ts with the services that do nothing. `wrap` makes another command of it. */
+/** Runs main.ts, with the stand-in services unless COMPOSE_FILE is given. `wrap` makes another command of it. */
 export function startCluster(
   env: Record<string, string | undefined>,
   wrap: (command: string[]) => string[] = (command) => command,
-): Cluster {
+) {
   const dataDir = env.DATA_DIR ?? mkdtempSync(join(tmpdir(), "sate-cluster-test-"));
   const { SCALE, SERVICE_TOKEN, ...own } = process.env;
-  const child = Bun.spawn(wrap([process.execPath, mainFile]), {
+  const child = Bun.spawn(wrap([process.execPath, join(import.meta.dir, "../src/main.ts")]), {
     env: {
       ...own,
       PORT: "0",
@@ -43,61 +24,81 @@ export function startCluster(
       DATA_DIR: dataDir,
       ...env,
     },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
+    stdio: ["ignore", "pipe", "pipe"],
   });
   let text = "";
-  const read = async (stream: ReadableStream<Uint8Array>) => {
-    const decoder = new TextDecoder();
-    for await (const chunk of stream) text += decoder.decode(chunk, { stream: true });
+  const read = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
+    for await (const part of stream.pipeThrough(new TextDecoderStream())) text += part;
   };
   void read(child.stdout);
   void read(child.stderr);
 
+  /** As last announced. */
   const processes = () => {
-    const lines = text.matchAll(/^([a-z][a-z0-9-]*) (\d+) (\d+)$/gm);
-    return new Map(
-      [...lines].map(([, name = "", pid, port]) => [name, { pid: Number(pid), port: Number(port) }]),
-    );
+    const lines = [...text.matchAll(/^([a-z][a-z0-9-]*) (\d+) (\d+)$/gm)];
+    return new Map(lines.map(([, name = "", pid, port]) => [name, { pid: Number(pid), port: Number(port) }]));
   };
   return {
     child,
     dataDir,
-    text: () => text,
     processes,
-    process(name) {
+    text: () => text,
+    process(name: string) {
       const found = processes().get(name);
       if (!found) throw new Error(`${name} was not announced:\n${text}`);
       return found;
     },
-    async printed(what, deadlineMs = startMs) {
+    async printed(what: string | RegExp, deadlineMs = startMs) {
       const isThere = () => (typeof what === "string" ? text.includes(what) : what.test(text));
       if (!(await until(isThere, deadlineMs))) throw new Error(`${what} was not printed:\n${text}`);
     },
+    /** Kills a process, and waits until it was restarted on its port. */
+    async restarts(name: string) {
+      const before = this.process(name);
+      process.kill(before.pid, "SIGKILL");
+      expect(await until(() => this.process(name).pid !== before.pid, 20_000)).toBe(true);
+      expect(this.process(name).port).toBe(before.port);
+    },
+    /** Sends it a signal, if any, and waits until it has ended with this code and none of its processes is left. */
+    async ends(exitCode: number, signal?: NodeJS.Signals) {
+      if (signal) child.kill(signal);
+      expect([await inTime(child.exited, 60_000), text]).toEqual([exitCode, text]);
+      await this.isGone();
+    },
+    /** Waits until none of its processes is left. */
+    async isGone() {
+      const left = () => [...processes()].filter(([, { pid }]) => isAlive(pid));
+      await until(() => left().length === 0, 20_000);
+      expect(left()).toEqual([]);
+    },
+    /** Ends it in whatever state it is, and removes its data. */
     async remove() {
       child.kill("SIGTERM");
-      if (!(await until(() => child.exitCode !== null || child.signalCode !== null, 20_000)))
+      if (
+        !(await inTime(
+          child.exited.then(() => true),
+          20_000,
+        ))
+      )
         child.kill("SIGKILL");
       if (!env.DATA_DIR) rmSync(dataDir, { recursive: true, force: true });
     },
   };
 }
 
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  // A process that has ended and that nobody has asked for is still in the table.
+/** A zombie has ended. */
+function isAlive(pid: number): boolean {
   const { stdout } = Bun.spawnSync(["ps", "-o", "stat=", "-p", `${pid}`]);
   return !/^\s*(Z|$)/.test(stdout.toString());
 }
 
-/** Resolves when none of them is left; says who is, otherwise. */
-export async function allGone(cluster: Cluster, others: number[] = [], deadlineMs = 20_000): Promise<void> {
-  const pids = [...[...cluster.processes().values()].map(({ pid }) => pid), ...others];
-  if (await until(() => !pids.some(isAlive), deadlineMs)) return;
-  throw new Error(`still alive: ${pids.filter(isAlive)}\n${cluster.text()}`);
+/** Runs servers.ts as the adapter tests of the services do, without servers that the environment may name. */
+export async function startServers(env: Record<string, string> = {}) {
+  const { KAFKA_BROKERS, REQUESTS_MONGO_URL, RESULTS_MONGO_URL, ...own } = process.env;
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "../src/servers.ts")], {
+    env: { ...own, ...env },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const { value } = await child.stdout.getReader().read();
+  return { child, printed: JSON.parse(new TextDecoder().decode(value)) as Record<string, string> };
 }

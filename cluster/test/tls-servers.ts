@@ -1,135 +1,141 @@
-import { readFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { createServer } from "node:tls";
+import { freePorts } from "../src/servers/addresses.ts";
 import type { Installed } from "../src/servers/java.ts";
-import { freePort, listensOn } from "../src/servers/ports.ts";
+import { javaServers, serverPorts } from "../src/servers/java-servers.ts";
 import { until } from "../src/supervise/deadline.ts";
-import type { Certificate } from "./certificates.ts";
+import { supervise } from "../src/supervise/supervised.ts";
 
-const startMs = 60_000;
+/** Paths of PEM files; `both` has the key and the certificates. */
+type Certificate = { cert: string; key: string; both: string };
 
-export type SecureKafka = {
-  /** SASL over TLS. */
-  secure: string;
-  /** The same, with a certificate that is for another name. */
-  misnamed: string;
-  /** TLS that wants a certificate of the client. */
-  mutual: string;
-  stop(): Promise<void>;
-};
-
-export type SecureKafkaOptions = {
-  folder: string;
-  certificate: Certificate;
-  misnamed: Certificate;
-  /** Who may sign clients. */
-  clients: string;
-  user: { name: string; password: string };
-};
-
-/** A Kafka that speaks TLS only, with one user, known to PLAIN and to SCRAM. */
-export async function secureKafka(java: Installed, options: SecureKafkaOptions): Promise<SecureKafka> {
-  const { folder, certificate, misnamed, clients, user } = options;
-  const listeners = { SECURE: "SASL_SSL", MISNAMED: "SASL_SSL", MUTUAL: "SSL", INNER: "PLAINTEXT" };
-  const ports: Record<string, number> = {};
-  for (const name of [...Object.keys(listeners), "CONTROLLER"]) ports[name] = await freePort();
-  const addresses = Object.entries(ports).map(([name, port]) => `${name}://127.0.0.1:${port}`);
-  const login = "org.apache.kafka.common.security";
-  const sasl = (listener: string) => ({
-    [`${listener}.scram-sha-256.sasl.jaas.config`]: `${login}.scram.ScramLoginModule required;`,
-    [`${listener}.scram-sha-512.sasl.jaas.config`]: `${login}.scram.ScramLoginModule required;`,
-    [`${listener}.plain.sasl.jaas.config`]: `${login}.plain.PlainLoginModule required user_${user.name}="${user.password}";`,
-    [`${listener}.sasl.enabled.mechanisms`]: "SCRAM-SHA-256,SCRAM-SHA-512,PLAIN",
-  });
-  const pem = (listener: string, { both }: Certificate) => ({
-    [`${listener}.ssl.keystore.type`]: "PEM",
-    [`${listener}.ssl.keystore.location`]: both,
-  });
-  const settings = {
-    "process.roles": "broker,controller",
-    "node.id": 1,
-    "controller.quorum.voters": `1@127.0.0.1:${ports.CONTROLLER}`,
-    "controller.listener.names": "CONTROLLER",
-    "inter.broker.listener.name": "INNER",
-    listeners: addresses.join(","),
-    "advertised.listeners": addresses.filter((address) => !address.startsWith("CONTROLLER")).join(","),
-    "listener.security.protocol.map": Object.entries({ ...listeners, CONTROLLER: "PLAINTEXT" })
-      .map((pair) => pair.join(":"))
-      .join(","),
-    ...sasl("listener.name.secure"),
-    ...sasl("listener.name.misnamed"),
-    ...pem("listener.name.secure", certificate),
-    ...pem("listener.name.misnamed", misnamed),
-    ...pem("listener.name.mutual", certificate),
-    "listener.name.mutual.ssl.client.auth": "required",
-    "listener.name.mutual.ssl.truststore.type": "PEM",
-    "listener.name.mutual.ssl.truststore.location": clients,
-    "log.dirs": join(folder, "data"),
-    "auto.create.topics.enable": false,
-    "offsets.topic.replication.factor": 1,
-    "offsets.topic.num.partitions": 4,
-    "group.initial.rebalance.delay.ms": 0,
+/** A certificate authority made by openssl in `folder`. It issues for servers and clients, for a day. */
+function authority(folder: string, name: string) {
+  const create = (owner: string, ...options: string[]): Certificate => {
+    const [cert, key] = [join(folder, `${owner}.pem`), join(folder, `${owner}.key`)] as const;
+    const kind = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+    const files = ["-keyout", key, "-out", cert, "-days", "1", "-subj", `/CN=${owner}`];
+    const { exitCode, stderr } = Bun.spawnSync(["openssl", ...kind, ...files, ...options]);
+    if (exitCode !== 0) throw new Error(`openssl: ${stderr}`);
+    return { cert, key, both: join(folder, `${owner}.both.pem`) };
   };
-  await mkdir(folder, { recursive: true });
-  const file = join(folder, "server.properties");
-  const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
-  await Bun.write(file, lines.join(""));
-  const scram = ["SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((mechanism) => [
-    "--add-scram",
-    `${mechanism}=[name=${user.name},password=${user.password}]`,
-  ]);
-  const flags = ["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
-  const child = Bun.spawn(
-    [
-      java.java,
-      ...flags,
-      "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
-      "-cp",
-      java.classpath,
-      "KafkaBroker",
-      file,
-      ...scram,
-    ],
-    { stdin: "pipe", stdout: "inherit", stderr: "inherit" },
-  );
-  const listens = async () => (await Promise.all(Object.values(ports).map(listensOn))).every(Boolean);
-  if (!(await until(() => child.exitCode !== null || listens(), startMs)) || child.exitCode !== null) {
-    child.kill("SIGKILL");
-    throw new Error("Kafka did not start with TLS");
-  }
+  const ca = create(name);
   return {
-    secure: `127.0.0.1:${ports.SECURE}`,
-    misnamed: `127.0.0.1:${ports.MISNAMED}`,
-    mutual: `127.0.0.1:${ports.MUTUAL}`,
-    async stop() {
-      child.kill("SIGKILL");
-      await child.exited;
+    file: ca.cert,
+    /** `names` as openssl writes them: `IP:127.0.0.1`, `DNS:example.org`. */
+    issue(owner: string, names: string): Certificate {
+      const extensions = [
+        "-addext",
+        `subjectAltName=${names}`,
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+      ];
+      const issued = create(owner, "-CA", ca.cert, "-CAkey", ca.key, ...extensions);
+      const parts = [issued.key, issued.cert, ca.cert].map((file) => readFileSync(file, "utf8"));
+      writeFileSync(issued.both, parts.join("\n"));
+      return issued;
     },
   };
 }
 
-/** Speaks TLS in front of a server that does not. Answers its port. */
-export function tlsInFrontOf(
-  port: number,
-  { cert, key }: Certificate,
-): Promise<{ port: number; stop(): void }> {
+type User = { name: string; password: string };
+
+/** The lines that make a Kafka require TLS with SASL, or with a certificate of a client, at these addresses. */
+function secureSettings(
+  addresses: Record<string, string>,
+  controller: number,
+  { both: secure }: Certificate,
+  { both: misnamed }: Certificate,
+  authorityOfClients: string,
+  user: User,
+): string[] {
+  const listeners = Object.entries(addresses).map(([name, address]) => `${name}://${address}`);
+  const security = "org.apache.kafka.common.security";
+  const sasl = [
+    `scram-sha-256.sasl.jaas.config=${security}.scram.ScramLoginModule required;`,
+    `scram-sha-512.sasl.jaas.config=${security}.scram.ScramLoginModule required;`,
+    `plain.sasl.jaas.config=${security}.plain.PlainLoginModule required user_${user.name}="${user.password}";`,
+    "sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512,PLAIN",
+  ];
+  const pem = (store: string, file: string) => [`ssl.${store}.type=PEM`, `ssl.${store}.location=${file}`];
+  const each = {
+    secure: [...sasl, ...pem("keystore", secure)],
+    misnamed: [...sasl, ...pem("keystore", misnamed)],
+    mutual: [
+      ...pem("keystore", secure),
+      ...pem("truststore", authorityOfClients),
+      "ssl.client.auth=required",
+    ],
+  };
+  return [
+    `listeners=CONTROLLER://127.0.0.1:${controller},${listeners.join(",")}`,
+    `advertised.listeners=${listeners.join(",")}`,
+    "listener.security.protocol.map=SECURE:SASL_SSL,MISNAMED:SASL_SSL,MUTUAL:SSL,PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    ...Object.entries(each).flatMap(([name, lines]) => lines.map((line) => `listener.name.${name}.${line}`)),
+  ];
+}
+
+/**
+ * A Kafka that requires TLS with SASL (`SECURE`, and `MISNAMED` with a certificate for another name) or with a
+ * certificate of a client (`MUTUAL`), and databases behind TLS. Addresses are `host:port`, certificates paths.
+ */
+export async function secureServers(java: Installed, folder: string, user: User) {
+  const ours = authority(folder, "ours");
+  const certificate = ours.issue("server", "IP:127.0.0.1");
+  const misnamed = ours.issue("misnamed", "DNS:example.org,IP:127.0.0.9");
+  const ports = await serverPorts();
+  const [SECURE, MISNAMED, MUTUAL] = (await freePorts(3)).map((port) => `127.0.0.1:${port}`) as [
+    string,
+    string,
+    string,
+  ];
+  const addresses = { SECURE, MISNAMED, MUTUAL, PLAINTEXT: `127.0.0.1:${ports.kafka}` };
+  const [kafka, mongo] = await javaServers(java, folder, ports);
+  const lines = secureSettings(addresses, ports.controller, certificate, misnamed, ours.file, user);
+  const file = kafka.command.at(-1) ?? "";
+  // Of two lines for a setting the later one counts.
+  appendFileSync(file, lines.join("\n"));
+  for (const mechanism of ["SCRAM-SHA-256", "SCRAM-SHA-512"])
+    kafka.command.push("--add-scram", `${mechanism}=[name=${user.name},password=${user.password}]`);
+
+  const rules = { restarts: () => false, stopMs: 10_000, report: console.error };
+  const servers = [kafka, mongo].map((program) => supervise(program, rules));
+  const fronts = await Promise.all([
+    tlsInFrontOf(ports["requests-db"], certificate),
+    tlsInFrontOf(ports["results-db"], certificate),
+    tlsInFrontOf(ports["results-db"], misnamed),
+  ]);
+  const stop = async () => {
+    for (const { server } of fronts) server.close();
+    await Promise.all(servers.map((server) => server.stop()));
+  };
+  if (!(await until(() => servers.every((server) => server.isReady()), 60_000))) {
+    await stop();
+    throw new Error("Kafka or the databases did not start");
+  }
+  return {
+    kafka: addresses,
+    mongo: { requests: fronts[0].address, results: fronts[1].address, misnamed: fronts[2].address },
+    certificates: {
+      ca: ours.file,
+      otherCa: authority(folder, "other").file,
+      client: ours.issue("client", "DNS:sate"),
+    },
+    stop,
+  };
+}
+
+/** Terminates TLS in front of a server without it. */
+async function tlsInFrontOf(port: number, { cert, key }: Certificate) {
   const server = createServer({ cert: readFileSync(cert), key: readFileSync(key) }, (near) => {
     const far = connect(port, "127.0.0.1");
     near.pipe(far).pipe(near);
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      one.on("error", () => {});
-      one.on("close", () => other.destroy());
-    }
+    near.on("error", () => far.destroy()).on("close", () => far.destroy());
+    far.on("error", () => near.destroy()).on("close", () => near.destroy());
   });
   server.on("tlsClientError", () => {});
-  return new Promise((resolve) =>
-    server.listen(0, "127.0.0.1", () =>
-      resolve({ port: (server.address() as { port: number }).port, stop: () => void server.close() }),
-    ),
-  );
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { server, address: `127.0.0.1:${(server.address() as { port: number }).port}` };
 }

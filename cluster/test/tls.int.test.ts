@@ -2,257 +2,183 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../src/servers/addresses.ts";
 import { installJava } from "../src/servers/java.ts";
-import { mongoCommand } from "../src/servers/java-servers.ts";
-import { freePort, listensOn } from "../src/servers/ports.ts";
 import { until } from "../src/supervise/deadline.ts";
-import { authority } from "./certificates.ts";
-import { type Cluster, startCluster } from "./start-cluster.ts";
-import { type SecureKafka, secureKafka, tlsInFrontOf } from "./tls-servers.ts";
+import { startCluster } from "./start-cluster.ts";
+import { secureServers } from "./tls-servers.ts";
 
-/** TLS and SASL for real: what is right works for the whole system, and each thing that is wrong is refused. */
+/** TLS and SASL with real servers: the right settings work for the whole system, and each wrong one is refused. */
 
 const root = join(import.meta.dir, "../..");
-const java = await installJava(join(root, ".cache"), console.error);
+const java = await installJava(console.error);
 const missing =
-  java.kind === "unavailable" ? java.reason : Bun.which("openssl") ? undefined : "openssl is not here";
+  java.kind === "unavailable" ? java.reason : Bun.which("openssl") ? undefined : "openssl is not installed";
 if (missing) console.log(`Skipped: ${missing}`);
 
 const folder = mkdtempSync(join(tmpdir(), "sate-tls-"));
 const user = { name: "sate", password: "canary-of-the-broker" };
 const wrongPassword = "canary-that-is-wrong";
 const token = "0123456789abcdef";
-const ends: (() => unknown)[] = [];
-const said: string[] = [];
-/** What the services alone have said. */
-const lines: string[] = [];
-let kafka: SecureKafka;
-let right: Record<string, string>;
-let mutual: Record<string, string>;
-let mongo: { requests: string; results: string; misnamed: string };
-let strangers = "";
+/** By all processes. */
+const printed: string[] = [];
+let servers: Awaited<ReturnType<typeof secureServers>>;
 
 beforeAll(async () => {
-  if (java.kind === "unavailable" || missing) return;
-  const ours = authority(folder, "ours");
-  strangers = authority(folder, "strangers").file;
-  const certificate = await ours.issue("server", "IP:127.0.0.1");
-  const misnamed = await ours.issue("misnamed", "DNS:example.org,IP:127.0.0.9");
-  const client = await ours.issue("client", "DNS:sate");
-  kafka = await secureKafka(java, {
-    folder: join(folder, "kafka"),
-    certificate,
-    misnamed,
-    clients: ours.file,
-    user,
-  });
-  ends.push(kafka.stop);
-  const ports = { requestsDb: await freePort(), resultsDb: await freePort() };
-  const child = Bun.spawn(await mongoCommand(java, folder, ports), { stdin: "pipe", stdout: "inherit" });
-  ends.push(() => child.kill("SIGKILL"));
-  expect(
-    await until(async () => (await listensOn(ports.requestsDb)) && listensOn(ports.resultsDb), 60_000),
-  ).toBe(true);
-  const fronts = [
-    await tlsInFrontOf(ports.requestsDb, certificate),
-    await tlsInFrontOf(ports.resultsDb, certificate),
-    await tlsInFrontOf(ports.resultsDb, misnamed),
-  ];
-  for (const front of fronts) ends.push(front.stop);
-  const [requests, results, other] = fronts.map(({ port }) => `mongodb://127.0.0.1:${port}`) as [
-    string,
-    string,
-    string,
-  ];
-  const tls = `?tls=true&tlsCAFile=${encodeURIComponent(ours.file)}`;
-  mongo = {
-    requests: `${requests}/requests${tls}`,
-    results: `${results}/results${tls}`,
-    misnamed: `${other}/results${tls}`,
-  };
-  right = {
-    KAFKA_BROKERS: kafka.secure,
-    KAFKA_SSL: "1",
-    KAFKA_SSL_CA: ours.file,
-    KAFKA_SASL_MECHANISM: "scram-sha-512",
-    KAFKA_SASL_USERNAME: user.name,
-    KAFKA_SASL_PASSWORD: user.password,
-  };
-  mutual = {
-    KAFKA_BROKERS: kafka.mutual,
-    KAFKA_SSL: "1",
-    KAFKA_SSL_CA: ours.file,
-    KAFKA_SSL_CERT: client.cert,
-    KAFKA_SSL_KEY: client.key,
-  };
+  if (java.kind === "installed" && !missing) servers = await secureServers(java, folder, user);
 }, 120_000);
 
 afterAll(async () => {
-  for (const end of ends.reverse()) await end();
+  await servers?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Starts a service; answers whether it becomes ready, or has said for a while that something does not respond. */
-async function becomesReady(service: string, env: Record<string, string>): Promise<boolean> {
+type Env = Record<string, string>;
+const mongoUrl = (name: "requests" | "results" | "misnamed", ca = servers.certificates.ca) =>
+  `mongodb://${servers.mongo[name]}/${name === "requests" ? name : "results"}?tls=true&tlsCAFile=${encodeURIComponent(ca)}`;
+/** Settings that work, for each way of authentication. */
+const sasl = (): Env => ({
+  KAFKA_BROKERS: servers.kafka.SECURE,
+  KAFKA_SSL: "1",
+  KAFKA_SSL_CA: servers.certificates.ca,
+  KAFKA_SASL_MECHANISM: "scram-sha-512",
+  KAFKA_SASL_USERNAME: user.name,
+  KAFKA_SASL_PASSWORD: user.password,
+});
+const mutual = (): Env => ({
+  KAFKA_BROKERS: servers.kafka.MUTUAL,
+  KAFKA_SSL: "1",
+  KAFKA_SSL_CA: servers.certificates.ca,
+  KAFKA_SSL_CERT: servers.certificates.client.cert,
+  KAFKA_SSL_KEY: servers.certificates.client.key,
+});
+
+/** Starts a service. Returns whether it becomes ready; otherwise a server has not responded for a while. */
+async function becomesReady(service: string, env: Env): Promise<boolean> {
   const port = await freePort();
   const child = Bun.spawn([process.execPath, "src/main.ts"], {
     cwd: join(root, service),
     env: { SERVICE_TOKEN: token, PORT: `${port}`, LOG_LEVEL: "debug", ...env },
-    stdout: "pipe",
-    stderr: "pipe",
+    stdio: ["ignore", "pipe", "pipe"],
   });
   const output = Promise.all([child.stdout.text(), child.stderr.text()]);
-  let complaints = 0;
+  let refusals = 0;
   let isReady = false;
   const isDecided = async () => {
-    const answer = await fetch(`http://127.0.0.1:${port}/ready`, {
+    const response = await fetch(`http://127.0.0.1:${port}/ready`, {
       headers: { authorization: `Bearer ${token}` },
     }).catch(() => null);
-    const { ready, reasons } = ((await answer?.json()) ?? {}) as { ready?: boolean; reasons?: string[] };
+    const { ready, reasons } = ((await response?.json()) ?? {}) as { ready?: boolean; reasons?: string[] };
     isReady = ready === true;
-    if (reasons?.some((reason) => reason.includes("does not respond"))) complaints++;
-    return isReady || complaints >= 5 || child.exitCode !== null;
+    if (reasons?.some((reason) => reason.includes("does not respond"))) refusals++;
+    return isReady || refusals >= 5 || child.exitCode !== null;
   };
   await until(isDecided, 30_000, 200);
   child.kill("SIGKILL");
-  const printed = await output;
-  said.push(...printed);
-  for (const text of printed) lines.push(...text.split("\n"));
-  expect(isReady || complaints > 0).toBe(true);
+  printed.push(...(await output));
+  expect(isReady || refusals > 0).toBe(true);
   return isReady;
 }
 
-/** Its database answers, and results-service is no reason not to be ready: only the broker decides. */
-const publisher = (env: Record<string, string>) =>
+/** Its database works, and it is ready without results-service: only the broker decides. */
+const publisher = (env: Env) =>
   becomesReady("requests-service", {
-    REQUESTS_MONGO_URL: mongo.requests,
+    REQUESTS_MONGO_URL: mongoUrl("requests"),
     RESULTS_SERVICE_URL: "http://127.0.0.1:1",
     ...env,
   });
+const reader = (url: string) => becomesReady("results-service", { RESULTS_MONGO_URL: url });
 
-describe.skipIf(missing !== undefined)("a broker that speaks TLS", () => {
-  test.each(["plain", "scram-sha-256", "scram-sha-512"])(
-    "lets %s in",
-    async (mechanism) => {
-      expect(await publisher({ ...right, KAFKA_SASL_MECHANISM: mechanism })).toBe(true);
+describe.skipIf(missing !== undefined)("TLS and SASL", () => {
+  const right: [what: string, connects: () => Promise<boolean>][] = [
+    ...["plain", "scram-sha-256", "scram-sha-512"].map((mechanism): [string, () => Promise<boolean>] => [
+      `a broker with ${mechanism}`,
+      () => publisher({ ...sasl(), KAFKA_SASL_MECHANISM: mechanism }),
+    ]),
+    ["a broker that requires a client certificate", () => publisher(mutual())],
+    ["a database", () => reader(mongoUrl("results"))],
+  ];
+  test.each(right)(
+    "a service connects to %s",
+    async (_, connects) => {
+      expect(await connects()).toBe(true);
     },
     60_000,
   );
 
-  test("lets a client certificate in", async () => {
-    expect(await publisher(mutual)).toBe(true);
-  }, 60_000);
-
-  const wrong: [name: string, env: () => Record<string, string>][] = [
-    ["of an authority that is not known", () => ({ ...right, KAFKA_SSL_CA: "" })],
-    ["of another authority", () => ({ ...right, KAFKA_SSL_CA: strangers })],
-    ["whose certificate is for another name", () => ({ ...right, KAFKA_BROKERS: kafka.misnamed })],
-    ["with a wrong password", () => ({ ...right, KAFKA_SASL_PASSWORD: wrongPassword })],
+  const plain = { KAFKA_SASL_MECHANISM: "plain", KAFKA_SASL_PASSWORD: wrongPassword };
+  const wrong: [what: string, connects: () => Promise<boolean>][] = [
+    ["broker of an unknown authority", () => publisher({ ...sasl(), KAFKA_SSL_CA: "" })],
     [
-      "with a wrong password, said plainly",
-      () => ({ ...right, KAFKA_SASL_MECHANISM: "plain", KAFKA_SASL_PASSWORD: wrongPassword }),
+      "broker of another authority",
+      () => publisher({ ...sasl(), KAFKA_SSL_CA: servers.certificates.otherCa }),
     ],
-    ["with a wrong user", () => ({ ...right, KAFKA_SASL_USERNAME: "nobody" })],
-    ["without TLS", () => ({ ...right, KAFKA_SSL: "0", KAFKA_SSL_CA: "" })],
+    ["broker with another name", () => publisher({ ...sasl(), KAFKA_BROKERS: servers.kafka.MISNAMED })],
+    ["broker with a wrong password", () => publisher({ ...sasl(), KAFKA_SASL_PASSWORD: wrongPassword })],
+    ["broker with a wrong password and PLAIN", () => publisher({ ...sasl(), ...plain })],
+    ["broker with a wrong user", () => publisher({ ...sasl(), KAFKA_SASL_USERNAME: "other" })],
+    ["broker without TLS", () => publisher({ ...sasl(), KAFKA_SSL: "0", KAFKA_SSL_CA: "" })],
     [
-      "without the client certificate that it wants",
-      () => ({ ...mutual, KAFKA_SSL_CERT: "", KAFKA_SSL_KEY: "" }),
+      "broker without the required client certificate",
+      () => publisher({ ...mutual(), KAFKA_SSL_CERT: "", KAFKA_SSL_KEY: "" }),
     ],
+    ["database of an unknown authority", () => reader(mongoUrl("results").replace(/&.*/, ""))],
+    ["database of another authority", () => reader(mongoUrl("results", servers.certificates.otherCa))],
+    ["database with another name", () => reader(mongoUrl("misnamed"))],
+    ["database without TLS", () => reader(mongoUrl("results").replace(/\?.*/, ""))],
   ];
   test.each(wrong)(
-    "is not spoken to %s",
-    async (_, env) => {
-      expect(await publisher(env())).toBe(false);
+    "a service does not connect to a %s",
+    async (_, connects) => {
+      expect(await connects()).toBe(false);
     },
     60_000,
   );
-});
 
-describe.skipIf(missing !== undefined)("a database that speaks TLS", () => {
-  const results = (url: string) => becomesReady("results-service", { RESULTS_MONGO_URL: url });
-
-  test("is spoken to when its certificate is right", async () => {
-    expect(await results(mongo.results)).toBe(true);
-  }, 60_000);
-
-  test("is not spoken to when it is of an authority that is not known, of another one, for another name, or without TLS", async () => {
-    const plain = mongo.results.replace(/\?.*/, "");
-    for (const url of [
-      `${plain}?tls=true`,
-      `${plain}?tls=true&tlsCAFile=${encodeURIComponent(strangers)}`,
-      mongo.misnamed,
-      plain,
-    ]) {
-      expect([url.replace(/.*\?/, ""), await results(url)]).toEqual([url.replace(/.*\?/, ""), false]);
-    }
-  }, 120_000);
-});
-
-test.skipIf(missing !== undefined)(
-  "the whole system works over TLS and SASL, with an API key",
-  async () => {
-    const key = Bun.spawnSync([
-      process.execPath,
-      join(root, "gateway/src/access/make-key.ts"),
-      "test",
-      "read+submit",
-    ]);
-    const secret = /sate_[\w-]+/.exec(key.stderr.toString())?.[0];
-    const dataDir = join(folder, "cluster");
-    const cluster: Cluster = startCluster({
-      ...right,
+  test("the whole system works, with an API key", async () => {
+    const makeKey = [process.execPath, join(root, "gateway/src/access/make-key.ts"), "test", "read+submit"];
+    const { stdout, stderr } = Bun.spawnSync(makeKey);
+    const [key = ""] = /sate_[\w-]+/.exec(stderr.toString()) ?? [];
+    const cluster = startCluster({
+      ...sasl(),
       COMPOSE_FILE: undefined,
-      REQUESTS_MONGO_URL: mongo.requests,
-      RESULTS_MONGO_URL: mongo.results,
-      API_KEYS: key.stdout.toString().trim(),
+      REQUESTS_MONGO_URL: mongoUrl("requests"),
+      RESULTS_MONGO_URL: mongoUrl("results"),
+      API_KEYS: stdout.toString().trim(),
       PROCESSING_SECONDS: "0",
       LOG_LEVEL: "debug",
-      DATA_DIR: dataDir,
+      DATA_DIR: join(folder, "data"),
     });
     try {
       await cluster.printed("Sate is ready.", 90_000);
-      const { port } = cluster.process("gateway-1");
-      const ask = async (method: string, path: string, body?: string) => {
-        const headers = { authorization: `Bearer ${secret}`, "content-type": "application/json" };
-        const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
-          method,
-          headers,
-          ...(body && { body }),
-        });
-        return (await answer.json()) as { id: string; results: object[] };
-      };
-      expect((await fetch(`http://127.0.0.1:${port}/requests`)).status).toBe(401);
-      const { id } = await ask("POST", "/requests", '{"payload":"canary-of-the-payload"}');
-      await ask("POST", `/requests/${id}/executions`);
-      const hasResult = async () => (await ask("GET", `/requests/${id}/results`)).results.length === 1;
+      const url = `http://127.0.0.1:${cluster.process("gateway-1").port}/requests`;
+      const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+      const call = async (path: string, init: RequestInit = {}) =>
+        (await (await fetch(`${url}${path}`, { headers, ...init })).json()) as {
+          id: string;
+          results: object[];
+        };
+      expect((await fetch(url)).status).toBe(401);
+      const { id } = await call("", { method: "POST", body: '{"payload":"canary-of-the-payload"}' });
+      await call(`/${id}/executions`, { method: "POST" });
+      const hasResult = async () => (await call(`/${id}/results`)).results.length === 1;
       expect(await until(hasResult, 30_000, 200)).toBe(true);
     } finally {
-      said.push(cluster.text());
-      await cluster.remove();
+      await cluster.ends(0, "SIGTERM");
+      printed.push(cluster.text());
     }
-    const logs = join(dataDir, "cluster/logs");
-    for (const file of readdirSync(logs)) {
-      const text = readFileSync(join(logs, file), "utf8");
-      said.push(text);
-      lines.push(...text.split("\n"));
-    }
-    expect(said.join("\n")).not.toContain(secret as string);
-  },
-  180_000,
-);
+    const logs = join(folder, "data/cluster/logs");
+    for (const file of readdirSync(logs)) printed.push(readFileSync(join(logs, file), "utf8"));
+    expect(printed.join("\n")).not.toContain(key);
+  }, 180_000);
 
-test.skipIf(missing !== undefined)("no secret stands in anything that any of them has said", () => {
-  expect(said.join("\n").length).toBeGreaterThan(1_000);
-  expect(said.join("\n")).not.toContain("canary");
-});
-
-test.skipIf(missing !== undefined)("why a broker was not spoken to stands in the log", () => {
-  const whys = lines.filter((line) => line.includes('"kafka client"')).join("\n");
-  expect(whys).toMatch(/certificate/i);
-  expect(whys).toMatch(/authentication/i);
-});
-
-test.skipIf(missing !== undefined)("every line of their logs is one JSON object", () => {
-  const isEntry = (line: string) => /^\{"time":".*\}$/.test(line) && JSON.parse(line).message !== "";
-  expect(lines.filter((line) => line !== "" && !isEntry(line))).toEqual([]);
+  test("no process printed a secret, and the log says why a broker was refused", () => {
+    expect(printed.join("\n")).not.toContain("canary");
+    const causes = printed
+      .join("\n")
+      .match(/.*"kafka client".*/g)
+      ?.join("\n");
+    expect(causes).toMatch(/certificate/i);
+    expect(causes).toMatch(/authentication/i);
+  });
 });

@@ -1,6 +1,7 @@
 import { afterEach } from "bun:test";
 import type { ExecutionKey, NewExecution, NewRequest } from "@sate/contracts";
 import { createCounters } from "@sate/contracts/runtime";
+import { fakeLog } from "@sate/contracts/test/fakes/log.ts";
 import { sqliteStore } from "../src/adapters/sqlite/store.ts";
 import { executionCommands } from "../src/executions/commands.ts";
 import type { Execution } from "../src/executions/execution.ts";
@@ -14,7 +15,6 @@ import { createRequeueRuns } from "../src/runs/requeue.ts";
 import { createLeaseExpiry, sweepWorkers } from "../src/workers/expire.ts";
 import { sqliteFile } from "./adapters/sqlite/file.ts";
 import { newId } from "./builders.ts";
-import { fakeLog } from "./fakes/log.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
 import { fakeResults } from "./fakes/results.ts";
 

@@ -1,16 +1,16 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { outcomeMark, topics, Unavailable } from "@sate/contracts";
 import { createCounters } from "@sate/contracts/runtime";
+import { fakeLog } from "@sate/contracts/test/fakes/log.ts";
+import { until } from "@sate/contracts/test/until.ts";
 import { sqliteStore } from "../src/adapters/sqlite/store.ts";
 import { type Config, createRequestsService } from "../src/index.ts";
 import { sqliteFile } from "./adapters/sqlite/file.ts";
 import { madeOutcome, newId } from "./builders.ts";
 import { wanted } from "./core.ts";
 import { serviceToken } from "./door.ts";
-import { fakeLog } from "./fakes/log.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
 import { fakeResults } from "./fakes/results.ts";
-import { until } from "./until.ts";
 
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { until } from "./until.ts";
+import { until } from "@sate/contracts/test/until.ts";
 
 const script = join(import.meta.dir, "../src/main.ts");
 const token = "0123456789abcdef";

@@ -12,14 +12,12 @@ export type ComposeService = {
 
 export const composeFile = join(import.meta.dir, "../../../compose.yaml");
 
-/** What of our own services does not change what they do, or is Docker's alone. */
-const ignored = {
-  file: ["name", "networks", "volumes"],
-  service: [
-    ...["user", "read_only", "cap_drop", "security_opt", "tmpfs", "mem_limit", "pids_limit", "init"],
-    ...["stop_grace_period", "healthcheck", "ports", "networks"],
-  ],
-};
+/** Keys that do not change what a service does, or that only Docker uses. */
+const ignoredOfFile = ["name", "networks", "volumes"];
+const ignoredOfService = [
+  ...["user", "read_only", "cap_drop", "security_opt", "tmpfs", "mem_limit", "pids_limit", "init"],
+  ...["stop_grace_period", "healthcheck", "ports", "networks"],
+];
 
 /** Throws if the file says anything about our own services that the cluster would not do. */
 export async function readCompose(file = composeFile): Promise<Compose> {
@@ -39,16 +37,12 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 const isWords = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((word) => typeof word === "string");
 const isScalar = (value: unknown) => ["string", "number", "boolean"].includes(typeof value);
+const isBuild = (value: unknown) =>
+  isRecord(value) && isWords(Object.values(value)) && `${Object.keys(value).sort()}` === "context,dockerfile";
 
-/** The rule that each key of a service must follow, in words, and whether its value does. */
+/** The rule for each key of a service, in words, and whether its value follows it. */
 const understood: Record<string, [rule: string, holds: (value: unknown) => boolean]> = {
-  build: [
-    "must be a context and a dockerfile",
-    (value) =>
-      isRecord(value) &&
-      isWords(Object.values(value)) &&
-      `${Object.keys(value).sort()}` === "context,dockerfile",
-  ],
+  build: ["must be a context and a dockerfile", isBuild],
   command: ["must be a list of words that begins with bun", (value) => isWords(value) && value[0] === "bun"],
   environment: [
     "must be a map of names and values",
@@ -61,13 +55,13 @@ const understood: Record<string, [rule: string, holds: (value: unknown) => boole
 function problemsOf(compose: unknown): string[] {
   if (!isRecord(compose) || !isRecord(compose.services)) return ["it has no services"];
   const problems = Object.keys(compose)
-    .filter((key) => key !== "services" && !key.startsWith("x-") && !ignored.file.includes(key))
+    .filter((key) => key !== "services" && !key.startsWith("x-") && !ignoredOfFile.includes(key))
     .map((key) => `the cluster does not support ${key}`);
   for (const [name, service] of Object.entries(compose.services)) {
     if (!isRecord(service)) return [...problems, `${name} must be a map`];
     if (!("build" in service)) continue;
     for (const key of new Set([...Object.keys(service), "command", "restart"])) {
-      if (ignored.service.includes(key)) continue;
+      if (ignoredOfService.includes(key)) continue;
       const [rule, holds] = understood[key] ?? ["is not supported by the cluster", () => false];
       if (!holds(service[key])) problems.push(`${key} of ${name} ${rule}`);
     }

@@ -2,39 +2,37 @@ import { dirname, join } from "node:path";
 import type { Addresses } from "../servers/addresses.ts";
 import { detoured, type Layout } from "../supervise/layout.ts";
 import { type Compose, type ComposeService, ownServices } from "./compose.ts";
-import { interpolate } from "./interpolate.ts";
 
-/** One process of a service, as compose.yaml describes it. Those with a higher `stopRank` are stopped first. */
+/** One process of a service. Those with a higher `stopRank` are stopped first. */
 export type ProcessPlan = {
   name: string;
-  service: string;
+  port: number;
   command: string[];
   cwd: string;
   env: Record<string, string>;
-  port: number;
   stopRank: number;
 };
 
-/** What replaces the addresses and secrets of compose.yaml. `portOf` is asked once for each process. */
+/** What replaces the addresses and secrets of compose.yaml. `portOf` is called once for each process. */
 export type Place = {
+  /** The folder of compose.yaml. */
   root: string;
   addresses: Addresses;
   env: Record<string, string | undefined>;
+  /** The gateway's. */
+  host: string;
   portOf: (name: string) => number;
-  hostOf: (service: string) => string;
-  /** The path of the running Bun, which need not be on the PATH. */
-  bun: string;
-  layout?: Layout;
+  layout: Layout;
 };
 
 /**
  * The processes of all services: command and environment of compose.yaml, in which only addresses and secrets are
  * replaced. Where a service runs more than once, those that call it get the addresses of all its processes, each
- * beginning with another one; in Docker the name of the service stands for all of them.
+ * starting with a different one; in Docker the name of the service stands for all of them.
  */
-export function planProcesses(compose: Compose, scale: Map<string, number>, place: Place): ProcessPlan[] {
+export function planProcesses(compose: Compose, scale: Record<string, number>, place: Place): ProcessPlan[] {
   const instances = ownServices(compose).flatMap((service) =>
-    Array.from({ length: scale.get(service) ?? 1 }, (_, index) => {
+    Array.from({ length: scale[service] ?? 1 }, (_, index) => {
       const name = `${service}-${index + 1}`;
       return { name, service, port: place.portOf(name) };
     }),
@@ -42,38 +40,36 @@ export function planProcesses(compose: Compose, scale: Map<string, number>, plac
   let turns = 0;
   const urlsOf = (service: string, detours: Record<string, number>): string => {
     const called = instances.filter((instance) => instance.service === service);
-    const first = turns++ % (called.length || 1);
-    const inTurn = [...called.slice(first), ...called.slice(0, first)];
-    // With none of them running the connection is refused, as it is in Docker.
-    return (
-      inTurn.map(({ name, port }) => `http://127.0.0.1:${detours[name] ?? port}`).join(",") ||
-      "http://127.0.0.1:1"
-    );
+    // Without any, the connection is refused, as it is in Docker.
+    if (called.length === 0) return "http://127.0.0.1:1";
+    const first = turns++ % called.length;
+    return [...called.slice(first), ...called.slice(0, first)]
+      .map(({ name, port }) => `http://127.0.0.1:${detours[name] ?? port}`)
+      .join(",");
   };
   return instances.map(({ name, service, port }) => {
     const described = compose.services[service] as ComposeService;
-    const detours = place.layout?.detours[name] ?? {};
-    const replaced = { ...detoured(place.addresses, detours), HOST: place.hostOf(service), PORT: `${port}` };
+    const detours = place.layout.detours[name] ?? {};
+    const replaced: Record<string, string> = {
+      ...detoured(place.addresses, detours),
+      HOST: service === "gateway" ? place.host : "127.0.0.1",
+      PORT: `${port}`,
+    };
     const [, ...words] = described.command ?? [];
     const environment = Object.entries(described.environment ?? {}).map(([variable, value]) => {
       const [, called] = /^http:\/\/([a-z][a-z0-9-]*):\d+$/.exec(`${value}`) ?? [];
       if (called) return [variable, urlsOf(called, detours)];
-      return [variable, replaced[variable as keyof typeof replaced] ?? fixed(compose, `${value}`, place)];
+      return [variable, replaced[variable] ?? fixed(compose, `${value}`, place)];
     });
     return {
       name,
-      service,
       port,
-      command: [place.bun, ...words.map((word) => interpolate(word, place.env))],
-      cwd: folderOf(described, place.root),
-      env: { ...Object.fromEntries(environment), ...place.layout?.environment?.[name] },
+      command: [process.execPath, ...words.map((word) => interpolate(word, place.env))],
+      cwd: join(place.root, described.build?.context ?? ".", dirname(described.build?.dockerfile ?? ".")),
+      env: { ...Object.fromEntries(environment), ...place.layout.environment?.[name] },
       stopRank: rankOf(compose, service),
     };
   });
-}
-
-function folderOf({ build }: ComposeService, root: string): string {
-  return join(root, build?.context ?? ".", dirname(build?.dockerfile ?? "."));
 }
 
 /** A value that is no address. Throws if it is one, of a kind that nothing replaces. */
@@ -82,6 +78,22 @@ function fixed({ services }: Compose, value: string, { env }: Place): string {
   if (address)
     throw new Error(`compose.yaml: the cluster cannot replace the address of ${address[2]} in a setting.`);
   return interpolate(value, env);
+}
+
+const dollar = /\$(?:(\$)|\{([A-Z][A-Z0-9_]*)(?::([-?])([^{}$]*))?\})?/g;
+
+/**
+ * Replaces `$$`, `${NAME}`, `${NAME:-default}` and `${NAME:?message}` as Docker does: an empty value counts as none.
+ * Throws at any other `$`, which Docker might understand in another way.
+ */
+function interpolate(text: string, env: Place["env"]): string {
+  return text.replace(dollar, (_, doubled?: string, name?: string, kind?: string, rest = "") => {
+    if (doubled) return "$";
+    if (!name) throw new Error(`compose.yaml: the cluster does not support the $ in "${text}".`);
+    if (env[name]) return env[name];
+    if (kind === "?") throw new Error(`${name} is not set: ${rest}.`);
+    return rest;
+  });
 }
 
 /** One more than what it depends on, so that nothing is stopped while it is still needed. */

@@ -1,25 +1,54 @@
+import { createServer } from "node:net";
+
 const names = ["KAFKA_BROKERS", "REQUESTS_MONGO_URL", "RESULTS_MONGO_URL"] as const;
 
 /** Where the broker and the two databases are, under the names of the services' settings. */
 export type Addresses = Record<(typeof names)[number], string>;
 
-export type Given =
-  | { kind: "all"; addresses: Addresses }
-  | { kind: "none" }
-  | { kind: "wrong"; problem: string };
+/** Servers that already run: all three, or `undefined` if none is named. Throws if only some are. */
+export function givenAddresses(env: Record<string, string | undefined>): Addresses | undefined {
+  const given = names.map((name) => [name, env[name]?.trim()] as const);
+  const missing = given.flatMap(([name, address]) => (address ? [] : [name]));
+  if (missing.length === names.length) return undefined;
+  if (missing.length > 0)
+    throw new Error(`Set all of ${names.join(", ")}, or none; not set: ${missing.join(", ")}.`);
+  return Object.fromEntries(given) as Addresses;
+}
 
-/** Servers that already run and that the environment names: all three or none. */
-export function givenAddresses(env: Record<string, string | undefined>): Given {
-  const missing = names.filter((name) => !env[name]?.trim());
-  if (missing.length === names.length) return { kind: "none" };
-  if (missing.length > 0) {
-    return {
-      kind: "wrong",
-      problem: `Set all of ${names.join(", ")}, or none; not set: ${missing.join(", ")}.`,
-    };
+/** Below the ports that systems give to outgoing connections, so that none of those takes one while its server restarts. */
+const from = 20_000;
+const count = 10_000;
+const triesMax = 100;
+
+/** Different ports of 127.0.0.1 that no process listens on. Another process may still take one before it is used. */
+export async function freePorts(wanted: number): Promise<number[]> {
+  const found = new Set<number>();
+  for (let tries = 0; found.size < wanted; tries++) {
+    if (tries > triesMax + wanted) throw new Error(`No free port between ${from} and ${from + count}.`);
+    const port = from + Math.floor(Math.random() * count);
+    if (await isFree("127.0.0.1", port)) found.add(port);
   }
-  return {
-    kind: "all",
-    addresses: Object.fromEntries(names.map((name) => [name, env[name]?.trim()])) as Addresses,
-  };
+  return [...found];
+}
+
+export async function freePort(): Promise<number> {
+  return (await freePorts(1))[0] as number;
+}
+
+export function isFree(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ host, port }, () => server.close(() => resolve(true)));
+  });
+}
+
+/** Whether a process accepts connections on that port of 127.0.0.1. */
+export async function listensOn(port: number): Promise<boolean> {
+  try {
+    (await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } })).end();
+    return true;
+  } catch {
+    return false;
+  }
 }

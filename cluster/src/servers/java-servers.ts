@@ -2,26 +2,25 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Listener } from "../supervise/layout.ts";
 import type { Program } from "../supervise/supervised.ts";
-import type { Addresses } from "./addresses.ts";
+import { type Addresses, freePorts, listensOn } from "./addresses.ts";
 import { type Installed, javaEnvironment } from "./java.ts";
-import { freePorts, listensOn } from "./ports.ts";
 
-export type Ports = { kafka: number; controller: number; requestsDb: number; resultsDb: number };
+export type Ports = { kafka: number; controller: number; "requests-db": number; "results-db": number };
 
 export async function serverPorts(): Promise<Ports> {
-  const [kafka, controller, requestsDb, resultsDb] = (await freePorts(4)) as [number, number, number, number];
-  return { kafka, controller, requestsDb, resultsDb };
+  const [kafka, controller, requests, results] = (await freePorts(4)) as [number, number, number, number];
+  return { kafka, controller, "requests-db": requests, "results-db": results };
 }
 
-export function addressesOf({ kafka, requestsDb, resultsDb }: Ports): Addresses {
+export function addressesOf(ports: Ports): Addresses {
   return {
-    KAFKA_BROKERS: `127.0.0.1:${kafka}`,
-    REQUESTS_MONGO_URL: `mongodb://127.0.0.1:${requestsDb}/requests`,
-    RESULTS_MONGO_URL: `mongodb://127.0.0.1:${resultsDb}/results`,
+    KAFKA_BROKERS: `127.0.0.1:${ports.kafka}`,
+    REQUESTS_MONGO_URL: `mongodb://127.0.0.1:${ports["requests-db"]}/requests`,
+    RESULTS_MONGO_URL: `mongodb://127.0.0.1:${ports["results-db"]}/results`,
   };
 }
 
-/** Both are bounded: they share a laptop with everything else. */
+/** Memory is bounded: they share a laptop with everything else. */
 const jvmFlags = [
   "-XX:+UseSerialGC",
   "-XX:TieredStopAtLevel=1",
@@ -30,56 +29,35 @@ const jvmFlags = [
 const kafkaFlags = ["-Xms64m", "-Xmx512m", ...jvmFlags];
 const mongoFlags = ["-Xms32m", "-Xmx384m", ...jvmFlags];
 
-/** Kafka, and both databases in one process. They keep their data in `dataDir`. */
+/** Kafka, and both databases in one process, with their data in `dataDir`. Kafka's settings file is its last word. */
 export async function javaServers(
-  java: Installed,
+  { java, classpath }: Installed,
   dataDir: string,
   ports: Ports,
   listeners: Listener[] = [],
-): Promise<Program[]> {
-  const server = (name: string, listening: [number, ...number[]], command: string[]): Program => ({
+): Promise<[kafka: Program, mongo: Program]> {
+  const program = (name: string, listening: [number, ...number[]], command: string[]): Program => ({
     name,
     port: listening[0],
-    command,
+    command: [java, ...command],
     env: javaEnvironment,
     hasInput: true,
     isReady: async () => (await Promise.all(listening.map(listensOn))).every(Boolean),
   });
-  const { requestsDb, resultsDb } = ports;
+  const [kafka, mongo] = [join(dataDir, "kafka"), join(dataDir, "mongo")];
+  for (const folder of [kafka, mongo]) await mkdir(folder, { recursive: true });
+  const settings = join(kafka, "server.properties");
+  await Bun.write(settings, brokerSettings(join(kafka, "data"), ports, listeners));
+  const databases = (["requests", "results"] as const).flatMap((name) => [
+    join(mongo, `${name}.h2`),
+    `${ports[`${name}-db`]}`,
+  ]);
+  const kafkaCommand = [...kafkaFlags, "-cp", classpath, "KafkaBroker", settings];
+  const mongoCommand = [...mongoFlags, "-cp", classpath, "MongoServers", ...databases];
   return [
-    server("kafka", [ports.kafka], await kafkaCommand(java, dataDir, ports, listeners)),
-    server("mongo", [requestsDb, resultsDb], await mongoCommand(java, dataDir, ports)),
+    program("kafka", [ports.kafka], kafkaCommand),
+    program("mongo", [ports["requests-db"], ports["results-db"]], mongoCommand),
   ];
-}
-
-async function kafkaCommand(
-  { java, classpath }: Installed,
-  dataDir: string,
-  ports: Ports,
-  listeners: Listener[],
-): Promise<string[]> {
-  const folder = join(dataDir, "kafka");
-  await mkdir(folder, { recursive: true });
-  const settings = join(folder, "server.properties");
-  await Bun.write(settings, brokerSettings(join(folder, "data"), ports, listeners));
-  return [java, ...kafkaFlags, "-cp", classpath, "KafkaBroker", settings];
-}
-
-/** Starts one process with both databases, each with a port and a file. */
-export async function mongoCommand(
-  { java, classpath }: Installed,
-  dataDir: string,
-  { requestsDb, resultsDb }: Pick<Ports, "requestsDb" | "resultsDb">,
-): Promise<string[]> {
-  const folder = join(dataDir, "mongo");
-  await mkdir(folder, { recursive: true });
-  const databases = [
-    join(folder, "requests.h2"),
-    `${requestsDb}`,
-    join(folder, "results.h2"),
-    `${resultsDb}`,
-  ];
-  return [java, ...mongoFlags, "-cp", classpath, "MongoServers", ...databases];
 }
 
 /** One node that is broker and controller. As in compose.yaml, it never creates a topic by itself. */

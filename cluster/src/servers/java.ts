@@ -12,6 +12,7 @@ export type Java = ({ kind: "installed" } & Installed) | { kind: "unavailable"; 
 const sources = join(import.meta.dir, "../../java");
 const copyDependencies = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
 const installMs = 10 * 60_000;
+const unavailable = (reason: string): Java => ({ kind: "unavailable", reason });
 
 /**
  * In a locale without UTF-8, such as `LANG=C`, Java cannot open a path that is not ASCII: neither a data folder nor
@@ -22,28 +23,32 @@ export const javaEnvironment = { ...process.env, LC_ALL: "C.UTF-8" };
 /**
  * Apache Kafka and mongo-java-server, fetched by Maven and compiled once into a folder of `cacheDir` that is named
  * after its sources. The folder appears complete or not at all; of processes that start together one does the work and
- * the others wait for it. `progress` receives sentences for a person.
+ * the others wait for it. `progress` receives sentences for people.
  */
-export async function installJava(cacheDir: string, progress: (sentence: string) => void): Promise<Java> {
+export async function installJava(
+  progress: (sentence: string) => void,
+  cacheDir = join(import.meta.dir, "../../../.cache"),
+): Promise<Java> {
   const [java, javac, mvn] = ["java", "javac", "mvn"].map((command) => Bun.which(command));
-  if (!java || !javac)
-    return { kind: "unavailable", reason: "Java is not installed (a JDK of version 17 or newer)" };
-
-  const folder = join(cacheDir, `servers-${fingerprint()}`);
+  if (!java || !javac) return unavailable("Java is not installed (a JDK of version 17 or newer)");
+  const files = readdirSync(sources).sort();
+  const hash = new Bun.CryptoHasher("sha256");
+  for (const file of files) hash.update(readFileSync(join(sources, file)));
+  const folder = join(cacheDir, `servers-${hash.digest("hex").slice(0, 12)}`);
   const classpath = [join(folder, "classes"), join(folder, "libs", "*")].join(delimiter);
   if (existsSync(folder)) return { kind: "installed", java, classpath };
-  if (!mvn) return { kind: "unavailable", reason: "Java is installed, but Maven (mvn) is not" };
+  if (!mvn) return unavailable("Java is installed, but Maven (mvn) is not");
 
   await mkdir(cacheDir, { recursive: true });
-  let lock = tryFileLock(`${folder}.lock`);
-  if (!lock) {
+  let unlock = tryFileLock(`${folder}.lock`);
+  if (!unlock) {
     progress("Another process is fetching Apache Kafka and mongo-java-server; waiting for it.");
     const tryAgain = () => {
-      lock = tryFileLock(`${folder}.lock`);
-      return lock !== undefined;
+      unlock = tryFileLock(`${folder}.lock`);
+      return unlock !== undefined;
     };
     if (!(await until(tryAgain, installMs, 200)))
-      return { kind: "unavailable", reason: "another process did not finish fetching the servers in time" };
+      return unavailable("another process did not finish fetching the servers in time");
   }
   try {
     if (!existsSync(folder)) {
@@ -52,9 +57,9 @@ export async function installJava(cacheDir: string, progress: (sentence: string)
     }
     return { kind: "installed", java, classpath };
   } catch (error) {
-    return { kind: "unavailable", reason: (error as Error).message };
+    return unavailable((error as Error).message);
   } finally {
-    lock?.release();
+    unlock?.();
   }
 }
 
@@ -63,22 +68,12 @@ async function install(folder: string, javac: string, mvn: string): Promise<void
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished, { recursive: true });
   const libs = join(unfinished, "libs");
-  const pom = join(sources, "pom.xml");
   const env = javaEnvironment;
+  const pom = join(sources, "pom.xml");
   await run([mvn, "-B", "-q", "-f", pom, copyDependencies, `-DoutputDirectory=${libs}`], { env });
-  const classes = join(unfinished, "classes");
-  const options = ["-encoding", "UTF-8", "--release", "17", "-d", classes, "-cp", join(libs, "*")];
-  await run([javac, ...options, ...sourceFiles().filter((file) => file.endsWith(".java"))], { env });
+  const options = ["-encoding", "UTF-8", "--release", "17", "-cp", join(libs, "*")];
+  const classes = readdirSync(sources).filter((file) => file.endsWith(".java"));
+  const files = classes.map((file) => join(sources, file));
+  await run([javac, ...options, "-d", join(unfinished, "classes"), ...files], { env });
   await rename(unfinished, folder);
-}
-
-function sourceFiles(): string[] {
-  const names = readdirSync(sources).filter((name) => /\.(java|xml)$/.test(name));
-  return names.sort().map((name) => join(sources, name));
-}
-
-function fingerprint(): string {
-  const hash = new Bun.CryptoHasher("sha256");
-  for (const file of sourceFiles()) hash.update(readFileSync(file));
-  return hash.digest("hex").slice(0, 12);
 }

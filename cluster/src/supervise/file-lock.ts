@@ -1,15 +1,13 @@
 import { Database } from "bun:sqlite";
 
-export type FileLock = { release: () => void };
-
-/** Referenced while they are held: an object that is garbage collected would give up its lock. */
+/** Referenced while they are held: a lock whose object is garbage collected is released. */
 const held = new Set<Database>();
 
 /**
- * Locks the file for this process, or returns `undefined` if another process holds it. The operating system releases
- * SQLite's lock when the process ends, however it ends: there is no stale lock to clean up.
+ * Locks the file for this process and returns what releases it, or `undefined` if another process holds it. The
+ * operating system releases SQLite's lock when the process ends, however it ends, so there are no stale locks.
  */
-export function tryFileLock(path: string): FileLock | undefined {
+export function tryFileLock(path: string): (() => void) | undefined {
   const database = new Database(path);
   try {
     database.exec("BEGIN EXCLUSIVE");
@@ -18,10 +16,8 @@ export function tryFileLock(path: string): FileLock | undefined {
     return undefined;
   }
   held.add(database);
-  return {
-    release() {
-      held.delete(database);
-      database.close();
-    },
+  return () => {
+    held.delete(database);
+    database.close();
   };
 }

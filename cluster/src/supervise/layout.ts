@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import type { Addresses } from "../servers/addresses.ts";
-import type { Ports } from "../servers/java-servers.ts";
 
 /**
  * The JSON file that `LAYOUT` names, for tests that put proxies between any two processes: chosen ports, and detours,
@@ -9,7 +8,7 @@ import type { Ports } from "../servers/java-servers.ts";
  * Names are those of processes, `processor-1`, and `kafka`, `controller`, `requests-db`, `results-db`. The broker tells
  * its clients where to connect, so each process with a detour to it has a listener of its own there, with the port
  * `kafka:<process>`, that advertises the detour. `environment` has more variables for single processes. Processes in
- * `down` are not started, or started again; this is read before each start, so a test can take one away and bring it back.
+ * `down` do not run; this is read before each start, so a test can take one away and bring it back.
  */
 export type Layout = {
   ports: Record<string, number>;
@@ -21,37 +20,15 @@ export type Layout = {
 /** One more listener of the broker, which sends its clients to `advertised`. */
 export type Listener = { port: number; advertised: number };
 
-export const noLayout: Layout = { ports: {}, detours: {} };
-
-/** Throws if the file cannot be read or has another shape. */
+/** An empty layout without a path. Throws if the file cannot be read or has another shape. */
 export function readLayout(path: string | undefined): Layout {
-  if (!path) return noLayout;
+  if (!path) return { ports: {}, detours: {} };
   const layout = JSON.parse(readFileSync(path, "utf8")) as Layout;
-  const ports = [layout.ports, ...Object.values(layout.detours ?? {})].flatMap((map) =>
-    Object.values(map ?? {}),
-  );
-  const isPort = (port: unknown) =>
-    Number.isInteger(port) && (port as number) > 0 && (port as number) <= 65_535;
-  if (!layout.ports || !layout.detours || !ports.every(isPort)) {
-    throw new Error(
-      "LAYOUT must name a JSON file with ports and detours, all of them ports from 1 to 65535.",
-    );
-  }
+  const maps = [layout.ports, ...Object.values(layout.detours ?? { none: undefined })];
+  const isPort = (port: number) => Number.isInteger(port) && port > 0 && port <= 65_535;
+  if (!maps.every((map) => map && Object.values(map).every(isPort)))
+    throw new Error("LAYOUT must name a JSON file with ports and detours, all of them from 1 to 65535.");
   return layout;
-}
-
-export function isDown(name: string, path: string | undefined): boolean {
-  return readLayout(path).down?.includes(name) ?? false;
-}
-
-/** The free ports, except those that the layout chooses. */
-export function chosenPorts(free: Ports, { ports }: Layout): Ports {
-  return {
-    kafka: ports.kafka ?? free.kafka,
-    controller: ports.controller ?? free.controller,
-    requestsDb: ports["requests-db"] ?? free.requestsDb,
-    resultsDb: ports["results-db"] ?? free.resultsDb,
-  };
 }
 
 export function listenersOf({ ports, detours }: Layout): Listener[] {
@@ -62,7 +39,7 @@ export function listenersOf({ ports, detours }: Layout): Listener[] {
 }
 
 /** The addresses that one process gets. */
-export function detoured(addresses: Addresses, detours: Record<string, number> = {}): Addresses {
+export function detoured(addresses: Addresses, detours: Record<string, number>): Addresses {
   const by = (address: string, port: number | undefined) =>
     port ? address.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${port}`) : address;
   return {

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 
 const bytesMax = 64 << 20;
 
-/** A file to which a process appends its output, emptied at first. */
+/** An emptied file to which a process appends its output. */
 export function logFile(path: string) {
   mkdirSync(dirname(path), { recursive: true });
   const descriptor = openSync(path, "a");
@@ -11,11 +11,11 @@ export function logFile(path: string) {
   return {
     path,
     descriptor,
-    /** Empties it when it is too long; the process goes on appending. */
+    /** Empties it above 64 MiB; the process goes on appending. */
     limit(): void {
       if (fstatSync(descriptor).size > bytesMax) ftruncateSync(descriptor);
     },
-    /** Without the frames of Java's stacks, which hide what went wrong. */
+    /** Without the frames of Java's stacks, which hide the cause. */
     lastLines(count: number): string[] {
       const lines = readFileSync(path, "utf8").trimEnd().split("\n");
       return lines.filter((line) => !line.startsWith("\tat ")).slice(-count);

@@ -1,10 +1,9 @@
 const limitMs = 10 * 60_000;
 
-/** Runs a command to its end, which comes with ours at the latest. Throws with a line of what it printed if it fails. */
-export async function run(
-  command: string[],
-  options: { cwd?: string; env?: Record<string, string | undefined> } = {},
-): Promise<void> {
+type Options = { cwd?: string; env?: Record<string, string | undefined> };
+
+/** Runs a command to its end; it is killed when this process ends. Throws with a line of its output if it fails. */
+export async function run(command: string[], options: Options): Promise<void> {
   const child = Bun.spawn(command, {
     ...options,
     stdio: ["ignore", "pipe", "pipe"],
@@ -17,10 +16,6 @@ export async function run(
   process.off("exit", end);
   if (child.exitCode === 0) return;
   const cause = `${out}\n${err}`.split("\n").find((line) => /error/i.test(line)) ?? "";
-  throw new Error(
-    `${command.slice(0, 2).join(" ")} ended with ${child.signalCode ?? child.exitCode}. ${cause}`.slice(
-      0,
-      500,
-    ),
-  );
+  const how = `${command.slice(0, 2).join(" ")} ended with ${child.signalCode ?? child.exitCode}`;
+  throw new Error(`${how}. ${cause}`.slice(0, 500));
 }

@@ -9,7 +9,7 @@ export type Program = {
   env: Record<string, string | undefined>;
   /** It ends when its standard input closes, and so with this process, however that ends. */
   hasInput: boolean;
-  /** Asked again and again. One that takes longer than two seconds counts as no. */
+  /** Called again and again. A rejection, or no result within two seconds, counts as no. */
   isReady: () => Promise<boolean>;
 };
 
@@ -19,20 +19,21 @@ export type Exit = { code: number; how: string; failedStarts: number };
 export type Rules = {
   /** Where its output goes: a file, or our own standard error. */
   log?: LogFile;
+  /** From SIGTERM to SIGKILL. */
+  stopMs: number;
   restarts: (exit: Exit) => boolean;
-  /** Asked before each start, and again a little later while it is false. */
+  /** Called before each start, and again a little later while it returns false. */
   mayStart?: () => boolean;
-  started: (name: string, pid: number, port: number) => void;
-  /** Receives sentences for a person. */
-  said: (sentence: string) => void;
+  /** Receives `name pid port` at each start, and sentences for people. */
+  report: (line: string) => void;
 };
 
 export type Supervised = {
   isReady: () => boolean;
-  /** Resolves when the process has ended and is not started again. */
+  /** Resolves when the process has ended and is not restarted. */
   ended: Promise<Exit>;
-  /** SIGTERM, then SIGKILL if it is still there after the deadline. Safe at any time, and twice. */
-  stop: (deadlineMs: number) => Promise<void>;
+  /** SIGTERM, then SIGKILL after `stopMs`. Safe at any time, and twice. */
+  stop: () => Promise<void>;
   /** SIGKILL to the process and what it has started. */
   kill: () => void;
 };
@@ -42,12 +43,12 @@ const check = { timeoutMs: 2_000, everyMs: 2_000, untilReadyEveryMs: 200 };
 const pauseMs = { first: 500, most: 10_000 };
 
 /**
- * Runs a process and starts it again when it ends, after half a second, doubling up to ten seconds until it was ready
- * again, so that one that cannot start does not take the whole machine.
+ * Runs a process and restarts it when it ends, after half a second, doubling up to ten seconds until it was ready
+ * again, so that a process that cannot start does not occupy the whole machine.
  */
 export function supervise(program: Program, rules: Rules): Supervised {
   const { name } = program;
-  const { log, said, mayStart = () => true } = rules;
+  const { log, report, mayStart = () => true } = rules;
   const stopping = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<Exit>();
   const logged = log ? ` (its log: ${log.path})` : "";
@@ -67,11 +68,11 @@ export function supervise(program: Program, rules: Rules): Supervised {
       const how = child.signalCode ? `was ended by ${child.signalCode}` : `ended with ${child.exitCode}`;
       const exit = { code: child.exitCode ?? 1, how, failedStarts };
       if (!rules.restarts(exit)) {
-        said(`${name} ${how} and is not started again${logged}`);
+        report(`${name} ${how} and is not restarted${logged}`);
         return ended.resolve(exit);
       }
       const pause = Math.min(pauseMs.first * 2 ** Math.max(0, failedStarts - 1), pauseMs.most);
-      said(`${name} ${how}; it is started again in ${pause / 1_000} s${logged}`);
+      report(`${name} ${how}; restarting in ${pause / 1_000} s${logged}`);
       await inTime(stopping.promise, pause);
     }
   }
@@ -86,20 +87,20 @@ export function supervise(program: Program, rules: Rules): Supervised {
       detached: true,
       stdio: [hasInput ? "pipe" : "ignore", output, output],
     });
-    rules.started(name, begun.pid, program.port);
+    report(`${name} ${begun.pid} ${program.port}`);
     return begun;
   }
 
-  /** Asks until the process ends whether it is ready. Resolves to whether it ever was. */
+  /** Checks readiness until the process ends. Resolves to whether it ever was ready. */
   async function watch({ exited }: Bun.Subprocess): Promise<boolean> {
     const end = exited.then(() => "ended" as const);
     let wasReady = false;
     for (;;) {
-      const answer = program.isReady().catch(() => false);
-      const found = await inTime(Promise.race([end, answer]), check.timeoutMs);
+      const probe = program.isReady().catch(() => false);
+      const found = await inTime(Promise.race([end, probe]), check.timeoutMs);
       if (found === "ended") return wasReady;
       if (wasReady && !isStopping && isReady !== (found === true))
-        said(`${name} is ${isReady ? "not ready" : "ready again"}`);
+        report(`${name} is ${isReady ? "not ready" : "ready again"}`);
       isReady = found === true;
       wasReady ||= isReady;
       log?.limit();
@@ -121,13 +122,13 @@ export function supervise(program: Program, rules: Rules): Supervised {
     isReady: () => isReady,
     ended: ended.promise,
     kill,
-    async stop(deadlineMs) {
+    async stop() {
       isStopping = true;
       stopping.resolve();
       child?.kill("SIGTERM");
       // A frozen process receives the signal only when it goes on.
       child?.kill("SIGCONT");
-      const timer = setTimeout(kill, deadlineMs);
+      const timer = setTimeout(kill, rules.stopMs);
       await running;
       clearTimeout(timer);
     },

@@ -178,10 +178,7 @@ export const requestsApi = {
     path: "/internal/refusals/record",
     body: Type.Object({ refusals: batch(RefusedExecution) }, open),
     /** In the order of the batch. */
-    answer: Type.Object(
-      { answers: Type.Array(Type.Union([tagged("recorded"), tagged("unknown_request")])) },
-      open,
-    ),
+    answer: Type.Object({ answers: Type.Array(tagged("recorded")) }, open),
   },
   getExecution: {
     path: "/internal/executions/get",

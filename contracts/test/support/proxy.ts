@@ -1,7 +1,7 @@
 import { connect, createServer, type Socket } from "node:net";
 
 /** A TCP proxy in front of a server, with the faults of a network. */
-export type Proxy = {
+export type TcpProxy = {
   port: number;
   /** What becomes of replies: swallowed, a byte every 100 ms, or their connection is cut. Requests always arrive. */
   replies: "pass" | "swallow" | "drip" | "cut";
@@ -11,7 +11,7 @@ export type Proxy = {
   accept(): Promise<void>;
 };
 
-export async function proxyTo(target: { host: string; port: number }): Promise<Proxy> {
+export async function proxyTo(target: { host: string; port: number }): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   const listener = createServer((client) => {
     const server = connect(target.port, target.host);
@@ -34,7 +34,7 @@ export async function proxyTo(target: { host: string; port: number }): Promise<P
     });
   });
 
-  const proxy: Proxy = {
+  const proxy: TcpProxy = {
     port: 0,
     replies: "pass",
     refuse() {

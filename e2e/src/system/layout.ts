@@ -21,7 +21,7 @@ export function instances(scale: Scale): string[] {
 /** Whether a process of this name is not a service of Sate. */
 export const isServer = (name: string) => name === "kafka" || name === "mongo";
 
-/** The file that `cluster` reads as LAYOUT, see cluster/src/layout.ts. */
+/** The file that `cluster` reads as LAYOUT, see cluster/src/supervise/layout.ts. */
 export type Layout = {
   ports: Record<string, number>;
   detours: Record<string, Record<string, number>>;

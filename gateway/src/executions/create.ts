@@ -45,8 +45,7 @@ export function createStartExecution(
       const waitMs = parts.attemptLimit(request_id, monotonic());
       if (waitMs > 0) throw tooManyAttempts(uris, request_id, waitMs);
       const { failures, max_failures } = admission;
-      const recorded = await recordRefusal({ ...attempt, failures, max_failures });
-      if (recorded.kind === "unknown_request") throw unknownId(recorded.kind);
+      await recordRefusal({ ...attempt, failures, max_failures });
     }
     throw conflict(uris, request_id, admission);
   };

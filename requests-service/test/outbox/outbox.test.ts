@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { executionMark, topics } from "@sate/contracts";
+import { until } from "@sate/contracts/test/until.ts";
 import type { Execution } from "../../src/executions/execution.ts";
 import { createOutbox } from "../../src/outbox/outbox.ts";
 import { madeExecution, madeOutcome, madeRequest } from "../builders.ts";
 import { beforeNext, type Core, testCore } from "../core.ts";
-import { until } from "../until.ts";
 
 const marks = async ({ store }: Core) =>
   (await store.outbox.marked({ limit: 10_000 })).map(({ mark }) => mark);

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { headerNames, topics, Unavailable } from "@sate/contracts";
+import { until } from "@sate/contracts/test/until.ts";
 import { sqliteFile } from "../adapters/sqlite/file.ts";
 import { madeRefusal, newId } from "../builders.ts";
 import { type Core, openedStore, testCore } from "../core.ts";
-import { until } from "../until.ts";
 
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 /** As the gateway sends it. */

@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { limits, type RequestsApi, requestsApi, Unavailable } from "@sate/contracts";
 import { createCounters } from "@sate/contracts/runtime";
+import { fakeLog } from "@sate/contracts/test/fakes/log.ts";
 import { commandRoutes } from "../../src/runtime/command-routes.ts";
 import { createInternalApp } from "../../src/runtime/internal-app.ts";
 import { madeOutcome, newId } from "../builders.ts";
 import { createCore } from "../core.ts";
 import { post, serviceToken } from "../door.ts";
-import { fakeLog } from "../fakes/log.ts";
 
 const core = createCore();
 afterAll(() => core.store.close());

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 import type { IncomingRecord, Topic } from "@sate/contracts";
 import { createCounters, createLog } from "@sate/contracts/runtime";
+import { testServers } from "@sate/contracts/test/support/servers.ts";
 import { type KafkaConfig, PartitionAssigners } from "kafkajs";
 import { kafkaConsumer } from "../../../src/adapters/kafka/consumer.ts";
 import { consumerConformance, eventuallyAll, recordOn, textOf } from "../../conformance/consumer.ts";
 import { eventually } from "../../eventually.ts";
-import { testServers } from "../../servers.ts";
 import { kafkaLog } from "./kafka-log.ts";
 
 const servers = await testServers();

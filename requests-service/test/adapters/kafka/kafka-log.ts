@@ -1,10 +1,10 @@
 import { type IncomingRecord, limits, type Topic } from "@sate/contracts";
 import { createCounters, createLog, kafkaConfig } from "@sate/contracts/runtime";
+import { until } from "@sate/contracts/test/until.ts";
 import { Kafka } from "kafkajs";
 import { kafkaPublisher } from "../../../src/adapters/kafka/publisher.ts";
 import { createTopics } from "../../../src/adapters/kafka/topics.ts";
 import type { PublisherUnderTest } from "../../conformance/publisher.ts";
-import { until } from "../../until.ts";
 
 /** A Kafka of the tests as what the conformance suite asks for. */
 export async function kafkaLog(brokers: string): Promise<PublisherUnderTest> {

@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { limits, type OutgoingRecord, type Publisher, type Topic, Unavailable } from "@sate/contracts";
 import { createCounters } from "@sate/contracts/runtime";
+import { fakeLog } from "@sate/contracts/test/fakes/log.ts";
+import { proxyTo, type TcpProxy } from "@sate/contracts/test/support/proxy.ts";
+import { testServers } from "@sate/contracts/test/support/servers.ts";
+import { until } from "@sate/contracts/test/until.ts";
 import { Kafka, type KafkaConfig, logLevel } from "kafkajs";
 import { kafkaPublisher } from "../../../src/adapters/kafka/publisher.ts";
 import { publisherConformance, textOf } from "../../conformance/publisher.ts";
-import { fakeLog } from "../../fakes/log.ts";
-import { testServers } from "../../servers.ts";
-import { until } from "../../until.ts";
-import { type TcpProxy, tcpProxy } from "../tcp-proxy.ts";
 import { kafkaLog } from "./kafka-log.ts";
 
 const servers = await testServers();
@@ -33,7 +33,7 @@ function hardTimes(brokers: string): void {
     const [host = "", port] = brokers.split(":");
     log = await kafkaLog(brokers);
     await admin.connect();
-    proxy = await tcpProxy({ host, port: Number(port) });
+    proxy = await proxyTo({ host, port: Number(port) });
     const proxied: KafkaConfig = {
       ...settings,
       requestTimeout: 1_000,
@@ -46,7 +46,7 @@ function hardTimes(brokers: string): void {
   }, longMs);
   afterAll(async () => {
     await publisher?.close();
-    await proxy?.close();
+    await proxy?.refuse();
     await admin.disconnect();
     await log?.close();
   }, longMs);
@@ -78,12 +78,12 @@ function hardTimes(brokers: string): void {
     },
   );
 
-  for (const mood of ["no replies", "cut replies"] as const) {
+  for (const replies of ["swallow", "cut"] as const) {
     testing(
-      `${mood}: it acknowledges nothing that it has not heard of, loses nothing, and gets over it`,
+      `replies: ${replies}; it acknowledges nothing that it has not heard of, loses nothing, and gets over it`,
       async () => {
         await publisher.publish([record("before")]);
-        proxy.mood = mood;
+        proxy.replies = replies;
         let outcome: unknown;
         const publishing = publisher.publish([record("unheard")]).then(
           () => (outcome = "acknowledged"),
@@ -95,7 +95,7 @@ function hardTimes(brokers: string): void {
         };
         await until("the broker has it", isStored, longMs);
         expect(outcome).not.toBe("acknowledged");
-        proxy.mood = "through";
+        proxy.replies = "pass";
         await publishing;
         if (outcome !== "acknowledged") expect(outcome).toBeInstanceOf(Unavailable);
         await until("it publishes again", () => publishes("after"), longMs);
@@ -110,11 +110,11 @@ function hardTimes(brokers: string): void {
     "a broker that says nothing while it is connected to, and comes to itself on that connection, is found again",
     async () => {
       await until("it publishes", () => publishes("before"), longMs);
-      await proxy.away();
-      proxy.mood = "no replies";
-      await proxy.back();
+      await proxy.refuse();
+      proxy.replies = "swallow";
+      await proxy.accept();
       expect(await publishes("unheard")).toBe(false);
-      proxy.mood = "through";
+      proxy.replies = "pass";
       await until("it publishes again", () => publishes("after"), longMs);
     },
   );

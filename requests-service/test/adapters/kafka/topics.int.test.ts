@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { limits, partitionsDefault, topicSpec, topics, Unavailable } from "@sate/contracts";
 import { createLog, kafkaConfig } from "@sate/contracts/runtime";
+import { fakeLog } from "@sate/contracts/test/fakes/log.ts";
+import { testServers } from "@sate/contracts/test/support/servers.ts";
+import { until } from "@sate/contracts/test/until.ts";
 import { type Admin, ConfigResourceTypes, Kafka } from "kafkajs";
 import { createTopics } from "../../../src/adapters/kafka/topics.ts";
-import { fakeLog } from "../../fakes/log.ts";
-import { testServers } from "../../servers.ts";
-import { until } from "../../until.ts";
 
 const servers = await testServers();
 const longMs = 60_000;

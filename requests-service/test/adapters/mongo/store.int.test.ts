@@ -2,15 +2,15 @@ import { afterAll, afterEach, beforeAll, describe, expect, spyOn, test } from "b
 import net, { type Socket } from "node:net";
 import { Unavailable } from "@sate/contracts";
 import { createCounters, inTime } from "@sate/contracts/runtime";
+import { proxyTo, type TcpProxy } from "@sate/contracts/test/support/proxy.ts";
+import { testServers } from "@sate/contracts/test/support/servers.ts";
+import { until } from "@sate/contracts/test/until.ts";
 import { MongoClient, MongoNetworkError } from "mongodb";
 import { mongoStore } from "../../../src/adapters/mongo/store.ts";
 import type { Store } from "../../../src/ports.ts";
 import { madeExecution, madeOutcome, madeRequest, newId, refOf, runOf } from "../../builders.ts";
 import { storeConformance } from "../../conformance/store/store.ts";
 import { createCore, wanted } from "../../core.ts";
-import { testServers } from "../../servers.ts";
-import { until } from "../../until.ts";
-import { type TcpProxy, tcpProxy } from "../tcp-proxy.ts";
 
 const servers = await testServers();
 
@@ -91,11 +91,11 @@ if (servers.kind === "running") {
     afterEach(async () => {
       for (const { store, proxy } of made.splice(0)) {
         await store.close();
-        await proxy.close();
+        await proxy.refuse();
       }
     });
     async function behindProxy() {
-      const proxy = await tcpProxy({ host: server.hostname, port: Number(server.port) });
+      const proxy = await proxyTo({ host: server.hostname, port: Number(server.port) });
       const url = new URL(withDatabase(requestsMongoUrl, `requests-${newId()}`));
       url.port = String(proxy.port);
       const store = mongoStore({ url: url.href, counters: createCounters(), deadlineMs: 500 });
@@ -108,8 +108,8 @@ if (servers.kind === "running") {
         () => false,
       );
 
-    for (const mood of ["no replies", "cut replies"] as const) {
-      test(`${mood}: what may or may not be stored is never acknowledged, and a repetition tells`, async () => {
+    for (const replies of ["swallow", "cut"] as const) {
+      test(`replies: ${replies}; what may or may not be stored is never acknowledged, and a repetition tells`, async () => {
         const { store, proxy } = await behindProxy();
         await store.open();
         const request = madeRequest();
@@ -127,9 +127,9 @@ if (servers.kind === "running") {
         ];
         for (const [call, answer] of steps) {
           await until("the connection is good", () => succeeds(store.ping()));
-          proxy.mood = mood;
+          proxy.replies = replies;
           await expect(call()).rejects.toBeInstanceOf(Unavailable);
-          proxy.mood = "through";
+          proxy.replies = "pass";
           await until("the connection is good", () => succeeds(store.ping()));
           expect(await call()).toEqual(answer);
         }
@@ -140,16 +140,16 @@ if (servers.kind === "running") {
 
     test("a server that starts late, goes and comes back is found again", async () => {
       const { store, proxy } = await behindProxy();
-      await proxy.away();
+      await proxy.refuse();
       for (let round = 0; round < 2; round++) await expect(store.open()).rejects.toBeInstanceOf(Unavailable);
       await expect(store.requests.insert([madeRequest()])).rejects.toBeInstanceOf(Unavailable);
-      await proxy.back();
+      await proxy.accept();
       await until("it opens", () => succeeds(store.open()));
       await store.requests.insert([madeRequest()]);
-      await proxy.away();
+      await proxy.refuse();
       await expect(store.requests.insert([madeRequest()])).rejects.toBeInstanceOf(Unavailable);
       await expect(store.ping()).rejects.toBeInstanceOf(Unavailable);
-      await proxy.back();
+      await proxy.accept();
       await until("it is found", () => succeeds(store.ping()));
       expect((await store.requests.list({ limit: 10, bytesMax: 1_000 })).found.size).toBe(1);
     }, 30_000);

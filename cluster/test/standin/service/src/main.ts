@@ -1,4 +1,4 @@
-/** A service that only answers, and does not do what is asked of it where BEHAVIOUR says so. */
+/** A service that returns its environment, and misbehaves as BEHAVIOUR says. */
 const { HOST = "", PORT, BEHAVIOUR, WORKER_URL } = Bun.env;
 if (BEHAVIOUR === "wrong configuration") process.exit(78);
 if (BEHAVIOUR === "fails") process.exit(1);
@@ -6,10 +6,7 @@ Bun.serve({ hostname: HOST, port: Number(PORT), fetch: () => Response.json(Bun.e
 console.log("listening");
 process.on("SIGTERM", async () => {
   if (BEHAVIOUR === "stubborn") return;
-  if (WORKER_URL)
-    console.log(
-      "until the end the worker answers with",
-      (await fetch(WORKER_URL.split(",")[0] ?? "")).status,
-    );
+  const [url] = WORKER_URL?.split(",") ?? [];
+  if (url) console.log(`while stopping, the worker returned ${(await fetch(url)).status}`);
   process.exit(0);
 });
