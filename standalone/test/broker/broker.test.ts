@@ -117,6 +117,18 @@ describe("publish", () => {
     await publish("x".repeat(2_400));
     expect(await causeOf(publish("x".repeat(2_600)))).toContain("Too many records");
   });
+
+  test("records whose publication missed its deadline take memory until the hanging handler ends", async () => {
+    const { publish, started } = made({ bytesMax: 3_500, publishMs: 20 });
+    await started("other", () => {});
+    const busy = Promise.withResolvers<void>();
+    await started("one", () => busy.promise);
+    for (const text of ["a", "b", "c"]) expect(await causeOf(publish(text))).toContain("within 20 ms");
+    expect(await causeOf(publish("d"))).toContain("Too many records");
+    busy.resolve();
+    await stateOf(busy.promise);
+    await publish("d");
+  });
 });
 
 describe("what a handler publishes to its own group", () => {
