@@ -63,7 +63,14 @@ const standalone = createStandalone(
   },
 );
 
-await runService(standalone, {
+const stoppable = {
+  ...standalone,
+  stop() {
+    console.log("Stopping: executions get a moment to finish. Press Ctrl-C again to end at once.");
+    return standalone.stop();
+  },
+};
+await runService(stoppable, {
   log,
   settings,
   stopWhen: (stop) => onceAnyEnds(launchers(), () => stop("its launcher ended")),

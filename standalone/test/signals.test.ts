@@ -26,10 +26,11 @@ async function succeedsAtTheNextStart(dataDir: string, path: string): Promise<vo
   expect((await next.ask(path)).json.lost).toBe(0);
 }
 
-test("SIGHUP stops it cleanly: its run is requeued, not lost, and runs at the next start", async () => {
+test("SIGHUP stops it cleanly: it says so, and its run is requeued, not lost, and runs at the next start", async () => {
   const { it, dataDir, path } = await busy();
   it.child.kill("SIGHUP");
   expect((await it.ended()).code).toBe(0);
+  expect(it.text()).toContain("Stopping");
   await succeedsAtTheNextStart(dataDir, path);
 }, 60_000);
 
