@@ -133,7 +133,7 @@ export async function runService(
     service.app.listen(serverOptions(options));
   } catch (error) {
     const fields = { host, port, ...errorFields(error) };
-    log.error("cannot listen on this address: set HOST and PORT to a free one", fields);
+    log.error("cannot listen: PORT is in use, or HOST is not an address of this machine", fields);
     process.exit(1);
   }
   log.info("listening", { host, port: service.app.server?.port });

@@ -42,7 +42,7 @@ export function misspeltSettings(schema: { properties: object }, env: Environmen
       .map((name) => ({ name, edits: editsBetween(plain(given), plain(name)) }))
       .filter(({ name, edits }) => edits <= (name.length < 12 ? 1 : 2))
       .toSorted((a, b) => a.edits - b.edits)[0]?.name;
-    return meant === undefined ? [] : [`${given} is no setting and has no effect: did you mean ${meant}?`];
+    return meant === undefined ? [] : [`${given} is not a setting and has no effect. Did you mean ${meant}?`];
   });
 }
 

@@ -139,8 +139,8 @@ test("warns at start about misspelt and contradictory settings, without their va
   expect((await ended())[0]).toBe(0);
   const warnings = lines().filter(({ level }) => level === "warn");
   expect(warnings.map(({ message }) => message)).toEqual([
-    "SHUTDOWN_SECOND is no setting and has no effect: did you mean SHUTDOWN_SECONDS?",
-    "PROCESSING_SECONDS is above SHUTDOWN_SECONDS: a stop requeues the simulated executions.",
+    "SHUTDOWN_SECOND is not a setting and has no effect. Did you mean SHUTDOWN_SECONDS?",
+    "PROCESSING_SECONDS is above two fifths of SHUTDOWN_SECONDS: a stop may requeue the simulated executions.",
   ]);
   expect(JSON.stringify(lines())).not.toContain("1234");
 });

@@ -8,8 +8,8 @@ const named = (PROCESSING_SECONDS: number, EXECUTION_SECONDS: number, SHUTDOWN_S
 
 test("settings that contradict each other are named, and the defaults do not", () => {
   expect(named(1, 300, 10)).toEqual([]);
-  expect(named(10, 300, 10)).toEqual([]);
-  expect(named(11, 300, 10)).toEqual(["PROCESSING_SECONDS is above SHUTDOWN_SECONDS"]);
+  expect(named(4, 300, 10)).toEqual([]);
+  expect(named(5, 300, 10)).toEqual(["PROCESSING_SECONDS is above two fifths of SHUTDOWN_SECONDS"]);
   expect(named(5, 5, 10)).toEqual(["PROCESSING_SECONDS is not below EXECUTION_SECONDS"]);
 });
 

@@ -27,7 +27,7 @@ const warnings = (...names: string[]) =>
 
 test("a variable that resembles a setting is named with it, and without its value", () => {
   expect(warnings("PATH", "MAX_FAILURE", "MAX_FAILURES")).toEqual([
-    "MAX_FAILURE is no setting and has no effect: did you mean MAX_FAILURES?",
+    "MAX_FAILURE is not a setting and has no effect. Did you mean MAX_FAILURES?",
   ]);
   for (const [given, meant] of [
     ["max_failures", "MAX_FAILURES"],

@@ -16,7 +16,8 @@ export function createAccess({ keys, serviceToken, log }: AccessOptions) {
   function keyFor(request: Request): ApiKey {
     const given = bearerOf(request.headers);
     if (given === undefined) {
-      const detail = "The request has no API key. Send one in the header `Authorization: Bearer <key>`.";
+      const detail =
+        "The request has no API key in the form `Authorization: Bearer <key>`. Send that header.";
       throw refusal("unauthorized", detail, "");
     }
     const key = keyOf(given, keys);

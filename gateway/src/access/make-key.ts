@@ -12,5 +12,7 @@ if (Bun.argv.length !== 4 || keys.length !== 1 || problems.length > 0) {
 NAME: up to 64 letters, digits, dots, - and _. SCOPES: one or more of ${scopes.join(", ")}, separated by +.`);
   process.exit(64); // EX_USAGE of sysexits.h
 }
-console.error(`The key of ${name}, shown only once: ${key}`);
+console.error(
+  `The key of ${name}, shown only once: ${key}\nIts entry for API_KEYS, or a line of API_KEYS_FILE:`,
+);
 console.log(entry);

@@ -46,7 +46,7 @@ export function loadAccess(
   }
   if (!requiresKeys && !isOpen && !isLoopback(given("HOST") || "127.0.0.1")) {
     problems.push(
-      "HOST is reachable from other machines, whose clients could do everything: set API_KEYS (`bun run key NAME read+submit` creates a key), or ALLOW_ANONYMOUS=1 if that is what you want.",
+      "HOST is not a loopback address, so clients on other machines could do everything: set API_KEYS (`bun run key NAME read+submit` creates a key), or ALLOW_ANONYMOUS=1 if that is what you want.",
     );
   }
   const names = [...given("ALLOWED_HOSTS").split(","), given("PUBLIC_URL").replace(/^https?:\/\//, "")]

@@ -1,4 +1,4 @@
-import { type Admission, traceparentPattern } from "@sate/contracts";
+import { type Admission, limits, traceparentPattern } from "@sate/contracts";
 import { failpoint } from "@sate/contracts/runtime";
 import type { Batches } from "../capacity/create-batches.ts";
 import { unknownId } from "../http/parameters.ts";
@@ -73,10 +73,13 @@ function conflict(
       );
     case "exhausted": {
       const { failures, max_failures } = admission;
+      const why =
+        failures < max_failures
+          ? `This processing request has had ${limits.attemptMax} executions, which is the maximum.`
+          : `This processing request has ${failures} failed executions, and the maximum is ${max_failures}.`;
       return new Refusal(
         "failures-exhausted",
-        `This processing request has ${failures} failed executions, and the maximum is ${max_failures}. The attempt is ` +
-          "recorded in the dead letter queue. See `results_uri` for why they failed; to try again, create a new request.",
+        `${why} The attempt is recorded in the dead letter queue. See \`results_uri\` for how they ended; to try again, create a new request.`,
         { failures, max_failures, results_uri },
       );
     }

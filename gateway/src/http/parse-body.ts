@@ -43,7 +43,7 @@ export function invalidBody(body: unknown, error: ValueError, schema: TObject): 
   if (names === "")
     return new Refusal("invalid-body", "This route takes no body. Send the request without one.");
   if (error.path === "")
-    return invalid(required[0], `The body is not a JSON object. Send one with ${names}.`);
+    return invalid(required[0], `The body is not a JSON object. Send one with ${quoted(required) || names}.`);
   // A JSON pointer to a field.
   const field = error.path.slice(1).replaceAll("~1", "/").replaceAll("~0", "~");
   switch (error.type) {

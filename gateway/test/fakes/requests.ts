@@ -2,6 +2,7 @@ import {
   type ExecutionRecord,
   type ExecutionStatus,
   formatTimestamp,
+  limits,
   type NewExecution,
   type RefusedExecution,
   type RequestRecord,
@@ -41,7 +42,8 @@ export function fakeRequests() {
     if (succeeded) return { kind: "succeeded" as const, execution_id: succeeded.id };
     const isFailure = ({ status }: ExecutionRecord) => status === "failed" || status === "dead_lettered";
     const failures = attempts.filter(isFailure).length;
-    if (failures >= max_failures) return { kind: "exhausted" as const, failures, max_failures };
+    if (failures >= max_failures || attempts.length >= limits.attemptMax)
+      return { kind: "exhausted" as const, failures, max_failures };
     const execution: ExecutionRecord = {
       id,
       request_id,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { Unavailable } from "@sate/contracts";
+import { limits, Unavailable } from "@sate/contracts";
 import { json, named, testGateway } from "../support/gateway.ts";
 
 const unknownId = "01900000-0000-7000-8000-000000000000";
@@ -71,6 +71,18 @@ test("after too many failures every attempt is recorded and then refused", async
     expect(refusal).toMatchObject({ request_id: id, force_error: true, traceparent, ...numbers });
   }
   expect(gateway.requests.countExecutions()).toBe(2);
+});
+
+test("after the maximum of executions, however they ended, every attempt is refused and the reason is named", async () => {
+  const gateway = testGateway({ maxFailures: 2 });
+  const id = await gateway.stored("1");
+  for (let count = 0; count < limits.attemptMax; count++) {
+    await gateway.started(id);
+    gateway.requests.become(id, "cancelled");
+  }
+  const answer = await gateway.post(`/requests/${id}/executions`);
+  expect(named(answer)).toEqual([409, "failures-exhausted"]);
+  expect(answer.json.message).toStartWith("This processing request has had 1000 executions");
 });
 
 test("an attempt that cannot be recorded is not refused as if it had been", async () => {

@@ -30,7 +30,7 @@ const loadMs = 30_000;
 export async function loadModules(folder: string): Promise<LoadedModules> {
   if (folder === "") return { kind: "loaded", handlers: {} };
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
-    return { kind: "wrong", problems: ["PROCESSORS_DIR must be a folder."] };
+    return { kind: "wrong", problems: ["PROCESSORS_DIR does not exist or is not a folder."] };
   const handlers: Record<string, Handler> = {};
   const problems: string[] = [];
   for (const file of readdirSync(folder).filter((name) => name.endsWith(".ts"))) {
@@ -45,16 +45,19 @@ export async function loadModules(folder: string): Promise<LoadedModules> {
   return problems.length > 0 ? { kind: "wrong", problems } : { kind: "loaded", handlers };
 }
 
+const nameRule =
+  'Use 1 to 64 lower-case letters, digits, dots, - and _, a letter or digit first, and not "default".';
+
 /** Returns the name if a request may use it. "default" serves the requests that name none. */
 function checked(name: string): string {
   if (name !== "default" && Value.Check(CreateRequest, { payload: null, processor: name })) return name;
-  throw new Error(`"${name}" cannot be the name of a processor.`);
+  throw new Error(`"${name}" cannot be the name of a processor. ${nameRule}`);
 }
 
 async function load(path: string): Promise<Module> {
   const module = (await inTime(import(path), loadMs)) as { default?: Partial<Module> };
   if (typeof module.default?.run === "function") return module.default as Module;
-  throw new Error("It has no default export with a function `run`.");
+  throw new Error("it has no default export with a function `run`.");
 }
 
 function handlerOf(module: Module): Handler {

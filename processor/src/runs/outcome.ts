@@ -14,7 +14,7 @@ export const cancelled: RunEnd = {
 };
 export const unknownProcessor = failed(
   "unknown_processor",
-  "The request names a processor that does not exist.",
+  "No processor of this name is loaded. Check the name, or add its module to PROCESSORS_DIR; then create a new request.",
 );
 export function timedOut(deadlineMs: number): RunEnd {
   return failed("timeout", `The execution did not end within ${deadlineMs / 1_000} seconds.`);

@@ -67,10 +67,12 @@ test("all modules that cannot be loaded are named, each with the reason", async 
     }),
   );
   if (loaded.kind === "loaded") throw new Error("they were loaded");
+  const rule =
+    'Use 1 to 64 lower-case letters, digits, dots, - and _, a letter or digit first, and not "default".';
   expect(loaded.problems.map((problem) => problem.slice(21)).toSorted()).toEqual([
-    'Upper.ts cannot be loaded: "Upper" cannot be the name of a processor.',
-    'default.ts cannot be loaded: "default" cannot be the name of a processor.',
-    "nothing.ts cannot be loaded: It has no default export with a function `run`.",
+    `Upper.ts cannot be loaded: "Upper" cannot be the name of a processor. ${rule}`,
+    `default.ts cannot be loaded: "default" cannot be the name of a processor. ${rule}`,
+    "nothing.ts cannot be loaded: it has no default export with a function `run`.",
     "throws.ts cannot be loaded: no disk",
   ]);
 });

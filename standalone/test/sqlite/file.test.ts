@@ -180,7 +180,8 @@ test.each([
 });
 
 describe("a folder that cannot be used is refused in one sentence that says what to do", () => {
-  const aFolder = "a file is where a folder must be, or the other way round";
+  const aFile = "a file is where a folder must be";
+  const aFolder = "a folder is where a file must be";
   const damaged = (code: string) => `the file is damaged (${code}); restore a copy of the folder`;
   const at = (name: string) => (folder: string) => mkdirSync(join(folder, name));
 
@@ -200,8 +201,8 @@ describe("a folder that cannot be used is refused in one sentence that says what
   };
 
   test.each<[string, number, (folder: string) => unknown, what: string, below?: string]>([
-    ["it is a file", 73, at("x"), `${aFolder} (EEXIST, PATH); move it away`, "file"],
-    ["it lies in a file", 73, at("x"), `${aFolder} (ENOTDIR, PATH); move it away`, "file/data"],
+    ["it is a file", 73, at("x"), `${aFile} (EEXIST, PATH); move it away`, "file"],
+    ["it lies in a file", 73, at("x"), `${aFile} (ENOTDIR, PATH); move it away`, "file/data"],
     ["sate.db is a folder", 73, at("sate.db"), `${aFolder} (EISDIR, PATH/sate.db); move it away`],
     ["pid is a folder", 73, at("pid"), `${aFolder} (EISDIR, PATH/pid); move it away`],
     [
