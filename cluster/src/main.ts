@@ -62,10 +62,10 @@ async function start(): Promise<void> {
   const url = `http://${host === "0.0.0.0" ? "127.0.0.1" : host}:${port}`;
   print(`
 Sate is ready.
-  address   ${url}
-  API page  ${url}/swagger
-  try       curl -s ${url}/requests -H 'content-type: application/json' -d '{"payload": {"message": "ping"}}'
-  logs      ${settings.logsDir}`);
+  address        ${url}
+  API reference  ${url}/swagger
+  try            curl -s ${url}/requests -H 'content-type: application/json' -d '{"payload": {"message": "ping"}}'
+  logs           ${settings.logsDir}`);
   // An address from the environment may contain a password.
   for (const [name, address] of Object.entries(addresses))
     print(`  ${name}=${address.replace(/\/\/[^@/]*@/, "//***@")}`);

@@ -176,7 +176,7 @@ describe.skipIf(missing !== undefined)("TLS and SASL", () => {
     expect(printed.join("\n")).not.toContain("canary");
     const causes = printed
       .join("\n")
-      .match(/.*"kafka client".*/g)
+      .match(/.*"the kafka client reported an error".*/g)
       ?.join("\n");
     expect(causes).toMatch(/certificate/i);
     expect(causes).toMatch(/authentication/i);

@@ -44,7 +44,7 @@ export function createApp(ports: Ports, config: Config, notReadyReasons: RoutePa
     handler: { standardHostname: false },
   })
     .onError({ as: "global" }, async ({ code, error, request, server, set }) => {
-      ingress.letGo(request);
+      ingress.release(request);
       const { method } = request;
       const request_id = String(set.headers["x-request-id"]);
       const client = server?.requestIP(request)?.address;

@@ -47,6 +47,6 @@ await runService(gateway, {
   log,
   settings,
   // It has nothing else to stop.
-  drainMs: shutdownMs - 500,
+  drainMs: Math.max(shutdownMs - 500, 0),
   bodyBytesMax: serverBodyBytesMax,
 });

@@ -7,7 +7,7 @@ import type { Ports } from "./ports.ts";
 import type { Runs } from "./runs/table.ts";
 import { within } from "./time.ts";
 
-/** The part of the time for a stop that is kept for what follows the handlers: the smaller of the two. */
+/** The part of the time for a stop that is reserved for the steps after the handlers: the smaller of the two. */
 const reserveMsMost = 5_000;
 const reserveShareMost = 0.4;
 

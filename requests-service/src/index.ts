@@ -30,15 +30,15 @@ export type Config = {
   lostMax: number;
   /** How long a published outcome may be without its result; then it is published again. */
   confirmMs: number;
-  /** No other process uses this database: executions that are running at start were left by a crash and are requeued at once. */
+  /** Whether no other process uses this database. Executions that are running at start were then left by a crash, and are requeued at once. */
   exclusive: boolean;
 };
 
 /** A lease expires after this many sweeps without a heartbeat. */
 const sweepsPerLease = 10;
-/** Outbox marks that two sweeps have seen are published by the second. */
+/** A sweep publishes the outbox marks that the previous sweep has already seen. */
 const outboxSweepMs = 2_000;
-/** Per step of a stop; all three take less than SHUTDOWN_SECONDS's default. */
+/** The deadline of each step of a stop. All three fit into the default of SHUTDOWN_SECONDS. */
 const stopStepMs = 2_000;
 
 /** Payloads of the latest requests are kept in memory, because most are read within seconds of their creation. */
@@ -52,12 +52,9 @@ const brokerAway = "The broker does not respond.";
  * when the service is ready, however long its dependencies take; `stop` is safe at any time, and twice, once nothing
  * calls the commands any more.
  */
-export function createRequestsService(
-  outside: Omit<Ports, "random"> & Partial<Pick<Ports, "random">>,
-  config: Config,
-) {
+export function createRequestsService(outside: Ports, config: Config) {
   const cached = cachedRequests(outside.store.requests, { charsMax: cacheCharsMax });
-  const ports: Ports = { random: Math.random, ...outside, store: { ...outside.store, requests: cached } };
+  const ports: Ports = { ...outside, store: { ...outside.store, requests: cached } };
   const { store, publisher, log, counters } = outside;
   const outbox = createOutbox(ports);
   const requeueRuns = createRequeueRuns(ports, outbox, config.lostMax);

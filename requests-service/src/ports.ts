@@ -73,7 +73,7 @@ export type Executions = {
   ofRequests(requestIds: string[]): Promise<Map<string, Execution[]>>;
   /** Stores each, with its outbox mark, if its (request, attempt) is free: one of any number of contenders gets `true`. */
   insert(executions: Execution[]): Promise<boolean[]>;
-  /** Those that exist. Outputs are not read, here and wherever nothing else is said. */
+  /** Those that exist. Here and elsewhere, outputs are read only where the docstring says so. */
   get(keys: ExecutionKey[]): Promise<Execution[]>;
   /** A page of one request's executions, oldest attempt first. */
   list(page: { request_id: string; after_attempt: number; limit: number }): Promise<Execution[]>;
@@ -83,13 +83,13 @@ export type Executions = {
 
 export type Claim = { worker_id: string; claim_id: string };
 
-/** `refused`: how many others of those asked for exist, but are running or final already. */
+/** `refused`: the number of named executions that exist but are already running or final. */
 export type Claimed = { held: Execution[]; refused: number };
 
 export type Runs = {
   /**
    * Queued → running, epoch + 1, for this worker and claim; clears the outbox mark, because the wake-up has arrived.
-   * `held` is what this very claim holds, so a repetition returns the same until the run ends.
+   * `held` is everything that this claim holds, so a repetition returns the same until the run ends.
    */
   claim(claim: Claim, refs: ExecutionRef[]): Promise<Claimed>;
   /** Queued executions, lowest key first. */
@@ -155,11 +155,11 @@ export type Outbox = {
 /** Executions whose outcome is published and whose result is not known to be recorded: those with `unconfirmedMark`. */
 export type Confirmations = {
   unconfirmed(page: Page<ExecutionKey>): Promise<ExecutionKey[]>;
-  /** Those of them that are unconfirmed are confirmed. */
+  /** Confirms those of these executions that are unconfirmed. */
   confirm(recorded: ExecutionKey[]): Promise<void>;
-  /** Those of them that are unconfirmed get the mark of an outcome again. */
+  /** Sets the outcome mark again on those of these executions that are unconfirmed. */
   publishAgain(missing: ExecutionKey[]): Promise<void>;
 };
 
-/** What requests-service asks of results-service, which may be away for long without harm. */
+/** The operation of results-service that requests-service calls. It may be unavailable for any length of time without harm. */
 export type Results = Pick<ResultsApi, "resultsRecorded">;

@@ -1,10 +1,8 @@
-import { Unavailable } from "@sate/contracts";
+import { type Consumer, type Publisher, Unavailable } from "@sate/contracts";
 import { type Attempt, type Counters, createLifecycle, type Log } from "@sate/contracts/runtime";
-import type { Consumer, Publisher, ResultsWriter } from "./ports.ts";
+import type { ResultsWriter } from "./ports.ts";
 import { createRecorder, type Recorder } from "./recording/record.ts";
 import { createInternalApp } from "./runtime/internal-app.ts";
-
-export type { Consumer, Publisher, ResultsWriter } from "./ports.ts";
 
 export type Config = {
   serviceToken: string;

@@ -1,7 +1,5 @@
 import type { DeadLetterDocument, ResultRecord } from "@sate/contracts";
 
-export type { Consumer, Publisher } from "@sate/contracts";
-
 /**
  * - stored: it is now the result of its execution.
  * - repeated: this very result was stored before.

@@ -1,4 +1,5 @@
 import {
+  type Consumer,
   type DeadLetterDocument,
   type ResultRecord,
   type ResultRow,
@@ -8,7 +9,7 @@ import {
 import { createCounters, createLog } from "@sate/contracts/runtime";
 import { sqliteResultsWriter } from "../src/adapters/sqlite/writer.ts";
 import { createResultsListener } from "../src/index.ts";
-import type { Consumer, ResultsWriter } from "../src/ports.ts";
+import type { ResultsWriter } from "../src/ports.ts";
 import { fakeConsumer } from "./fakes/consumer.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
 import { sqliteFile } from "./sqlite-file.ts";

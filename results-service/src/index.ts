@@ -5,8 +5,6 @@ import { readResults } from "./read-results.ts";
 import { commandRoutes } from "./runtime/command-routes.ts";
 import { createInternalApp } from "./runtime/internal-app.ts";
 
-export type { Page, ResultsReader } from "./ports.ts";
-
 export type Config = { serviceToken: string };
 
 export type Ports = {

@@ -7,7 +7,7 @@ export type Bounds = { limit: number; bytesMax: number };
 export type Page = { results: ResultRecord[]; more: boolean };
 
 /**
- * A reader tolerates gaps of at most so many attempts. Attempts are consecutive, and each begins after the one before
+ * The maximum number of consecutive attempts without a result that a reader tolerates. Attempts are consecutive, and each begins after the one before
  * has ended, but their results are recorded a moment later and in any order.
  */
 export const gapMax = 32;

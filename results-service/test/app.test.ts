@@ -87,7 +87,7 @@ const examples: Record<keyof typeof resultsApi, { body: object; answer: object; 
 };
 
 // What every internal API does the same way is tested with requests-service, where its code comes from.
-for (const [name, { path, answer: schema }] of Object.entries(resultsApi)) {
+for (const [name, { path, response: schema }] of Object.entries(resultsApi)) {
   const { body, answer, wrong } = examples[name as keyof typeof resultsApi];
 
   describe(`POST ${path}`, () => {

@@ -8,7 +8,7 @@ import { sqliteResultsWriter } from "@sate/results-listener/sqlite";
 import * as resultsService from "@sate/results-service";
 import { sqliteResultsReader } from "@sate/results-service/sqlite";
 import { createBroker } from "./broker/broker.ts";
-import type { SqliteFile } from "./sqlite/file.ts";
+import type { DataFile } from "./sqlite/file.ts";
 
 export type Config = Omit<
   gatewayService.Config & requestsService.Config & processorService.Config,
@@ -17,11 +17,11 @@ export type Config = Omit<
 
 export type Ports = Pick<requestsService.Ports, "log" | "counters" | "fatal"> & {
   /** Closed by `stop`. */
-  file: SqliteFile;
+  file: DataFile;
   handlers: processorService.Handlers;
 };
 
-/** The handlers' part of the time for a stop; the other services need the rest. */
+/** The processor's part of the time for a stop. The other services need the rest. */
 const shareOfStop = 0.7;
 
 /**
@@ -51,7 +51,7 @@ export function createStandalone(ports: Ports, config: Config) {
 
 function createServices({ handlers, file, ...rest }: Ports, config: Config) {
   const newId = () => Bun.randomUUIDv7();
-  const shared = { ...rest, clock: Date.now, newId };
+  const shared = { ...rest, clock: Date.now, newId, random: Math.random };
   // The services do not listen here, so their token is never used.
   const own = { ...config, serviceToken: newId(), exclusive: true };
   const broker = createBroker(
@@ -81,7 +81,6 @@ function createServices({ handlers, file, ...rest }: Ports, config: Config) {
       consumer: broker.consumer(groups.processor),
       handlers,
       time: processorService.systemTime,
-      random: Math.random,
     },
     { ...own, shutdownMs: config.shutdownMs * shareOfStop },
   );

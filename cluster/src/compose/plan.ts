@@ -14,7 +14,7 @@ export type ProcessPlan = {
 };
 
 /** What replaces the addresses and secrets of compose.yaml. `portOf` is called once for each process. */
-export type Place = {
+type Place = {
   /** The folder of compose.yaml. */
   root: string;
   addresses: Addresses;

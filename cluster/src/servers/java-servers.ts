@@ -5,7 +5,7 @@ import type { Program } from "../supervise/supervised.ts";
 import { type Addresses, freePorts, listensOn } from "./addresses.ts";
 import { type Installed, javaEnvironment } from "./java.ts";
 
-export type Ports = { kafka: number; controller: number; "requests-db": number; "results-db": number };
+type Ports = { kafka: number; controller: number; "requests-db": number; "results-db": number };
 
 export async function serverPorts(): Promise<Ports> {
   const [kafka, controller, requests, results] = (await freePorts(4)) as [number, number, number, number];

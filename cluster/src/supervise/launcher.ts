@@ -19,8 +19,8 @@ export function launchers(): number[] {
 }
 
 /**
- * Calls `ended` once when one of the processes has ended. For launchers: npm passes no signal on (npm/cli#6684), so
- * ending it would leave this process running unseen, holding its port and data.
+ * Calls `ended` once when one of the processes has ended. npm does not forward signals (npm/cli#6684), so ending it
+ * would leave this process running unseen, holding its port and data.
  */
 export function onceAnyEnds(pids: number[], ended: () => void): void {
   if (pids.length === 0) return;

@@ -14,7 +14,7 @@ export type Program = {
 };
 
 /** How a process ended. `failedStarts` counts the starts in a row after which it never became ready. */
-export type Exit = { code: number; how: string; failedStarts: number };
+type Exit = { code: number; how: string; failedStarts: number };
 
 export type Rules = {
   /** Where its output goes: a file, or our own standard error. */

@@ -8,7 +8,7 @@ import type { Static, TSchema } from "@sinclair/typebox";
  *
  * Bodies are open objects: a newer caller may send a field that an older service does not know.
  */
-export type Api = Record<string, { path: string; body: TSchema; answer: TSchema }>;
+export type Api = Record<string, { path: string; body: TSchema; response: TSchema }>;
 
 /**
  * The operations of an API as functions: what a service's core implements, what an HTTP client of it
@@ -16,5 +16,5 @@ export type Api = Record<string, { path: string; body: TSchema; answer: TSchema 
  * other rejection is a bug.
  */
 export type ApiFunctions<A extends Api> = {
-  [Name in keyof A]: (body: Static<A[Name]["body"]>) => Promise<Static<A[Name]["answer"]>>;
+  [Name in keyof A]: (body: Static<A[Name]["body"]>) => Promise<Static<A[Name]["response"]>>;
 };

@@ -125,7 +125,7 @@ export type FinishedRun = Static<typeof FinishedRun>;
  * An outbox mark: something that must still be published. `execution:<n>` is the wake-up for a queued execution whose
  * epoch is n; `outcome` is the outcome of a final one.
  */
-export const OutboxMark = Type.String({ pattern: "^(execution:[0-9]{1,9}|outcome)$", maxLength: 20 });
+const OutboxMark = Type.String({ pattern: "^(execution:[0-9]{1,9}|outcome)$", maxLength: 20 });
 export const executionMark = (epoch: number): string => `execution:${epoch}`;
 export const outcomeMark = "outcome";
 
@@ -149,12 +149,12 @@ export const requestsApi = {
     path: "/internal/requests/create",
     body: Type.Object({ requests: batch(NewRequest) }, open),
     /** In the order of the batch. `conflict`: another request has this id. */
-    answer: Type.Object({ answers: Type.Array(Type.Union([tagged("created"), tagged("conflict")])) }, open),
+    response: Type.Object({ answers: Type.Array(Type.Union([tagged("created"), tagged("conflict")])) }, open),
   },
   getRequest: {
     path: "/internal/requests/get",
     body: Type.Object({ request_id: Uuid }, open),
-    answer: Type.Union([
+    response: Type.Union([
       Type.Object({ kind: Type.Literal("found"), request: RequestRecord }, open),
       tagged("unknown_request"),
     ]),
@@ -166,24 +166,24 @@ export const requestsApi = {
       { limit: Type.Integer({ minimum: 1, maximum: limits.pageMax }), before: Type.Optional(Uuid) },
       open,
     ),
-    answer: Type.Object({ requests: Type.Array(RequestRecord), more: Type.Boolean() }, open),
+    response: Type.Object({ requests: Type.Array(RequestRecord), more: Type.Boolean() }, open),
   },
   createExecutions: {
     path: "/internal/executions/create",
     body: Type.Object({ executions: batch(NewExecution) }, open),
-    answer: Type.Object({ answers: Type.Array(Admission) }, open),
+    response: Type.Object({ answers: Type.Array(Admission) }, open),
   },
   /** Durable when it returns; published to the dead letter queue afterwards, once the broker accepts it. */
   recordRefusals: {
     path: "/internal/refusals/record",
     body: Type.Object({ refusals: batch(RefusedExecution) }, open),
     /** In the order of the batch. */
-    answer: Type.Object({ answers: Type.Array(tagged("recorded")) }, open),
+    response: Type.Object({ answers: Type.Array(tagged("recorded")) }, open),
   },
   getExecution: {
     path: "/internal/executions/get",
     body: Type.Object({ request_id: Uuid, execution_id: Uuid }, open),
-    answer: Type.Union([
+    response: Type.Union([
       Type.Object({ kind: Type.Literal("found"), execution: ExecutionRecord, request: RequestRecord }, open),
       tagged("unknown_request"),
       tagged("unknown_execution"),
@@ -200,7 +200,7 @@ export const requestsApi = {
       },
       open,
     ),
-    answer: Type.Union([
+    response: Type.Union([
       Type.Object(
         { kind: Type.Literal("found"), executions: Type.Array(ExecutionRecord), more: Type.Boolean() },
         open,
@@ -212,7 +212,7 @@ export const requestsApi = {
   cancelExecution: {
     path: "/internal/executions/cancel",
     body: Type.Object({ request_id: Uuid, execution_id: Uuid }, open),
-    answer: Type.Union([
+    response: Type.Union([
       Type.Object(
         { kind: Type.Literal("cancelled"), execution: ExecutionRecord, request: RequestRecord },
         open,
@@ -229,13 +229,13 @@ export const requestsApi = {
   registerWorker: {
     path: "/internal/workers/register",
     body: Type.Object(worker, open),
-    answer: Type.Object({}, open),
+    response: Type.Object({}, open),
   },
   /** `runs`: those that the database holds for this worker. `given_up`: the lease expired, and the id can never be used again. */
   heartbeat: {
     path: "/internal/workers/heartbeat",
     body: Type.Object(worker, open),
-    answer: Type.Union([
+    response: Type.Union([
       Type.Object(
         {
           kind: Type.Literal("alive"),
@@ -250,13 +250,13 @@ export const requestsApi = {
   endWorker: {
     path: "/internal/workers/end",
     body: Type.Object(worker, open),
-    answer: Type.Object({ handed_back: Type.Integer() }, open),
+    response: Type.Object({ handed_back: Type.Integer() }, open),
   },
   /** `claim_id` is new for every claim and the same in its repetitions, which then return the same runs. */
   claim: {
     path: "/internal/runs/claim",
     body: Type.Object({ ...worker, claim_id: Uuid, executions: batch(ExecutionRef, limits.claimMax) }, open),
-    answer: Claimed,
+    response: Claimed,
   },
   /** Claims up to `limit` queued executions: for a processor that has capacity and receives no records. */
   claimAny: {
@@ -265,13 +265,13 @@ export const requestsApi = {
       { ...worker, claim_id: Uuid, limit: Type.Integer({ minimum: 1, maximum: limits.claimMax }) },
       open,
     ),
-    answer: Claimed,
+    response: Claimed,
   },
   /** The commit point. `stored`: also if the same outcome was stored before. `refused`: the epoch is stale, or the execution has another outcome. */
   finish: {
     path: "/internal/runs/finish",
     body: Type.Object({ runs: batch(FinishedRun) }, open),
-    answer: Type.Object(
+    response: Type.Object(
       { answers: Type.Array(Type.Union([tagged("stored"), tagged("refused"), tagged("unknown")])) },
       open,
     ),
@@ -280,7 +280,7 @@ export const requestsApi = {
   handBack: {
     path: "/internal/runs/hand-back",
     body: Type.Object({ runs: batch(RunRef, limits.workerRunsMax) }, open),
-    answer: Type.Object({ handed_back: Type.Integer() }, open),
+    response: Type.Object({ handed_back: Type.Integer() }, open),
   },
   /** Clears the outbox marks of what the caller has published. */
   markPublished: {
@@ -289,7 +289,7 @@ export const requestsApi = {
       { published: batch(Type.Composite([ExecutionKey, Type.Object({ mark: OutboxMark })], open), 4_096) },
       open,
     ),
-    answer: Type.Object({}, open),
+    response: Type.Object({}, open),
   },
 } as const;
 

@@ -42,18 +42,18 @@ export const resultsApi = {
       },
       open,
     ),
-    answer: Type.Object({ results: Type.Array(ResultRecord), more: Type.Boolean() }, open),
+    response: Type.Object({ results: Type.Array(ResultRecord), more: Type.Boolean() }, open),
   },
   resultsOfExecution: {
     path: "/internal/results/of-execution",
     body: Type.Object({ request_id: Uuid, execution_id: Uuid }, open),
-    answer: Type.Object({ results: Type.Array(ResultRecord) }, open),
+    response: Type.Object({ results: Type.Array(ResultRecord) }, open),
   },
   /** For each execution, in the order of the call, whether its result is durably recorded. A recorded result is never removed. */
   resultsRecorded: {
     path: "/internal/results/recorded",
     body: Type.Object({ executions: Type.Array(ExecutionKey, { maxItems: limits.confirmMax }) }, open),
-    answer: Type.Object({ recorded: Type.Array(Type.Boolean()) }, open),
+    response: Type.Object({ recorded: Type.Array(Type.Boolean()) }, open),
   },
 } as const;
 

@@ -8,7 +8,7 @@ const brand = Symbol.for("sate.unavailable");
  *   The same call would most likely fail again, perhaps because of one item in it.
  * - not_done: the operation certainly had no effect: its transaction was rolled back, or it never began.
  */
-export type UnavailableReason = "no_response" | "unexpected_response" | "not_done";
+type UnavailableReason = "no_response" | "unexpected_response" | "not_done";
 
 /**
  * How a call to another service, a database or the broker rejects when it has no result. It is an

@@ -63,7 +63,7 @@ export function unreadableRecord(record: IncomingRecord, detail: string): Outgoi
 
 /**
  * The parts of any record within limits, each in bytes. The value is truncated; the key and the headers (as JSON,
- * name → value in base64) are kept whole or omitted. `cut` says in sentences what was, `null` if nothing was.
+ * name → value in base64) are kept whole or omitted. `cut` says in sentences what was truncated or omitted; `null` if nothing.
  */
 export function cutToSize(
   { key, value, headers }: IncomingRecord,

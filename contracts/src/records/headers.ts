@@ -30,7 +30,7 @@ export function headerOf(record: IncomingRecord, name: string): string | undefin
   return value === undefined ? undefined : decoder.decode(value);
 }
 
-/** The headers that every record of ours has. */
+/** The headers of every record that Sate writes. */
 export function baseHeaders(traceparent: string | undefined): Record<string, string> {
   const headers: Record<string, string> = { [headerNames.schemaVersion]: schemaVersion };
   if (traceparent !== undefined) headers[headerNames.traceparent] = traceparent;

@@ -1,4 +1,4 @@
-import { type Static, Type } from "@sinclair/typebox";
+import { Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { ResultRecord } from "../internal/results-api.ts";
 import { ExecutionError, type Outcome } from "../values/execution.ts";
@@ -26,7 +26,6 @@ export const OutcomeMessage = Type.Object(
   },
   { additionalProperties: true },
 );
-export type OutcomeMessage = Static<typeof OutcomeMessage>;
 
 const check = TypeCompiler.Compile(OutcomeMessage);
 

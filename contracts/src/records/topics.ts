@@ -27,12 +27,12 @@ export const partitionsDefault = 12;
  * record, and more), and timestamps of the broker, because one from a producer's clock could be refused or make a new
  * record expire at once.
  */
-export function topicSpec(topic: Topic, replicationFactor = 1) {
+export function topicSpec(topic: Topic) {
   const bytesMax = topic === topics.deadLetters ? limits.deadLetterBytesMax : limits.recordBytesMax;
   return {
     topic,
     numPartitions: partitionsDefault,
-    replicationFactor,
+    replicationFactor: 1,
     configEntries: [
       { name: "max.message.bytes", value: String(bytesMax) },
       { name: "message.timestamp.type", value: "LogAppendTime" },
@@ -41,8 +41,8 @@ export function topicSpec(topic: Topic, replicationFactor = 1) {
 }
 
 /**
- * The settings of `topicSpec`, as `name=value`, that a topic created elsewhere lacks: a text that differs, a number
- * that is smaller. A setting that the broker does not report is not counted as lacking.
+ * The settings of `topicSpec`, as `name=value`, that an existing topic lacks: texts that differ, and numbers that are
+ * too small. A setting that the broker does not report is not counted.
  */
 export function settingsLacking(
   topic: Topic,

@@ -1,16 +1,16 @@
-import { Unavailable } from "../internal/unavailable.ts";
-import { inTime } from "./deadline.ts";
+import { isUnavailable, Unavailable } from "../internal/unavailable.ts";
+import { DeadlinePassed, inTime } from "./deadline.ts";
 import type { Counters } from "./metrics.ts";
 
-/** Gives a call of a database's driver its deadline and its error. */
+/** Wraps a call of a database's driver: limits its time, and turns every failure into an `Unavailable`. */
 export type Guarded = <A extends unknown[], T>(
   call: (...args: A) => T | Promise<T>,
 ) => (...args: A) => Promise<T>;
 
 /**
- * How an adapter calls its database, whose name ("the Results DB") messages contain. Every failure is an `Unavailable`
- * with the driver's error as its cause, because a driver's messages may contain addresses and passwords; so is a call
- * that takes longer than `deadlineMs`. After `close` no call is made, because a driver would connect again.
+ * How an adapter calls its database; `database` is its name in messages ("the Results DB"). A call that fails or takes
+ * longer than `deadlineMs` rejects with `Unavailable`. The driver's error is only its cause, because a driver's messages
+ * may contain addresses and passwords. After `close` no call is made, because a driver would connect again.
  */
 export function databaseCalls(database: string, deadlineMs?: number) {
   let isClosed = false;
@@ -22,7 +22,9 @@ export function databaseCalls(database: string, deadlineMs?: number) {
         const result = call(...args);
         return await (deadlineMs === undefined ? result : inTime(Promise.resolve(result), deadlineMs));
       } catch (cause) {
-        throw new Unavailable(`A call to ${database} failed, or took too long.`, { cause });
+        if (isUnavailable(cause)) throw cause;
+        const what = cause instanceof DeadlinePassed ? `did not end within ${deadlineMs} ms` : "failed";
+        throw new Unavailable(`A call to ${database} ${what}.`, { cause });
       }
     };
   return {
@@ -34,9 +36,9 @@ export function databaseCalls(database: string, deadlineMs?: number) {
 }
 
 /**
- * The options of every MongoDB client. Writes are acknowledged by the majority and journaled. The driver repeats nothing
- * and has no deadline for a whole call (`timeoutMS` does nothing in 7.9): `databaseCalls` has one, and these timeouts free
- * what a call leaves behind after it.
+ * The options of every MongoDB client. Writes are acknowledged by the majority and journaled. The driver retries nothing
+ * and has no deadline for a whole call (`timeoutMS` does nothing in 7.9). `databaseCalls` sets that deadline; these
+ * timeouts free the connections that a late call still occupies.
  */
 export function mongoOptions(deadlineMs: number) {
   return {
@@ -53,7 +55,7 @@ export function mongoOptions(deadlineMs: number) {
   } as const;
 }
 
-/** What is used of a `MongoClient`: contracts do not depend on the driver. */
+/** The part of the driver's `MongoClient` that is used here, because contracts do not depend on the driver. */
 type MongoClient = {
   on(event: "commandStarted", listener: () => void): unknown;
   db(): { command(command: { ping: 1 }): Promise<unknown> };

@@ -1,11 +1,11 @@
 export type SizeLimits<Item> = {
   itemsMax?: number;
-  /** Of all together, in the unit of `sizeOf`; a single larger item goes alone. */
+  /** Of all items together, in the unit of `sizeOf`. A single larger item is taken alone. */
   sizeMax?: number;
   sizeOf?: (item: Item) => number;
 };
 
-/** Of items one after the other, whether each still fits within the limits with those before it. */
+/** Returns a function that takes items one by one and returns whether each still fits, together with those before it. */
 export function fitting<Item>(limits: SizeLimits<Item>): (item: Item) => boolean {
   const {
     itemsMax = Number.POSITIVE_INFINITY,

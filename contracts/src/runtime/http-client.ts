@@ -5,7 +5,7 @@ import { limits } from "../values/limits.ts";
 import { inTime } from "./deadline.ts";
 import type { Counters } from "./metrics.ts";
 
-export type HttpClientOptions = {
+type HttpClientOptions = {
   /** `http://host:port`, or several with commas between them: they are called in turn. */
   urls: string;
   serviceToken: string;
@@ -16,15 +16,16 @@ export type HttpClientOptions = {
   deadlineMs?: number;
 };
 
-/** How long an address that failed is left out. */
+/** How long an address that failed is avoided. */
 const leftOutMs = 5_000;
 
 /**
  * An internal API over HTTP, as functions. Every operation may be repeated, so a call that fails is made once more,
- * at the next address. A frozen process never fails: where there are several addresses, the next one is also asked
- * after half of the time, the first good answer counts, and the one that was late is left out for a while, so that
- * it does not slow down every other call. Rejects with `Unavailable`, for the reason "unexpected_response" when the
- * other side responded, but not as the contract says, and "not_done" when every address refused the connection.
+ * at the next address. A frozen process does not fail, it only never responds: if there are several addresses, the next
+ * one is also called after half of the time, and the first valid response counts. An address that failed or was late is
+ * avoided for a while, so that it does not slow down every other call. Rejects with `Unavailable`; the reason is
+ * "unexpected_response" if the response does not match the contract, and "not_done" if every
+ * address refused the connection.
  */
 export function httpClient<A extends Api>(api: A, options: HttpClientOptions): ApiFunctions<A> {
   const { serviceToken, service, counters, deadlineMs = 8_000 } = options;
@@ -39,7 +40,7 @@ export function httpClient<A extends Api>(api: A, options: HttpClientOptions): A
   /** The body of a valid response. */
   async function ask(url: string, path: string, body: string, signal: AbortSignal): Promise<string> {
     counters.add("http_calls");
-    // The token and the body are for this address, and what is compressed has no limit.
+    // Redirects would send the token elsewhere, and the size of a compressed body is not limited.
     const safely = { redirect: "error", decompress: false } as const;
     const response = await fetch(`${url}${path}`, { method: "POST", headers, body, signal, ...safely });
     const text = response.ok ? await textWithin(response, limits.internalBodyBytesMax) : null;
@@ -67,14 +68,15 @@ export function httpClient<A extends Api>(api: A, options: HttpClientOptions): A
       const known = causes.find(isUnexpected) ?? causes.find(isUnavailable);
       // Every address refused the connection: none has received the request.
       const reason = causes.every(isConnectionRefused) ? "not_done" : "no_response";
-      throw known ?? new Unavailable(`${service} did not respond in time.`, { cause, reason });
+      const what = reason === "not_done" ? "refused the connection" : "did not respond in time";
+      throw known ?? new Unavailable(`${service} ${what}.`, { cause, reason });
     } finally {
       ended.abort();
     }
   }
 
-  const functions = Object.entries(api).map(([name, { path, answer }]) => {
-    const check = TypeCompiler.Compile(answer);
+  const functions = Object.entries(api).map(([name, { path, response }]) => {
+    const check = TypeCompiler.Compile(response);
     const operation = async (body: unknown) => {
       const got = parsed(await call(path, JSON.stringify(body)));
       if (!check.Check(got))
@@ -86,7 +88,7 @@ export function httpClient<A extends Api>(api: A, options: HttpClientOptions): A
   return Object.fromEntries(functions) as ApiFunctions<A>;
 }
 
-/** Addresses one after the other, without those that are left out as long as there is another. */
+/** Returns the addresses in turn, without those to be avoided unless there are no others. */
 function inTurn(urls: string[]) {
   const outUntil = new Map<string, number>();
   let turn = Math.floor(Math.random() * urls.length);
@@ -103,7 +105,7 @@ function inTurn(urls: string[]) {
   };
 }
 
-/** `null` when there is more. A declared length cannot be exceeded, and then the runtime reads it faster. */
+/** `null` if the body is larger. With a declared length, which a body cannot exceed, the runtime reads it faster. */
 async function textWithin(response: Response, bytesMax: number): Promise<string | null> {
   const declared = response.headers.get("content-length");
   if (declared !== null) return Number(declared) <= bytesMax ? response.text() : null;

@@ -9,7 +9,7 @@ type Sasl = { [M in Mechanism]: { mechanism: M; username: string; password: stri
 /**
  * The options of every kafkajs client of a service. The broker's certificate must be issued by a trusted
  * authority (one of the system's, or only those of KAFKA_SSL_CA) for the address in KAFKA_BROKERS and for the
- * one that the broker advertises: no setting lifts that. Throws if a file cannot be read.
+ * one that the broker advertises. No setting disables this. Throws if a file cannot be read.
  */
 export function kafkaConfig(
   settings: Pick<KafkaSettings, "KAFKA_BROKERS"> & Partial<KafkaSettings>,
@@ -49,18 +49,18 @@ export function kafkaFileProblems(env: Record<string, string | undefined>): stri
   return kafkaFiles.filter(isUnreadable).map((name) => `${name} must be a file that can be read.`);
 }
 
-const quietMs = 30_000;
+const sameErrorMs = 30_000;
 const rememberedMax = 100;
 
-/** The errors that kafkajs logs, without stacks; one that repeats, as while a broker is away, at most every 30 s. */
+/** Logs the errors of kafkajs without stacks. The same error, which repeats while a broker is away, is logged at most every 30 s. */
 function plainLogs(log: Log) {
   const loggedAt = new Map<string, number>();
   return () => (entry: { namespace: string; log: { message: string } }) => {
-    const said = entry.log.message.slice(0, 200);
+    const detail = entry.log.message.slice(0, 200);
     const now = performance.now();
-    if (now - (loggedAt.get(said) ?? Number.NEGATIVE_INFINITY) < quietMs) return;
+    if (now - (loggedAt.get(detail) ?? Number.NEGATIVE_INFINITY) < sameErrorMs) return;
     if (loggedAt.size >= rememberedMax) loggedAt.clear();
-    loggedAt.set(said, now);
-    log.warn("kafka client", { namespace: entry.namespace, said });
+    loggedAt.set(detail, now);
+    log.warn("the kafka client reported an error", { namespace: entry.namespace, detail });
   };
 }

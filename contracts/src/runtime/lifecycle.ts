@@ -1,7 +1,7 @@
 import { inTime } from "./deadline.ts";
 import { errorFields, type Log } from "./log.ts";
 
-/** A sentence, the same for every failure or made from the error. */
+/** Why something fails: a fixed sentence, or one made from the error. */
 type Reason = string | ((error: unknown) => string);
 
 /** Something outside that a service needs. `probe` rejects while it does not work. */
@@ -10,15 +10,15 @@ type Dependency = { name: string; probe: () => Promise<unknown>; reason: Reason 
 /** Attempts the work of a part once, or until it succeeds or the service stops. */
 export type Attempt<T> = (part: string, work: () => Promise<unknown>, reason: Reason) => Promise<T>;
 
-/** For how long callers get the same verdict. */
+/** How long the result of a probe is reused. */
 const verdictMs = 1_000;
 /** Longer than a call that fails over to another address, shorter than health checks wait. */
 const probeMs = 4_000;
 const connectPauseMs = { first: 100, most: 1_000 };
 
 /**
- * The life of a service: started once, stopped once, and in between ready or not. A part fails from an attempt that
- * failed to the next one that succeeds; dependencies are probed when readiness is asked for.
+ * The life of a service: started once, stopped once, and in between ready or not. A part counts as failing from a
+ * failed attempt until the next one that succeeds. Dependencies are probed when readiness is requested.
  */
 export function createLifecycle(parts: {
   log: Log;

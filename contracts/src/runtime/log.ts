@@ -1,3 +1,4 @@
+import { isUnavailable } from "../internal/unavailable.ts";
 import { type LogLevel, logLevels } from "../settings/process.ts";
 
 export type LogFields = Record<string, string | number | boolean | null | undefined>;
@@ -10,11 +11,11 @@ export type Log = {
   error(message: string, fields?: LogFields): void;
 };
 
-/** Those that JSON leaves as they are, though terminals and readers of lines act on them. */
+/** Control characters that JSON does not escape, but that terminals and line readers interpret. */
 const controls = /[\u007f-\u009f\u2028\u2029]/g;
 const escaped = (control: string) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
-/** `write` gets one line without its end. */
+/** `write` receives one line, without a line break. */
 export function createLog(service: string, level: LogLevel, write: (line: string) => void): Log {
   const from = logLevels.indexOf(level);
   const at = (name: LogLevel) => (message: string, fields?: LogFields) => {
@@ -25,7 +26,7 @@ export function createLog(service: string, level: LogLevel, write: (line: string
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
-/** Of a name or a code: whatever else stands there could be a message. */
+/** The form of a name or a code. Anything else could be a message. */
 const plain = /^[\w.-]{1,64}$/;
 /** Further causes of an error are not logged. */
 const causesMax = 4;
@@ -33,8 +34,9 @@ const causesMax = 4;
 type Fields = Error & { code?: unknown; path?: unknown; originalError?: unknown; errors?: unknown[] };
 
 /**
- * What of an error may be logged: its name, code and path, and those of its causes. Never messages: those of drivers
- * may hold addresses with passwords. So may paths that are addresses, as `fetch` has them. Never throws.
+ * The fields of an error that are safe to log: its name, code and path, and those of its causes. Not its message,
+ * because messages of drivers may contain addresses with passwords, except that of an `Unavailable`, which is ours; a
+ * path that is a URL, as in errors of `fetch`, may contain one, too. Never throws.
  */
 export function errorFields(error: unknown, depth = 0): LogFields {
   try {
@@ -44,6 +46,7 @@ export function errorFields(error: unknown, depth = 0): LogFields {
     const causes = next instanceof Error && depth < causesMax ? errorFields(next, depth + 1) : {};
     return {
       error: typeof name === "string" && plain.test(name) ? name : "Error",
+      detail: isUnavailable(error) ? error.message : undefined,
       code: typeof code === "number" || (typeof code === "string" && plain.test(code)) ? code : undefined,
       path: typeof path === "string" && path.startsWith("/") ? path : undefined,
       cause: Object.values(causes).filter(Boolean).join(" ") || undefined,

@@ -1,4 +1,4 @@
-/** Counts of operations since start: tests assert budgets on them. */
+/** Counts of operations since the start, for `/metrics`, and for tests that limit the operations per execution. */
 export type Counters = {
   add(name: string, by?: number): void;
   read(): Record<string, number>;

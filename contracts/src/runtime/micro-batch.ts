@@ -7,9 +7,10 @@ type Waiting<Item, Result> = {
 };
 
 /**
- * Makes a function of many items into a function of one: one call is under way at a time, filled with what has come
- * meanwhile. A lone item waits for nothing but the end of its turn of the event loop. `work` returns results in the
- * order of its items; if it rejects, all of them do. Its callers bound how many items wait.
+ * Turns a function of many items into a function of one. One call is in flight at a time, and the next one carries
+ * everything that arrived meanwhile. A lone item waits only for the end of the current turn of the event loop. `work`
+ * returns results in the order of its items; if it rejects, all items of the call do. Callers must limit how many items
+ * wait.
  */
 export function microBatch<Item, Result>(
   work: (items: Item[]) => Promise<Result[]>,

@@ -1,6 +1,6 @@
 /**
- * Does `work` again and again, `pauseMs` after the end of the last time, never twice at once. `work` handles its
- * own expected failures: one that rejects is a fault of ours and goes to `fatal`. All that it calls has deadlines.
+ * Runs `work` repeatedly, each time `pauseMs` after the previous run has ended, so runs never overlap. `work` handles
+ * its own expected failures; a rejection is a bug and goes to `fatal`. Everything that it calls must have a deadline.
  */
 export function periodic(task: {
   name: string;

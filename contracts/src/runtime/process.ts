@@ -9,8 +9,9 @@ import { createLog, errorFields, type Log } from "./log.ts";
 import { stopOnSignal } from "./stop-on-signal.ts";
 
 /**
- * Reads the settings, makes the log and warns of what looks like a mistake; or names all mistakes and ends the
- * process with EX_CONFIG of sysexits.h. Each of `rules` names what is wrong among several settings.
+ * Reads the settings, creates the log, and logs a warning for whatever looks like a mistake. If settings are invalid, it
+ * reports all of them and ends the process with EX_CONFIG of sysexits.h. Each of `rules` checks several settings
+ * together and returns a sentence for each problem.
  */
 export function settingsOrExit<S extends TObject>(
   service: string,
@@ -36,8 +37,8 @@ export function exitForSettings(service: string, problems: string[]): never {
 }
 
 /**
- * Opens what a driver finds by a setting, such as a database by its URL. Drivers parse it at once, and their errors may
- * contain the password: so what the setting must be is said instead.
+ * Opens something whose address is a setting, such as a database by its URL. Drivers parse it at once, and their errors
+ * may contain the password, so this reports only what the setting must be.
  */
 export function openOrExit<T>(service: string, schema: TObject, setting: string, open: () => T): T {
   try {
@@ -47,7 +48,7 @@ export function openOrExit<T>(service: string, schema: TObject, setting: string,
   }
 }
 
-/** For a failure that nothing handles: the process exits, and its supervisor restarts it. */
+/** Ends the process after a failure that nothing handles; its supervisor restarts it. */
 export function fatalExit(log: Log): (what: string, error: unknown) => never {
   return (what, error) => {
     log.error("unexpected failure; the process exits", { part: what, ...errorFields(error) });
@@ -55,7 +56,7 @@ export function fatalExit(log: Log): (what: string, error: unknown) => never {
   };
 }
 
-/** An Elysia app, as far as it is needed here. */
+/** The part of an Elysia app that is used here. */
 type App = {
   readonly server: {
     readonly port?: number | undefined;
@@ -65,15 +66,15 @@ type App = {
 };
 type Runnable = { app: App; start(): Promise<void>; stop(): Promise<void> };
 
-export type ServerOptions = {
+type ServerOptions = {
   log: Log;
   settings: Pick<ProcessSettings, "HOST" | "PORT">;
   bodyBytesMax: number;
 };
 
 /**
- * What an app's `listen` gets. Errors are the app's to handle; but Elysia stumbles over one that is none
- * (`throw undefined`), and then Bun would show a stack.
+ * The options for an app's `listen`. The app handles errors itself, but Elysia fails on a thrown value that is not an
+ * error (`throw undefined`). Without `error`, Bun would then send a stack.
  */
 export function serverOptions({ log, settings, bodyBytesMax }: ServerOptions) {
   return {
@@ -92,15 +93,15 @@ export function serverOptions({ log, settings, bodyBytesMax }: ServerOptions) {
   };
 }
 
-/** How much of the time for a stop requests in flight may take; the rest is the service's. */
+/** The part of the time for a stop that requests in flight may take. The service has the rest. */
 export function drainMs(shutdownMs: number): number {
   return Math.min(shutdownMs / 4, 2_500);
 }
 
 /**
- * Runs a service until a signal ends it. The server listens before the start, so that /live and /ready can be
- * asked while dependencies are away. At a stop it refuses connections and lets the requests in flight end, for
- * `drainMs` at most; then it closes their connections and stops the service. `stopWhen` is handed how to ask for a stop
+ * Runs a service until a signal ends it. The server listens before the service starts, so that /live and /ready respond
+ * while dependencies are unavailable. A stop refuses new connections and lets requests in flight finish for at most
+ * `drainMs`; then it closes their connections and stops the service. `stopWhen` receives a function that requests a stop
  * without a signal.
  */
 export async function runService(
@@ -119,7 +120,7 @@ export async function runService(
     isStopping = true;
     const { server } = service.app;
     await inTime(server?.stop() ?? Promise.resolve(), options.drainMs ?? drainMs(shutdownMs)).catch(() => {
-      log.warn("requests in flight are cut off");
+      log.warn("requests in flight did not finish in time; their connections are closed");
       void server?.stop(true);
     });
     await service.stop();

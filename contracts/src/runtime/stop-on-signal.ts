@@ -5,9 +5,9 @@ import { errorFields, type Log } from "./log.ts";
 const sameSignalMs = 500;
 
 /**
- * Ends the process with 0 after `stop` when SIGTERM, SIGINT or SIGHUP (its terminal was closed) asks for it; with 1
- * when the stop fails or takes longer than `deadlineMs`, or at a second signal. Returns how to ask for the same stop
- * without a signal; while one is under way that does nothing.
+ * On SIGTERM, SIGINT or SIGHUP (the terminal was closed) runs `stop` and ends the process: with 0, or with 1 if the stop
+ * fails, takes longer than `deadlineMs`, or is interrupted by a second signal. Returns a function that requests the same
+ * stop without a signal, and does nothing while one is in progress.
  */
 export function stopOnSignal(parts: {
   log: Log;
@@ -28,7 +28,7 @@ export function stopOnSignal(parts: {
     if (sinceMs >= 0) return;
     stoppingSince = performance.now();
     log.info("stopping", { signal });
-    setTimeout(fail, deadlineMs, "the stop took too long");
+    setTimeout(fail, deadlineMs, "the stop exceeded SHUTDOWN_SECONDS; the process exits");
     await stop().catch((error) => fail("the stop failed", error));
     log.info("stopped");
     process.exit(0);
@@ -42,7 +42,7 @@ export function stopOnSignal(parts: {
   };
 }
 
-/** As under `nohup`: the process is to outlive its terminal. Only Linux has this file. */
+/** As under `nohup`: the process must outlive its terminal. Only Linux has this file. */
 function isHangupIgnored(): boolean {
   try {
     const mask = /^SigIgn:\s*(\w+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];

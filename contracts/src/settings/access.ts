@@ -6,7 +6,7 @@ export const accessSettings = {
   API_KEYS_FILE: Type.String({ default: "", description: "a file of API keys, one a line" }),
   ALLOW_ANONYMOUS: Type.Union([Type.Literal("0"), Type.Literal("1")], {
     default: "0",
-    description: "1, so that anyone who can reach HOST may do everything, or 0",
+    description: "1 to give every client that can reach HOST full access, or 0",
   }),
   PUBLIC_URL: Type.String({
     default: "",

@@ -8,11 +8,11 @@ export const leaseSettings = {
     minimum: 1,
     maximum: 3_600,
     description:
-      "from 1 to 3600 seconds, the same for requests-service and processors: how long a silent processor keeps its executions",
+      "from 1 to 3600 seconds, the same for requests-service and processors: how long a processor without heartbeats keeps its executions",
   }),
 };
 
-/** How executions end that nobody runs, and outcomes that nobody recorded. */
+/** Recovery of executions that were lost with their processor, and of outcomes whose result is missing. */
 export const recoverySettings = {
   MAX_LOST: Type.Integer({
     default: 3,

@@ -2,7 +2,7 @@ import type { Static, TObject, TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 
 export type Environment = Record<string, string | undefined>;
-export type LoadedSettings<T> = { kind: "loaded"; settings: T } | { kind: "wrong"; problems: string[] };
+type LoadedSettings<T> = { kind: "loaded"; settings: T } | { kind: "wrong"; problems: string[] };
 
 /**
  * Reads settings from the environment; an empty variable counts as absent. Each schema's `description`

@@ -32,7 +32,7 @@ const nameCharsMin = 8;
 /**
  * A sentence for each variable of the environment that is no setting but resembles one of `schema`: the same letters
  * in another case or without separators, one letter missing, added, changed or swapped with the next, or two in a
- * longer name. `MAX_FAILURE=1` would otherwise have no effect, and nobody would notice. No value is repeated.
+ * longer name. `MAX_FAILURE=1` would otherwise silently have no effect. No value is repeated.
  */
 export function misspeltSettings(schema: { properties: object }, env: Environment): string[] {
   const names = Object.keys(schema.properties).filter((name) => name.length >= nameCharsMin);

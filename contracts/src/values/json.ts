@@ -7,7 +7,7 @@
 /** A complete JSON value (RFC 8259) as text. */
 export type JsonText = string;
 
-export type JsonReading =
+type JsonReading =
   | { kind: "read"; text: JsonText; value: unknown }
   /** Not UTF-8. */
   | { kind: "bad_encoding" }

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { Unavailable } from "../../src/internal/unavailable.ts";
 import { createLog, errorFields } from "../../src/runtime/log.ts";
 
 function lines(level: "debug" | "info" | "warn" | "error") {
@@ -40,6 +41,15 @@ test("only the name and code of an error are logged: its message may contain a p
   expect(errorFields(error)).toEqual({ error: "TypeError", code: "ECONNREFUSED" });
   expect(errorFields("secret")).toEqual({ error: "string" });
   expect(errorFields(Object.assign(new Error(), { code: { secret: 1 } }))).toEqual({ error: "Error" });
+});
+
+test("the message of an Unavailable is logged, because it is ours", () => {
+  const cause = Object.assign(new Error("secret"), { code: 13 });
+  expect(errorFields(new Unavailable("The Results DB does not respond.", { cause }))).toEqual({
+    error: "Unavailable",
+    detail: "The Results DB does not respond.",
+    cause: "Error 13",
+  });
 });
 
 test("the causes of an error are logged with names, codes and paths, and nothing that could be a message", () => {

@@ -76,7 +76,7 @@ test("a request that does not end delays a stop for part of its deadline only", 
   await says("slow has begun");
   child.kill("SIGTERM");
   expect((await ended())[0]).toBe(0);
-  expect(messages()).toContain("requests in flight are cut off");
+  expect(messages()).toContain("requests in flight did not finish in time; their connections are closed");
   expect(await slow).toBe("cut off");
 });
 
@@ -100,7 +100,7 @@ test("a second signal ends a hanging stop at once", async () => {
 
 test("a stop that takes too long, or fails, ends the process with 1", async () => {
   for (const [STOP, message] of [
-    ["hangs", "the stop took too long"],
+    ["hangs", "the stop exceeded SHUTDOWN_SECONDS; the process exits"],
     ["fails", "the stop failed"],
   ] as const) {
     const { child, ended, messages } = await started({ STOP, SHUTDOWN_SECONDS: "0.3" });

@@ -19,7 +19,7 @@ export const failpoints: Record<string, { fault: string; met: "load" | "exhauste
   "requests-service.refusal-published": { fault: "F3", met: "exhausted" },
   "requests-service.orphaned": { fault: "F4", met: "lost" },
   "requests-service.requeued": { fault: "F2", met: "lost" },
-  "processor.heard": { fault: "F5", met: "load" },
+  "processor.enqueued": { fault: "F5", met: "load" },
   "processor.claimed": { fault: "F4", met: "load" },
   "processor.ended": { fault: "F5", met: "load" },
   "processor.finished": { fault: "F5", met: "load" },

@@ -7,7 +7,7 @@ export type Scope = (typeof scopes)[number];
 /** A configured key. The key itself is not stored: reading the configuration gives no access. */
 export type ApiKey = { name: string; scopes: readonly Scope[]; sha256: Buffer };
 
-export type ReadKeys = { keys: ApiKey[]; problems: string[] };
+type ReadKeys = { keys: ApiKey[]; problems: string[] };
 
 const scope = `(?:${scopes.join("|")})`;
 const entryPattern = new RegExp(

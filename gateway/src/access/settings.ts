@@ -3,9 +3,9 @@ import type { accessSettings } from "@sate/contracts";
 import { type ApiKey, readKeys } from "./api-keys.ts";
 import type { AllowedHosts } from "./hosts.ts";
 
-export type AccessEnvironment = { [name in "HOST" | keyof typeof accessSettings]?: string | undefined };
+type AccessEnvironment = { [name in "HOST" | keyof typeof accessSettings]?: string | undefined };
 
-export type LoadedAccess =
+type LoadedAccess =
   | { kind: "loaded"; keys: ApiKey[]; allowedHosts: AllowedHosts }
   | { kind: "wrong"; problems: string[] };
 

@@ -6,7 +6,7 @@ import { overloaded } from "../http/problem-response.ts";
  * fewer, because each may return a page of several megabytes.
  */
 const permitsOf = { create: 4_096, readRequests: 64, readResults: 64 } as const;
-export type Work = keyof typeof permitsOf;
+type Work = keyof typeof permitsOf;
 
 /** Requests that may wait for a permit of one kind, and for how long; then they are refused. */
 const waitingMax = 2_000;
@@ -29,8 +29,8 @@ export function createIngress(options: { responseMsMax?: number; waitMsMax?: num
   const heldBy = new Map<Request, number>();
   let heldBytes = 0;
 
-  /** Releases what a request holds that ends before its work starts. Safe to repeat. */
-  function letGo(request: Request): void {
+  /** Releases the bytes that a request holds if it ends before its work starts. Safe to repeat. */
+  function release(request: Request): void {
     heldBytes -= heldBy.get(request) ?? 0;
     heldBy.delete(request);
   }
@@ -46,13 +46,13 @@ export function createIngress(options: { responseMsMax?: number; waitMsMax?: num
       try {
         await semaphore.acquire();
       } catch (error) {
-        letGo(request);
+        release(request);
         throw error;
       }
       // Work that misses the deadline goes on, and holds its permit and its bytes until it ends.
       const doing = work().finally(() => {
         semaphore.release();
-        letGo(request);
+        release(request);
       });
       return await inTime(doing, responseMsMax - (performance.now() - since));
     },
@@ -69,7 +69,7 @@ export function createIngress(options: { responseMsMax?: number; waitMsMax?: num
       heldBy.set(request, (held ?? 0) + more);
     },
 
-    letGo,
+    release,
     heldBytes: () => heldBytes,
   };
 }

@@ -9,7 +9,7 @@ import type { Ports } from "../ports.ts";
 import type { AttemptLimit } from "./attempt-limit.ts";
 
 /** Starts another execution of a request. Resolves with 201, or rejects with a refusal that says why not. */
-export type StartExecution = (
+type StartExecution = (
   requestId: string,
   body: { force_error?: boolean },
   headers: Headers,
@@ -18,7 +18,7 @@ export type StartExecution = (
 /**
  * The policy of creating executions. requests-service decides atomically, against all concurrent callers; the gateway
  * sets the maximum number of failures and explains refusals. An attempt beyond it is first stored for the dead letter
- * queue: unless that is certain, the response is 503 and not the refusal.
+ * queue. If it is not certain that it was stored, the response is 503 instead of the refusal.
  */
 export function createStartExecution(
   parts: Pick<Batches, "createExecution" | "recordRefusal"> &

@@ -38,7 +38,7 @@ const loggedProblems: Partial<Record<ProblemName, string>> = {
 };
 
 /** The request that failed, for the log. */
-export type Failed = { method: string; path: string; request_id: string; client?: string | undefined };
+type Failed = { method: string; path: string; request_id: string; client?: string | undefined };
 
 /**
  * Creates the function that makes the RFC 9457 problem response to any error. A refusal states its own detail; of any

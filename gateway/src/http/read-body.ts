@@ -1,7 +1,7 @@
 import { type JsonText, limits, readJson } from "@sate/contracts";
 import { Refusal } from "./problem-response.ts";
 
-export type BodyTerms = {
+type BodyTerms = {
   bytesMax: number;
   /** Called with the size of every chunk before it is kept; throws the refusal if it does not fit. */
   hold: (bytes: number) => void;

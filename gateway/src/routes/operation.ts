@@ -25,7 +25,7 @@ type Declared = {
 /** Routes of `system` call no other service, and ignore their query. */
 type Tag = "requests" | "executions" | "results" | "system";
 
-export type OperationParts = { access: Access; ingress: Ingress; bodyBytesMax: number; idleSeconds: number };
+type OperationParts = { access: Access; ingress: Ingress; bodyBytesMax: number; idleSeconds: number };
 
 type Hooked = Pick<Context, "request" | "server" | "set">;
 

@@ -3,7 +3,7 @@ import { jsonResponse } from "../http/render.ts";
 import { type DocumentParts, openApiDocument } from "../openapi/document.ts";
 import type { Operation } from "./operation.ts";
 
-export type SwaggerRoutesParts = {
+type SwaggerRoutesParts = {
   operation: Operation;
   document: DocumentParts;
   /** The routes that the document describes. */

@@ -5,7 +5,7 @@ import type { Uris } from "../http/uris.ts";
 import type { RouteParts } from "./parts.ts";
 
 const sentence =
-  "Sate stores processing requests, executes them, never one twice at the same time, and keeps the results.";
+  "Sate stores processing requests, runs at most one execution of each at a time, and keeps the results.";
 
 /** The default port, which is also the one that clients of a container see. */
 const portDefault = 5003;

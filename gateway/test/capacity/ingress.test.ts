@@ -119,8 +119,8 @@ test("bytes are released when the work ends or will not start", async () => {
   expect(both).toBeGreaterThanOrEqual(70);
   await ingress.serve(one, "create", done);
   expect(ingress.heldBytes()).toBeLessThan(both);
-  ingress.letGo(other);
-  ingress.letGo(other);
+  ingress.release(other);
+  ingress.release(other);
   expect(ingress.heldBytes()).toBe(0);
 });
 

@@ -11,13 +11,13 @@ type ClaimIds = { claim_id: string; worker_id: string };
 const wakeUpsMax = 4_096;
 
 /**
- * Claims what there is room for, one claim at a time; `nextClaim` says which, and the runs are started.
+ * Claims executions for the free slots, one claim at a time, and starts their runs. `nextClaim` decides what to claim.
  *
  * Wake-ups are executions that records named and that this process has not tried to claim yet: first in, first out,
  * each execution once. Losing one is harmless, because the database knows what is queued.
  *
- * A claim without a response may have taken effect. Its wake-ups go back to the queue and are claimed once more
- * after a pause: those that it did win are refused then, and the heartbeat, whose response lists them, releases them.
+ * A claim without a response may have taken effect. Its wake-ups are requeued and claimed again after a pause. If the
+ * first claim did take effect, the second is refused, and the heartbeat, whose response lists these runs, releases them.
  */
 export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; runs: Runs }) {
   const { requests, time, random, newId, counters, log } = ports;
@@ -70,7 +70,7 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
       if (next.kind !== "named") mayBeMore = true;
       retryAt = time.monotonic() + backoffMs(++failures, random());
       counters.add("claims_unanswered");
-      if (failures === 1) log.warn("claim without a response; it is retried", errorFields(error));
+      if (failures === 1) log.warn("a claim got no response; it will be retried", errorFields(error));
     }
   }
 
@@ -108,7 +108,7 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
     return taken;
   }
 
-  /** Puts them back at the front; the last ones go for them. */
+  /** Puts them back at the front of the queue. If it is then too long, the last ones are dropped. */
   function requeueWakeUps(refs: ExecutionRef[]): void {
     const all = new Map([...refs.map((ref) => [ref.execution_id, ref] as const), ...wakeUps]);
     wakeUps = new Map(all.entries().take(wakeUpsMax));
@@ -116,11 +116,11 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
   }
 
   function dropped(count: number): void {
-    counters.add("hints_dropped", count);
+    counters.add("wake_ups_dropped", count);
     if (count > 0) mayBeMore = true;
   }
 
-  /** Claims at the end of this turn of the event loop, once for all the room that comes to be in it. */
+  /** Claims at the end of this turn of the event loop, once for all slots that become free in it. */
   function claimSoon(): void {
     if (isScheduled) return;
     isScheduled = true;
@@ -145,7 +145,7 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
       claimNext();
       return claiming;
     },
-    /** Claims if there is reason to. To be called a few times a second: for pauses that are over, and for polls. */
+    /** Claims if there is a reason to. Must be called a few times a second, for pauses that have ended and for polls. */
     claimNext,
     underWay: (): ClaimIds | null => underWay,
     /** Makes no more claims; the runs of one under way are not started. Resolves when that one is over. */

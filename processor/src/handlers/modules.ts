@@ -17,7 +17,7 @@ export type ModuleContext = Pick<
 /** The default export of a module. */
 type Module = { run(payload: unknown, context: ModuleContext): unknown };
 
-export type LoadedModules = { kind: "loaded"; handlers: Handlers } | { kind: "wrong"; problems: string[] };
+type LoadedModules = { kind: "loaded"; handlers: Handlers } | { kind: "wrong"; problems: string[] };
 
 const loadMs = 30_000;
 

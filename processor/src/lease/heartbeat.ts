@@ -6,7 +6,7 @@ import type { Lease } from "./lease.ts";
 import { type Doubts, noDoubts, reconcile, type Seen } from "./reconcile.ts";
 
 export const heartbeatsPerLease = 10;
-/** A heartbeat without a response must leave time for another. */
+/** The time for a response. It must leave time for another heartbeat within the lease. */
 const responseShareOfLease = 1 / 3;
 const leftoversMax = 16;
 
@@ -54,8 +54,8 @@ export function createHeartbeat(
     try {
       await inTime(requests.registerWorker({ worker_id: id }), responseMs);
     } catch (error) {
-      // It may have taken effect: then the sweepers count from now on how long this id is silent, and work begun
-      // under it later would begin with a lease that has almost run out.
+      // It may have taken effect. The sweepers then count the lease of this id from now on, and work that began under it
+      // later would have a lease that has almost expired.
       lease.replace();
       throw error;
     }
@@ -89,7 +89,7 @@ export function createHeartbeat(
     counters.add("runs_taken", found.taken.length);
     if (found.release.length === 0) return;
     counters.add("runs_handed_back", found.release.length);
-    log.info("runs of a claim without a response are released", { runs: found.release.length });
+    log.info("runs of a claim that got no response are released", { runs: found.release.length });
     await inTime(requests.handBack({ runs: found.release }), responseMs);
   }
 

@@ -12,12 +12,12 @@ type Ended = { run: Run; workerId: string; outcome: Outcome };
 /** `dropped`: not sent any more, because the lease of the run's worker has expired or the processor ends. */
 type Finished = "stored" | "refused" | "unknown" | "dropped";
 
-/** After this many attempts in a batch a run is reported alone: a poisonous one must not hold up the others. */
+/** After this many attempts in a batch a run is reported alone, so that a poison one does not hold up the others. */
 const attemptsTogether = 3;
 
 /**
- * Reports outcomes to requests-service in batches: one call at a time, with all that has gathered meanwhile. A report
- * is safe to repeat. That of a run whose worker has expired is never sent: the database has given the run to another
+ * Reports outcomes to requests-service in batches: one call at a time, with all that arrived meanwhile. A report is
+ * safe to repeat. It is never sent for a run whose worker has expired: the database has given the run to another
  * worker, or is about to.
  */
 export function createFinisher(ports: FinisherPorts, lease: Pick<Lease, "id">) {

@@ -8,7 +8,7 @@ type PublisherPorts = Pick<Ports, "time" | "counters" | "log"> & {
 };
 type Stored = { record: OutgoingRecord; request_id: string; attempt: number };
 
-/** What waits in memory, in records and in bytes of their values. */
+/** The most that waits in memory, in records and in bytes of their values. */
 const waitingRecordsMax = 4_096;
 const waitingBytesMax = 64 * 1024 * 1024;
 const publishedAtOnce = 256;
@@ -19,8 +19,8 @@ const clearPauseMs = 500;
 /**
  * Publishes outcomes that are stored, and clears their outbox marks.
  *
- * - One publication at a time, with all that has gathered meanwhile; the marks a little later, many at once. No run
- *   waits for either.
+ * - One publication is in flight at a time, with all outcomes that arrived meanwhile. Marks are cleared a little later,
+ *   many at once. No run waits for either.
  * - What cannot be published, or exceeds the limits, is left: its mark stands, and requests-service publishes it. So
  *   is what was published and whose mark could not be cleared: readers then get it twice, which is harmless.
  */

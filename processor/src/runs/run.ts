@@ -88,7 +88,10 @@ export function startRun(
 
   function abandon(): null {
     counters.add("runs_abandoned");
-    log.warn("an aborted handler does not end; its run is decided without it", ids);
+    log.warn(
+      "an aborted handler did not end in time; its run ends without it, and the handler may still be working",
+      ids,
+    );
     return null;
   }
 

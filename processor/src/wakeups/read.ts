@@ -32,6 +32,6 @@ export function createWakeUpReader(
       else unreadable.push({ record, detail: reading.detail });
     }
     await Promise.all([claimer.enqueue(refs), deadLetter(unreadable)]);
-    failpoint("processor.heard");
+    failpoint("processor.enqueued");
   };
 }

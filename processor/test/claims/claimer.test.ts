@@ -28,7 +28,7 @@ describe("capacity", () => {
     expect(held.runs).toHaveLength(10);
   });
 
-  test("one claim is under way at a time, with all wake-ups that have gathered; records are committed when it is over", async () => {
+  test("one claim is in flight at a time, with all wake-ups that arrived meanwhile; records are committed when it is over", async () => {
     const { requests, consumer, count } = await startedAmongFakes({ config: { concurrency: 64 } });
     const refs = Array.from({ length: 40 }, () => requests.queue());
     const release = requests.hold("claim");
@@ -49,7 +49,7 @@ describe("capacity", () => {
     const refs = Array.from({ length: 4_096 + 100 }, () => requests.queue());
     const delivered = consumer.deliver(refs.map(wakeUp));
     await turns();
-    expect(count("hints_dropped")).toBe(100);
+    expect(count("wake_ups_dropped")).toBe(100);
     release();
     await delivered;
     expect(consumer.committed).toHaveLength(refs.length);

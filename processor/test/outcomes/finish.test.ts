@@ -27,7 +27,7 @@ const refuse = async () => {
   throw new Unavailable("no");
 };
 
-test("one call is under way at a time, with all outcomes that have gathered", async () => {
+test("one call is in flight at a time, with all outcomes that arrived meanwhile", async () => {
   const first = Promise.withResolvers<void>();
   const { finisher, batches } = finisherOn(() => first.promise);
   const finishing = [finisher.finish(ended("a"))];

@@ -35,7 +35,7 @@ function publisherOn(publish: (records: OutgoingRecord[]) => Promise<void>) {
   return { outcomes, announce, batches, marks, time, counters };
 }
 
-test("one publication at a time, with all that has gathered; marks are cleared later, many at once", async () => {
+test("one publication is in flight at a time, with all that arrived meanwhile; marks are cleared later, many at once", async () => {
   const first = Promise.withResolvers<void>();
   const { announce, batches, marks, time } = publisherOn(() => first.promise);
   announce();

@@ -52,7 +52,7 @@ describe("outputs", () => {
 
   const isTooLarge = { status: "failed", error: { code: "outputs_too_large" } };
 
-  test("of the limit are taken, of one byte more are not, counted in UTF-8", () => {
+  test("of exactly the limit in UTF-8 bytes are accepted, and one byte more is refused", () => {
     const letters = (count: number) => JSON.stringify("é".repeat(count));
     const most = (limits.outputsBytesMax - 2) / 2;
     expect(succeeded(letters(most)).status).toBe("succeeded");
@@ -60,7 +60,7 @@ describe("outputs", () => {
     expect(succeeded("x".repeat(100_000_000))).toMatchObject(isTooLarge);
   });
 
-  test("nested deeper than any reader reads are refused", () => {
+  test("nested deeper than the limit are refused", () => {
     const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
     expect(succeeded(nested(limits.nestingMax)).status).toBe("succeeded");
     expect(succeeded(nested(limits.nestingMax + 1))).toMatchObject(isTooLarge);

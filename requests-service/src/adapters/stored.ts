@@ -15,7 +15,7 @@ export function joinedOutcome(text: string, outputs: string | null | undefined):
   return rest.status === "succeeded" ? { ...rest, outputs_json: outputs ?? "" } : rest;
 }
 
-/** Divides the executions named by a claim, as they are after it, into those that it holds and the others. */
+/** The result of a claim from the executions that it named, as they are after it: those that it holds, and the number of the others. */
 export function claimResult({ worker_id, claim_id }: Claim, found: Execution[]): Claimed {
   const held = found.filter(
     (one) => one.status === "running" && one.worker_id === worker_id && one.claim_id === claim_id,

@@ -1,9 +1,9 @@
 import { type Admission, limits } from "@sate/contracts";
 import type { Execution } from "./execution.ts";
 
-export type Decision =
+type Decision =
   | { kind: "create"; attempt: number }
-  /** The very execution exists: the call repeats one that succeeded. */
+  /** This execution exists already: the call repeats one that took effect. */
   | { kind: "exists"; execution: Execution }
   | Extract<Admission, { kind: "active" | "succeeded" | "exhausted" }>;
 

@@ -5,7 +5,7 @@ import { cancelled, outcomeWithoutRun } from "../runs/requeue.ts";
 import { createExecutionsCommand } from "./create.ts";
 import { executionRecordOf } from "./execution.ts";
 
-/** Each lost round means that the execution was claimed or requeued meanwhile: this many in a row do not happen. */
+/** A round is lost if the execution was claimed or requeued meanwhile. This many in a row do not happen. */
 const roundsMax = 20;
 
 /** Creating, reading and cancelling executions. */

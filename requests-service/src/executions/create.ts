@@ -13,11 +13,11 @@ import type { Ports } from "../ports.ts";
 import { decideAdmission } from "./admission.ts";
 import { type Execution, executionRecordOf } from "./execution.ts";
 
-/** In each round one contender wins, so losing this many rounds against others at the same request does not happen. */
+/** In each round one contender for a request wins. Losing this many rounds in a row does not happen. */
 const roundsMax = 20;
 
 /**
- * Decides and writes; those that lose the write read and decide again. The write is refused exactly when what was read
+ * Decides and writes. Contenders that lose the write read and decide again. The write is refused exactly when what was read
  * is outdated. Of several for one request in the same batch only the first is written; the others are decided by what
  * that write did, without another read.
  */
@@ -39,7 +39,7 @@ export function createExecutionsCommand(
       if (round === roundsMax) {
         throw new Unavailable("Too many callers compete for executions of the same requests.");
       }
-      // Most requests have no execution yet, and a first attempt that is taken is refused by the write.
+      // The first round reads nothing: most requests have no execution yet, and the write refuses an attempt that exists.
       const seen: Map<string, Execution[]> =
         round === 0
           ? new Map()
@@ -61,7 +61,7 @@ export function createExecutionsCommand(
       const wins = await store.executions
         .insert(contenders.map(({ execution }) => execution))
         .catch((error) => {
-          // Whatever happened to this write, those of the rounds before it were stored.
+          // Whatever happened to this write, the writes of earlier rounds took effect.
           throw round === 0
             ? error
             : new Unavailable("Only a part of the batch was stored.", { cause: error });
@@ -72,7 +72,7 @@ export function createExecutionsCommand(
         seen.set(request.id, [...(seen.get(request.id) ?? []), execution]);
         outbox.publishSoon(execution, request);
       }
-      // The writes that won are seen now: they decide for all others of these requests.
+      // `seen` now has the executions that won, and they decide all other attempts at the same requests.
       open = open.filter(isUndecided);
     }
     return { answers };

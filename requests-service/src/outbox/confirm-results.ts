@@ -19,7 +19,7 @@ import type { Ports } from "../ports.ts";
  *
  * A look rejects when the database or results-service does not respond.
  */
-export type LookForResults = (signal: AbortSignal) => Promise<void>;
+type LookForResults = (signal: AbortSignal) => Promise<void>;
 
 const pageSize = limits.confirmMax;
 /** Per look; the rest waits for the next look, which finds fewer. */

@@ -18,7 +18,7 @@ export type Forwarder<Entry> = {
   publishSoon(pending: Pending<Entry>): void;
   /** Rejects when the database or the broker does not respond; the next sweep continues where this one failed. */
   sweep(): Promise<void>;
-  /** Publishes and clears what waits, until the first failure; the rest is left to a sweep. */
+  /** Publishes and clears everything that waits, until the first failure. A sweep publishes the rest. */
   flush(): Promise<void>;
 };
 
@@ -42,7 +42,7 @@ export type Entries<Entry> = {
   nameOf(entry: Entry): string;
 };
 
-/** What waits in memory or is being published. The sweep publishes the rest. */
+/** The most entries that wait in memory or are being published. The sweep publishes the rest. */
 const waitingMax = 5_000;
 const waitingSizeMax = 64 * 1024 * 1024;
 /** Per call of the publisher. */
@@ -51,7 +51,7 @@ const publishedAtOnce = { itemsMax: 256, sizeMax: 16 * 1024 * 1024 };
 const pageSize = 1_000;
 const entriesPerSweep = 20_000;
 const loadedAtOnce = 32;
-/** After this many failed calls of the publisher in a row the broker counts as unavailable for the sweep. */
+/** After this many consecutive failed calls of the publisher, the sweep considers the broker unavailable. */
 const failuresPerSweep = 3;
 const clearPauseMs = 500;
 
@@ -61,7 +61,7 @@ export function createForwarder<Entry>(
 ): Forwarder<Entry> {
   const waiting = new Set<Promise<void>>();
   let waitingSize = 0;
-  /** A flush precedes a stop: it waits for one deadline of the broker at most. */
+  /** A flush precedes a stop, so after the first failed call it publishes nothing more. */
   let flushing: "no" | "yes" | "failed" = "no";
   const published: Entry[] = [];
   let clearTimer: ReturnType<typeof setTimeout> | null = null;

@@ -3,7 +3,7 @@ import type { Store } from "../ports.ts";
 
 /**
  * The requests of executions or refused attempts, by id. These are stored after their request, and requests are never
- * deleted: one that is missing is a fault of ours.
+ * deleted, so a missing one is a bug.
  */
 export async function requestsOf(
   items: { request_id: string }[],

@@ -4,7 +4,7 @@ import type { Claim, Ports } from "../ports.ts";
 import { requestsOf } from "../requests/requests-of.ts";
 import type { RequeueRuns } from "./requeue.ts";
 
-/** `claimAny` reads this many times as much of the queue as it wants, so that idle processors do not all want the same. */
+/** `claimAny` reads this many times as many queued executions as it needs, so that idle processors do not all claim the same ones. */
 const windowsMax = 4;
 
 /** The commands of processors: leases, claims and ends of runs. */

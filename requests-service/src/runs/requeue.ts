@@ -19,8 +19,8 @@ export const cancelled: End = {
 };
 
 /**
- * Decides how a running execution ends whose run ended without an outcome, because its worker released it or was lost;
- * `null`: it is requeued. Pure.
+ * Decides what becomes of a running execution whose run ended without an outcome, because its worker released it or was
+ * lost. Returns how it ends, or `null` if it is requeued. Pure.
  */
 export function endOfInterrupted(execution: Execution, isLost: boolean, lostMax: number): End | null {
   if (execution.cancel_requested) return cancelled;

@@ -7,7 +7,7 @@ class Unauthorized extends Error {}
 
 /**
  * The HTTP API of a service that only other services call: its health, its counters, and `routes`. Orchestrators
- * may ask /live and /ready without the token; why a service is not ready is for those who have it.
+ * may call /live and /ready without the token; the reasons of /ready require it.
  */
 export function createInternalApp(parts: {
   serviceToken: string;
@@ -22,14 +22,14 @@ export function createInternalApp(parts: {
     const given = Buffer.from(headers.get("authorization") ?? "");
     return given.length === wanted.length && timingSafeEqual(given, wanted);
   };
-  const wantsToken = ({ request }: { request: Request }) => {
+  const requireToken = ({ request }: { request: Request }) => {
     if (!hasToken(request)) throw new Unauthorized();
   };
   // Names of hosts may be shorter than the four characters that Elysia counts on.
   return (
     new Elysia({ normalize: false, handler: { standardHostname: false } })
       .onError({ as: "global" }, ({ code, error, request }) => {
-        // What a hook throws before the body is parsed is the cause of a parse error.
+        // Elysia wraps what a hook throws before the body is parsed in a parse error.
         const isStranger = error instanceof Unauthorized || (error as Error)?.cause instanceof Unauthorized;
         if (isStranger || (code === "NOT_FOUND" && !hasToken(request))) {
           return refusal("unauthorized", "Send the service token: Authorization: Bearer <SERVICE_TOKEN>.");
@@ -37,14 +37,14 @@ export function createInternalApp(parts: {
         if (code === "NOT_FOUND") return refusal("not-found", "There is no such route.");
         if (code === "PARSE") return refusal("malformed-json", "The body must be JSON.");
         if (code === "VALIDATION") {
-          return refusal("invalid-body", "The body does not have the shape of the contract.");
+          return refusal("invalid-body", "The body does not match the contract.");
         }
         if (isUnavailable(error)) {
           log.warn("a command failed: a dependency is unavailable", errorFields(error));
           return refusal("unavailable", error.message);
         }
         log.error("a route failed unexpectedly", errorFields(error));
-        return refusal("internal", "An unexpected error; the log of the service says more.");
+        return refusal("internal", "An unexpected error. The log of the service has its name and code.");
       })
       .get("/live", () => ({ live: true }))
       .get("/ready", async ({ request, status }) => {
@@ -52,9 +52,9 @@ export function createInternalApp(parts: {
         const ready = reasons.length === 0;
         return status(ready ? 200 : 503, hasToken(request) ? { ready, reasons } : { ready });
       })
-      // Routes below want the token; the first hook runs before a body is read, and only where there may be one.
-      .onParse(wantsToken)
-      .onBeforeHandle(wantsToken)
+      // Routes below require the token. The first hook runs before a body is read, but only for requests that may have one.
+      .onParse(requireToken)
+      .onBeforeHandle(requireToken)
       .get("/metrics", () => metricsResponse(counters))
       .use(routes)
   );

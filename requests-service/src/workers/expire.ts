@@ -8,10 +8,10 @@ const pageSize = 500;
 
 /**
  * Finds expired leases: those of workers whose heartbeat count did not move in `sweepsMax` consecutive successful sweeps
- * of this very process. No clocks are compared, so a pause of this process or of the database expires nothing:
+ * of this process. No clocks are compared, so a pause of this process or of the database expires nothing:
  * heartbeats that could not be written while sweeps failed are not held against a worker.
  */
-export type LeaseExpiry = {
+type LeaseExpiry = {
   /** Takes all workers as one successful sweep read them; returns those whose lease has expired. */
   observe(workers: Worker[]): Worker[];
   /** After a failed sweep: counting begins again. */
@@ -58,7 +58,9 @@ export async function sweepWorkers(
     alive.delete(id);
     gone.add(id);
     counters.add("workers_given_up");
-    log.warn("worker lease expired", { worker_id: id });
+    log.warn("worker lease expired: no heartbeat for LEASE_SECONDS; its executions are requeued", {
+      worker_id: id,
+    });
   }
   const owners = await requeueOrphans(store, alive, requeueRuns);
   // The record of a worker without runs decides nothing any more.

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { beforeNext, testCore, wanted } from "../core.ts";
 
 describe("creating executions", () => {
-  test("of 50 concurrent callers one creates an execution, and 49 are told which one is active", async () => {
+  test("of 50 concurrent callers one creates an execution, and 49 get the id of the active one", async () => {
     const { commands, request } = testCore();
     const { id } = await request();
     const calls = Array.from({ length: 50 }, () => commands.createExecutions({ executions: [wanted(id)] }));
@@ -13,7 +13,7 @@ describe("creating executions", () => {
     expect(active).toEqual(Array(49).fill(created[0]));
   });
 
-  test("a caller that loses the write is told the active execution", async () => {
+  test("a caller that loses the write gets the id of the active execution", async () => {
     const { commands, store, request } = testCore();
     const { id } = await request();
     const winner = wanted(id);

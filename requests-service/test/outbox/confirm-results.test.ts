@@ -83,7 +83,7 @@ test("while no results are recorded an outcome is published ever more seldom, bu
   expect(await markOf(it, run)).toBeUndefined();
 });
 
-test("readers that lag cause no publishing: what they read is older than what waits", async () => {
+test("a listener that lags causes no publishing: nothing has overtaken what it has not read yet", async () => {
   const it = testCore();
   const waiting: Run[] = [];
   for (let looks = 0; looks < 20; looks++) {

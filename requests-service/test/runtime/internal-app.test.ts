@@ -88,7 +88,7 @@ test.each([
   expect([await statusOf(max), await statusOf(max + 1)]).toEqual([200, 422]);
 });
 
-test("fields that it does not know are a newer caller's, and reach nothing", async () => {
+test("unknown fields, as of a newer caller, are accepted and not stored", async () => {
   const worker = await core.worker();
   const run = await core.run(worker);
   const outcome = madeOutcome("failed");
@@ -105,7 +105,7 @@ test("the body is JSON whatever its content type says", async () => {
 });
 
 describe("other routes", () => {
-  test("whether it lives and is ready needs no token; why it is not ready does", async () => {
+  test("/live and the status of /ready need no token; the reasons of /ready do", async () => {
     reasons = [];
     expect(await (await get("/live")).json()).toEqual({ live: true });
     const ready = await get("/ready");
@@ -121,7 +121,7 @@ describe("other routes", () => {
     expect((await get("/live")).status).toBe(200);
   });
 
-  test("the counters want it", async () => {
+  test("/metrics requires the token", async () => {
     expect((await get("/metrics")).status).toBe(401);
     parts.counters.add("tests");
     const metrics = await get("/metrics", { authorization });
@@ -147,7 +147,7 @@ describe("a command that fails", () => {
   };
   const body = JSON.stringify({ request_id: newId() });
 
-  test("because something is away: 503 with Retry-After, and why stands in the log alone", async () => {
+  test("because a dependency is unavailable: 503 with Retry-After, and only the log has the cause", async () => {
     log.said.length = 0;
     const error = new Unavailable("The Requests DB does not respond.", { cause: new Error(secret) });
     const response = await post(failing(error), requestsApi.getRequest.path, body);
@@ -169,7 +169,7 @@ describe("a command that fails", () => {
   });
 });
 
-test("every route wants the token, but the two that orchestrators ask", async () => {
+test("every route requires the token, except /live and /ready", async () => {
   const routes = app.routes.map(({ method, path }) => `${method} ${path}`);
   expect(routes.length).toBeGreaterThan(operations.length);
   const wrong = ["", "Bearer ", `${authorization}x`, authorization.slice(0, -1), authorization.toUpperCase()];

@@ -18,7 +18,7 @@ export type ReadResult = { result: ResultRecord; record: IncomingRecord };
 /** A record to publish to the dead letter queue, and why. */
 export type BadRecord = { record: IncomingRecord; detail: string };
 
-export type Classified = {
+type Classified = {
   results: ReadResult[];
   deadLetters: DeadLetterDocument[];
   bad: BadRecord[];

@@ -1,6 +1,12 @@
-import { type DeadLetterDocument, type IncomingRecord, topics, unreadableRecord } from "@sate/contracts";
+import {
+  type DeadLetterDocument,
+  type IncomingRecord,
+  type Publisher,
+  topics,
+  unreadableRecord,
+} from "@sate/contracts";
 import { type Counters, failpoint, type Log } from "@sate/contracts/runtime";
-import type { Publisher, Recorded, ResultsWriter } from "../ports.ts";
+import type { Recorded, ResultsWriter } from "../ports.ts";
 import { type BadRecord, classify, type ReadResult } from "./classify.ts";
 
 const counterOf: Record<Recorded, string> = {

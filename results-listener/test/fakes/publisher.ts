@@ -1,5 +1,4 @@
-import { type OutgoingRecord, Unavailable } from "@sate/contracts";
-import type { Publisher } from "../../src/ports.ts";
+import { type OutgoingRecord, type Publisher, Unavailable } from "@sate/contracts";
 
 /** A publisher that keeps what is published. */
 export function fakePublisher() {

@@ -27,7 +27,7 @@ const defaults: Limits = { publishMs: 8_000, bytesMax: 128 * 1024 * 1024 };
  *   has none: the execution stands queued in the database, which the processor asks when it has room.
  *
  * The other kind are dead letters of records that a consumer cannot read. Our own code makes and reads all
- * records here, so only a fault of ours, or a limit that a later version lowers, makes one. A dead letter is
+ * records here, so only a bug, or a limit that a later version lowers, makes one. A dead letter is
  * published by the handler of the record that caused it:
  *
  * - The processor awaits that results-listener has stored it, so its own record is handled after that.

@@ -1,4 +1,4 @@
-/** What keeps the data folder or its file from being used, for people. */
+/** Why the data folder or its file cannot be used, in words for people. */
 export type ErrorText = {
   what: string;
   todo: string;
@@ -23,7 +23,7 @@ const errorTexts: [codes: RegExp, what: string, todo: string][] = [
 
 type Coded = Error & { code?: string; path?: string };
 
-/** Of an error of the file system or of SQLite. Its code and path are named: they are what can be searched for. */
+/** Describes an error of the file system or of SQLite, with its code and path, which can be searched for. */
 export function describeError(error: unknown): ErrorText {
   const { code = "", path, message } = error as Coded;
   const known = errorTexts.find(([codes]) => codes.test(code));
@@ -35,7 +35,7 @@ export function describeError(error: unknown): ErrorText {
   };
 }
 
-/** Whether the file is at fault, and not the one statement that met it. */
+/** Whether the file itself is at fault, and not only one statement. */
 export function isFileError(error: unknown): boolean {
   const { code = "" } = error as Coded;
   return errorTexts.some(([codes]) => codes.test(code));

@@ -12,23 +12,22 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
+import type { SqliteFile } from "@sate/contracts";
 import { errorFields, type Log } from "@sate/contracts/runtime";
 import { describeError, type ErrorText } from "./error-text.ts";
 import { groupCommit } from "./group-commit.ts";
 import { upgrade } from "./schema-version.ts";
 
-/** The open database. Services read through `db` and write through `write`, so that their writes share commits. */
-export type SqliteFile = {
-  db: Database;
-  write: ReturnType<typeof groupCommit>["write"];
+/** The open database file. Services get it as a `SqliteFile`; its owner also reports its failures and closes it. */
+export type DataFile = SqliteFile & {
   /** Why nothing can be written, a sentence for people: from the first commit that fails to the next that succeeds. */
   notReadyReason(): string | null;
   /** Commits what waits, closes the file and releases its lock. Safe twice. */
   close(): void;
 };
 
-export type Opened =
-  | { kind: "opened"; file: SqliteFile }
+type Opened =
+  | { kind: "opened"; file: DataFile }
   /** It cannot be used, and was not changed. The reason is a sentence for people. */
   | { kind: "refused"; reason: string; exitCode: ErrorText["exitCode"] };
 
@@ -107,7 +106,7 @@ function holderOf(folder: string): string {
   }
 }
 
-function sqliteFile(db: Database, path: string, { onCommit, log }: Options): SqliteFile {
+function sqliteFile(db: Database, path: string, { onCommit, log }: Options): DataFile {
   // Writes to a deleted or replaced file succeed, but their data is lost at the next start.
   const inUse = [path, `${path}-wal`].map((name) => ({ name, inode: inodeOf(name) }));
   let failure: string | null = null;

@@ -1,13 +1,13 @@
 import type { Database } from "bun:sqlite";
 import { isRelease010, upgradeRelease010 } from "./upgrade-0.1.0.ts";
 
-/** "SATE": whose file it is, in its header. */
+/** "SATE", in the header of the file: it identifies the application. */
 export const applicationId = 0x53415445;
 
-/** `upgrades[n]` makes a file of version n one of version n + 1. The services create tables that are missing. */
+/** `upgrades[n]` upgrades a file from version n to version n + 1. The services create tables that are missing. */
 const upgrades: ((db: Database) => void)[] = [upgradeRelease010];
 
-/** The version of the tables, in the file's header. 0.1.0 wrote none, which is 0. */
+/** The version of the tables, in the file's header. 0.1.0 wrote none, so it is 0. */
 export const schemaVersion = upgrades.length;
 
 /**

@@ -26,10 +26,10 @@ export function isRelease010(db: Database): boolean {
 }
 
 /**
- * 0.1.0 kept a log of records and offsets in the file. What stands only there are dead letters that results-listener
- * had not read yet; they are kept as it would have kept them. Executions are queued in their own table, and outcomes
- * stand in it: those without a confirmed result are published again, which readers do not mind. What is left of the
- * log is of no use, and goes.
+ * 0.1.0 kept a log of records and offsets in the file. Only the log had the dead letters that results-listener had not
+ * read yet; they are stored as results-listener would have stored them. Executions and their outcomes are in a table of
+ * their own; outcomes without a confirmed result are published again, which readers tolerate. The rest of the log is of
+ * no use and is dropped.
  */
 export function upgradeRelease010(db: Database): void {
   db.run(resultsSchema);

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { SqliteFile } from "../../src/sqlite/file.ts";
+import type { DataFile } from "../../src/sqlite/file.ts";
 import { dataFolders } from "../data-folders.ts";
 import { open, opened } from "./opened.ts";
 
@@ -21,11 +21,11 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
 });
 
-const createTable = (file: SqliteFile) =>
+const createTable = (file: DataFile) =>
   file.write(() => file.db.run("CREATE TABLE IF NOT EXISTS rows (id INTEGER PRIMARY KEY) STRICT"));
-const insert = (file: SqliteFile, id: number) =>
+const insert = (file: DataFile, id: number) =>
   file.write(() => file.db.run("INSERT INTO rows VALUES (?)", [id]));
-const idsOf = ({ db }: SqliteFile) =>
+const idsOf = ({ db }: DataFile) =>
   db
     .query<{ id: number }, []>("SELECT id FROM rows ORDER BY id")
     .all()

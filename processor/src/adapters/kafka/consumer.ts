@@ -8,7 +8,7 @@ import {
   type KafkaMessage,
 } from "kafkajs";
 
-export type KafkaConsumerOptions = {
+type KafkaConsumerOptions = {
   groupId: string;
   topics: readonly string[];
   counters: Counters;
@@ -20,12 +20,12 @@ export type KafkaConsumerOptions = {
 };
 
 const heartbeatMs = 2_000;
-/** A consumer without a fetch or a heartbeat for this long is out of its group. */
-const silentMs = 15_000;
+/** A consumer without a fetch or a heartbeat for this long counts as out of its group. */
+const outOfGroupMs = 15_000;
 const connectMs = 8_000;
 const stopMs = 5_000;
 const retryPauseMs = 500;
-/** Of one call of the handler, so that it ends within the deadlines of what it calls. */
+/** The most records in one call of the handler, so that it ends within the deadlines of what it calls. */
 const partLimits = {
   itemsMax: 512,
   sizeMax: 8 * 1024 * 1024,
@@ -39,14 +39,14 @@ const topicMissing = "A topic does not exist yet: requests-service creates it wh
  * waits for a database does not lose its partitions. What is handled is not handled again because a later part
  * failed: a fetch after a long pause has thousands of records, and might never succeed as a whole.
  *
- * An exception that reaches kafkajs can stop its consumer for ever while the process stays up. So nothing of
- * ours throws into it but what it threw itself (a rebalance), and a crash that it does not restart from ends
- * the process.
+ * An exception that reaches kafkajs can stop its consumer for ever while the process stays up. So this code throws
+ * nothing into it except what it threw itself (a rebalance), and a crash from which it does not restart ends the
+ * process.
  */
 export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions): Consumer {
   const { groupId, topics, counters, log, fatal, sessionMs = 10_000 } = options;
-  // SyncGroup is answered when the leader has assigned the partitions, or when the session of a dead leader has
-  // ended. A member that does not wait for that leaves, rejoins as another member, and may meet the next dead leader.
+  // The broker responds to SyncGroup when the leader has assigned the partitions, or when the session of a dead leader
+  // has ended. A member that does not wait leaves, rejoins as another member, and may meet the next dead leader.
   const kafka = new Kafka({ ...config, requestTimeout: sessionMs + 5_000 });
   const consumer = kafka.consumer({
     groupId,
@@ -85,7 +85,7 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
   consumer.on(consumer.events.HEARTBEAT, sign);
   consumer.on(consumer.events.HEARTBEAT, () => counters.add("group_heartbeats"));
   consumer.on(consumer.events.FETCH, sign);
-  // It was stopped in the middle of a restart, of which kafkajs sends no event, and joined after that.
+  // It was stopped during a restart, for which kafkajs emits no event, and joined afterwards.
   consumer.on(consumer.events.FETCH, () => {
     if (isStopped) void leave();
   });
@@ -97,7 +97,7 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
     else fatal("the consumer", payload.error);
   });
 
-  /** A new broker has no coordinator for its first seconds; kafkajs takes that for final, and has disconnected. */
+  /** A new broker has no coordinator for its first seconds. kafkajs treats that as final and disconnects. */
   async function runAgain(): Promise<void> {
     while (!isStopped) {
       await Bun.sleep(retryPauseMs * (0.5 + Math.random()));
@@ -108,7 +108,7 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
 
   async function leave(): Promise<void> {
     const end = async () => {
-      // Until its first join has succeeded or failed, a stop of kafkajs does nothing.
+      // Stopping kafkajs does nothing until its first join has succeeded or failed.
       await running;
       await consumer.stop();
       await consumer.disconnect();
@@ -116,7 +116,7 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
     await inTime(end(), stopMs).catch(() => log.warn("the consumer did not stop in time"));
   }
 
-  /** kafkajs hands over each partition of a fetch by itself, all in one turn; they are handled as one. */
+  /** kafkajs delivers each partition of a fetch separately, all in one turn; they are handled together. */
   function eachBatch(batch: EachBatchPayload): Promise<void> {
     if (isStopped) return Promise.resolve();
     if (fetched.push(batch) === 1) {
@@ -150,15 +150,15 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
       counters.add("offset_commits");
     } catch (error) {
       counters.add("offset_commits_rejected");
-      throw error; // not resolved either: all of it is fetched, handled and committed once more
+      throw error; // its offsets stay unresolved, so everything is fetched, handled and committed again
     }
     for (const { batch, resolveOffset } of batches) resolveOffset(batch.lastOffset());
   }
 
   /**
-   * One try, after the one before: that may still be under way when the group was rebalanced meanwhile, or when
-   * records come from several brokers. Heartbeats go on before and during it, for many short tries, too, may take
-   * longer than a session. A handler that takes longer than a heartbeat is not waited for at a stop: its records are
+   * One attempt, after the previous one: that may still be in progress if the group was rebalanced meanwhile, or if
+   * records come from several brokers. Heartbeats are sent before and during it, because many short attempts may also
+   * take longer than a session. A stop does not wait for a handler that takes longer than a heartbeat: its records are
    * delivered again elsewhere. Rejects only with what kafkajs itself threw.
    */
   async function isHandled(records: IncomingRecord[], heartbeat: () => Promise<void>): Promise<boolean> {
@@ -179,7 +179,7 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
     }
   }
 
-  /** From here on kafkajs itself tries again, and must not be told to run twice. Never rejects. */
+  /** From here on kafkajs itself retries; calling its `run` twice is an error. Never rejects. */
   async function run(): Promise<void> {
     try {
       await consumer.run({
@@ -207,7 +207,7 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
         await inTime(joined.promise, connectMs);
       } catch (cause) {
         if (isTopicMissing(cause)) throw new Unavailable(topicMissing, { cause });
-        // The group waits for a member that died until its session has ended, which may take longer than this.
+        // The group waits until the session of a dead member has ended, which may take longer than this.
         if (running !== null) throw new Unavailable("The consumer has not joined its group yet.", { cause });
         throw new Unavailable("The broker does not respond.", { cause });
       }
@@ -219,15 +219,15 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
       await leave();
     },
     notReadyReason() {
-      return performance.now() - lastSignAt > silentMs ? "The consumer is not in its group." : null;
+      return performance.now() - lastSignAt > outOfGroupMs ? "The consumer is not in its group." : null;
     },
   };
 }
 
-/** A record as the contracts have it. Of a header that is repeated the last counts. */
+/** A record as the contracts define it. If a header is repeated, the last one counts. */
 function incoming(topic: string, partition: number, message: KafkaMessage): IncomingRecord {
   const { offset, timestamp, key, value, headers = {} } = message;
-  // A header may have no value, which the types of kafkajs do not say.
+  // A header may have no value, although the types of kafkajs do not allow for it.
   const bytes = Object.entries(headers).map(([name, given]) => [
     name,
     Buffer.from([given].flat().at(-1) ?? ""),

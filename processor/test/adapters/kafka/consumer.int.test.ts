@@ -16,7 +16,7 @@ const sessionMs = 6_000;
 
 if (servers.kind === "running") {
   consumerConformance("kafkaConsumer", () => kafkaLog(servers.kafkaBrokers));
-  describe("kafkaConsumer in hard times", () => hardTimes(servers.kafkaBrokers));
+  describe("kafkaConsumer under failures", () => hardTimes(servers.kafkaBrokers));
 } else {
   describe.skip(`kafkaConsumer is not tested: ${servers.reason}`, () => test("a broker", () => {}));
 }

@@ -2,22 +2,22 @@ import { limits, type OutgoingRecord, type Publisher, Unavailable } from "@sate/
 import { type Counters, inParts, inTime, type Log } from "@sate/contracts/runtime";
 import { type ICustomPartitioner, Kafka, type KafkaConfig, Partitioners } from "kafkajs";
 
-export type KafkaPublisherOptions = {
+type KafkaPublisherOptions = {
   counters: Counters;
   log: Log;
   /** Of one request to the broker. */
   deadlineMs?: number;
 };
 
-/** One produce request carries at most this: a broker counts its record limit over a whole batch. */
+/** The most bytes in one produce request: a broker applies its record limit to a whole batch. */
 const requestBytesMax = limits.recordBytesMax / 2;
-/** Of a key, what decides on its partition. */
+/** The first bytes of a key, which decide its partition. */
 const hashedBytesMax = 256;
 const noResponse = "The broker does not respond.";
 
 /**
- * A `Publisher` on Kafka: all in-sync replicas have the records when it resolves. A call is one produce request, or as
- * many as its bytes need, one after the other. Calls are not batched with each other: callers do that.
+ * A `Publisher` on Kafka: all in-sync replicas have the records when it resolves. A call makes one produce
+ * request, or as many as its bytes need, one after the other. It is not batched with other calls: callers do that.
  */
 export function kafkaPublisher(config: KafkaConfig, options: KafkaPublisherOptions): Publisher {
   const { counters, log, deadlineMs = 8_000 } = options;
@@ -25,7 +25,7 @@ export function kafkaPublisher(config: KafkaConfig, options: KafkaPublisherOptio
   const producer = kafka.producer({
     createPartitioner: byStartOfKey,
     allowAutoTopicCreation: false,
-    // About two seconds: partitions get new leaders when a broker restarts, and their first one late.
+    // About two seconds, because partitions wait for a leader when they are new and when a broker restarts.
     retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 6 },
   });
   producer.on(producer.events.REQUEST, ({ payload }) => {
@@ -56,7 +56,7 @@ export function kafkaPublisher(config: KafkaConfig, options: KafkaPublisherOptio
     async publish(records) {
       if (isClosed) throw new Unavailable("The publisher is closed.");
       const parts = inParts(records, { sizeMax: requestBytesMax, sizeOf: bytesOf });
-      await attempt("The broker did not take the records.", ...parts.map((part) => () => produce(part)));
+      await attempt("The broker did not accept the records.", ...parts.map((part) => () => produce(part)));
     },
     ping: () => attempt(noResponse, admin.describeCluster),
     async close() {

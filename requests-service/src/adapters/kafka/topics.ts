@@ -6,8 +6,7 @@ const deadlineMs = 8_000;
 const closeMs = 2_000;
 
 /**
- * Creates the topics that do not exist, and logs a warning for each that was created elsewhere and lacks a
- * setting. No other service creates topics, and the broker does not create them on demand: one without these
+ * Creates the topics that do not exist, and logs a warning for each existing one that lacks a setting. No other service creates topics, and the broker does not create them on demand: one without these
  * settings would refuse large records much later. May be repeated, also by several processes at once. Rejects
  * with `Unavailable`.
  */
@@ -17,7 +16,7 @@ export async function createTopics(config: KafkaConfig, log: Log): Promise<void>
     await inTime(admin.connect(), deadlineMs);
     await inTime(createMissing(admin), deadlineMs);
     await inTime(warnOfLackingSettings(admin, log), deadlineMs).catch((error) =>
-      log.debug("the broker does not show the settings of its topics", errorFields(error)),
+      log.debug("the broker does not report the settings of its topics", errorFields(error)),
     );
   } catch (cause) {
     throw new Unavailable("The broker did not create the topics.", { cause });
@@ -42,7 +41,7 @@ async function warnOfLackingSettings(admin: Admin, log: Log): Promise<void> {
   for (const { resourceName, configEntries } of resources) {
     const lacking = settingsLacking(resourceName as Topic, configEntries);
     if (lacking.length > 0)
-      log.warn("the topic needs other settings, or the broker may refuse records: change them there", {
+      log.warn("a topic lacks settings, so the broker may refuse records: change them on the broker", {
         topic: resourceName,
         needs: lacking.join(" "),
       });

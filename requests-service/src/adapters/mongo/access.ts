@@ -27,7 +27,7 @@ export function mongoAccess(db: Db, guarded: Guarded) {
 
 type Document = { _id: string };
 
-/** The first `limit` of them by key, those above `after`. */
+/** The first `limit` documents by key, of those above `after`. */
 export function page<D extends Document>(
   collection: Collection<D>,
   filter: object,
@@ -44,7 +44,7 @@ export function page<D extends Document>(
 
 const duplicateKey = 11_000;
 
-/** Inserts those whose key is free; returns the positions of the others. */
+/** Inserts the documents whose key is free. Returns the positions of the others. */
 export async function insertFree<D extends Document>(
   collection: Collection<D>,
   documents: D[],
@@ -62,7 +62,7 @@ export async function insertFree<D extends Document>(
   }
 }
 
-/** The same; returns what is then stored under each key. */
+/** Inserts the documents whose key is free. Returns the stored document of each key. */
 export async function insertOrFind<D extends Document>(
   collection: Collection<D>,
   documents: D[],
@@ -74,7 +74,7 @@ export async function insertOrFind<D extends Document>(
   const byId = new Map(found.map((document) => [document._id as string, document as D]));
   return documents.map((document, index) => {
     const there = taken.has(index) ? byId.get(document._id) : document;
-    // Written by another process a moment ago and not yet by the majority: it may still be rolled back.
+    // Another process has just written it, and the majority has not acknowledged it: it may still be rolled back.
     if (!there) throw new Error("what is stored cannot be read yet");
     return there;
   });

@@ -35,7 +35,7 @@ export function requestOf({ _id, payload, ...rest }: RequestDocument): RequestRe
   return { id: _id, payload_json: payload, ...rest };
 }
 
-/** Of a new execution, which has no outcome. */
+/** The document of a new execution, which has no outcome. */
 export function executionDocument(execution: Execution): ExecutionDocument {
   return { _id: idOf(execution), ...execution, outcome: undefined };
 }

@@ -6,7 +6,7 @@ import { type MongoAccess, page } from "./access.ts";
 import { type ExecutionDocument, executionOf, idOf, outcomeFields, withoutOutputs } from "./documents.ts";
 
 export function mongoRuns({ executions, guarded, each }: MongoAccess): Runs {
-  /** For each, the execution that it refers to, if it exists. */
+  /** The execution that each reference names, or `undefined` if it does not exist. */
   async function byRefs(refs: ExecutionRef[]): Promise<(ExecutionDocument | undefined)[]> {
     const keys = [...new Set(refs.map(idOf))];
     const found = await executions.find({ _id: { $in: keys } }, { projection: withoutOutputs }).toArray();
@@ -17,7 +17,7 @@ export function mongoRuns({ executions, guarded, each }: MongoAccess): Runs {
     });
   }
 
-  /** Updates executions whose last run is this one and goes on, which it then no longer does. Returns whether all were. */
+  /** Ends these runs: updates each execution that is still running with this epoch. Returns whether all were updated. */
   async function updateRuns<R extends RunRef>(
     runs: R[],
     update: (run: R) => Document,

@@ -19,7 +19,7 @@ import {
 } from "./documents.ts";
 import { mongoRuns } from "./runs.ts";
 
-export type MongoStoreOptions = { url: string; counters: Counters; deadlineMs?: number };
+type MongoStoreOptions = { url: string; counters: Counters; deadlineMs?: number };
 
 /**
  * A `Store` on MongoDB, or anything that speaks its protocol: single-document conditional updates, unique

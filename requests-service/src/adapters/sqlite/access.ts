@@ -4,8 +4,8 @@ import { isUnavailable, type SqliteFile, Unavailable } from "@sate/contracts";
 /**
  * How the parts of the store use the database; every failure is an `Unavailable`.
  *
- * SQLite plans a statement anew whenever a parameter is bound that it compares, by `column = ?`, with a column outside
- * the chosen index. `+column = ?` keeps the prepared plan: 1 instead of 6 µs (SQLite 3.54).
+ * If a statement has `column = ?` for a column outside the chosen index, SQLite plans it again whenever that parameter
+ * is bound. `+column = ?` keeps the prepared plan: 1 instead of 6 µs (SQLite 3.54).
  */
 export type SqliteAccess = ReturnType<typeof sqliteAccess>;
 
@@ -18,7 +18,7 @@ export function sqliteAccess({ db, ...file }: SqliteFile) {
     if (isClosed) throw new Error("the store is closed");
   }
 
-  /** A read on the spot: what was acknowledged before is committed, so it is seen. */
+  /** Reads immediately. Whatever was acknowledged before is committed, so it is visible. */
   function read<A extends unknown[], T>(query: (db: Database, ...args: A) => T) {
     return async (...args: A): Promise<T> => {
       try {
@@ -68,7 +68,7 @@ export function sqliteAccess({ db, ...file }: SqliteFile) {
   };
 }
 
-/** Named parameters of a statement: it takes those that it names, and leaves the others. */
+/** Named parameters. A statement uses those that it names and ignores the others. */
 type Values = Record<string, string | number | boolean | null | undefined>;
 const prepared = <Row>(db: Database, sql: string) => db.query<Row, [never]>(sql);
 
@@ -82,7 +82,7 @@ export function one<Row>(db: Database, sql: string, values: Values): Row | null 
 export function change(db: Database, sql: string, values: Values): number {
   return prepared(db, sql).run(values as never).changes;
 }
-/** The statement that inserts a row if its key is free. */
+/** A statement that inserts a row if its key is free. */
 export function insertInto(table: string, columns: string): string {
   const values = columns.replaceAll(/\w+/g, "$$$&");
   return `INSERT INTO ${table} (${columns}) VALUES (${values}) ON CONFLICT DO NOTHING`;

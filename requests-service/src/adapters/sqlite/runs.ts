@@ -7,7 +7,7 @@ import { type ExecutionRow, executionColumns, executionOf } from "./schema.ts";
 
 /** The execution that a reference names. */
 export const atRef = "request_id = $request_id AND attempt = $attempt AND +id = $execution_id";
-/** The last run of an execution, while it goes on. */
+/** An execution that is still running with this epoch. */
 const atRun = `${atRef} AND status = 'running' AND +epoch = $epoch`;
 
 const byRef = `SELECT ${executionColumns} FROM executions WHERE ${atRef}`;

@@ -109,7 +109,7 @@ if (servers.kind === "running") {
       );
 
     for (const replies of ["swallow", "cut"] as const) {
-      test(`replies: ${replies}; what may or may not be stored is never acknowledged, and a repetition tells`, async () => {
+      test(`replies: ${replies}; an uncertain write is never acknowledged, and repeating it returns what is stored`, async () => {
         const { store, proxy } = await behindProxy();
         await store.open();
         const request = madeRequest();

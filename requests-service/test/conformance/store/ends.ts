@@ -107,7 +107,7 @@ export function endsConformance(given: Given): void {
   });
 
   describe("requeue", () => {
-    test("running → queued with a mark, and a loss if it is one; a repetition counts nothing", async () => {
+    test("running → queued with a mark; a lost run is counted once, even if repeated", async () => {
       const run = await running();
       expect(await given.store.runs.requeue([runOf(run, 2)], true)).toEqual([false]);
       expect(await given.store.runs.requeue([runOf(run)], true)).toEqual([true]);
@@ -126,7 +126,7 @@ export function endsConformance(given: Given): void {
       expect(await now(run)).toMatchObject({ status: "queued", lost: 1, epoch: 2 });
     });
 
-    test("two at once count one loss", async () => {
+    test("two concurrent requeues of one run count one loss", async () => {
       const run = await running();
       await Promise.all(
         [given.store, given.other, given.store].map((one) => one.runs.requeue([runOf(run)], true)),
@@ -134,7 +134,7 @@ export function endsConformance(given: Given): void {
       expect((await now(run)).lost).toBe(1);
     });
 
-    test("not after a cancellation was requested, and not after the end", async () => {
+    test("refuses a run whose cancellation was requested or that has ended", async () => {
       const run = await running();
       await given.store.executions.cancel(refOf(run), madeOutcome("cancelled"));
       expect(await given.store.runs.requeue([runOf(run)], true)).toEqual([false]);

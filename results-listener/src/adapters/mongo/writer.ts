@@ -9,7 +9,7 @@ import { type Counters, mongoCalls, mongoOptions } from "@sate/contracts/runtime
 import { BSON, type Collection, MongoBulkWriteError, MongoClient } from "mongodb";
 import type { Recorded, ResultsWriter } from "../../ports.ts";
 
-export type MongoResultsWriterOptions = { url: string; counters: Counters; deadlineMs?: number };
+type MongoResultsWriterOptions = { url: string; counters: Counters; deadlineMs?: number };
 
 /** A `ResultsWriter` on MongoDB or a compatible server, by unordered inserts under unique keys. */
 export function mongoResultsWriter(options: MongoResultsWriterOptions): ResultsWriter {

@@ -4,7 +4,7 @@ import { type FindOptions, MongoClient } from "mongodb";
 import { pageOf } from "../../page.ts";
 import { gapMax, type ResultsReader } from "../../ports.ts";
 
-export type MongoResultsReaderOptions = { url: string; counters: Counters; deadlineMs?: number };
+type MongoResultsReaderOptions = { url: string; counters: Counters; deadlineMs?: number };
 
 /** Twice the gap, so that a request with fewer than `gapMax` results takes one command. */
 const keysPerRead = 2 * gapMax;
