@@ -102,7 +102,7 @@ async function lettersOf(requestId: string, count: number) {
   return letters;
 }
 
-test("after three failures every attempt is refused and stands in the dead letter queue", async () => {
+test("after three failures every attempt is refused and is in the dead letter queue", async () => {
   const requestId = await exhausted({ fails: true });
   for (let attempt = 0; attempt < 2; attempt++) {
     const refused = await client.execute(requestId);

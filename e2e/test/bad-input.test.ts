@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 
 let slowest = { name: "", ms: 0 };
-/** HOSTILE.md wants 50 ms. A busy machine may take longer, so that is only reported. */
+/** The goal is 50 ms. A busy machine may take longer, so the slowest refusal is only reported. */
 const quickMs = 2_000;
 afterAll(() => console.log(`the slowest refusal took ${slowest.ms.toFixed(0)} ms: ${slowest.name}`));
 

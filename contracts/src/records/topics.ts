@@ -1,8 +1,9 @@
 import { limits } from "../values/limits.ts";
 
 /**
- * Every Kafka topic of Sate. The key of every record is the processing request's id, so all records of a request are
- * in one partition. Consumers never rely on their order.
+ * Every Kafka topic of Sate. The key of a record is the processing request's id, so all records of a request are in one
+ * partition; the dead letter of a record that could not be read keeps that record's key. Consumers never rely on the
+ * order of records.
  */
 export const topics = {
   executions: "processing_requests_executions",

@@ -1,6 +1,6 @@
 import type { Static, TObject } from "@sinclair/typebox";
 import { problem, problemContentType } from "../public/problems.ts";
-import { contradictions } from "../settings/executions.ts";
+import { contradictions } from "../settings/contradictions.ts";
 import { type Environment, loadSettings } from "../settings/load.ts";
 import { misspeltSettings } from "../settings/misspelt.ts";
 import { type LogLevel, type ProcessSettings, processProblems } from "../settings/process.ts";

@@ -101,7 +101,7 @@ const chunkedHeader = "Transfer-Encoding: chunked\r\n";
 const lengthHeader = `Content-Length: ${body.length}\r\n`;
 export const inChunks = (chunks: string) => `${posting}${chunkedHeader}\r\n${chunks}`;
 
-/** Broken HTTP. The server below the routes responds with a status and closes: in HOSTILE.md, (c). */
+/** Broken HTTP. Bun responds with a status and closes the connection before any route sees the request. */
 const closed = (status: number, texts: Record<string, string>): Row[] =>
   Object.entries(texts).map(([name, text]) => ({ name, status, bytes: () => text }));
 const framing = {
@@ -131,7 +131,7 @@ const framing = {
 };
 const lengths = [`${body.length}, 5`, "-1", "+5", "0x5", "5 5", "", "99999999999999999999999"];
 
-/** The kinds of HOSTILE.md, each with its examples and more of its kind. */
+/** Bad input by kind, each with its examples. */
 export const rows: Record<string, Row[]> = {
   "not JSON": posted(400, "malformed-json", {
     "an object that does not end": `{"a":"${canary}"`,

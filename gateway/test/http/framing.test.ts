@@ -5,7 +5,7 @@ import { testGateway } from "../support/gateway.ts";
 import { listen } from "../support/listen.ts";
 import { rawly } from "../support/raw-http.ts";
 
-/** Bytes behind a request: nothing takes effect whose response Bun drops. README, "Refusals", says what remains. */
+/** Bytes behind a request: nothing takes effect whose response Bun drops. README, "HTTP limits of Bun", says what remains. */
 const gateway = testGateway();
 const { requests, control } = gateway.requests;
 let port: number;

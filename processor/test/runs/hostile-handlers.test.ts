@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
 import { eventually, turns } from "../eventually.ts";
 import { wakeUp } from "../fakes/broker.ts";
 import { pong } from "../fakes/handlers.ts";
@@ -39,9 +39,8 @@ const hostile: Record<string, (run: { signal: AbortSignal }) => unknown> = {
   },
 };
 
-test.each(Object.keys(hostile))(
-  "a handler that %s: one dead letter, its neighbour succeeds",
-  async (name) => {
+describe("whatever a hostile handler does: one dead letter, and its neighbour succeeds", () => {
+  test.each(Object.keys(hostile))("it %s", async (name) => {
     const handlers = { default: pong, hostile: hostile[name] as never };
     const { processor, requests, consumer, publisher, count } = processorAmongFakes({ handlers });
     const ref = requests.queue({ processor: "hostile" });
@@ -59,5 +58,5 @@ test.each(Object.keys(hostile))(
     expect(requests.get(neighbour)).toMatchObject({ status: "succeeded", epoch: 1, lost: 0 });
     expect(count("runs_started")).toBe(2);
     expect(publisher.published).toHaveLength(2);
-  },
-);
+  });
+});

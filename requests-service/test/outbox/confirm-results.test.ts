@@ -66,7 +66,7 @@ test("an overtaken outcome is published again, but not before the second look", 
   expect(await markOf(it, missing)).toBeUndefined();
 });
 
-test("while no results are recorded an outcome is published ever more seldom, but always again", async () => {
+test("while no results are recorded an outcome is published less and less often, but always again", async () => {
   const it = testCore();
   const [run] = (await published(it, 1)) as [Run];
   const at: number[] = [];

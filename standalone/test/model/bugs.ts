@@ -48,7 +48,7 @@ export const bugs: Record<string, Bug> = {
   "a lost outcome that is not published again": inStore("confirmations", () => ({
     publishAgain: async () => {},
   })),
-  "a result that is confirmed without a look": {
+  "a result that is confirmed without checking": {
     results: { resultsRecorded: async ({ executions }) => ({ recorded: executions.map(() => true) }) },
   },
   "a sweeper without its predicate": {
@@ -77,7 +77,7 @@ export const bugs: Record<string, Bug> = {
   "records acknowledged before they are written": {
     handle: (handle) => async (records) => void handle(records).catch(() => {}),
   },
-  "an unreadable record tried again for ever": {
+  "an unreadable record retried forever": {
     handle: (handle) => async (records) => {
       const isUnreadable = ({ value }: IncomingRecord) => value === null || String(value) === "garbage";
       if (records.some(isUnreadable)) throw new Error("cannot be read");

@@ -11,7 +11,7 @@ import type { World } from "./processes.ts";
 import { createRandom, seedOf } from "./random.ts";
 import { createSimulation, inSimulatedTime } from "./simulation.ts";
 
-/** Simulated time after the last fault within which everything must have ended: FAULTS, invariant 16. */
+/** Simulated time after the last fault within which everything must have ended: invariant 16. */
 const restWithinMs = 120_000;
 /** Longer than any call may be in transit. */
 const transitMsMost = 1_000;
