@@ -138,7 +138,7 @@ const wrong: [env: Record<string, string>, sentence: string][] = [
   [{ HOST: "a b" }, "HOST must be an IPv4 address or a name."],
   [{ PORT: "x" }, "PORT must be a port from 0 to 65535."],
   [{ PORT: "65536" }, "PORT must be a port from 0 to 65535."],
-  [{ SHUTDOWN_SECONDS: "-1" }, "SHUTDOWN_SECONDS must be from 0 to 3600 seconds."],
+  [{ SHUTDOWN_SECONDS: "0" }, "SHUTDOWN_SECONDS must be from 0.1 to 3600 seconds."],
   [{ SCALE: "processor" }, "SCALE must be words like processor=3."],
   [{ SCALE: "processor=1.5" }, "SCALE must be words like processor=3."],
   [{ SCALE: "processor=-1" }, "SCALE must be words like processor=3."],

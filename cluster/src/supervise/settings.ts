@@ -40,8 +40,8 @@ export async function loadSettings(env: Record<string, string | undefined>): Pro
   if (!/^[\w.-]+$/.test(host)) problems.push("HOST must be an IPv4 address or a name.");
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     problems.push("PORT must be a port from 0 to 65535.");
-  if (!(shutdownSeconds >= 0 && shutdownSeconds <= 3_600))
-    problems.push("SHUTDOWN_SECONDS must be from 0 to 3600 seconds.");
+  if (!(shutdownSeconds >= 0.1 && shutdownSeconds <= 3_600))
+    problems.push("SHUTDOWN_SECONDS must be from 0.1 to 3600 seconds.");
   if (problems.length > 0) throw new Error(problems.join("\n"));
   const dataDir = join(env.DATA_DIR ? resolve(env.DATA_DIR) : defaultDataDir, "cluster");
   return {

@@ -9,9 +9,9 @@ export const processSettings = ({ port, logLevel = "info" }: { port: number; log
   PORT: Type.Integer({ default: port, minimum: 0, maximum: 65_535, description: "a port from 0 to 65535" }),
   SHUTDOWN_SECONDS: Type.Number({
     default: 10,
-    minimum: 0,
+    minimum: 0.1,
     maximum: 3_600,
-    description: "from 0 to 3600 seconds: the time for a clean stop",
+    description: "from 0.1 to 3600 seconds: the time for a clean stop",
   }),
   LOG_LEVEL: Type.Union(
     logLevels.map((level) => Type.Literal(level)),

@@ -1,7 +1,7 @@
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { CreateRequest } from "@sate/contracts";
-import { inTime } from "@sate/contracts/runtime";
+import { DeadlinePassed, inTime } from "@sate/contracts/runtime";
 import { Value } from "@sinclair/typebox/value";
 import type { Handler, HandlerEnd, HandlerRun, Handlers } from "../ports.ts";
 
@@ -29,17 +29,20 @@ const loadMs = 30_000;
  */
 export async function loadModules(folder: string): Promise<LoadedModules> {
   if (folder === "") return { kind: "loaded", handlers: {} };
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
-    return { kind: "wrong", problems: ["PROCESSORS_DIR does not exist or is not a folder."] };
+  let files: string[];
+  try {
+    files = readdirSync(folder).filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"));
+  } catch {
+    return { kind: "wrong", problems: ["PROCESSORS_DIR must be a folder that exists and can be read."] };
+  }
   const handlers: Record<string, Handler> = {};
   const problems: string[] = [];
-  for (const file of readdirSync(folder).filter((name) => name.endsWith(".ts"))) {
+  for (const file of files) {
     const name = basename(file, ".ts");
     try {
       handlers[checked(name)] = handlerOf(await load(resolve(folder, file)));
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      problems.push(`The processor module ${file} cannot be loaded: ${why}`);
+      problems.push(`The processor module ${file} cannot be loaded: ${whyNot(error)}`);
     }
   }
   return problems.length > 0 ? { kind: "wrong", problems } : { kind: "loaded", handlers };
@@ -58,6 +61,13 @@ async function load(path: string): Promise<Module> {
   const module = (await inTime(import(path), loadMs)) as { default?: Partial<Module> };
   if (typeof module.default?.run === "function") return module.default as Module;
   throw new Error("it has no default export with a function `run`.");
+}
+
+/** Several errors of one file arrive as one, whose message is their number. */
+function whyNot(error: unknown): string {
+  if (error instanceof DeadlinePassed) return `it did not finish loading within ${loadMs / 1_000} s.`;
+  const first = error instanceof AggregateError ? error.errors[0] : error;
+  return first instanceof Error ? first.message : String(first);
 }
 
 function handlerOf(module: Module): Handler {

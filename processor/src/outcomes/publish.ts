@@ -11,7 +11,12 @@ type Stored = { record: OutgoingRecord; request_id: string; attempt: number };
 /** The most that waits in memory, in records and in bytes of their values. */
 const waitingRecordsMax = 4_096;
 const waitingBytesMax = 64 * 1024 * 1024;
-const publishedAtOnce = 256;
+/** Per call of the publisher. */
+const publishedAtOnce = {
+  itemsMax: 256,
+  sizeMax: 16 * 1024 * 1024,
+  sizeOf: ({ record }: Stored) => sizeOf(record),
+};
 /** Marks of one call; the contract allows 4,096. */
 const marksAtOnce = 1_024;
 const clearPauseMs = 500;
@@ -32,7 +37,7 @@ export function createOutcomePublisher({ requests, publisher, time, counters, lo
   let cancelClear: (() => void) | null = null;
   let clearing: Promise<void> = Promise.resolve();
 
-  const publish = microBatch(publishAll, { itemsMax: publishedAtOnce });
+  const publish = microBatch(publishAll, publishedAtOnce);
 
   async function publishAll(batch: Stored[]): Promise<unknown[]> {
     try {

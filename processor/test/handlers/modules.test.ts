@@ -63,6 +63,8 @@ test("all modules that cannot be loaded are named, each with the reason", async 
       "Upper.ts": good,
       "nothing.ts": "export const run = () => 1;",
       "throws.ts": 'throw new Error("no disk");',
+      "typo.ts": "const a = ;\nconst b = ;",
+      "types.d.ts": "export {};",
       "notes.md": "no module",
     }),
   );
@@ -74,10 +76,16 @@ test("all modules that cannot be loaded are named, each with the reason", async 
     `default.ts cannot be loaded: "default" cannot be the name of a processor. ${rule}`,
     "nothing.ts cannot be loaded: it has no default export with a function `run`.",
     "throws.ts cannot be loaded: no disk",
+    "typo.ts cannot be loaded: Unexpected ;",
   ]);
 });
 
 test("without a folder there are no modules; a missing folder is an error", async () => {
   expect(await loadModules("")).toEqual({ kind: "loaded", handlers: {} });
-  expect((await loadModules("/nowhere/modules")).kind).toBe("wrong");
+  for (const wrong of ["/nowhere/modules", "/etc/passwd/x", `/${"n".repeat(300)}`]) {
+    expect(await loadModules(wrong)).toEqual({
+      kind: "wrong",
+      problems: ["PROCESSORS_DIR must be a folder that exists and can be read."],
+    });
+  }
 });

@@ -124,14 +124,15 @@ export function createForwarder<Entry>(
 
   async function publishChunk(chunk: Entry[], budget: { failures: number }): Promise<Entry[]> {
     if (budget.failures === 0) return chunk;
-    const pending = await entries.load(chunk);
+    let pending: Pending<Entry>[];
     try {
+      pending = await entries.load(chunk);
       await publish(pending);
     } catch (error) {
       budget.failures--;
-      log.warn("the outbox sweep failed to publish", { records: pending.length, ...errorFields(error) });
+      log.warn("the outbox sweep failed to publish", { records: chunk.length, ...errorFields(error) });
       if (chunk.length === 1) return chunk;
-      // One that the broker never accepts must not hold up the others.
+      // One that cannot be read, or that the broker never accepts, must not hold up the others.
       const failed: Entry[] = [];
       for (const one of chunk) failed.push(...(await publishChunk([one], budget)));
       return failed;

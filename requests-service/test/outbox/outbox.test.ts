@@ -177,6 +177,20 @@ describe("the outbox sweep", () => {
     expect(await marks(it)).toEqual([executionMark(0)]);
   });
 
+  test("publishes the others when the request of one is missing", async () => {
+    const it = testCore();
+    const [gone, ...others] = await orphaned(it, 40);
+    const { get } = it.store.requests;
+    it.store.requests.get = async (ids) => {
+      const found = await get(ids);
+      found.delete(gone?.request_id ?? "");
+      return found;
+    };
+    await it.outbox.sweep();
+    await expect(it.outbox.sweep()).rejects.toThrow();
+    expect(idsOf(it).toSorted()).toEqual(others.map(({ id }) => id).toSorted());
+  });
+
   test("reaches every other record when many come first that the broker never accepts", async () => {
     const it = testCore();
     const executions = await orphaned(it, 100);

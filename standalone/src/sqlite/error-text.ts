@@ -15,7 +15,7 @@ const errorTexts: [codes: RegExp, what: string, todo: string][] = [
     "give the user read and write access to the folder and its files",
   ],
   [/^(EEXIST|ENOTDIR)$/, "a file is where a folder must be", "move it away"],
-  [/^EISDIR$/, "a folder is where a file must be", "move it away"],
+  [/^(ERR_FS_)?EISDIR$/, "a folder is where a file must be", "move it away"],
   [/^(ENOENT|ELOOP|ENAMETOOLONG)$/, "no folder can be made there", "correct the path"],
   [damaged, "the file is damaged", "restore a copy of the folder"],
   [/^(EIO|EFBIG|EMFILE|ENFILE|SQLITE_IOERR.*)$/, "the disk reports an error", "check the disk"],

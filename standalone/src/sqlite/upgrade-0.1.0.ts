@@ -2,14 +2,15 @@ import type { Database } from "bun:sqlite";
 import { type IncomingRecord, resultsSchema } from "@sate/contracts";
 import { deadLetterDocument, insertDeadLetters } from "@sate/results-listener/sqlite";
 
-const tables = new Set([
-  "requests",
-  "executions",
-  "workers",
-  "results",
-  "dead_letters",
-  "records",
-  "offsets",
+/** The first columns of each of its tables. */
+const tables = new Map([
+  ["requests", "id,payload,processor,creation_date"],
+  ["executions", "request_id,attempt,id,force_error"],
+  ["workers", "id,beats,given_up"],
+  ["results", "_id,request_id,attempt,execution_id"],
+  ["dead_letters", "_id,time,partition,offset"],
+  ["records", "topic,offset,timestamp,key,value,headers"],
+  ["offsets", "group,topic,offset"],
 ]);
 
 type RecordRow = {
@@ -22,7 +23,13 @@ type RecordRow = {
 
 /** Whether a file without a version was written by 0.1.0: it has tables of it, and no others. */
 export function isRelease010(db: Database): boolean {
-  return tablesOf(db).every((name) => tables.has(name));
+  const columns = db.query<{ names: string }, [string]>(
+    "SELECT group_concat(name) AS names FROM pragma_table_info(?)",
+  );
+  return tablesOf(db).every((name) => {
+    const first = tables.get(name);
+    return first !== undefined && columns.get(name)?.names.startsWith(first);
+  });
 }
 
 /**

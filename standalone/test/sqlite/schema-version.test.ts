@@ -44,6 +44,7 @@ test.each([
   ["another application, with an id of its own", "PRAGMA application_id = 1", foreign],
   ["another application, with a version and no id", version(3), foreign],
   ["another application, with other tables", "CREATE TABLE customers (id)", foreign],
+  ["another application, with tables of the same names", "CREATE TABLE offsets (track)", foreign],
 ])("a file of %s is refused and stays as it is", (_, sql, why) => {
   const folder = folderOf(`CREATE TABLE requests (id); ${sql}`);
   const before = headerOf(folder);
