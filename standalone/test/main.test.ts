@@ -58,7 +58,7 @@ test("a processor module that cannot be loaded is named with the reason", async 
   writeFileSync(join(processors, "broken.ts"), "export default {};");
   const { code, said } = await refusal({ PROCESSORS_DIR: processors });
   expect(code).toBe(78);
-  expect(said).toContain("The processor module broken.ts cannot be loaded: It has no");
+  expect(said).toContain("The processor module broken.ts cannot be loaded: it has no");
 });
 
 test.each([
