@@ -21,7 +21,7 @@ type Held = { run: Run; workerId: string; handler: RunningHandler; isRunning: bo
  *
  * A run takes one of `concurrency` slots while its handler runs. The slot is free as soon as the handler has ended,
  * so that short handlers do not wait for the finishes of others; but a processor whose outcomes are not taken must
- * not go on for ever, so running and ended ones together are at most twice `concurrency`, and never more than the
+ * not go on forever, so running and ended ones together are at most twice `concurrency`, and never more than the
  * response to a heartbeat can list.
  */
 export function createRuns(

@@ -56,7 +56,7 @@ export function openSqliteFile(folder: string, options: Options): Opened {
     // SQLite would only say that it cannot open it.
     if (existsSync(path) && statSync(path).isDirectory())
       throw Object.assign(new Error("is a folder"), { code: "EISDIR", path });
-    // SQLite creates files that everybody may read. Never while the file is open: closing it would end the lock.
+    // SQLite creates files that any user may read. Never while the file is open: closing it would end the lock.
     if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
     for (const file of [path, `${path}-wal`].filter(existsSync))
       accessSync(file, constants.R_OK | constants.W_OK);

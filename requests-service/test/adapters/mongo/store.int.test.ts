@@ -154,7 +154,7 @@ if (servers.kind === "running") {
       expect((await store.requests.list({ limit: 10, bytesMax: 1_000 })).found.size).toBe(1);
     }, 30_000);
 
-    // Without the patch of the driver it waits for ever: its own monitor too, and then the database is never found.
+    // Without the patch of the driver it waits forever: its own monitor too, and then the database is never found.
     test("the driver fails a command that it writes into a closing socket", async () => {
       const opened = spyOn(net, "createConnection");
       const client = new MongoClient(servers.requestsMongoUrl, { retryReads: false });
