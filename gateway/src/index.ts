@@ -4,6 +4,7 @@ import type { Config, Ports } from "./ports.ts";
 
 export { accessProblems, loadAccess } from "./access/settings.ts";
 export type { Config, Ports } from "./ports.ts";
+export { addressOf } from "./routes/welcome.ts";
 
 /**
  * Bun must let bodies of any size through: the gateway itself stops reading one that is too large, and responds with a

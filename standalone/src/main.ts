@@ -6,7 +6,7 @@ import {
   runService,
   settingsOrExit,
 } from "@sate/contracts/runtime";
-import { accessProblems, loadAccess, serverBodyBytesMax } from "@sate/gateway";
+import { accessProblems, addressOf, loadAccess, serverBodyBytesMax } from "@sate/gateway";
 import { loadModules, simulation, systemTime } from "@sate/processor";
 import { Settings } from "./config.ts";
 import { createStandalone } from "./index.ts";
@@ -81,9 +81,7 @@ console.log(banner(access.keys.length > 0));
 
 /** Where it listens, and what to try. */
 function banner(hasKeys: boolean): string {
-  const isEverywhere = settings.HOST === "0.0.0.0" || settings.HOST === "::";
-  const host = isEverywhere ? "127.0.0.1" : settings.HOST;
-  const url = `http://${host.includes(":") ? `[${host}]` : host}:${standalone.app.server?.port}`;
+  const url = addressOf(settings.HOST, standalone.app.server?.port);
   const curl = hasKeys ? "curl -s -H 'Authorization: Bearer <your API key>'" : "curl -s";
   return `
 Sate is ready on ${url}

@@ -42,6 +42,12 @@ export const ExecutionError = Type.Object(
 );
 export type ExecutionError = Static<typeof ExecutionError>;
 
+/** How a cancelled execution ends, whether or not it was running. */
+export const cancelled: { status: "cancelled"; error: ExecutionError } = {
+  status: "cancelled",
+  error: { code: "cancelled", message: "The execution was cancelled." },
+};
+
 const ended = {
   /** Id of the result. Chosen with the outcome, so that every repetition of it is the same result. */
   result_id: Uuid,

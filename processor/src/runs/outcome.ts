@@ -8,10 +8,6 @@ export type RunEnd =
 
 const codeCharsMax = 100;
 
-export const cancelled: RunEnd = {
-  status: "cancelled",
-  error: { code: "cancelled", message: "The execution was cancelled." },
-};
 export const unknownProcessor = failed(
   "unknown_processor",
   "No processor of this name is loaded. Check the name, or add its module to PROCESSORS_DIR; then create a new request.",

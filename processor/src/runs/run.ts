@@ -1,14 +1,6 @@
-import type { Outcome, Run } from "@sate/contracts";
+import { cancelled, type Outcome, type Run } from "@sate/contracts";
 import { Aborted, type AbortReason, type Handler, type Handlers, type Ports } from "../ports.ts";
-import {
-  cancelled,
-  outcomeOf,
-  type RunEnd,
-  readHandlerEnd,
-  readThrown,
-  timedOut,
-  unknownProcessor,
-} from "./outcome.ts";
+import { outcomeOf, type RunEnd, readHandlerEnd, readThrown, timedOut, unknownProcessor } from "./outcome.ts";
 
 /** A run under way. */
 export type RunningHandler = {

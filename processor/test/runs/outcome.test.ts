@@ -1,8 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { limits, Outcome } from "@sate/contracts";
+import { cancelled, limits, Outcome } from "@sate/contracts";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import {
-  cancelled,
   outcomeOf,
   type RunEnd,
   readHandlerEnd,

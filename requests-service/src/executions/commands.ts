@@ -1,7 +1,7 @@
-import { outcomeMark, type RequestsApi, Unavailable } from "@sate/contracts";
+import { cancelled, outcomeMark, type RequestsApi, Unavailable } from "@sate/contracts";
 import type { Outbox } from "../outbox/outbox.ts";
 import type { Ports } from "../ports.ts";
-import { cancelled, outcomeWithoutRun } from "../runs/requeue.ts";
+import { outcomeWithoutRun } from "../runs/requeue.ts";
 import { createExecutionsCommand } from "./create.ts";
 import { executionRecordOf } from "./execution.ts";
 

@@ -1,4 +1,5 @@
 import {
+  cancelled,
   type ExecutionError,
   executionMark,
   formatTimestamp,
@@ -12,11 +13,6 @@ import type { Ports } from "../ports.ts";
 import { requestsOf } from "../requests/requests-of.ts";
 
 type End = { status: "cancelled" | "dead_lettered"; error: ExecutionError };
-
-export const cancelled: End = {
-  status: "cancelled",
-  error: { code: "cancelled", message: "The execution was cancelled." },
-};
 
 /**
  * Decides what becomes of a running execution whose run ended without an outcome, because its worker released it or was

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { Outcome } from "@sate/contracts";
+import { cancelled, Outcome } from "@sate/contracts";
 import { Value } from "@sinclair/typebox/value";
-import { cancelled, endOfInterrupted, outcomeWithoutRun } from "../../src/runs/requeue.ts";
+import { endOfInterrupted, outcomeWithoutRun } from "../../src/runs/requeue.ts";
 import { madeExecution, newId } from "../builders.ts";
 
 const lost = { status: "dead_lettered", error: { code: "lost" } };
