@@ -116,7 +116,7 @@ describe.skipIf(missing !== undefined)("TLS and SASL", () => {
     ["broker with another name", () => publisher({ ...sasl(), KAFKA_BROKERS: servers.kafka.MISNAMED })],
     ["broker with a wrong password", () => publisher({ ...sasl(), KAFKA_SASL_PASSWORD: wrongPassword })],
     ["broker with a wrong password and PLAIN", () => publisher({ ...sasl(), ...plain })],
-    ["broker with a wrong user", () => publisher({ ...sasl(), KAFKA_SASL_USERNAME: "other" })],
+    ["broker with an unknown user", () => publisher({ ...sasl(), KAFKA_SASL_USERNAME: "other" })],
     ["broker without TLS", () => publisher({ ...sasl(), KAFKA_SSL: "0", KAFKA_SSL_CA: "" })],
     [
       "broker without the required client certificate",

@@ -144,7 +144,7 @@ await describeOnServers("the listener on Kafka and MongoDB", ({ kafkaBrokers, re
     await listener.stop();
   });
 
-  test("garbage is stored with its bytes and its origin", async () => {
+  test("an unreadable record is stored with its bytes and origin", async () => {
     const deadLetters = await system.deadLetters
       .find({ reason: { $in: ["unreadable_record", null] } })
       .toArray();

@@ -8,7 +8,7 @@ export type Load = { history: History; stop(): Promise<void> };
 
 /**
  * Clients that submit and execute, one request after another, until stopped. Every fifth execution is made to fail. A
- * call without a response is not repeated, as if its client had died.
+ * call without a response is not retried, as if the client had crashed.
  */
 export function startLoad(url: string, options: { clients: number; name: string }): Load {
   const history = emptyHistory();

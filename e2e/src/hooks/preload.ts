@@ -6,7 +6,7 @@
  *
  * A failpoint is armed while the folder SATE_FAILPOINTS contains a file of its name, which contains its mode. The first
  * process that reaches it renames the file to `<name>@<pid>`. So it fires once, not again after a restart, and a test
- * can tell that it fired, and where.
+ * can check whether it fired and in which process.
  */
 import { existsSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";

@@ -11,7 +11,7 @@ for (const bug of bugs) {
     expect(readFileSync(join(root, file), "utf8").split(from)).toHaveLength(2);
   });
 
-  // Otherwise it would break the service in another way than the bug does.
+  // A patch that does not compile would break the service for another reason than the bug.
   test(`it compiles: ${name}`, async () => {
     const { folder, remove } = plant(bug);
     try {

@@ -83,7 +83,7 @@ const violatedBy = (evidence: Evidence) =>
 const overlaps = (evidence: Evidence) => violatedBy(evidence).find(({ number }) => number === 4)?.violations;
 
 describe("the invariants", () => {
-  test("are 0 to 19, hold for good evidence, and each checks something", () => {
+  test("are numbered 0 to 19, pass on good evidence, and each checks something", () => {
     expect(violatedBy(good())).toEqual([]);
     const checks = invariants.map((invariant) => invariant(good()));
     for (const { checked } of checks) expect(checked).toBeGreaterThan(0);

@@ -29,7 +29,9 @@ function ofRequest({ operation, ingress, requests, startExecution, uris }: Route
           "limited: beyond that the response is 409, with a link to what the client needs next. An attempt after " +
           "too many failures is recorded in the dead letter queue. More than 100 such attempts at once, or one a " +
           "second, are refused with 429 and not recorded.",
-        responses: { 201: ["The execution is accepted durably.", "Execution", "The URI of the execution."] },
+        responses: {
+          201: ["The execution was accepted and stored durably.", "Execution", "The URI of the execution."],
+        },
         problems: ["execution-active", "already-succeeded", "failures-exhausted", "too-many-attempts"],
       }),
     )

@@ -43,7 +43,7 @@ export function publisherConformance(name: string, make: () => Promise<Publisher
     const testing = (what: string, body: (topic: Topic) => Promise<void>) =>
       test(what, async () => body(await log.newTopic()), longMs);
 
-    testing("open may be repeated, also by other publishers, and ping resolves", async () => {
+    testing("open can be called again, also by another publisher, and ping then resolves", async () => {
       await publisher.open();
       const other = log.publisher();
       await other.open();

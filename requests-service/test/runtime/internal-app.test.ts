@@ -51,7 +51,7 @@ describe.each(operations)("%s", (_, path) => {
     expect([response.status, await problemOf(response)]).toEqual([404, "not-found"]);
   });
 
-  test("cannot be reached as if it were an open route, also under a short host name", async () => {
+  test("requires the token even if its address resembles an open route, also under a short host name", async () => {
     const ask = async (url: string, headers: Record<string, string> = {}) =>
       (await app.handle(new Request(url, { method: "POST", body: "{}", headers }))).status;
     for (const host of ["a", "abc", "a:1", "localhost"]) {

@@ -11,7 +11,7 @@ describe("on the outcome topics", () => {
     ["failed", topics.successful],
     ["cancelled", topics.failed],
     ["unexpected_error", topics.failed],
-  ] as const)("an outcome %s on %s is a result", (ending, topic) => {
+  ] as const)("a record with outcome %s on topic %s is a result", (ending, topic) => {
     const record = received(outcomeOf(ending), { topic });
     const result = expect.objectContaining({ is_success: ending === "succeeded" });
     expect(classify([record])).toEqual({ results: [{ result, record }], deadLetters: [], bad: [] });
@@ -75,7 +75,7 @@ describe("on the dead letter queue", () => {
     ["unexpected_error", "unreadable_record"],
     ["unexpected_error", "max_failures"],
     ["succeeded", "unexpected_error"],
-  ] as const)("the outcome %s with the reason %p is not a result", (ending, reason) => {
+  ] as const)("a dead letter with outcome %s and reason %p is not a result", (ending, reason) => {
     const headers = reason === null ? {} : { [headerNames.reason]: Buffer.from(reason) };
     const record = received(outcomeOf(ending), { topic: topics.deadLetters, headers });
     expect(classify([record])).toMatchObject({ results: [], deadLetters: [{ reason }], bad: [] });

@@ -231,7 +231,7 @@ describe("a folder that cannot be used is refused in one sentence that says what
     const path = join(folder, below);
     const reason = `The data folder ${path} cannot be used: ${what.replace("PATH", path)}, or choose another folder with DATA_DIR.`;
     expect(open(path)).toEqual({ kind: "refused", reason, exitCode } as never);
-    // Where the content is at fault it stays as it is.
+    // A file with invalid content is left unchanged.
     if (exitCode === 78) expect(filesOf()).toEqual(before);
   });
 });

@@ -39,7 +39,7 @@ const topicMissing = "A topic does not exist yet: requests-service creates it wh
  * waits for a database does not lose its partitions. What is handled is not handled again because a later part
  * failed: a fetch after a long pause has thousands of records, and might never succeed as a whole.
  *
- * An exception that reaches kafkajs can stop its consumer forever while the process stays up. So this code throws
+ * An exception that reaches kafkajs can stop its consumer permanently while the process stays up. So this code throws
  * nothing into it except what it threw itself (a rebalance), and a crash from which it does not restart ends the
  * process.
  */
