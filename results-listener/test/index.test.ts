@@ -270,7 +270,7 @@ describe("its health", () => {
     expect(consumer.isJoined).toBe(false);
   });
 
-  test("it serves its health and its counters, and nothing else", async () => {
+  test("serves health and metrics, and nothing else", async () => {
     await using it = await started();
     await it.consumer.deliver([received(outcomeOf("succeeded"))]);
     const { app } = it.listener;

@@ -67,7 +67,7 @@ describe("the dead letter of an unreadable record", () => {
     expect(of({}, "m".repeat(2_000)).headers.detail).toHaveLength(limits.errorMessageCharsMax);
   });
 
-  test("has all of a record at the limits, and says what was cut above them", () => {
+  test("keeps a whole record at the limits, and says what was cut above them", () => {
     const atLimit = of({ value: new Uint8Array(recordBytesMax), key: new Uint8Array(originBytesMax) });
     expect([atLimit.value?.length, atLimit.key?.length]).toEqual([recordBytesMax, originBytesMax]);
     expect(atLimit.headers).not.toHaveProperty(headerNames.cut);

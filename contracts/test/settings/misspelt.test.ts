@@ -47,13 +47,13 @@ test("a variable that resembles a setting is named with it, and without its valu
   }
 });
 
-test("a setting of another service is no mistake: one environment may be shared by all", () => {
+test("a setting of another service is not reported, because services may share one environment", () => {
   expect(warnings("MAX_LOST", "CONFIRM_SECONDS", "RESULTS_MONGO_URL", "SERVICE_TOKEN")).toEqual([]);
   const lease = Type.Object(leaseSettings);
   expect(misspeltSettings(lease, { MAX_FAILURES: "1", MAX_FAILURE: "1" })).toEqual([]);
 });
 
-test("what is usually in an environment resembles nothing", () => {
+test("common environment variables are not taken for misspelt settings", () => {
   const usual = [
     ..."PATH HOME USER SHELL TERM PWD OLDPWD LANG LC_ALL LOGNAME MAIL TZ DISPLAY HOSTNAME HOSTTYPE".split(
       " ",

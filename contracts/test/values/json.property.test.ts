@@ -77,7 +77,7 @@ test("the last member of each key is what the parser returns for it", () => {
   );
 });
 
-test("each of several paths leads to what the parser finds there, or to nothing where it finds nothing", () => {
+test("returns at each of several paths what the parser finds there, and nothing where it finds nothing", () => {
   const key = fc.constantFrom("a", "b", "__proto__", "constructor", "2", "");
   const { object } = fc.letrec<{ object: string }>((tie) => ({
     object: fc

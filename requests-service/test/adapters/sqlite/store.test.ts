@@ -49,7 +49,7 @@ test("a write that is rolled back says that nothing was stored, and carries SQLi
   expect(errorFields(error).cause).toContain("SQLITE_FULL");
 });
 
-test("whether a failed commit was stored is what the owner of the file says", async () => {
+test("the owner of the file decides whether a failed commit was stored", async () => {
   const failure = new Unavailable("The database could not commit.");
   const store = sqliteStore({ ...sqliteFile(), write: () => Promise.reject(failure) });
   expect(await store.requests.insert([madeRequest()]).catch((thrown: unknown) => thrown)).toBe(failure);

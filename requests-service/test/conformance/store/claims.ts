@@ -53,7 +53,7 @@ export function claimsConformance(given: Given): void {
       expect(refused).toBe(2);
     });
 
-    test("the queue has what is queued, lowest first", async () => {
+    test("lists queued executions, lowest key first", async () => {
       const executions = await queued(5);
       const taken = executions[2] as Execution;
       await given.store.runs.claim(claimFor(), [refOf(taken)]);
