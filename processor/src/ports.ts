@@ -1,4 +1,4 @@
-import type { Consumer, Publisher, RequestsApi } from "@sate/contracts";
+import type { Consumer, ProcessorAnnouncement, Publisher, RequestsApi } from "@sate/contracts";
 import type { Counters, Log } from "@sate/contracts/runtime";
 import type { Time } from "./time.ts";
 
@@ -7,7 +7,7 @@ export type Ports = {
   requests: Requests;
   consumer: Consumer;
   publisher: Publisher;
-  handlers: Handlers;
+  processors: Processors;
   time: Time;
   newId: () => string;
   /** From 0 to 1: spreads the retries and polls of many processors. */
@@ -27,6 +27,8 @@ export type Requests = Pick<
   | "claim"
   | "claimAny"
   | "finish"
+  | "retryLater"
+  | "appendLogs"
   | "handBack"
   | "markPublished"
 >;
@@ -41,20 +43,31 @@ export type HandlerRun = {
   /** Grows with every run of the execution: a fencing token. */
   epoch: number;
   attempt: number;
+  /** The number of this try within the execution: 1, 2, … */
+  tryNumber: number;
   forceError: boolean;
   /** The worker that runs it: one boot of a processor. */
   workerId: string;
   traceparent?: string | undefined;
-  /** How long the run may take. */
+  /** How long this run may take: what is left of the execution's deadline. */
   deadlineMs: number;
   /** Aborted with an `Aborted` when the run must stop at once: what it returns after that is dropped. */
   signal: AbortSignal;
+  /** Reports how far the run has come: 0 to 1, and a line for people. The last report counts. Never throws. */
+  progress(fraction: number, message?: string): void;
+  /** Adds text to the run's log; a line ends with a line feed. Never throws, and never blocks. */
+  log(text: string): void;
 };
 
+/**
+ * - failed: a failure that the handler foresaw, with texts for the user; retried if the processor has retries, unless
+ *   `isRetryable` is false.
+ * - broken: the handler ended without an outcome of its own, such as `process_died`. An unexpected error.
+ */
 export type HandlerEnd =
   | { kind: "succeeded"; outputsJson: string }
-  /** A failure that the handler foresaw. Both texts are shown to the user. */
-  | { kind: "failed"; error: { code: string; message: string } };
+  | { kind: "failed"; error: { code: string; message: string }; isRetryable?: boolean | undefined }
+  | { kind: "broken"; error: { code: string; message: string } };
 
 /**
  * Does the work of an execution. A handler must stop soon after its signal is aborted. It may be called again for the
@@ -63,8 +76,27 @@ export type HandlerEnd =
  */
 export type Handler = (run: HandlerRun) => Promise<HandlerEnd>;
 
-/** Handlers by the `processor` that a request names; `default` serves the requests that name none. */
-export type Handlers = Readonly<Record<string, Handler>>;
+/** A processor that this worker serves: what it announces of it, and what runs it. */
+export type Processor = {
+  /** `timeout_seconds`, `concurrency`, `max_per_minute` and `retry` are heeded by the runs, whatever the kind. */
+  announcement: ProcessorAnnouncement;
+  handler: Handler;
+  /**
+   * How long the handler may take to end after its signal is aborted, in ms; then the run is decided without it. Longer
+   * than the handler needs where it can end its work for certain, such as by killing a process group.
+   */
+  graceMs: number;
+};
+
+/** The processors that this worker serves, by name. They may change while it runs; a run keeps the one it started with. */
+export type Processors = {
+  all(): readonly Processor[];
+  find(name: string): Processor | undefined;
+  /** `then` is called after every change. */
+  onChange(then: () => void): void;
+  /** Ends what the processors have started, such as child processes. Safe twice. */
+  close(): Promise<void>;
+};
 
 /**
  * - cancelled: a client asked for it.

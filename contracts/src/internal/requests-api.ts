@@ -1,12 +1,14 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
-import { ExecutionError, ExecutionStatus, Outcome } from "../values/execution.ts";
+import { ExecutionError, ExecutionStatus, Outcome, Progress } from "../values/execution.ts";
 import { ExecutionKey, Traceparent, Uuid } from "../values/ids.ts";
 import { limits } from "../values/limits.ts";
+import { ProcessorAnnouncement } from "../values/processor.ts";
 import { Timestamp } from "../values/time.ts";
 import type { ApiFunctions } from "./api.ts";
 
 /**
- * The internal API of requests-service. Payloads and outputs travel as JSON text in `…_json` strings.
+ * The internal API of requests-service. Payloads and outputs travel as JSON text in `…_json` strings. Instants (`…_at`,
+ * `start_after`) are ms since 1970 by the clock of the Requests DB.
  *
  * Every operation is idempotent: callers choose the ids, and a repetition returns what the first call returned or
  * would have returned.
@@ -15,6 +17,7 @@ import type { ApiFunctions } from "./api.ts";
 const open = { additionalProperties: true } as const;
 const batch = <T extends TSchema>(item: T, itemsMax: number = limits.batchItemsMax) =>
   Type.Array(item, { maxItems: itemsMax });
+const Instant = Type.Integer({ minimum: 0 });
 const tagged = <K extends string>(kind: K) => Type.Object({ kind: Type.Literal(kind) }, open);
 
 export const NewRequest = Type.Object(
@@ -45,6 +48,16 @@ export const ExecutionRecord = Type.Object(
     /** The number of runs so far, and the fencing token of the last one. */
     epoch: Type.Integer({ minimum: 0 }),
     lost: Type.Integer({ minimum: 0 }),
+    processor: Type.String(),
+    /** The number of tries that have ended. */
+    tries: Type.Integer({ minimum: 0 }),
+    /** While it waits for a retry, or for the start that the client asked for: the next run does not start before. */
+    start_after: Type.Optional(Instant),
+    /** It ends as `expired` if its first run has not started by then. */
+    expires_at: Type.Optional(Instant),
+    /** From its first run on: it ends as `timeout` then, across tries and lost runs. */
+    deadline_at: Type.Optional(Instant),
+    progress: Type.Optional(Progress),
     error: Type.Optional(ExecutionError),
   },
   open,
@@ -59,6 +72,12 @@ export const NewExecution = Type.Object(
     /** The gateway's policy: the maximum failed executions per request. */
     max_failures: Type.Integer({ minimum: 1 }),
     traceparent: Type.Optional(Traceparent),
+    /** At most the maximum of the processor, which also is the default. */
+    timeout_seconds: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: limits.timeoutSecondsMax })),
+    start_after: Type.Optional(Instant),
+    expires_in_seconds: Type.Optional(
+      Type.Number({ exclusiveMinimum: 0, maximum: limits.startAheadSecondsMax }),
+    ),
   },
   open,
 );
@@ -74,6 +93,11 @@ export const Admission = Type.Union([
     { kind: Type.Literal("exhausted"), failures: Type.Integer(), max_failures: Type.Integer() },
     open,
   ),
+  /** The processor was never announced, or is withdrawn; `known` are those that may be named. */
+  Type.Object({ kind: Type.Literal("unknown_processor"), known: Type.Array(Type.String()) }, open),
+  Type.Object({ kind: Type.Literal("timeout_too_long"), max_seconds: Type.Number() }, open),
+  /** `start_after` is more than `limits.startAheadSecondsMax` ahead. */
+  tagged("start_too_far"),
 ]);
 export type Admission = Static<typeof Admission>;
 
@@ -110,8 +134,12 @@ export const Run = Type.Composite(
       force_error: Type.Boolean(),
       creation_date: Timestamp,
       payload_json: Type.String(),
-      processor: Type.Optional(Type.String()),
+      processor: Type.String(),
       traceparent: Type.Optional(Type.String()),
+      /** The number of this try: 1, 2, … */
+      try: Type.Integer({ minimum: 1 }),
+      /** The time until the deadline of the execution, when it was claimed. */
+      left_ms: Type.Integer({ minimum: 0 }),
     }),
   ],
   open,
@@ -143,6 +171,50 @@ const Claimed = Type.Object(
 );
 
 const worker = { worker_id: Uuid };
+
+/** What a claim may return. Without it, executions of every processor, with the deadline `defaultTimeoutSeconds`. */
+const Claimable = Type.Object(
+  {
+    name: Type.String(),
+    /** How many runs of this processor the worker has room for. Only `claimAny` heeds it. */
+    limit: Type.Integer({ minimum: 0 }),
+    /** The deadline of an execution whose first run this is, unless the client asked for a shorter one. */
+    timeout_seconds: Type.Number({ exclusiveMinimum: 0 }),
+  },
+  open,
+);
+export type Claimable = Static<typeof Claimable>;
+const claimable = { processors: Type.Optional(batch(Claimable, limits.workerProcessorsMax)) };
+export const defaultTimeoutSeconds = 300;
+
+/** What is known of a processor: the newest announcement of it, and who serves it. */
+export const ProcessorRecord = Type.Composite(
+  [
+    ProcessorAnnouncement,
+    Type.Object({
+      announced_at: Instant,
+      /** Those whose lease has not expired. */
+      workers: Type.Array(
+        Type.Object({ id: Uuid, name: Type.Optional(Type.String()), seen_at: Type.Optional(Instant) }, open),
+      ),
+    }),
+  ],
+  open,
+);
+export type ProcessorRecord = Static<typeof ProcessorRecord>;
+
+/** A part of a run's log, in the order of `sequence`, which starts at 0. Lines end with a line feed. */
+export const LogChunk = Type.Composite(
+  [
+    RunRef,
+    Type.Object({
+      sequence: Type.Integer({ minimum: 0, maximum: 1_000_000 }),
+      text: Type.String({ maxLength: limits.logChunkBytesMax }),
+    }),
+  ],
+  open,
+);
+export type LogChunk = Static<typeof LogChunk>;
 
 export const requestsApi = {
   createRequests: {
@@ -226,15 +298,37 @@ export const requestsApi = {
       tagged("unknown_execution"),
     ]),
   },
+  /** May be repeated when its processors have changed. */
   registerWorker: {
     path: "/internal/workers/register",
-    body: Type.Object(worker, open),
+    body: Type.Object(
+      {
+        ...worker,
+        name: Type.Optional(Type.String({ maxLength: 255 })),
+        processors: Type.Optional(batch(ProcessorAnnouncement, limits.workerProcessorsMax)),
+      },
+      open,
+    ),
     response: Type.Object({}, open),
   },
-  /** `runs`: those that the database holds for this worker. `given_up`: the lease expired, and the id can never be used again. */
+  /**
+   * `runs`: those that the database holds for this worker. `given_up`: the lease expired, and the id can never be used
+   * again. `held`, for workers that do not compare by themselves: requeues what the database holds for the worker, but
+   * these runs and those of the claim `claim_id` and of later ones.
+   */
   heartbeat: {
     path: "/internal/workers/heartbeat",
-    body: Type.Object(worker, open),
+    body: Type.Object(
+      {
+        ...worker,
+        progress: Type.Optional(
+          batch(Type.Composite([RunRef, Type.Object({ progress: Progress })], open), limits.workerRunsMax),
+        ),
+        held: Type.Optional(batch(RunRef, limits.workerRunsMax)),
+        claim_id: Type.Optional(Uuid),
+      },
+      open,
+    ),
     response: Type.Union([
       Type.Object(
         {
@@ -255,14 +349,22 @@ export const requestsApi = {
   /** `claim_id` is new for every claim and the same in its repetitions, which then return the same runs. */
   claim: {
     path: "/internal/runs/claim",
-    body: Type.Object({ ...worker, claim_id: Uuid, executions: batch(ExecutionRef, limits.claimMax) }, open),
+    body: Type.Object(
+      { ...worker, claim_id: Uuid, executions: batch(ExecutionRef, limits.claimMax), ...claimable },
+      open,
+    ),
     response: Claimed,
   },
   /** Claims up to `limit` queued executions: for a processor that has capacity and receives no records. */
   claimAny: {
     path: "/internal/runs/claim-any",
     body: Type.Object(
-      { ...worker, claim_id: Uuid, limit: Type.Integer({ minimum: 1, maximum: limits.claimMax }) },
+      {
+        ...worker,
+        claim_id: Uuid,
+        limit: Type.Integer({ minimum: 1, maximum: limits.claimMax }),
+        ...claimable,
+      },
       open,
     ),
     response: Claimed,
@@ -270,9 +372,42 @@ export const requestsApi = {
   /** The commit point. `stored`: also if the same outcome was stored before. `refused`: the epoch is stale, or the execution has another outcome. */
   finish: {
     path: "/internal/runs/finish",
-    body: Type.Object({ runs: batch(FinishedRun) }, open),
+    body: Type.Object(
+      {
+        runs: batch(FinishedRun),
+        /** Whether requests-service publishes the outcomes, as the caller cannot. */
+        publish: Type.Optional(Type.Boolean()),
+      },
+      open,
+    ),
     response: Type.Object(
       { answers: Type.Array(Type.Union([tagged("stored"), tagged("refused"), tagged("unknown")])) },
+      open,
+    ),
+  },
+  /**
+   * A try failed and there will be another: requeues the execution for after `delay_ms`. `ended`: a cancellation was
+   * requested, so it is cancelled instead. `retrying`: also if an earlier call did it.
+   */
+  retryLater: {
+    path: "/internal/runs/retry-later",
+    body: Type.Object(
+      {
+        runs: batch(
+          Type.Composite(
+            [RunRef, Type.Object({ delay_ms: Type.Integer({ minimum: 1 }), error: ExecutionError })],
+            open,
+          ),
+        ),
+      },
+      open,
+    ),
+    response: Type.Object(
+      {
+        answers: Type.Array(
+          Type.Union([tagged("retrying"), tagged("ended"), tagged("refused"), tagged("unknown")]),
+        ),
+      },
       open,
     ),
   },
@@ -290,6 +425,54 @@ export const requestsApi = {
       open,
     ),
     response: Type.Object({}, open),
+  },
+  /** By name. */
+  listProcessors: {
+    path: "/internal/processors/list",
+    body: Type.Object({}, open),
+    response: Type.Object({ processors: Type.Array(ProcessorRecord) }, open),
+  },
+  getProcessor: {
+    path: "/internal/processors/get",
+    body: Type.Object({ name: Type.String() }, open),
+    response: Type.Union([
+      Type.Object({ kind: Type.Literal("found"), processor: ProcessorRecord }, open),
+      Type.Object({ kind: Type.Literal("unknown_processor"), known: Type.Array(Type.String()) }, open),
+    ]),
+  },
+  /** Ends what waits for the processor as failed, now and until a worker announces it again. `served`: by a live worker. */
+  withdrawProcessor: {
+    path: "/internal/processors/withdraw",
+    body: Type.Object({ name: Type.String() }, open),
+    response: Type.Union([
+      tagged("withdrawn"),
+      Type.Object({ kind: Type.Literal("unknown_processor"), known: Type.Array(Type.String()) }, open),
+      tagged("served"),
+    ]),
+  },
+  /** Best effort: a chunk that exists already is left as it is. */
+  appendLogs: {
+    path: "/internal/logs/append",
+    body: Type.Object({ chunks: batch(LogChunk) }, open),
+    response: Type.Object({}, open),
+  },
+  /** Oldest first, of one run or of all, by epoch and sequence, within `limits.pageBytesMax`. */
+  readLog: {
+    path: "/internal/logs/read",
+    body: Type.Object(
+      {
+        request_id: Uuid,
+        execution_id: Uuid,
+        epoch: Type.Optional(Type.Integer({ minimum: 1 })),
+        after: Type.Optional(Type.Object({ epoch: Type.Integer(), sequence: Type.Integer() }, open)),
+      },
+      open,
+    ),
+    response: Type.Union([
+      Type.Object({ kind: Type.Literal("found"), chunks: Type.Array(LogChunk), more: Type.Boolean() }, open),
+      tagged("unknown_request"),
+      tagged("unknown_execution"),
+    ]),
   },
 } as const;
 

@@ -24,6 +24,9 @@ export const ResultRecord = Type.Object(
     force_error: Type.Boolean(),
     creation_date: Timestamp,
     payload_json: Type.String(),
+    processor: Type.Optional(Type.String()),
+    processor_version: Type.Optional(Type.String()),
+    tries: Type.Optional(Type.Integer({ minimum: 1 })),
   },
   open,
 );

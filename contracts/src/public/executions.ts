@@ -1,7 +1,8 @@
 import { type Static, Type } from "@sinclair/typebox";
-import { ExecutionError, ExecutionStatus } from "../values/execution.ts";
+import { ExecutionError, ExecutionStatus, Progress } from "../values/execution.ts";
 import { Uuid } from "../values/ids.ts";
-import { Timestamp } from "../values/time.ts";
+import { limits } from "../values/limits.ts";
+import { instantPattern, Timestamp } from "../values/time.ts";
 import { page } from "./page.ts";
 import { Payload } from "./requests.ts";
 
@@ -15,6 +16,29 @@ export const CreateExecution = Type.Object(
     // No `default`: Elysia would put it into a body that is no object, and so make an object of it.
     force_error: Type.Optional(
       Type.Boolean({ description: "Makes the execution fail, to test error handling. false if absent." }),
+    ),
+    timeout_seconds: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: limits.timeoutSecondsMax,
+        description:
+          "The longest that the execution may take from its first start, over all its tries. At most the maximum of the processor, which is the default.",
+      }),
+    ),
+    start_after: Type.Optional(
+      Type.String({
+        pattern: instantPattern,
+        maxLength: 40,
+        description:
+          "The execution does not start before this instant (RFC 3339), such as 2030-01-31T09:00:00Z. At most a year ahead.",
+      }),
+    ),
+    expires_in_seconds: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: limits.startAheadSecondsMax,
+        description: "The execution fails as expired if it has not started within this time.",
+      }),
     ),
   },
   { ...closed, description: "An attempt to execute a processing request. The body is optional." },
@@ -33,7 +57,11 @@ export const Execution = Type.Object(
   open,
 );
 
+const instant = (description: string) =>
+  Type.Optional(Type.String({ ...Timestamp, description: `${description} A time in UTC.` }));
+
 const progress = {
+  processor: Type.String({ description: "The processor that executes the request." }),
   status: ExecutionStatus,
   attempt: Type.Integer({
     minimum: 1,
@@ -41,8 +69,14 @@ const progress = {
   }),
   runs: Type.Integer({ minimum: 0, description: "The number of runs started so far." }),
   lost: Type.Integer({ minimum: 0, description: "The number of runs that were lost with their worker." }),
+  tries: Type.Integer({ minimum: 0, description: "The number of tries that have ended." }),
+  start_after: instant("The execution waits until then for its start or its next try."),
+  expires_at: instant("The execution fails as expired if it has not started by then."),
+  deadline_at: instant("The execution fails with the code timeout if it has not ended by then."),
+  progress: Type.Optional(Progress),
   error: Type.Optional(ExecutionError),
   results_uri: Type.String({ description: "The URI of the execution's results." }),
+  log_uri: Type.String({ description: "The URI of the execution's log." }),
 };
 
 export const ExecutionState = Type.Object(

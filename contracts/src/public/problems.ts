@@ -17,6 +17,8 @@ export const problems = {
   "not-found": { status: 404, title: "The path does not exist" },
   "request-not-found": { status: 404, title: "The processing request does not exist" },
   "execution-not-found": { status: 404, title: "The execution does not exist" },
+  "processor-not-found": { status: 404, title: "The processor does not exist" },
+  "worker-gone": { status: 410, title: "The lease of the worker has expired" },
   "method-not-allowed": { status: 405, title: "The method is not allowed for this path" },
   "execution-active": { status: 409, title: "An execution of this request is active" },
   "already-succeeded": { status: 409, title: "This request has already succeeded" },
@@ -25,11 +27,14 @@ export const problems = {
     title: "This request has reached its maximum number of failed executions",
   },
   "execution-ended": { status: 409, title: "The execution has already ended" },
+  "processor-served": { status: 409, title: "A live worker serves this processor" },
   "body-too-large": { status: 413, title: "The body is too large" },
   "unsupported-media-type": { status: 415, title: "The media type of the body is not supported" },
   "unsupported-content-encoding": { status: 415, title: "The content encoding of the body is not supported" },
   "host-not-allowed": { status: 421, title: "The host is not allowed" },
   "invalid-body": { status: 422, title: "The body does not match the schema" },
+  "invalid-payload": { status: 422, title: "The payload does not match the input schema of the processor" },
+  "unknown-processor": { status: 422, title: "No such processor is known" },
   "too-many-attempts": { status: 429, title: "Too many attempts to execute an exhausted request" },
   internal: { status: 500, title: "Internal server error" },
   unavailable: { status: 503, title: "A dependency is unavailable" },
@@ -58,6 +63,21 @@ export const Problem = Type.Object(
     max_failures: Type.Optional(
       Type.Integer({ description: "The maximum number of failed executions of a processing request." }),
     ),
+    processors: Type.Optional(
+      Type.Array(Type.String(), { description: "The names of the processors that are known, at most 100." }),
+    ),
+    errors: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            pointer: Type.String({ description: "A JSON pointer (RFC 6901) to the value in the payload." }),
+            detail: Type.String({ description: "What is wrong with it." }),
+          },
+          { additionalProperties: true },
+        ),
+        { description: "Why the payload does not match, at most 20." },
+      ),
+    ),
   },
   { additionalProperties: true, description: "RFC 9457 problem details." },
 );
@@ -65,7 +85,7 @@ export type Problem = Static<typeof Problem>;
 
 export type ProblemExtras = Pick<
   Problem,
-  "field" | "execution_uri" | "results_uri" | "failures" | "max_failures"
+  "field" | "execution_uri" | "results_uri" | "failures" | "max_failures" | "processors" | "errors"
 >;
 
 /** The body of a problem response. `extras` are what the client needs next. */

@@ -1,5 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { Uuid } from "../values/ids.ts";
+import { defaultProcessor, ProcessorName } from "../values/processor.ts";
 import { Timestamp } from "../values/time.ts";
 import { page } from "./page.ts";
 
@@ -19,9 +20,8 @@ export const CreateRequest = Type.Object(
     payload: Payload,
     processor: Type.Optional(
       Type.String({
-        pattern: "^[a-z0-9][a-z0-9._-]{0,63}$",
-        maxLength: 64,
-        description: "The name of the processor that executes the request.",
+        ...ProcessorName,
+        description: `The name of the processor that executes the request; ${defaultProcessor} if absent.`,
       }),
     ),
   },

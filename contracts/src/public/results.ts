@@ -16,6 +16,11 @@ export const Result = Type.Object(
       description: "What the processor returned: any JSON value. {} if the execution did not succeed.",
     }),
     error: Type.Optional(ExecutionError),
+    processor: Type.Optional(Type.String({ description: "The processor that ran the execution." })),
+    processor_version: Type.Optional(
+      Type.String({ description: "The version of the processor that ran the last try." }),
+    ),
+    tries: Type.Optional(Type.Integer({ minimum: 1, description: "The number of tries." })),
     execution: Execution,
   },
   { additionalProperties: true },

@@ -5,7 +5,7 @@ import { Uuid } from "../values/ids.ts";
 import { jsonObject, toJson } from "../values/json.ts";
 import { limits } from "../values/limits.ts";
 import { Timestamp } from "../values/time.ts";
-import { baseHeaders } from "./headers.ts";
+import { baseHeaders, headerNames, headerOf } from "./headers.ts";
 import { readMessage } from "./read-message.ts";
 import type { IncomingRecord, OutgoingRecord, Reading } from "./record.ts";
 import { topics } from "./topics.ts";
@@ -35,6 +35,7 @@ export type PublishedExecution = {
   request_id: string;
   payload_json: string;
   traceparent?: string | undefined;
+  processor?: string | undefined;
 };
 
 /** The public and the published form of an execution. `attempt` is omitted where it is not given. */
@@ -54,14 +55,29 @@ export function executionRecord(execution: PublishedExecution): OutgoingRecord {
     topic: topics.executions,
     key: execution.request_id,
     value: executionJson(execution),
-    headers: baseHeaders(execution.traceparent),
+    headers: {
+      ...baseHeaders(execution.traceparent),
+      ...(execution.processor !== undefined && { [headerNames.processor]: execution.processor }),
+    },
   };
 }
 
+/** An execution that a record names, and its processor; without one, the record was written by version 0.1.0. */
+export type WakeUp = ExecutionRef & { processor?: string };
+
 /** Which execution a record on the executions topic refers to. Everything else comes from the database. */
-export function readExecution(record: IncomingRecord): Reading<ExecutionRef> {
+export function readExecution(record: IncomingRecord): Reading<WakeUp> {
   const read = readMessage(record, check);
   if (read.kind === "unreadable") return read;
   const { id, attempt, processing_request } = read.message;
-  return { kind: "read", record: { request_id: processing_request.id, attempt, execution_id: id } };
+  const processor = headerOf(record, headerNames.processor);
+  return {
+    kind: "read",
+    record: {
+      request_id: processing_request.id,
+      attempt,
+      execution_id: id,
+      ...(processor !== undefined && { processor }),
+    },
+  };
 }

@@ -6,6 +6,8 @@ export const schemaVersion = "1";
 export const headerNames = {
   schemaVersion: "schema-version",
   traceparent: "traceparent",
+  /** Of a wake-up: the processor that the execution is for. */
+  processor: "processor",
   /** Why a record is in the dead letter queue: a `DeadLetterReason`. */
   reason: "reason",
   /** The id of a dead letter, the same in every repetition of it. */
@@ -38,6 +40,6 @@ export function baseHeaders(traceparent: string | undefined): Record<string, str
 }
 
 /** Text as one line of bounded length, such as a header's value, which people read in a console. */
-export function oneLine(text: string, charsMax: number = limits.errorMessageCharsMax): string {
+export function oneLine(text: string, charsMax: number = limits.lineCharsMax): string {
   return text.slice(0, charsMax).replaceAll(/\p{Cc}/gu, " ");
 }

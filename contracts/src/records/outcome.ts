@@ -22,6 +22,9 @@ export const OutcomeMessage = Type.Object(
     processing_total_seconds: Type.Number({ minimum: 0 }),
     outputs: Type.Unknown(),
     error: Type.Optional(ExecutionError),
+    tries: Type.Optional(Type.Integer({ minimum: 1 })),
+    processor: Type.Optional(Type.String()),
+    processor_version: Type.Optional(Type.String()),
     execution: ExecutionMessage,
   },
   { additionalProperties: true },
@@ -43,6 +46,9 @@ export function outcomeRecord(
     processing_total_seconds: toJson(outcome.processing_total_seconds),
     outputs: outcome.status === "succeeded" ? outcome.outputs_json : "{}",
     error: outcome.status === "succeeded" ? undefined : toJson(outcome.error),
+    tries: toJson(outcome.tries),
+    processor: toJson(run.processor),
+    processor_version: toJson(outcome.processor_version),
     execution: executionJson({ ...run, id: run.execution_id }),
   });
   const headers = baseHeaders(run.traceparent);
@@ -82,6 +88,9 @@ export function readOutcome(record: IncomingRecord): Reading<ResultRecord> {
       force_error: execution.force_error,
       creation_date: execution.creation_date,
       payload_json: payload as string,
+      ...(message.processor !== undefined && { processor: message.processor }),
+      ...(message.processor_version !== undefined && { processor_version: message.processor_version }),
+      ...(message.tries !== undefined && { tries: message.tries }),
     },
   };
 }

@@ -29,6 +29,26 @@ export const recoverySettings = {
   }),
 };
 
+/** What requests-service keeps, and for how long. */
+export const retentionSettings = {
+  LOG_DAYS: Type.Number({
+    default: 7,
+    minimum: 0.01,
+    maximum: 3_650,
+    description: "from 0.01 to 3650 days: how long the logs of runs are kept",
+  }),
+};
+
+/** The consumer group of a processor. */
+export const groupSettings = {
+  PROCESSOR_GROUP: Type.String({
+    default: "processor",
+    pattern: "^[A-Za-z0-9._-]{1,100}$",
+    description:
+      "a name of up to 100 letters, digits, dots, - and _: the consumer group, the same for workers with the same set of processors",
+  }),
+};
+
 /** How a processor runs executions. */
 export const processingSettings = {
   CONCURRENCY: Type.Integer({
@@ -47,7 +67,11 @@ export const processingSettings = {
     default: 300,
     minimum: 0.001,
     maximum: 86_400,
-    description: "from 0.001 to 86400 seconds: the deadline of a run",
+    description:
+      "from 0.001 to 86400 seconds: the deadline of an execution, for processors that declare no timeout of their own",
   }),
-  PROCESSORS_DIR: Type.String({ default: "", description: "a folder of TypeScript modules" }),
+  PROCESSORS_DIR: Type.String({
+    default: "./processors",
+    description: "a folder of processors: TypeScript modules (.ts) and declarations (.toml)",
+  }),
 };

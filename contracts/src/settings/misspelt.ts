@@ -1,5 +1,11 @@
 import { accessSettings } from "./access.ts";
-import { leaseSettings, processingSettings, recoverySettings } from "./executions.ts";
+import {
+  groupSettings,
+  leaseSettings,
+  processingSettings,
+  recoverySettings,
+  retentionSettings,
+} from "./executions.ts";
 import { gatewaySettings } from "./gateway.ts";
 import { kafkaSettings } from "./kafka.ts";
 import type { Environment } from "./load.ts";
@@ -22,6 +28,8 @@ const known = new Set(
     ...kafkaSettings,
     ...leaseSettings,
     ...recoverySettings,
+    ...retentionSettings,
+    ...groupSettings,
     ...processingSettings,
   }),
 );

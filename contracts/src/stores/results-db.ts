@@ -23,11 +23,11 @@ export type ResultDocument = Fields & {
 };
 
 /** The same in SQLite, which has no booleans and no absent columns. */
-export type ResultRow = Omit<ResultDocument, "is_success" | "force_error" | "error"> & {
+export type ResultRow = Omit<ResultDocument, "is_success" | "force_error" | Optional> & {
   is_success: number;
   force_error: number;
-  error: string | null;
-};
+} & { [name in Optional]: NonNullable<ResultDocument[name]> | null };
+type Optional = "error" | "processor" | "processor_version" | "tries";
 
 /** A record of the dead letter queue as it was received. It is written once and never changed. */
 export type DeadLetterDocument = {
@@ -69,7 +69,10 @@ export const resultsSchema = `
     error TEXT,
     force_error INTEGER NOT NULL,
     creation_date TEXT NOT NULL,
-    payload TEXT NOT NULL
+    payload TEXT NOT NULL,
+    processor TEXT,
+    processor_version TEXT,
+    tries INTEGER
   ) STRICT;
 
   CREATE TABLE IF NOT EXISTS dead_letters (
@@ -111,6 +114,9 @@ export function resultRow(result: ResultRecord): ResultRow {
     is_success: document.is_success ? 1 : 0,
     force_error: document.force_error ? 1 : 0,
     error: document.error ?? null,
+    processor: document.processor ?? null,
+    processor_version: document.processor_version ?? null,
+    tries: document.tries ?? null,
   };
 }
 
@@ -120,6 +126,9 @@ export function resultOf({
   outputs,
   payload,
   error,
+  processor,
+  processor_version,
+  tries,
   ...fields
 }: ResultDocument | ResultRow): ResultRecord {
   return {
@@ -129,6 +138,9 @@ export function resultOf({
     ...(error && { error: JSON.parse(error) }),
     force_error: Boolean(fields.force_error),
     payload_json: payload,
+    ...(processor && { processor }),
+    ...(processor_version && { processor_version }),
+    ...(tries && { tries }),
   };
 }
 

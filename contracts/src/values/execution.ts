@@ -24,7 +24,8 @@ export type ExecutionStatus = Static<typeof ExecutionStatus>;
 
 /**
  * Why an execution did not succeed. `code` is for programs: `forced_error`, `timeout`, `cancelled`,
- * `unexpected_error`, `unknown_processor`, `outputs_too_large`, `lost`, or a handler's own.
+ * `unexpected_error`, `process_died`, `unknown_processor`, `invalid_input`, `outputs_too_large`, `outputs_not_json`,
+ * `expired`, `processor_withdrawn`, `lost`, or a handler's own.
  */
 export const ExecutionError = Type.Object(
   {
@@ -34,7 +35,7 @@ export const ExecutionError = Type.Object(
       description: "The kind of the error, for programs: such as timeout, or a code of the processor.",
     }),
     message: Type.String({
-      maxLength: limits.errorMessageCharsMax,
+      maxLength: limits.errorMessageBytesMax,
       description: "What went wrong, for people.",
     }),
   },
@@ -55,6 +56,10 @@ const ended = {
   processing_end_time: Timestamp,
   /** Seconds by the monotonic clock of the machine that ran it. */
   processing_total_seconds: Type.Number({ minimum: 0 }),
+  /** How many tries there were. Absent if it never ran. */
+  tries: Type.Optional(Type.Integer({ minimum: 1 })),
+  /** The version of the processor that ran the last try. */
+  processor_version: Type.Optional(Type.String({ maxLength: 100 })),
 };
 
 /** How an execution ended. Every execution has exactly one. */
@@ -77,3 +82,15 @@ export const Outcome = Type.Union([
   ),
 ]);
 export type Outcome = Static<typeof Outcome>;
+
+/** How far a run has come, as its handler last reported it. */
+export const Progress = Type.Object(
+  {
+    fraction: Type.Number({ minimum: 0, maximum: 1, description: "The part that is done, from 0 to 1." }),
+    message: Type.Optional(
+      Type.String({ maxLength: limits.lineCharsMax, description: "What is being done, for people." }),
+    ),
+  },
+  { additionalProperties: true, description: "How far the run has come." },
+);
+export type Progress = Static<typeof Progress>;

@@ -102,8 +102,10 @@ export function jsonObject(members: Record<string, JsonText | undefined>): JsonT
   return `{${text}}`;
 }
 
-/** One of our own values as JSON text. Not for payloads and outputs, which stay text. */
-export function toJson(value: string | number | boolean | null | object): JsonText {
+/** One of our own values as JSON text; `undefined` stays so. Not for payloads and outputs, which stay text. */
+export function toJson(value: string | number | boolean | null | object): JsonText;
+export function toJson(value: string | number | boolean | null | object | undefined): JsonText | undefined;
+export function toJson(value: unknown): JsonText | undefined {
   return JSON.stringify(value);
 }
 

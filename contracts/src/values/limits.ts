@@ -7,8 +7,10 @@ export const limits = {
   nestingMax: 64,
   /** A handler's outputs, as JSON text. Larger outputs make the execution fail. */
   outputsBytesMax: 512 * 1024,
-  /** Characters of an error message. Longer ones are truncated. */
-  errorMessageCharsMax: 1_000,
+  /** An error message. Longer ones are truncated. */
+  errorMessageBytesMax: 4_096,
+  /** Characters of one line for people: a header of a dead letter, the message of a progress. */
+  lineCharsMax: 1_000,
   /** Entries of a page: default and maximum. */
   pageDefault: 20,
   pageMax: 100,
@@ -26,6 +28,18 @@ export const limits = {
   claimBytesMax: 16 * 1024 * 1024,
   /** Runs that one worker may hold: the response to its heartbeat lists them all. */
   workerRunsMax: 1_024,
+  /** Tries within one execution, and the longest that they may take together. */
+  triesMax: 100,
+  timeoutSecondsMax: 30 * 86_400,
+  /** How far ahead an execution may be scheduled. */
+  startAheadSecondsMax: 366 * 86_400,
+  /** Processors that one worker may announce, and that may be known in all. */
+  workerProcessorsMax: 128,
+  processorsMax: 1_000,
+  inputSchemaCharsMax: 64 * 1024,
+  /** The log of one run, and one chunk of it. */
+  logBytesMax: 256 * 1024,
+  logChunkBytesMax: 64 * 1024,
   /** Attempts of one request. */
   attemptMax: 1_000,
   /** A record on any topic but the dead letter queue; and one on the dead letter queue, which carries the bytes and the origin of any record. */

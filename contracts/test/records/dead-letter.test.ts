@@ -64,7 +64,7 @@ describe("the dead letter of an unreadable record", () => {
     expect(of({})).toEqual(of({}));
     expect(of({})).toMatchObject({ key: null, value: null });
     expect(of({}).headers).not.toHaveProperty(headerNames.originKey);
-    expect(of({}, "m".repeat(2_000)).headers.detail).toHaveLength(limits.errorMessageCharsMax);
+    expect(of({}, "m".repeat(2_000)).headers.detail).toHaveLength(limits.lineCharsMax);
   });
 
   test("keeps a whole record at the limits, and says what was cut above them", () => {

@@ -94,7 +94,7 @@ test.each<[string[], unknown]>([
   [["processing_total_seconds"], -1],
   [["outputs"], undefined],
   [["error"], { code: "" }],
-  [["error"], { code: "x", message: "m".repeat(limits.errorMessageCharsMax + 1) }],
+  [["error"], { code: "x", message: "m".repeat(limits.errorMessageBytesMax + 1) }],
   [["execution"], undefined],
   [["execution", "attempt"], "1"],
   [["execution", "processing_request", "payload"], undefined],

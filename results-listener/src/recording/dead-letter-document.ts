@@ -34,7 +34,7 @@ export function deadLetterDocument(record: IncomingRecord): DeadLetterDocument {
     partition,
     offset,
     reason: line(header("reason"), storedMax.reasonChars),
-    detail: line(header("detail"), limits.errorMessageCharsMax),
+    detail: line(header("detail"), limits.lineCharsMax),
     origin_topic: line(header("originTopic"), storedMax.topicChars),
     origin_partition: originPartition === null ? null : Number(originPartition),
     origin_offset: digits(header("originOffset"), 19),
