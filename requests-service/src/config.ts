@@ -5,6 +5,7 @@ import {
   recoverySettings,
   requestsMongoUrl,
   resultsServiceUrl,
+  retentionSettings,
   serviceToken,
 } from "@sate/contracts";
 import { Type } from "@sinclair/typebox";
@@ -18,4 +19,5 @@ export const Settings = Type.Object({
   ...kafkaSettings,
   ...leaseSettings,
   ...recoverySettings,
+  ...retentionSettings,
 });

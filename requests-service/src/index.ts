@@ -8,16 +8,24 @@ import {
   periodic,
 } from "@sate/contracts/runtime";
 import { executionCommands } from "./executions/commands.ts";
+import { logCommands } from "./logs/commands.ts";
+import { removeOldLogs } from "./logs/retention.ts";
 import { createLookForResults } from "./outbox/confirm-results.ts";
 import { createOutbox, type Outbox } from "./outbox/outbox.ts";
 import { recordRefusalsCommand } from "./outbox/record-refusals.ts";
 import type { Ports } from "./ports.ts";
+import { processorCommands } from "./processors/commands.ts";
+import { cachedProcessors } from "./processors/known.ts";
+import { createWithdrawals, type Withdrawals } from "./processors/withdraw.ts";
 import { cachedRequests } from "./requests/cache.ts";
 import { requestCommands } from "./requests/commands.ts";
 import { runCommands } from "./runs/commands.ts";
+import { createDeadlineWatch, createEndOverdue } from "./runs/overdue.ts";
 import { createRequeueRuns, type RequeueRuns } from "./runs/requeue.ts";
 import { commandRoutes } from "./runtime/command-routes.ts";
 import { createInternalApp } from "./runtime/internal-app.ts";
+import { createWaitingSweep } from "./waiting/sweep.ts";
+import { workerCommands } from "./workers/commands.ts";
 import { createLeaseExpiry, recoverAll, sweepWorkers } from "./workers/expire.ts";
 
 export type { Ports } from "./ports.ts";
@@ -30,6 +38,8 @@ export type Config = {
   lostMax: number;
   /** How long a published outcome may be without its result; then it is published again. */
   confirmMs: number;
+  /** How long the logs of runs are kept. */
+  logsKeptMs: number;
   /** Whether no other process uses this database. Executions that are running at start were then left by a crash, and are requeued at once. */
   exclusive: boolean;
 };
@@ -38,6 +48,16 @@ export type Config = {
 const sweepsPerLease = 10;
 /** A sweep publishes the outbox marks that the previous sweep has already seen. */
 const outboxSweepMs = 2_000;
+/** What waits for an instant starts or ends at most this much later. */
+const waitingSweepMs = 500;
+/**
+ * How often the store is opened again. That reads the database's clock, from which this process's drifts by some
+ * milliseconds in this time, and brings up to date what instances of an earlier version have stored meanwhile.
+ */
+const reopenMs = 30_000;
+/** What was created for a processor at the moment of its withdrawal ends at most this much later. */
+const withdrawalSweepMs = 10_000;
+const logSweepMs = 60_000;
 /** The deadline of each step of a stop. All three fit into the default of SHUTDOWN_SECONDS. */
 const stopStepMs = 2_000;
 
@@ -58,10 +78,15 @@ export function createRequestsService(outside: Ports, config: Config) {
   const { store, publisher, log, counters } = outside;
   const outbox = createOutbox(ports);
   const requeueRuns = createRequeueRuns(ports, outbox, config.lostMax);
+  const processors = cachedProcessors(store);
+  const withdrawals = createWithdrawals(ports, outbox, processors);
   const commands: RequestsApi = {
     ...requestCommands(ports),
-    ...executionCommands(ports, outbox),
-    ...runCommands(ports, requeueRuns),
+    ...executionCommands(ports, outbox, processors),
+    ...workerCommands(ports, processors, requeueRuns, config.leaseMs),
+    ...runCommands(ports, outbox, requeueRuns),
+    ...processorCommands(ports, processors, withdrawals),
+    ...logCommands(ports),
     recordRefusals: recordRefusalsCommand(ports, outbox),
   };
   let app: ReturnType<typeof createInternalApp> | null = null;
@@ -78,7 +103,9 @@ export function createRequestsService(outside: Ports, config: Config) {
     onStop: stopAll,
   });
   const { attempt, stopping, notReadyReasons, start, stop } = lifecycle;
-  const sweeps = createSweeps(ports, config, { outbox, requeueRuns, attempt, stopping });
+  const sweeps = createSweeps(ports, config, {
+    ...{ outbox, requeueRuns, withdrawals, attempt, stopping },
+  });
 
   return {
     commands,
@@ -121,16 +148,25 @@ export function createRequestsService(outside: Ports, config: Config) {
 
 function createSweeps(
   ports: Ports,
-  { leaseMs, confirmMs }: Config,
-  parts: { outbox: Outbox; requeueRuns: RequeueRuns; attempt: Attempt<boolean>; stopping: AbortSignal },
+  { leaseMs, confirmMs, logsKeptMs }: Config,
+  parts: {
+    outbox: Outbox;
+    requeueRuns: RequeueRuns;
+    withdrawals: Withdrawals;
+    attempt: Attempt<boolean>;
+    stopping: AbortSignal;
+  },
 ): Periodic[] {
-  const { random, log, counters, fatal } = ports;
-  const { outbox, requeueRuns, attempt, stopping } = parts;
+  const { store, random, log, counters, fatal } = ports;
+  const { outbox, requeueRuns, withdrawals, attempt, stopping } = parts;
   const leaseExpiry = createLeaseExpiry(sweepsPerLease);
+  const deadlines = createDeadlineWatch(() => performance.now());
+  const workerSweep = { leaseExpiry, deadlines, requeueRuns, endOverdue: createEndOverdue(ports, outbox) };
+  const sweepWaiting = createWaitingSweep(ports, outbox);
   const lookOnce = createLookForResults(ports);
 
   async function sweepAllWorkers(): Promise<void> {
-    const work = () => sweepWorkers(ports, leaseExpiry, requeueRuns);
+    const work = () => sweepWorkers(ports, workerSweep);
     if (!(await attempt("worker sweep", work, storeAway))) leaseExpiry.reset();
   }
   /** A failure does not affect readiness: nothing waits for a look, and the next one does what this one did not. */
@@ -146,6 +182,22 @@ function createSweeps(
       name: "sweep of the outbox",
       pauseMs: outboxSweepMs,
       work: () => attempt("outbox sweep", outbox.sweep, "The outbox cannot be published."),
+    },
+    {
+      name: "sweep of the waiting",
+      pauseMs: waitingSweepMs,
+      work: () => attempt("waiting sweep", () => sweepWaiting(stopping), storeAway),
+    },
+    { name: "opening of the store", pauseMs: reopenMs, work: () => attempt("store", store.open, storeAway) },
+    {
+      name: "sweep of the withdrawn",
+      pauseMs: withdrawalSweepMs,
+      work: () => attempt("withdrawal sweep", () => withdrawals.sweep(stopping), storeAway),
+    },
+    {
+      name: "removal of old logs",
+      pauseMs: logSweepMs,
+      work: () => attempt("log removal", () => removeOldLogs(ports, logsKeptMs, stopping), storeAway),
     },
     // Each process at its own pace, so that they do not all look at the same moment.
     { name: "look for results", pauseMs: confirmMs * (0.75 + random() / 2), work: lookForResults },

@@ -55,6 +55,7 @@ const service = createRequestsService(
     leaseMs: settings.LEASE_SECONDS * 1_000,
     lostMax: settings.MAX_LOST,
     confirmMs: settings.CONFIRM_SECONDS * 1_000,
+    logsKeptMs: settings.LOG_DAYS * 86_400_000,
     exclusive: false,
   },
 );

@@ -1,7 +1,10 @@
 import type {
+  Claimable,
+  ExecutionError,
   ExecutionKey,
   ExecutionRef,
   Outcome,
+  ProcessorAnnouncement,
   Publisher,
   RefusedExecution,
   RequestRecord,
@@ -10,6 +13,13 @@ import type {
 } from "@sate/contracts";
 import type { Counters, Log } from "@sate/contracts/runtime";
 import type { EndedRun, Execution } from "./executions/execution.ts";
+import type { Logs } from "./logs/port.ts";
+import type { ProcessorStore } from "./processors/port.ts";
+import type { Workers } from "./workers/port.ts";
+
+export type { Logs } from "./logs/port.ts";
+export type { ProcessorStore } from "./processors/port.ts";
+export type { Worker, Workers } from "./workers/port.ts";
 
 /** What requests-service needs from outside. */
 export type Ports = {
@@ -41,19 +51,30 @@ export type Store = {
   requests: Requests;
   executions: Executions;
   runs: Runs;
+  waiting: Waiting;
   refusals: Refusals;
   workers: Workers;
   outbox: Outbox;
   confirmations: Confirmations;
-  /** Creates the keys and indexes that are missing. May be repeated. */
+  processors: ProcessorStore;
+  logs: Logs;
+  /**
+   * Creates the keys and indexes that are missing, brings what earlier versions stored up to date, and reads the clock.
+   * May be repeated, and is cheap then.
+   */
   open(): Promise<void>;
-  /** Resolves if the database responds. */
+  /** Resolves if the database responds. Reads its clock, too. */
   ping(): Promise<void>;
+  /**
+   * The database's clock, in whole ms since 1970, as it was read last and has run since. Every instant that is stored is
+   * compared with it and with no other clock. Throws `Unavailable` before it was read.
+   */
+  now(): number;
   /** Safe before open, and twice. Later calls reject. */
   close(): Promise<void>;
 };
 
-type Page<Key> = { after?: Key | undefined; limit: number };
+export type Page<Key> = { after?: Key | undefined; limit: number };
 
 export type Requests = {
   /** Stores those whose id is free. Returns, for each, what is now stored under its id. */
@@ -77,8 +98,11 @@ export type Executions = {
   get(keys: ExecutionKey[]): Promise<Execution[]>;
   /** A page of one request's executions, oldest attempt first. */
   list(page: { request_id: string; after_attempt: number; limit: number }): Promise<Execution[]>;
-  /** Queued → cancelled with this outcome, or running → cancellation requested. Does nothing to one that has ended. */
-  cancel(ref: ExecutionRef, outcome: Outcome): Promise<void>;
+  /**
+   * Queued, after this number of tries → cancelled with this outcome, which has that number too; or running →
+   * cancellation requested. Does nothing to one that has ended.
+   */
+  cancel(ref: ExecutionRef & { tries: number }, outcome: Outcome): Promise<void>;
 };
 
 export type Claim = { worker_id: string; claim_id: string };
@@ -88,43 +112,51 @@ export type Claimed = { held: Execution[]; refused: number };
 
 export type Runs = {
   /**
-   * Queued → running, epoch + 1, for this worker and claim; clears the outbox mark, because the wake-up has arrived.
-   * `held` is everything that this claim holds, so a repetition returns the same until the run ends.
+   * Queued → running, epoch + 1, for this worker and claim, where `claimedBy` allows it; sets the deadline, and clears
+   * the outbox mark, because the wake-up has arrived. `held` is everything that this claim holds, so a repetition returns
+   * the same until the run ends.
    */
-  claim(claim: Claim, refs: ExecutionRef[]): Promise<Claimed>;
-  /** Queued executions, lowest key first. */
-  queued(limit: number): Promise<ExecutionRef[]>;
+  claim(claim: Claim, refs: ExecutionRef[], processors?: Claimable[]): Promise<Claimed>;
+  /**
+   * For each, the first queued executions of a processor by key, or of all processors, that wait for no instant. Its
+   * cost does not depend on how many wait, or are queued for other processors.
+   */
+  queued(wanted: { processor?: string; limit: number }[]): Promise<ExecutionRef[][]>;
   /**
    * Running with this epoch → the outcome, with an outbox mark. `stored`: now, or by an earlier call with the same
    * result id. `refused`: the epoch is stale, or the execution ended otherwise.
    */
   finish(runs: EndedRun[]): Promise<("stored" | "refused" | "unknown")[]>;
   /**
-   * Running with this epoch and no cancellation requested → queued, with an outbox mark; `isLost` counts a loss. Returns
-   * for each whether it is queued, now or by an earlier call.
+   * Running with this epoch and no cancellation requested → queued, with an outbox mark, to be looked at when its
+   * deadline passes; `isLost` counts a loss. Returns for each whether it is queued, now or by an earlier call.
    */
-  requeue(runs: RunRef[], isLost: boolean): Promise<boolean[]>;
+  requeue(runs: (RunRef & Pick<Execution, "deadline_at">)[], isLost: boolean): Promise<boolean[]>;
+  /**
+   * Running with this epoch and no cancellation requested → queued until `start_after`, without a mark; counts a try.
+   * Returns for each whether it is queued after this run, now or by an earlier call.
+   */
+  retryLater(runs: Retry[]): Promise<boolean[]>;
   /** A page of running executions; of all workers, of one, or of one claim. */
   running(page: Partial<Claim> & Page<ExecutionKey>): Promise<Execution[]>;
 };
 
-/** `given_up`: its lease has expired. */
-export type Worker = { id: string; beats: number; given_up: boolean };
+export type Retry = RunRef & { start_after: number; wake_at: number; last_error: ExecutionError };
 
-export type Workers = {
-  /** Does nothing to a known worker. */
-  register(id: string): Promise<void>;
-  /** Counts a heartbeat; `false` if the worker is unknown or its lease has expired. */
-  beat(id: string): Promise<boolean>;
-  get(ids: string[]): Promise<Worker[]>;
-  list(page: Page<Worker>): Promise<Worker[]>;
+/** A queued execution, by its last run; its epoch is 0 if there was none. `start_after`: what it waits for. */
+export type Woken = RunRef & { start_after: number; wake_at: number | undefined };
+
+/** Queued executions that wait for an instant. */
+export type Waiting = {
+  /** Queued executions whose `wake_at` is at most `until`, the earliest first. */
+  due(page: { until: number; limit: number }): Promise<Execution[]>;
   /**
-   * Expires the lease for good; with `beats`, only if the count is still that. Returns whether it has expired, by this
-   * call or an earlier one, or the worker is unknown.
+   * Queued with this epoch and `start_after` → without it, with an outbox mark and this `wake_at`. Returns for each
+   * whether it waits no longer, by this call or another, and is still queued.
    */
-  expire(id: string, beats?: number): Promise<boolean>;
-  /** Deletes workers whose lease has expired: an unknown worker counts as one of those. */
-  forget(ids: string[]): Promise<void>;
+  wake(executions: Woken[]): Promise<boolean[]>;
+  /** Queued with this epoch → the outcome, with an outbox mark. Returns what `Runs.finish` returns. */
+  end(executions: EndedRun[]): Promise<("stored" | "refused" | "unknown")[]>;
 };
 
 /** A refused attempt as it is stored: it refers to its request, whose payload is read when it is published. */
@@ -163,3 +195,11 @@ export type Confirmations = {
 
 /** The operation of results-service that requests-service calls. It may be unavailable for any length of time without harm. */
 export type Results = Pick<ResultsApi, "resultsRecorded">;
+
+/** The processors that were announced. What it returns may be some seconds old. */
+export type Processors = {
+  /** The newest announcement; `undefined` if there was none, or the processor is withdrawn. */
+  find(name: string): Promise<ProcessorAnnouncement | undefined>;
+  /** The names that `find` knows. */
+  names(): Promise<string[]>;
+};

@@ -1,4 +1,5 @@
 import {
+  defaultProcessor,
   type ExecutionRef,
   executionMark,
   formatTimestamp,
@@ -23,6 +24,7 @@ export function madeExecution(parts: Partial<Execution> = {}): Execution {
   return {
     ...{ id: newId(), request_id: newId(), attempt: 1, force_error: false, creation_date },
     ...{ status: "queued", epoch: 0, lost: 0, cancel_requested: false, mark: executionMark(0) },
+    ...{ processor: defaultProcessor, tries: 0 },
     ...parts,
   };
 }
@@ -48,6 +50,11 @@ export function madeOutcome(
 
 export function refOf({ request_id, attempt, id }: Execution): ExecutionRef {
   return { request_id, attempt, execution_id: id };
+}
+
+/** A queued execution to be cancelled. */
+export function cancelOf(execution: Execution): ExecutionRef & { tries: number } {
+  return { ...refOf(execution), tries: execution.tries };
 }
 
 export function runOf(execution: Execution, epoch = execution.epoch): RunRef {

@@ -1,32 +1,51 @@
 import { afterEach } from "bun:test";
-import type { ExecutionKey, NewExecution, NewRequest } from "@sate/contracts";
+import type { ExecutionKey, NewExecution, NewRequest, RequestsApi } from "@sate/contracts";
 import { createCounters } from "@sate/contracts/runtime";
 import { fakeLog } from "@sate/contracts/test/fakes/log.ts";
 import { sqliteStore } from "../src/adapters/sqlite/store.ts";
 import { executionCommands } from "../src/executions/commands.ts";
 import type { Execution } from "../src/executions/execution.ts";
+import { logCommands } from "../src/logs/commands.ts";
 import { createLookForResults } from "../src/outbox/confirm-results.ts";
 import { createOutbox } from "../src/outbox/outbox.ts";
 import { recordRefusalsCommand } from "../src/outbox/record-refusals.ts";
 import type { Ports, Store } from "../src/ports.ts";
+import { processorCommands } from "../src/processors/commands.ts";
+import { cachedProcessors } from "../src/processors/known.ts";
+import { createWithdrawals } from "../src/processors/withdraw.ts";
 import { requestCommands } from "../src/requests/commands.ts";
 import { runCommands } from "../src/runs/commands.ts";
+import { createDeadlineWatch, createEndOverdue } from "../src/runs/overdue.ts";
 import { createRequeueRuns } from "../src/runs/requeue.ts";
+import { createWaitingSweep } from "../src/waiting/sweep.ts";
+import { workerCommands } from "../src/workers/commands.ts";
 import { createLeaseExpiry, sweepWorkers } from "../src/workers/expire.ts";
 import { sqliteFile } from "./adapters/sqlite/file.ts";
 import { newId } from "./builders.ts";
+import { fakeProcessors } from "./fakes/processors.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
 import { fakeResults } from "./fakes/results.ts";
 
 export const sweepsMax = 3;
 export const lostMax = 3;
+export const leaseMs = 30_000;
 
 /** One process of the service without its sweeps and its HTTP server: tests call each part when they want. */
-export function createCore(options: { store?: Store; random?: () => number } = {}) {
+export function createCore(
+  options: {
+    store?: Store;
+    random?: () => number;
+    /** Whether admission knows the processors that workers announce; otherwise those of `processors`. */
+    knowsAnnounced?: boolean;
+  } = {},
+) {
   const counters = createCounters();
-  const store = options.store ?? openedStore();
+  /** The clock of the store, and the monotonic one of this process. */
+  const time = { now: 1_700_000_000_000, monotonic: 0 };
+  const store = options.store ?? openedStore(sqliteFile(), () => time.now);
   const publisher = fakePublisher();
   const results = fakeResults();
+  const processors = fakeProcessors();
   const log = fakeLog();
   const { random = () => 0 } = options;
   const ports: Ports = {
@@ -42,11 +61,21 @@ export function createCore(options: { store?: Store; random?: () => number } = {
   };
   const outbox = createOutbox({ ...ports, random: Math.random });
   const requeueRuns = createRequeueRuns(ports, outbox, lostMax);
-  const leaseExpiry = createLeaseExpiry(sweepsMax);
-  const commands = {
+  const announced = cachedProcessors(store, () => time.monotonic);
+  const withdrawals = createWithdrawals(ports, outbox, announced);
+  const workerSweep = {
+    leaseExpiry: createLeaseExpiry(sweepsMax),
+    deadlines: createDeadlineWatch(() => time.monotonic),
+    requeueRuns,
+    endOverdue: createEndOverdue(ports, outbox),
+  };
+  const commands: RequestsApi = {
     ...requestCommands(ports),
-    ...executionCommands(ports, outbox),
-    ...runCommands(ports, requeueRuns),
+    ...executionCommands(ports, outbox, options.knowsAnnounced ? announced : processors),
+    ...workerCommands(ports, announced, requeueRuns, leaseMs),
+    ...runCommands(ports, outbox, requeueRuns),
+    ...processorCommands(ports, announced, withdrawals),
+    ...logCommands(ports),
     recordRefusals: recordRefusalsCommand(ports, outbox),
   };
   /** A stored request. */
@@ -56,15 +85,17 @@ export function createCore(options: { store?: Store; random?: () => number } = {
     return request;
   }
   /** A queued execution of a request, a new one if none is given. */
-  async function execution(request_id?: string) {
-    const execution = wanted(request_id ?? (await request()).id);
+  async function execution(request_id?: string, parts: Partial<NewExecution> = {}) {
+    const execution = wanted(request_id ?? (await request()).id, parts);
     const [answer] = (await commands.createExecutions({ executions: [execution] })).answers;
     if (answer?.kind !== "created") throw new Error(`it was not created: ${answer?.kind}`);
     return answer.execution;
   }
-  async function worker(): Promise<string> {
+  /** A registered worker that serves these processors. */
+  async function worker(...names: string[]): Promise<string> {
     const worker_id = newId();
-    await commands.registerWorker({ worker_id });
+    const announced = names.map((name) => ({ name, kind: "module" as const, timeout_seconds: 300 }));
+    await commands.registerWorker({ worker_id, processors: announced });
     return worker_id;
   }
   /** An execution that this worker runs, a new one if none is given. */
@@ -83,16 +114,18 @@ export function createCore(options: { store?: Store; random?: () => number } = {
     return execution;
   }
   return {
-    ...{ ports, store, publisher, results, log, counters, outbox, requeueRuns, commands },
+    ...{ ports, store, publisher, results, processors, log, counters, outbox, requeueRuns, commands },
+    ...{ time, workerSweep, announced, withdrawals },
     ...{ request, execution, worker, run, stored },
     look: createLookForResults(ports),
-    sweep: () => sweepWorkers(ports, leaseExpiry, requeueRuns),
+    sweep: () => sweepWorkers(ports, workerSweep),
+    sweepWaiting: (stopping = new AbortController().signal) => createWaitingSweep(ports, outbox)(stopping),
   };
 }
 
 /** A store in memory, open. */
-export function openedStore(file = sqliteFile()): Store {
-  const store = sqliteStore(file);
+export function openedStore(file = sqliteFile(), clock?: () => number): Store {
+  const store = sqliteStore(file, clock);
   void store.open();
   return store;
 }

@@ -30,7 +30,7 @@ function made(options: Partial<Config> & { file?: ReturnType<typeof sqliteFile> 
   const outside = { store, publisher, results, clock: () => 0, newId, random: () => 0 };
   const ports = { ...outside, log, counters, fatal };
   const service = createRequestsService(ports, {
-    ...{ serviceToken, leaseMs: 200, lostMax: 3, confirmMs: 20, exclusive: false },
+    ...{ serviceToken, leaseMs: 200, lostMax: 3, confirmMs: 20, logsKeptMs: 60_000, exclusive: false },
     ...config,
   });
   ends.push(async () => {
@@ -109,6 +109,25 @@ describe("its sweeps", () => {
       return (await lost.status()) === "queued";
     });
     expect(await beating.status()).toBe("running");
+  });
+
+  test("wake what waited for its start, and end what has expired", async () => {
+    const it = made();
+    await it.service.start();
+    const { commands } = it.service;
+    const requests = [newId(), newId()].map((id) => ({ id, payload_json: "1" }));
+    await commands.createRequests({ requests });
+    const [waits = "", expires = ""] = requests.map(({ id }) => id);
+    const start_after = it.store.now() + 1;
+    const executions = [wanted(waits, { start_after }), wanted(expires, { expires_in_seconds: 0.001 })];
+    await commands.createExecutions({ executions });
+    const topicsOf = (id: string) =>
+      it.publisher.records.flatMap(({ key, topic }) => (key === id ? [topic] : []));
+    await until("both are published", () => topicsOf(waits).length + topicsOf(expires).length >= 3);
+    expect([topicsOf(waits), topicsOf(expires)]).toEqual([
+      [topics.executions],
+      [topics.executions, topics.failed],
+    ]);
   });
 
   test("an absent database makes it not ready, and expires no lease", async () => {

@@ -48,6 +48,7 @@ export function outcomeOf(ending: Ending, parts: Parts = {}): OutgoingRecord {
     force_error: ending === "failed",
     creation_date: "2020-11-07 16:31:58.103057",
     payload_json: parts.payloadJson ?? '{"message":"ping"}',
+    processor: "word-count",
   };
   const ended = {
     result_id: parts.resultId ?? Bun.randomUUIDv7(),
@@ -59,7 +60,8 @@ export function outcomeOf(ending: Ending, parts: Parts = {}): OutgoingRecord {
 
   function end() {
     if (ending === "succeeded") {
-      return { status: ending, outputs_json: parts.outputsJson ?? '{"message":"pong"}' };
+      const ranTwice = { tries: 2, processor_version: "1b2c" };
+      return { status: ending, ...ranTwice, outputs_json: parts.outputsJson ?? '{"message":"pong"}' };
     }
     const isUnexpected = ending === "unexpected_error" || ending === "lost";
     const code = ending === "failed" ? "forced_error" : ending;

@@ -6,6 +6,7 @@ import {
   processingSettings,
   processSettings,
   recoverySettings,
+  retentionSettings,
 } from "@sate/contracts";
 import { Type } from "@sinclair/typebox";
 
@@ -17,5 +18,6 @@ export const Settings = Type.Object({
   ...dataDir,
   ...leaseSettings,
   ...recoverySettings,
+  ...retentionSettings,
   ...processingSettings,
 });

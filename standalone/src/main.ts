@@ -52,6 +52,7 @@ const standalone = createStandalone(
     lostMax: settings.MAX_LOST,
     leaseMs: settings.LEASE_SECONDS * 1_000,
     confirmMs: settings.CONFIRM_SECONDS * 1_000,
+    logsKeptMs: settings.LOG_DAYS * 86_400_000,
     concurrency: settings.CONCURRENCY,
     executionMs: settings.EXECUTION_SECONDS * 1_000,
     bodyBytesMax: settings.BODY_BYTES_MAX,

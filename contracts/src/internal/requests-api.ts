@@ -160,7 +160,7 @@ export const outcomeMark = "outcome";
 const Claimed = Type.Object(
   {
     runs: Type.Array(Run),
-    /** The number of named executions that are already running or final. */
+    /** The number of named executions that are running or final, wait, or are for a processor that the claim does not name. */
     refused: Type.Integer(),
     /** The number of named executions that do not exist. */
     unknown: Type.Integer(),
@@ -192,6 +192,7 @@ export const ProcessorRecord = Type.Composite(
   [
     ProcessorAnnouncement,
     Type.Object({
+      /** 0 for the built-in simulation as long as no worker has announced it. */
       announced_at: Instant,
       /** Those whose lease has not expired. */
       workers: Type.Array(
@@ -298,7 +299,12 @@ export const requestsApi = {
       tagged("unknown_execution"),
     ]),
   },
-  /** May be repeated when its processors have changed. */
+  /**
+   * May be repeated when its processors have changed. The newest announcement of a name replaces the earlier ones and
+   * ends its withdrawal. `refused`: names that stay unknown, because `limits.processorsMax` names or
+   * `limits.processorsBytesMax` of announcements are known already. Nothing is announced for a worker whose lease has
+   * expired, which it learns from its next heartbeat.
+   */
   registerWorker: {
     path: "/internal/workers/register",
     body: Type.Object(
@@ -309,12 +315,27 @@ export const requestsApi = {
       },
       open,
     ),
-    response: Type.Object({}, open),
+    response: Type.Object(
+      {
+        refused: Type.Optional(Type.Array(Type.String())),
+        /** LEASE_SECONDS: for workers that do not know it. */
+        lease_seconds: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+      },
+      open,
+    ),
   },
   /**
    * `runs`: those that the database holds for this worker. `given_up`: the lease expired, and the id can never be used
-   * again. `held`, for workers that do not compare by themselves: requeues what the database holds for the worker, but
-   * these runs and those of the claim `claim_id` and of later ones.
+   * again.
+   *
+   * `held`, for workers that do not compare by themselves: what the database holds for the worker is requeued, except
+   * these runs and those of the claim `claim_id`. So a claim whose response was lost leaves nothing running. Such a
+   * worker
+   *
+   * - has one claim under way at a time, and names it in `claim_id`; without one, the last claim that it sent;
+   * - has one heartbeat under way at a time, and begins no new claim while a heartbeat is unanswered, because one that
+   *   is late would requeue the runs of the new claim (a claim may be under way, or be repeated, meanwhile);
+   * - lists a run, with its epoch, until the call that finishes or returns it is answered.
    */
   heartbeat: {
     path: "/internal/workers/heartbeat",
@@ -395,7 +416,13 @@ export const requestsApi = {
       {
         runs: batch(
           Type.Composite(
-            [RunRef, Type.Object({ delay_ms: Type.Integer({ minimum: 1 }), error: ExecutionError })],
+            [
+              RunRef,
+              Type.Object({
+                delay_ms: Type.Integer({ minimum: 1, maximum: limits.timeoutSecondsMax * 1_000 }),
+                error: ExecutionError,
+              }),
+            ],
             open,
           ),
         ),
@@ -426,10 +453,10 @@ export const requestsApi = {
     ),
     response: Type.Object({}, open),
   },
-  /** By name. */
+  /** By name. `without_inputs`: the caller needs no input schemas, so `input_json` may be left out. */
   listProcessors: {
     path: "/internal/processors/list",
-    body: Type.Object({}, open),
+    body: Type.Object({ without_inputs: Type.Optional(Type.Boolean()) }, open),
     response: Type.Object({ processors: Type.Array(ProcessorRecord) }, open),
   },
   getProcessor: {
@@ -440,7 +467,10 @@ export const requestsApi = {
       Type.Object({ kind: Type.Literal("unknown_processor"), known: Type.Array(Type.String()) }, open),
     ]),
   },
-  /** Ends what waits for the processor as failed, now and until a worker announces it again. `served`: by a live worker. */
+  /**
+   * Ends what waits for the processor as failed, now and until a worker announces it again. `served`: by a live worker;
+   * the built-in simulation counts as served, because it runs the requests that name no processor.
+   */
   withdrawProcessor: {
     path: "/internal/processors/withdraw",
     body: Type.Object({ name: Type.String() }, open),
@@ -450,7 +480,10 @@ export const requestsApi = {
       tagged("served"),
     ]),
   },
-  /** Best effort: a chunk that exists already is left as it is. */
+  /**
+   * Best effort: a chunk that exists already is left as it is, and one of a run that does not exist, or beyond
+   * `limits.logStoredBytesMax` of its run, is dropped. The chunks of a run are sent one call at a time, in order.
+   */
   appendLogs: {
     path: "/internal/logs/append",
     body: Type.Object({ chunks: batch(LogChunk) }, open),

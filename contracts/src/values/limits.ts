@@ -36,10 +36,14 @@ export const limits = {
   /** Processors that one worker may announce, and that may be known in all. */
   workerProcessorsMax: 128,
   processorsMax: 1_000,
+  /** All announcements together, as JSON: they fit into one response. */
+  processorsBytesMax: 24 * 1024 * 1024,
   inputSchemaCharsMax: 64 * 1024,
-  /** The log of one run, and one chunk of it. */
+  /** The log of one run as its worker cuts it, and one chunk of it. */
   logBytesMax: 256 * 1024,
   logChunkBytesMax: 64 * 1024,
+  /** What is stored of the log of one run, whatever its worker sends: room for the end of a log that was cut, too. */
+  logStoredBytesMax: 384 * 1024,
   /** Attempts of one request. */
   attemptMax: 1_000,
   /** A record on any topic but the dead letter queue; and one on the dead letter queue, which carries the bytes and the origin of any record. */

@@ -1,4 +1,4 @@
-import type { Outcome } from "@sate/contracts";
+import type { Outcome, ProcessorAnnouncement } from "@sate/contracts";
 import type { Execution } from "../executions/execution.ts";
 import type { Claim, Claimed } from "../ports.ts";
 
@@ -15,10 +15,31 @@ export function joinedOutcome(text: string, outputs: string | null | undefined):
   return rest.status === "succeeded" ? { ...rest, outputs_json: outputs ?? "" } : rest;
 }
 
+type Texts = { progress?: string | null | undefined; last_error?: string | null | undefined };
+
+/** The fields that clients and handlers have a say in are stored as JSON text, too. */
+export function parsed({ progress, last_error }: Texts): Pick<Execution, "progress" | "last_error"> {
+  return {
+    ...(progress && { progress: JSON.parse(progress) }),
+    ...(last_error && { last_error: JSON.parse(last_error) }),
+  };
+}
+
 /** The result of a claim from the executions that it named, as they are after it: those that it holds, and the number of the others. */
 export function claimResult({ worker_id, claim_id }: Claim, found: Execution[]): Claimed {
   const held = found.filter(
     (one) => one.status === "running" && one.worker_id === worker_id && one.claim_id === claim_id,
   );
   return { held, refused: found.length - held.length };
+}
+
+/** An announcement is stored as two texts, because an input schema can be large and is rarely needed. */
+export function splitAnnouncement({ input_json: input = null, ...rest }: Announced) {
+  return { text: JSON.stringify(rest), input };
+}
+type Announced = Omit<ProcessorAnnouncement, "input_json"> & { input_json?: string | null };
+
+export function joinedAnnouncement(text: string, input: string | null | undefined): ProcessorAnnouncement {
+  const rest = JSON.parse(text) as ProcessorAnnouncement;
+  return input ? { ...rest, input_json: input } : rest;
 }

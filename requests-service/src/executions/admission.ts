@@ -1,7 +1,7 @@
 import { type Admission, limits } from "@sate/contracts";
 import type { Execution } from "./execution.ts";
 
-type Decision =
+export type Decision =
   | { kind: "create"; attempt: number }
   /** This execution exists already: the call repeats one that took effect. */
   | { kind: "exists"; execution: Execution }

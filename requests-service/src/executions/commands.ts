@@ -1,7 +1,7 @@
 import { cancelled, outcomeMark, type RequestsApi, Unavailable } from "@sate/contracts";
 import type { Outbox } from "../outbox/outbox.ts";
-import type { Ports } from "../ports.ts";
-import { outcomeWithoutRun } from "../runs/requeue.ts";
+import type { Ports, Processors } from "../ports.ts";
+import { outcomeWithoutRun } from "../runs/outcome-without-run.ts";
 import { createExecutionsCommand } from "./create.ts";
 import { executionRecordOf } from "./execution.ts";
 
@@ -9,7 +9,7 @@ import { executionRecordOf } from "./execution.ts";
 const roundsMax = 20;
 
 /** Creating, reading and cancelling executions. */
-export function executionCommands(ports: Ports, outbox: Outbox) {
+export function executionCommands(ports: Ports, outbox: Outbox, processors: Processors) {
   const { store, clock, newId } = ports;
 
   async function find({ request_id, execution_id }: { request_id: string; execution_id: string }) {
@@ -23,18 +23,21 @@ export function executionCommands(ports: Ports, outbox: Outbox) {
   }
 
   return {
-    createExecutions: createExecutionsCommand(ports, outbox),
+    createExecutions: createExecutionsCommand(ports, outbox, processors),
 
     async getExecution(ids) {
       const found = await find(ids);
-      return found.kind === "found" ? { ...found, execution: executionRecordOf(found.execution) } : found;
+      if (found.kind !== "found") return found;
+      return { ...found, execution: executionRecordOf(found.execution, found.request) };
     },
 
     async listExecutions({ request_id, limit, after_attempt = 0 }) {
-      if (!(await store.requests.get([request_id])).has(request_id)) return { kind: "unknown_request" };
+      const request = (await store.requests.get([request_id])).get(request_id);
+      if (!request) return { kind: "unknown_request" };
       const executions = await store.executions.list({ request_id, after_attempt, limit: limit + 1 });
       const more = executions.length > limit;
-      return { kind: "found", executions: executions.slice(0, limit).map(executionRecordOf), more };
+      const page = executions.slice(0, limit).map((execution) => executionRecordOf(execution, request));
+      return { kind: "found", executions: page, more };
     },
 
     async cancelExecution({ request_id, execution_id }) {
@@ -43,7 +46,7 @@ export function executionCommands(ports: Ports, outbox: Outbox) {
         const found = await find({ request_id, execution_id });
         if (found.kind !== "found") return found;
         const { execution: stored, request } = found;
-        const execution = executionRecordOf(stored);
+        const execution = executionRecordOf(stored, request);
         switch (stored.status) {
           case "cancelled":
             if (stored.mark === outcomeMark) outbox.publishSoon(stored, request);
@@ -58,8 +61,11 @@ export function executionCommands(ports: Ports, outbox: Outbox) {
           case "queued":
             break;
         }
-        const outcome = outcomeWithoutRun(cancelled, { resultId: newId(), now: clock() });
-        await store.executions.cancel({ request_id, attempt: stored.attempt, execution_id }, outcome);
+        const { attempt, tries } = stored;
+        const ids = { resultId: newId(), now: clock() };
+        // Should it be running, only the cancellation is requested: the outcome is that of a queued one.
+        const outcome = outcomeWithoutRun({ status: "queued", tries }, cancelled, ids);
+        await store.executions.cancel({ request_id, attempt, execution_id, tries }, outcome);
       }
       throw new Unavailable("The execution changed too often to be cancelled.");
     },

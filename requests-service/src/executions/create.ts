@@ -3,18 +3,24 @@ import {
   executionMark,
   formatTimestamp,
   type NewExecution,
+  processorOf,
   type RequestRecord,
   type RequestsApi,
   Unavailable,
 } from "@sate/contracts";
 import { failpoint } from "@sate/contracts/runtime";
 import type { Outbox } from "../outbox/outbox.ts";
-import type { Ports } from "../ports.ts";
-import { decideAdmission } from "./admission.ts";
+import type { Ports, Processors } from "../ports.ts";
+import { wakeAt } from "../waiting/due.ts";
+import { type Decision, decideAdmission } from "./admission.ts";
 import { type Execution, executionRecordOf } from "./execution.ts";
+import { type Refusal, refusalOf } from "./policy.ts";
 
 /** In each round one contender for a request wins. Losing this many rounds in a row does not happen. */
 const roundsMax = 20;
+
+/** `index`: its place in the batch. `refusal`: why it may not be created, although its request allows it. */
+type Wanted = { index: number; item: NewExecution; request: RequestRecord; refusal: Refusal | null };
 
 /**
  * Decides and writes. Contenders that lose the write read and decide again. The write is refused exactly when what was read
@@ -24,36 +30,36 @@ const roundsMax = 20;
 export function createExecutionsCommand(
   { store, clock }: Ports,
   outbox: Outbox,
+  processors: Processors,
 ): RequestsApi["createExecutions"] {
-  return async ({ executions: wanted }) => {
-    const answers: Admission[] = [];
-    const requests = await store.requests.get([...new Set(wanted.map((item) => item.request_id))]);
-    let open: { index: number; item: NewExecution; request: RequestRecord }[] = [];
-    for (const [index, item] of wanted.entries()) {
-      const request = requests.get(item.request_id);
-      if (request) open.push({ index, item, request });
-      else answers[index] = { kind: "unknown_request" };
-    }
+  const read = (wanted: Wanted[]) =>
+    store.executions.ofRequests([...new Set(wanted.map(({ request }) => request.id))]);
+
+  return async ({ executions: items }) => {
+    const now = store.now();
+    const requests = await store.requests.get([...new Set(items.map((item) => item.request_id))]);
+    const answers: Admission[] = items.map(() => ({ kind: "unknown_request" }));
+    let open = await wantedOf(items, requests, { processors, now });
 
     for (let round = 0; open.length > 0; round++) {
       if (round === roundsMax) {
         throw new Unavailable("Too many callers compete for executions of the same requests.");
       }
-      // The first round reads nothing: most requests have no execution yet, and the write refuses an attempt that exists.
-      const seen: Map<string, Execution[]> =
-        round === 0
-          ? new Map()
-          : await store.executions.ofRequests([...new Set(open.map(({ request }) => request.id))]);
+      // The first round reads only for what is refused, which may repeat a call that created it. Of the others most
+      // requests have no execution yet, and the write refuses an attempt that exists.
+      const unsure = round === 0 ? open.filter(({ refusal }) => refusal !== null) : open;
+      const seen: Map<string, Execution[]> = unsure.length > 0 ? await read(unsure) : new Map();
       const firsts = new Map<string, { execution: Execution; request: RequestRecord }>();
-      const isUndecided = ({ index, item, request }: (typeof open)[number]): boolean => {
+      const isUndecided = (wanted: Wanted): boolean => {
+        const { index, item, request } = wanted;
         const decision = decideAdmission(seen.get(request.id) ?? [], item);
-        if (decision.kind === "exists") {
-          answers[index] = { kind: "created", execution: executionRecordOf(decision.execution), request };
-        } else if (decision.kind !== "create") answers[index] = decision;
-        else if (!firsts.has(request.id)) {
-          firsts.set(request.id, { request, execution: newExecution(item, decision.attempt, clock()) });
+        const answer = answerOf(decision, wanted);
+        if (answer) answers[index] = answer;
+        else if (decision.kind === "create" && !firsts.has(request.id)) {
+          const execution = newExecution(item, request, { attempt: decision.attempt, date: clock(), now });
+          firsts.set(request.id, { request, execution });
         }
-        return answers[index] === undefined;
+        return answer === null;
       };
 
       open = open.filter(isUndecided);
@@ -79,13 +85,41 @@ export function createExecutionsCommand(
   };
 }
 
+/** Those whose request exists. */
+async function wantedOf(
+  items: NewExecution[],
+  requests: Map<string, RequestRecord>,
+  policy: Parameters<typeof refusalOf>[2],
+): Promise<Wanted[]> {
+  const wanted: Wanted[] = [];
+  for (const [index, item] of items.entries()) {
+    const request = requests.get(item.request_id);
+    if (request) wanted.push({ index, item, request, refusal: await refusalOf(item, request, policy) });
+  }
+  return wanted;
+}
+
+/** `null`: it is to be created. What exists already is returned although it would be refused now. */
+function answerOf(decision: Decision, { request, refusal }: Wanted): Admission | null {
+  if (decision.kind === "create") return refusal;
+  if (decision.kind !== "exists") return decision;
+  return { kind: "created", execution: executionRecordOf(decision.execution, request), request };
+}
+
+/** `date`: for people. `now`: by the clock of the store. One that waits for its start gets its mark when that has come. */
 function newExecution(
-  { id, request_id, force_error, traceparent }: NewExecution,
-  attempt: number,
-  now: number,
+  item: NewExecution,
+  request: RequestRecord,
+  { attempt, date, now }: { attempt: number; date: number; now: number },
 ): Execution {
-  return {
-    ...{ id, request_id, attempt, force_error, creation_date: formatTimestamp(now), traceparent },
-    ...{ status: "queued", epoch: 0, lost: 0, cancel_requested: false, mark: executionMark(0) },
+  const { id, request_id, force_error, traceparent, timeout_seconds, start_after = 0 } = item;
+  const { expires_in_seconds } = item;
+  const execution: Execution = {
+    ...{ id, request_id, attempt, force_error, creation_date: formatTimestamp(date), traceparent },
+    ...{ status: "queued", epoch: 0, lost: 0, tries: 0, cancel_requested: false },
+    ...{ processor: processorOf(request), timeout_seconds },
+    expires_at: expires_in_seconds && now + Math.ceil(expires_in_seconds * 1_000),
+    ...(start_after > now ? { start_after } : { mark: executionMark(0) }),
   };
+  return { ...execution, wake_at: wakeAt(execution) };
 }

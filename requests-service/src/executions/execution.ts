@@ -1,4 +1,16 @@
-import type { ExecutionRecord, FinishedRun, Outcome, RequestRecord, Run, RunRef } from "@sate/contracts";
+import {
+  defaultTimeoutSeconds,
+  type ExecutionError,
+  type ExecutionRecord,
+  type FinishedRun,
+  type Outcome,
+  type Progress,
+  type PublishedExecution,
+  processorOf,
+  type RequestRecord,
+  type Run,
+  type RunRef,
+} from "@sate/contracts";
 
 /**
  * An execution as it is stored: one document, changed only by conditional single-document writes.
@@ -8,17 +20,28 @@ import type { ExecutionRecord, FinishedRun, Outcome, RequestRecord, Run, RunRef 
  *        └────requeue──────┘
  *
  * `epoch` counts the runs and is the fencing token of the last one. A final status has an outcome and never changes.
+ * A queued one that waits for an instant has `start_after`, and no mark: see `waiting/due.ts`.
  */
-export type Execution = Omit<ExecutionRecord, "error"> & {
+export type Execution = Omit<ExecutionRecord, "error" | Optional> & {
+  [name in Optional]?: ExecutionRecord[name] | undefined;
+} & {
   traceparent?: string | undefined;
-  /** Of a running execution: the worker that runs it, and the claim that started the run. */
+  /** What the client asked for, if that is less than the processor allows. */
+  timeout_seconds?: number | undefined;
+  /** Of a queued execution: the earliest instant at which it needs a look. */
+  wake_at?: number | undefined;
+  /** Why the last try failed that was followed by another. */
+  last_error?: ExecutionError | undefined;
+  /** Of a running execution: the worker that runs it, the claim that started the run, and how far it has come. */
   worker_id?: string | undefined;
   claim_id?: string | undefined;
+  progress?: Progress | undefined;
   cancel_requested: boolean;
   outcome?: Outcome | undefined;
   /** What is still to be done: publish it (`executionMark(epoch)`, `outcomeMark`) or confirm its result (`unconfirmedMark`). */
   mark?: string | undefined;
 };
+type Optional = "start_after" | "expires_at" | "deadline_at" | "progress";
 
 /**
  * Replaces `outcomeMark` once the outcome is published, until its result is known to be recorded. It sorts below every
@@ -29,23 +52,47 @@ export const unconfirmedMark = "confirm";
 /** How a run ended. `lost`: the number of lost runs, where losing this one is what ended the execution. */
 export type EndedRun = FinishedRun & { lost?: number };
 
-/** The execution without what only the store knows. */
-export function executionRecordOf(execution: Execution): ExecutionRecord {
-  const { id, request_id, attempt, force_error, creation_date, status, epoch, lost, outcome } = execution;
-  const record = { id, request_id, attempt, force_error, creation_date, status, epoch, lost };
-  return outcome && outcome.status !== "succeeded" ? { ...record, error: outcome.error } : record;
+/** The execution of a request without what only the store knows. */
+export function executionRecordOf(execution: Execution, request: RequestRecord): ExecutionRecord {
+  const { id, request_id, attempt, force_error, creation_date, status, epoch, lost, tries } = execution;
+  const { start_after, expires_at, deadline_at, progress, outcome, last_error } = execution;
+  const isFinal = outcome !== undefined;
+  const error = isFinal && outcome.status !== "succeeded" ? outcome.error : isFinal ? undefined : last_error;
+  return {
+    ...{ id, request_id, attempt, force_error, creation_date, status, epoch, lost, tries },
+    processor: processorOf(request),
+    ...(start_after !== undefined && { start_after }),
+    ...(expires_at !== undefined && { expires_at }),
+    ...(deadline_at !== undefined && { deadline_at }),
+    ...(progress && { progress }),
+    ...(error && { error }),
+  };
 }
 
 export function runRefOf({ request_id, attempt, id, epoch }: Execution): RunRef {
   return { request_id, attempt, execution_id: id, epoch };
 }
 
-export function runOf(execution: Execution, { payload_json, processor }: RequestRecord): Run {
-  const { force_error, creation_date, traceparent } = execution;
+/** What is published of an execution. Its request names its processor. */
+export function publishedOf(execution: Execution, request: RequestRecord) {
+  const { id, request_id, attempt, force_error, creation_date, traceparent } = execution;
+  const { payload_json } = request;
+  return {
+    ...{ id, request_id, attempt, force_error, creation_date, payload_json },
+    processor: processorOf(request),
+    ...(traceparent !== undefined && { traceparent }),
+  } satisfies PublishedExecution;
+}
+
+/** A running execution for its processor. `now`: by the clock of the store. */
+export function runOf(execution: Execution, request: RequestRecord, now: number): Run {
+  const { id: _, ...published } = publishedOf(execution, request);
+  // A claim of a version without deadlines, which this version repeats, has none.
+  const { tries, deadline_at = now + defaultTimeoutSeconds * 1_000 } = execution;
   return {
     ...runRefOf(execution),
-    ...{ force_error, creation_date, payload_json },
-    ...(processor !== undefined && { processor }),
-    ...(traceparent !== undefined && { traceparent }),
+    ...published,
+    try: tries + 1,
+    left_ms: Math.max(deadline_at - now, 0),
   };
 }

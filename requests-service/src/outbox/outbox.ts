@@ -1,6 +1,6 @@
 import { executionRecord, outcomeRecord, type RequestRecord, refusedExecutionRecord } from "@sate/contracts";
-import { failpoint } from "@sate/contracts/runtime";
-import { type Execution, runOf } from "../executions/execution.ts";
+import { failpoint, inParts } from "@sate/contracts/runtime";
+import { type Execution, publishedOf } from "../executions/execution.ts";
 import type { Marked, Ports, Refusal, Store } from "../ports.ts";
 import { requestsOf } from "../requests/requests-of.ts";
 import { createForwarder, type Entries, type Forwarder, type Pending } from "./forwarder.ts";
@@ -11,16 +11,36 @@ import { createForwarder, type Entries, type Forwarder, type Pending } from "./f
  */
 export type Outbox = Omit<Forwarder<never>, "publishSoon"> & {
   publishSoon(execution: Execution, request: RequestRecord): void;
+  /**
+   * The same for many, whose requests are read first. Never rejects: the marks are stored, so a failure loses nothing,
+   * and the sweep publishes them later.
+   */
+  publishAllSoon(executions: Execution[]): Promise<void>;
   publishRefusalSoon(refusal: Refusal, request: RequestRecord): void;
 };
 
+const payloadsAtOnce = 32;
+
 export function createOutbox(ports: Ports): Outbox {
-  const marks = createForwarder(marksOf(ports.store), ports);
-  const refusals = createForwarder(refusalsOf(ports.store), ports);
+  const { store, counters } = ports;
+  const marks = createForwarder(marksOf(store), ports);
+  const refusals = createForwarder(refusalsOf(store), ports);
+
+  function publishSoon(execution: Execution, request: RequestRecord): void {
+    if (execution.mark !== undefined) marks.publishSoon(pendingExecution(execution, request));
+  }
 
   return {
-    publishSoon(execution, request) {
-      if (execution.mark !== undefined) marks.publishSoon(pendingExecution(execution, request));
+    publishSoon,
+    async publishAllSoon(executions) {
+      try {
+        for (const chunk of inParts(executions, { itemsMax: payloadsAtOnce })) {
+          const requestOf = await requestsOf(chunk, store);
+          for (const execution of chunk) publishSoon(execution, requestOf(execution.request_id));
+        }
+      } catch {
+        counters.add("outbox_left_to_sweep");
+      }
     },
     publishRefusalSoon: (refusal, request) => refusals.publishSoon(pendingRefusal(refusal, request)),
     async sweep() {
@@ -70,8 +90,10 @@ function pendingExecution(execution: Execution, request: RequestRecord): Pending
     entry: { request_id, attempt, mark },
     size: request.payload_json.length + outputs,
     record() {
-      const run = runOf(execution, request);
-      return outcome ? outcomeRecord(run, outcome) : executionRecord({ ...run, id: execution.id });
+      const published = publishedOf(execution, request);
+      return outcome
+        ? outcomeRecord({ ...published, execution_id: published.id }, outcome)
+        : executionRecord(published);
     },
   };
 }

@@ -1,18 +1,9 @@
-import {
-  cancelled,
-  type ExecutionError,
-  executionMark,
-  formatTimestamp,
-  type Outcome,
-  outcomeMark,
-} from "@sate/contracts";
-import { failpoint, inParts } from "@sate/contracts/runtime";
+import { cancelled, executionMark, type Outcome, outcomeMark } from "@sate/contracts";
+import { failpoint } from "@sate/contracts/runtime";
 import { type Execution, runRefOf } from "../executions/execution.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import type { Ports } from "../ports.ts";
-import { requestsOf } from "../requests/requests-of.ts";
-
-type End = { status: "cancelled" | "dead_lettered"; error: ExecutionError };
+import { type End, outcomeWithoutRun } from "./outcome-without-run.ts";
 
 /**
  * Decides what becomes of a running execution whose run ended without an outcome, because its worker released it or was
@@ -25,13 +16,6 @@ export function endOfInterrupted(execution: Execution, isLost: boolean, lostMax:
   return { status: "dead_lettered", error: { code: "lost", message } };
 }
 
-/** The outcome of an execution that no processor ended: there is no run to measure. */
-export function outcomeWithoutRun(end: End, ids: { resultId: string; now: number }): Outcome {
-  const time = formatTimestamp(ids.now);
-  const times = { processing_start_time: time, processing_end_time: time, processing_total_seconds: 0 };
-  return { ...end, result_id: ids.resultId, ...times };
-}
-
 /**
  * Requeues or ends running executions whose runs ended without an outcome, as `endOfInterrupted` says. Every write is
  * conditional on the epoch: an execution that has changed since it was read stays as it is. Returns how many were
@@ -39,25 +23,11 @@ export function outcomeWithoutRun(end: End, ids: { resultId: string; now: number
  */
 export type RequeueRuns = (executions: Execution[], isLost: boolean) => Promise<number>;
 
-const payloadsAtOnce = 32;
-
 export function createRequeueRuns(
   { store, counters, clock, newId }: Ports,
   outbox: Outbox,
   lostMax: number,
 ): RequeueRuns {
-  /** The marks are stored, so a failure loses nothing: the outbox sweep publishes them later. */
-  async function publishSoon(executions: Execution[]): Promise<void> {
-    try {
-      for (const chunk of inParts(executions, { itemsMax: payloadsAtOnce })) {
-        const requestOf = await requestsOf(chunk, store);
-        for (const execution of chunk) outbox.publishSoon(execution, requestOf(execution.request_id));
-      }
-    } catch {
-      counters.add("outbox_left_to_sweep");
-    }
-  }
-
   return async (executions, isLost) => {
     if (executions.length === 0) return 0;
     const requeued: Execution[] = [];
@@ -68,11 +38,14 @@ export function createRequeueRuns(
       if (end === null) {
         requeued.push({ ...execution, lost, status: "queued", mark: executionMark(execution.epoch) });
       } else {
-        const outcome = outcomeWithoutRun(end, { resultId: newId(), now: clock() });
+        const outcome = outcomeWithoutRun(execution, end, { resultId: newId(), now: clock() });
         ended.push({ ...execution, lost, status: end.status, outcome, mark: outcomeMark });
       }
     }
-    const wereRequeued = await store.runs.requeue(requeued.map(runRefOf), isLost);
+    const wereRequeued = await store.runs.requeue(
+      requeued.map((execution) => ({ ...runRefOf(execution), deadline_at: execution.deadline_at })),
+      isLost,
+    );
     failpoint("requests-service.requeued");
     const runs = ended.map((execution) => {
       const { outcome, lost } = execution;
@@ -84,7 +57,7 @@ export function createRequeueRuns(
       ...ended.filter((_, index) => wereEnded[index] === "stored"),
     ];
     counters.add(isLost ? "runs_lost" : "runs_handed_back", changed.length);
-    await publishSoon(changed);
+    await outbox.publishAllSoon(changed);
     return changed.length;
   };
 }

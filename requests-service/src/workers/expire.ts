@@ -2,6 +2,7 @@ import { failpoint } from "@sate/contracts/runtime";
 import type { Execution } from "../executions/execution.ts";
 import { pagesOf } from "../pages.ts";
 import type { Ports, Store, Worker } from "../ports.ts";
+import type { DeadlineWatch, EndOverdue } from "../runs/overdue.ts";
 import type { RequeueRuns } from "../runs/requeue.ts";
 
 const pageSize = 500;
@@ -38,16 +39,21 @@ export function createLeaseExpiry(sweepsMax: number): LeaseExpiry {
   };
 }
 
+/** What a sweep does with running executions, and what it remembers until the next. */
+export type WorkerSweep = {
+  leaseExpiry: LeaseExpiry;
+  deadlines: DeadlineWatch;
+  requeueRuns: RequeueRuns;
+  endOverdue: EndOverdue;
+};
+
 /**
- * One sweep over the workers: expires leases, and requeues what is run by a worker whose lease expired or that is
- * unknown. Any number of sweepers may do this at once, because every write repeats its predicate. Rejects when the
- * database does not respond.
+ * One sweep over the workers: expires leases, requeues what is run by a worker whose lease expired or that is unknown,
+ * and ends what is run past its deadline. Any number of sweepers may do this at once, because every write repeats its
+ * predicate. Rejects when the database does not respond.
  */
-export async function sweepWorkers(
-  { store, counters, log }: Ports,
-  leaseExpiry: LeaseExpiry,
-  requeueRuns: RequeueRuns,
-): Promise<void> {
+export async function sweepWorkers({ store, counters, log }: Ports, sweep: WorkerSweep): Promise<void> {
+  const { leaseExpiry, deadlines, requeueRuns, endOverdue } = sweep;
   const alive = new Set<string>();
   const gone = new Set<string>();
   const workers = (await Array.fromAsync(pagesOf(store.workers.list, pageSize))).flat();
@@ -62,7 +68,10 @@ export async function sweepWorkers(
       worker_id: id,
     });
   }
-  const owners = await requeueOrphans(store, alive, requeueRuns);
+  const owners = await requeueOrphans(store, alive, requeueRuns, async (running) => {
+    await endOverdue(deadlines.overdue(running, store.now()));
+  });
+  deadlines.swept();
   // The record of a worker without runs decides nothing any more.
   const forgotten = [...gone].filter((id) => !owners.has(id));
   if (forgotten.length > 0) await store.workers.forget(forgotten);
@@ -75,15 +84,16 @@ export async function recoverAll(
 ): Promise<void> {
   const workers = (await Array.fromAsync(pagesOf(store.workers.list, pageSize))).flat();
   for (const { id } of workers) await store.workers.expire(id);
-  await requeueOrphans(store, new Set(), requeueRuns);
+  await requeueOrphans(store, new Set(), requeueRuns, async () => {});
   await store.workers.forget(workers.map(({ id }) => id));
 }
 
-/** Returns the workers whose runs were requeued. */
+/** `others`: what is done with a page of runs that are no orphans. Returns the workers whose runs were requeued. */
 async function requeueOrphans(
   store: Pick<Store, "workers" | "runs">,
   alive: Set<string>,
   requeueRuns: RequeueRuns,
+  others: (running: Execution[]) => Promise<void>,
 ): Promise<Set<string>> {
   const owners = new Set<string>();
   for await (const page of pagesOf(store.runs.running, pageSize)) {
@@ -91,6 +101,8 @@ async function requeueOrphans(
     for (const { worker_id } of orphans) if (worker_id !== undefined) owners.add(worker_id);
     if (orphans.length > 0) failpoint("requests-service.orphaned");
     await requeueRuns(orphans, true);
+    const areOrphans = new Set(orphans);
+    await others(page.filter((execution) => !areOrphans.has(execution)));
   }
   return owners;
 }

@@ -21,7 +21,7 @@ test("a claim returns everything that a run needs", async () => {
   expect(runs).toEqual([
     {
       ...{ request_id: id, attempt: 1, execution_id: execution.id, epoch: 1 },
-      ...{ force_error: true, traceparent, payload_json, processor: "p" },
+      ...{ force_error: true, traceparent, payload_json, processor: "p", try: 1, left_ms: 300_000 },
       creation_date: "1970-01-01 00:00:00.000000",
     },
   ]);

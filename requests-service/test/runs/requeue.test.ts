@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { cancelled, Outcome } from "@sate/contracts";
 import { Value } from "@sinclair/typebox/value";
-import { endOfInterrupted, outcomeWithoutRun } from "../../src/runs/requeue.ts";
+import { outcomeWithoutRun } from "../../src/runs/outcome-without-run.ts";
+import { endOfInterrupted } from "../../src/runs/requeue.ts";
 import { madeExecution, newId } from "../builders.ts";
 
 const lost = { status: "dead_lettered", error: { code: "lost" } };
@@ -22,7 +23,7 @@ test.each([
 
 test("an outcome without a run has the shape of the contract", () => {
   const ids = { resultId: newId(), now: Date.UTC(2020, 10, 7, 16, 31, 58, 103) };
-  const outcome = outcomeWithoutRun(cancelled, ids);
+  const outcome = outcomeWithoutRun(madeExecution(), cancelled, ids);
   expect(Value.Check(Outcome, outcome)).toBe(true);
   expect(outcome.processing_start_time).toBe("2020-11-07 16:31:58.103000");
 });

@@ -28,6 +28,8 @@ async function problemOf(response: Response) {
 const get = (path: string, headers: Record<string, string> = {}) =>
   app.handle(new Request(`http://localhost${path}`, { headers }));
 
+/** The operation whose body has no required field. */
+const withoutFields: string = requestsApi.listProcessors.path;
 const operations = Object.entries(requestsApi).map(([name, { path }]) => [name, path] as const);
 
 describe.each(operations)("%s", (_, path) => {
@@ -38,6 +40,7 @@ describe.each(operations)("%s", (_, path) => {
     "refuses with %d %s a body without its shape, and says nothing of what it was",
     async (status, name, bodies) => {
       for (const body of bodies) {
+        if (path === withoutFields && body.startsWith('{"secret')) continue;
         const response = await post(app, path, body);
         const text = await response.clone().text();
         expect([body, response.status, await problemOf(response)]).toEqual([body, status, name]);
@@ -59,7 +62,8 @@ describe.each(operations)("%s", (_, path) => {
         const address = `http://${host}${open}${path}`;
         expect([address, await ask(address)]).toEqual([address, 401]);
       }
-      expect([host, await ask(`http://${host}${path}`, { authorization })]).toEqual([host, 422]);
+      const status = path === withoutFields ? 200 : 422;
+      expect([host, await ask(`http://${host}${path}`, { authorization })]).toEqual([host, status]);
     }
   });
 
@@ -75,6 +79,8 @@ describe.each(operations)("%s", (_, path) => {
 const times = <T>(count: number, make: () => T) => Array.from({ length: count }, make);
 const request = () => ({ id: newId(), payload_json: "1" });
 const ref = () => ({ request_id: newId(), attempt: 1, execution_id: newId() });
+const announcement = () => ({ name: "p", kind: "module", timeout_seconds: 1 });
+const chunk = () => ({ ...ref(), epoch: 1, sequence: 0, text: "" });
 const ids = { worker_id: newId(), claim_id: newId() };
 
 test.each([
@@ -82,6 +88,12 @@ test.each([
   ["claim", limits.claimMax, (count: number) => ({ ...ids, executions: times(count, ref) })],
   ["claimAny", limits.claimMax, (limit: number) => ({ ...ids, limit })],
   ["listRequests", limits.pageMax, (limit: number) => ({ limit })],
+  [
+    "registerWorker",
+    limits.workerProcessorsMax,
+    (count: number) => ({ worker_id: newId(), processors: times(count, announcement) }),
+  ],
+  ["appendLogs", limits.batchItemsMax, (count: number) => ({ chunks: times(count, chunk) })],
 ] as const)("%s accepts %d and no more", async (name, max, bodyOf) => {
   const { path } = requestsApi[name];
   const statusOf = async (count: number) => (await post(app, path, JSON.stringify(bodyOf(count)))).status;

@@ -57,6 +57,13 @@ export function resultsWriterConformance(name: string, make: () => Promise<Resul
       // With fields of a later version.
       const error = { code: "x", message: "\ud800\u0000", cause: { $set: 1, "a.b": [null] } };
       results.push({ ...resultOf("failed", { requestId, attempt: results.length + 1 }), error });
+      // One of a version that knew no processors.
+      const { processor: _, ...withoutProcessor } = resultOf("failed", {
+        requestId,
+        attempt: results.length + 1,
+      });
+      results.push(withoutProcessor);
+      expect(results[0]).toMatchObject({ processor: "word-count", processor_version: "1b2c", tries: 2 });
       expect(await writer.recordResults(results)).toEqual(results.map(() => "stored"));
       expect(await db.results(requestId)).toEqual(results);
     });

@@ -77,6 +77,9 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
       );
       const error = { code: "x", message: "\ud800\u0000", cause: { $set: 1, "a.b": [null] } };
       results.push(failureOf({ request_id: requestId, attempt: 9, error, processing_total_seconds: 0 }));
+      const run = { processor: "word-count", processor_version: "1b2c", tries: 2 };
+      results.push(resultOf({ request_id: requestId, attempt: 10, ...run }));
+      results.push(resultOf({ request_id: requestId, attempt: 11, processor: "word-count" }));
       await db.add(results);
       expect(await ofRequest(requestId)).toEqual({ results, more: false });
     });

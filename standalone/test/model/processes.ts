@@ -15,6 +15,7 @@ export const leaseMs = 1_500;
 const executionMs = 1_000;
 const callMs = 400;
 const confirmMs = 1_000;
+const logsKeptMs = 86_400_000;
 
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -88,7 +89,7 @@ export function bootRequests(world: World, name: string): RequestsProcess {
   const { resultsRecorded } = bug.results ?? readResults(databases.reader());
   const service = requestsService.createRequestsService(
     { ...ports, store, results: linked({ resultsRecorded }, link) },
-    { serviceToken: "", leaseMs, lostMax, confirmMs, exclusive: false },
+    { serviceToken: "", leaseMs, lostMax, confirmMs, logsKeptMs, exclusive: false },
   );
   return { owner, service, counts };
 }

@@ -49,7 +49,7 @@ test("a dead letter that only its log had is kept as results-listener would have
     key: read?.key,
     value: expect.stringMatching(/"processing_request":\{"id":"[^"]+"\}/),
   });
-  expect(tablesOf(file.db)).toEqual(["dead_letters", "executions", "requests", "results", "workers"]);
+  expect(tablesOf(file.db)).toEqual(["dead_letters", "executions", "requests", "results"]);
   file.close();
 });
 

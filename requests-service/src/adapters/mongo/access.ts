@@ -1,6 +1,13 @@
 import type { Guarded } from "@sate/contracts/runtime";
 import { type Collection, type Db, type Filter, MongoBulkWriteError, type WithId } from "mongodb";
-import type { ExecutionDocument, RefusalDocument, RequestDocument, WorkerDocument } from "./documents.ts";
+import type {
+  ExecutionDocument,
+  LogDocument,
+  ProcessorDocument,
+  RefusalDocument,
+  RequestDocument,
+  WorkerDocument,
+} from "./documents.ts";
 
 /** The collections, and how the parts of the store call them. */
 export type MongoAccess = ReturnType<typeof mongoAccess>;
@@ -21,6 +28,8 @@ export function mongoAccess(db: Db, guarded: Guarded) {
     executions: db.collection<ExecutionDocument>("executions"),
     refusals: db.collection<RefusalDocument>("refusals"),
     workers: db.collection<WorkerDocument>("workers"),
+    processors: db.collection<ProcessorDocument>("processors"),
+    logs: db.collection<LogDocument>("logs"),
     ...{ guarded, each, changeEach },
   };
 }

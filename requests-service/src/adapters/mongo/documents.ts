@@ -1,7 +1,9 @@
 import { type ExecutionKey, executionKey, type Outcome, type RequestRecord } from "@sate/contracts";
 import type { Execution } from "../../executions/execution.ts";
+import type { LogPosition, StoredChunk } from "../../logs/port.ts";
 import type { Refusal, Worker } from "../../ports.ts";
-import { joinedOutcome, splitOutcome } from "../stored.ts";
+import type { KnownProcessor } from "../../processors/port.ts";
+import { joinedAnnouncement, joinedOutcome, parsed, splitAnnouncement, splitOutcome } from "../stored.ts";
 
 /**
  * The documents of the Requests DB. Payloads, outputs and outcomes are JSON text, never sub-documents: no key chosen by a
@@ -11,13 +13,16 @@ import { joinedOutcome, splitOutcome } from "../stored.ts";
 export type RequestDocument = { _id: string; payload: string; processor?: string; creation_date: string };
 
 /** `_id` is `executionKey(request_id, attempt)`. `mark` exists exactly while something must be published or confirmed. */
-export type ExecutionDocument = Omit<Execution, "outcome"> & {
+export type ExecutionDocument = Omit<Execution, Texts | "tries"> & {
+  [name in Texts]?: string | undefined;
+} & {
   _id: string;
+  tries?: number;
   result_id?: string;
-  /** The outcome without its outputs. */
-  outcome?: string | undefined;
   outputs?: string;
 };
+/** JSON text. An outcome is stored without its outputs. */
+type Texts = "outcome" | "progress" | "last_error";
 
 /** Outputs are large and rarely needed. */
 export const withoutOutputs = { outputs: 0 };
@@ -25,7 +30,18 @@ export const withoutOutputs = { outputs: 0 };
 /** `_id` begins with the request's id, so that the database can be sharded by request. */
 export type RefusalDocument = Refusal & { _id: string };
 
-export type WorkerDocument = Omit<Worker, "id"> & { _id: string };
+/** Workers of version 0.1.0 say nothing of their processors. */
+export type WorkerDocument = Omit<Worker, "id" | "processors"> & { _id: string; processors?: string[] };
+
+/** `_id` is the name. The announcement is JSON text without the input schema, which can be large and is rarely needed. */
+export type ProcessorDocument = Omit<KnownProcessor, "announcement"> & {
+  _id: string;
+  announcement: string;
+  input?: string;
+};
+
+/** `_id` is the run and the sequence. `key` is the key of the execution, by which logs are read. */
+export type LogDocument = Omit<StoredChunk, "request_id" | "attempt"> & { _id: string; key: string };
 
 export function requestDocument({ id, payload_json, ...rest }: RequestRecord): RequestDocument {
   return { _id: id, payload: payload_json, ...rest };
@@ -35,13 +51,21 @@ export function requestOf({ _id, payload, ...rest }: RequestDocument): RequestRe
   return { id: _id, payload_json: payload, ...rest };
 }
 
-/** The document of a new execution, which has no outcome. */
+/** The document of a new execution, which was never run. */
 export function executionDocument(execution: Execution): ExecutionDocument {
-  return { _id: idOf(execution), ...execution, outcome: undefined };
+  return {
+    _id: idOf(execution),
+    ...execution,
+    outcome: undefined,
+    progress: undefined,
+    last_error: undefined,
+  };
 }
 
+/** Executions that ended in version 0.1.0 have no number of tries, and no processor, which their request names. */
 export function executionOf(document: ExecutionDocument): Execution {
-  const { _id, result_id, outcome, outputs, ...execution } = document;
+  const { _id, result_id, outcome, outputs, progress, last_error, ...rest } = document;
+  const execution = { tries: 0, ...rest, ...parsed({ progress, last_error }) };
   return outcome === undefined ? execution : { ...execution, outcome: joinedOutcome(outcome, outputs) };
 }
 
@@ -62,6 +86,39 @@ export function outcomeFields(outcome: Outcome) {
   return { status, result_id, outcome: text, ...(outputs !== null && { outputs }) };
 }
 
-export function workerOf({ _id, ...worker }: WorkerDocument): Worker {
-  return { id: _id, ...worker };
+export function workerOf({ _id, processors = [], ...worker }: WorkerDocument): Worker {
+  return { id: _id, ...worker, processors };
+}
+
+export function processorDocument(
+  { announcement, bytes }: Pick<KnownProcessor, "announcement" | "bytes">,
+  announced_at: number,
+): ProcessorDocument {
+  const { text, input } = splitAnnouncement(announcement);
+  return {
+    _id: announcement.name,
+    announcement: text,
+    ...(input !== null && { input }),
+    bytes,
+    announced_at,
+  };
+}
+
+export function processorOf({ _id, announcement, input, ...rest }: ProcessorDocument): KnownProcessor {
+  return { announcement: joinedAnnouncement(announcement, input), ...rest };
+}
+
+type ChunkKey = ExecutionKey & LogPosition;
+
+export function chunkId({ epoch, sequence, ...key }: ChunkKey): string {
+  return `${idOf(key)}:${epoch}:${sequence}`;
+}
+
+export function logDocument({ request_id, attempt, ...chunk }: StoredChunk): LogDocument {
+  const key = { request_id, attempt };
+  return { _id: chunkId({ ...key, ...chunk }), key: idOf(key), ...chunk };
+}
+
+export function chunkOf({ _id, key, ...chunk }: LogDocument): StoredChunk {
+  return { ...keyOf(key), ...chunk };
 }

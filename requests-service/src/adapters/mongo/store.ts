@@ -5,6 +5,7 @@ import { type Execution, unconfirmedMark } from "../../executions/execution.ts";
 import type { Marked, Refusal, RefusalKey, Store } from "../../ports.ts";
 import { openWithin } from "../../requests/take-within-bytes.ts";
 import { insertFree, insertOrFind, type MongoAccess, mongoAccess, page } from "./access.ts";
+import { mongoClock } from "./clock.ts";
 import {
   type ExecutionDocument,
   executionDocument,
@@ -15,9 +16,13 @@ import {
   requestDocument,
   requestOf,
   withoutOutputs,
-  workerOf,
 } from "./documents.ts";
+import { fillActive } from "./fill.ts";
+import { mongoLogs } from "./logs.ts";
+import { mongoProcessors } from "./processors.ts";
 import { mongoRuns } from "./runs.ts";
+import { mongoWaiting } from "./waiting.ts";
+import { mongoWorkers } from "./workers.ts";
 
 type MongoStoreOptions = { url: string; counters: Counters; deadlineMs?: number };
 
@@ -32,24 +37,35 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
     readPreference: "primary",
   });
   const database = "the Requests DB";
-  const { guarded, ping, close } = mongoCalls(client, { database, deadlineMs, counters });
+  const { guarded, close } = mongoCalls(client, { database, deadlineMs, counters });
   const access = mongoAccess(client.db(), guarded);
+  const clock = mongoClock(client);
 
   return {
     requests: mongoRequests(access),
     executions: mongoExecutions(access),
-    runs: mongoRuns(access),
+    runs: mongoRuns(access, clock),
+    waiting: mongoWaiting(access),
     refusals: mongoRefusals(access),
-    workers: mongoWorkers(access),
+    workers: mongoWorkers(access, clock.now),
+    processors: mongoProcessors(access, clock.now),
+    logs: mongoLogs(access, clock.now),
     outbox: mongoOutbox(access),
     confirmations: mongoConfirmations(access),
     open: guarded(async () => {
       await client.connect();
+      await clock.read();
       await access.executions.createIndex({ status: 1, _id: 1 });
       await access.executions.createIndex({ status: 1, worker_id: 1, _id: 1 });
+      await access.executions.createIndex({ status: 1, processor: 1, start_after: 1, _id: 1 });
       await access.executions.createIndex({ mark: -1, _id: 1 });
+      await access.executions.createIndex({ wake_at: 1 });
+      await access.logs.createIndex({ key: 1, epoch: 1, sequence: 1 });
+      await access.logs.createIndex({ written_at: 1 });
+      await fillActive(access);
     }),
-    ping,
+    ping: guarded(clock.read),
+    now: clock.now,
     close,
   };
 }
@@ -121,11 +137,14 @@ function mongoExecutions({ executions, guarded, each }: MongoAccess): Store["exe
       const found = (await byKeys(keys)).map(executionOf);
       return found.sort((a, b) => a.attempt - b.attempt);
     }),
-    cancel: guarded(async ({ request_id, attempt, execution_id }, outcome) => {
+    cancel: guarded(async ({ request_id, attempt, execution_id, tries }, outcome) => {
       const _id = idOf({ request_id, attempt });
       const { matchedCount } = await executions.updateOne(
-        { _id, id: execution_id, status: "queued" },
-        { $set: { ...outcomeFields(outcome), mark: outcomeMark } },
+        { _id, id: execution_id, status: "queued", tries },
+        {
+          $set: { ...outcomeFields(outcome), mark: outcomeMark },
+          $unset: { start_after: "", wake_at: "" },
+        },
       );
       if (matchedCount > 0) return;
       await executions.updateOne(
@@ -138,32 +157,6 @@ function mongoExecutions({ executions, guarded, each }: MongoAccess): Store["exe
 
 function keysOf(request_id: string, from: number, count: number): string[] {
   return Array.from({ length: count }, (_, index) => idOf({ request_id, attempt: from + index }));
-}
-
-function mongoWorkers({ workers, guarded, each, changeEach }: MongoAccess): Store["workers"] {
-  return {
-    register: guarded(async (id) => {
-      await insertFree(workers, [{ _id: id, beats: 0, given_up: false }]);
-    }),
-    beat: guarded(async (id) => {
-      const { matchedCount } = await workers.updateOne({ _id: id, given_up: false }, { $inc: { beats: 1 } });
-      return matchedCount > 0;
-    }),
-    get: each(async (ids) => (await workers.find({ _id: { $in: ids } }).toArray()).map(workerOf)),
-    list: guarded(async ({ after, limit }) => {
-      return (await page(workers, {}, { after: after?.id, limit })).map(workerOf);
-    }),
-    expire: guarded(async (id, beats) => {
-      const { matchedCount } = await workers.updateOne(
-        { _id: id, given_up: false, ...(beats !== undefined && { beats }) },
-        { $set: { given_up: true } },
-      );
-      if (matchedCount > 0) return true;
-      const worker = await workers.findOne({ _id: id });
-      return worker === null || worker.given_up;
-    }),
-    forget: changeEach((ids) => workers.deleteMany({ _id: { $in: ids }, given_up: true })),
-  };
 }
 
 const refusalId = ({ request_id, id }: RefusalKey) => `${request_id}:${id}`;

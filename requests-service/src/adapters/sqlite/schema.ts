@@ -1,6 +1,6 @@
 import type { RequestRecord } from "@sate/contracts";
 import type { Execution } from "../../executions/execution.ts";
-import { joinedOutcome } from "../stored.ts";
+import { joinedOutcome, parsed } from "../stored.ts";
 
 /** The tables of the Requests DB in SQLite: the columns are the fields of the MongoDB documents. */
 export const schema = `
@@ -21,16 +21,29 @@ export const schema = `
     status TEXT NOT NULL,
     epoch INTEGER NOT NULL,
     lost INTEGER NOT NULL,
+    processor TEXT NOT NULL,
+    tries INTEGER NOT NULL,
+    timeout_seconds REAL,
+    start_after INTEGER,
+    expires_at INTEGER,
+    deadline_at INTEGER,
+    wake_at INTEGER,
+    last_error TEXT,
     cancel_requested INTEGER NOT NULL,
     worker_id TEXT,
     claim_id TEXT,
+    progress TEXT,
     result_id TEXT,
     outcome TEXT,
     outputs TEXT,
     mark TEXT,
     PRIMARY KEY (request_id, attempt)
   ) STRICT;
-  CREATE INDEX IF NOT EXISTS queued_executions ON executions (request_id, attempt) WHERE status = 'queued';
+  CREATE INDEX IF NOT EXISTS claimable_executions ON executions (processor, request_id, attempt)
+    WHERE status = 'queued' AND start_after IS NULL;
+  CREATE INDEX IF NOT EXISTS scheduled_executions ON executions (processor)
+    WHERE status = 'queued' AND start_after IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS waiting_executions ON executions (wake_at) WHERE wake_at IS NOT NULL;
   CREATE INDEX IF NOT EXISTS running_executions ON executions (request_id, attempt) WHERE status = 'running';
   CREATE INDEX IF NOT EXISTS marked_executions ON executions (mark DESC, request_id, attempt) WHERE mark IS NOT NULL;
 
@@ -48,23 +61,50 @@ export const schema = `
   CREATE TABLE IF NOT EXISTS workers (
     id TEXT PRIMARY KEY NOT NULL,
     beats INTEGER NOT NULL,
-    given_up INTEGER NOT NULL
+    given_up INTEGER NOT NULL,
+    name TEXT,
+    processors TEXT NOT NULL,
+    seen_at INTEGER
   ) STRICT;
+
+  CREATE TABLE IF NOT EXISTS processors (
+    name TEXT PRIMARY KEY NOT NULL,
+    announcement TEXT NOT NULL,
+    input TEXT,
+    bytes INTEGER NOT NULL,
+    announced_at INTEGER NOT NULL,
+    withdrawn_at INTEGER
+  ) STRICT;
+
+  CREATE TABLE IF NOT EXISTS logs (
+    request_id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    execution_id TEXT NOT NULL,
+    text TEXT NOT NULL,
+    total INTEGER NOT NULL,
+    written_at INTEGER NOT NULL,
+    PRIMARY KEY (request_id, attempt, epoch, sequence)
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS oldest_logs ON logs (written_at);
 `;
 
 /** All that an execution is read with: outputs are large and rarely needed. */
-export const executionColumns =
-  "request_id, attempt, id, force_error, creation_date, traceparent, status, epoch, lost, cancel_requested, worker_id, claim_id, outcome, mark";
+export const executionColumns = `request_id, attempt, id, force_error, creation_date, traceparent, status, epoch, lost,
+  processor, tries, timeout_seconds, start_after, expires_at, deadline_at, wake_at, last_error, cancel_requested,
+  worker_id, claim_id, progress, outcome, mark`;
 
 /** A record as SQLite holds it: without booleans and absent fields. */
 export type Row<T> = { [K in keyof T]-?: Column<T[K]> };
 type Column<V> = V extends boolean ? number : V extends undefined ? null : V;
 
 export type RequestRow = Row<Omit<RequestRecord, "payload_json">> & { payload: string };
-export type ExecutionRow = Row<Omit<Execution, "outcome">> & {
-  outcome: string | null;
+export type ExecutionRow = Row<Omit<Execution, Texts>> & { [name in Texts]: string | null } & {
   outputs?: string | null;
 };
+/** JSON text. */
+type Texts = "outcome" | "progress" | "last_error";
 
 const flags = new Set(["force_error", "cancel_requested", "given_up"]);
 
@@ -80,7 +120,7 @@ export function requestOf({ payload, ...row }: RequestRow): RequestRecord {
   return { ...recordOf<Omit<RequestRecord, "payload_json">>(row), payload_json: payload };
 }
 
-export function executionOf({ outcome, outputs, ...row }: ExecutionRow): Execution {
-  const execution = recordOf<Omit<Execution, "outcome">>(row);
+export function executionOf({ outcome, outputs, progress, last_error, ...row }: ExecutionRow): Execution {
+  const execution = { ...recordOf<Omit<Execution, Texts>>(row), ...parsed({ progress, last_error }) };
   return outcome === null ? execution : { ...execution, outcome: joinedOutcome(outcome, outputs) };
 }

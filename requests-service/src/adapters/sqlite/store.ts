@@ -1,9 +1,11 @@
 import { type ExecutionKey, outcomeMark, type SqliteFile } from "@sate/contracts";
 import { unconfirmedMark } from "../../executions/execution.ts";
-import type { Marked, Refusal, RefusalKey, Store, Worker } from "../../ports.ts";
+import type { Marked, Refusal, RefusalKey, Store } from "../../ports.ts";
 import { openWithin, takeWithin } from "../../requests/take-within-bytes.ts";
 import { splitOutcome } from "../stored.ts";
 import { all, change, insertInto, one, type SqliteAccess, sqliteAccess } from "./access.ts";
+import { sqliteLogs } from "./logs.ts";
+import { sqliteProcessors } from "./processors.ts";
 import { atRef, sqliteRuns } from "./runs.ts";
 import {
   type ExecutionRow,
@@ -15,20 +17,30 @@ import {
   requestOf,
   schema,
 } from "./schema.ts";
+import { sqliteWaiting } from "./waiting.ts";
+import { sqliteWorkers } from "./workers.ts";
 
-/** A `Store` on SQLite. It does not own the file: closing the store closes nothing else. */
-export function sqliteStore(file: SqliteFile): Store {
+/**
+ * A `Store` on SQLite. It does not own the file: closing the store closes nothing else. `clock`: wall clock, epoch ms;
+ * the database has none of its own.
+ */
+export function sqliteStore(file: SqliteFile, clock: () => number = Date.now): Store {
   const access = sqliteAccess(file);
+  const now = () => Math.floor(clock());
   return {
     requests: sqliteRequests(access),
     executions: sqliteExecutions(access),
-    runs: sqliteRuns(access),
+    runs: sqliteRuns(access, now),
+    waiting: sqliteWaiting(access),
     refusals: sqliteRefusals(access),
-    workers: sqliteWorkers(access),
+    workers: sqliteWorkers(access, now),
+    processors: sqliteProcessors(access, now),
+    logs: sqliteLogs(access, now),
     outbox: sqliteOutbox(access),
     confirmations: sqliteConfirmations(access),
     open: access.read((db) => void db.run(schema)),
     ping: access.read((db) => void db.query("SELECT 1").get()),
+    now,
     close: async () => access.close(),
   };
 }
@@ -63,9 +75,12 @@ function sqliteRequests({ read, writeEach }: SqliteAccess): Store["requests"] {
 
 function sqliteExecutions({ read, write, writeEach }: SqliteAccess): Store["executions"] {
   const select = `SELECT ${executionColumns} FROM executions WHERE request_id = $request_id`;
+  const never = { traceparent: null, timeout_seconds: null, start_after: null, expires_at: null };
+  const absent = { ...never, deadline_at: null, wake_at: null, mark: null };
   const insert = insertInto(
     "executions",
-    "request_id, attempt, id, force_error, creation_date, traceparent, status, epoch, lost, cancel_requested, mark",
+    `request_id, attempt, id, force_error, creation_date, traceparent, status, epoch, lost, processor, tries,
+     timeout_seconds, start_after, expires_at, deadline_at, wake_at, cancel_requested, mark`,
   );
   return {
     ofRequests: read((db, requestIds) => {
@@ -73,8 +88,8 @@ function sqliteExecutions({ read, write, writeEach }: SqliteAccess): Store["exec
       const of = (request_id: string) => all<ExecutionRow>(db, sql, { request_id }).map(executionOf);
       return new Map(requestIds.map((id) => [id, of(id)]));
     }),
-    insert: writeEach((db, { outcome: _, ...execution }) => {
-      return change(db, insert, { traceparent: null, mark: null, ...execution }) === 1;
+    insert: writeEach((db, { outcome: _, progress: __, last_error: ___, ...execution }) => {
+      return change(db, insert, { ...absent, ...execution }) === 1;
     }),
     get: read((db, keys) => {
       const sql = `${select} AND attempt = $attempt`;
@@ -88,38 +103,15 @@ function sqliteExecutions({ read, write, writeEach }: SqliteAccess): Store["exec
       const { status, result_id } = outcome;
       const changed = change(
         db,
-        `UPDATE executions SET status = $status, result_id = $result_id, outcome = $text, mark = '${outcomeMark}'
-         WHERE ${atRef} AND status = 'queued'`,
+        `UPDATE executions
+         SET status = $status, result_id = $result_id, outcome = $text, mark = '${outcomeMark}',
+           start_after = NULL, wake_at = NULL
+         WHERE ${atRef} AND status = 'queued' AND +tries = $tries`,
         { ...ref, status, result_id, text: splitOutcome(outcome).text },
       );
       if (changed === 1) return;
       change(db, `UPDATE executions SET cancel_requested = 1 WHERE ${atRef} AND status = 'running'`, ref);
     }),
-  };
-}
-
-function sqliteWorkers({ read, write, changeEach }: SqliteAccess): Store["workers"] {
-  const insert = insertInto("workers", "id, beats, given_up");
-  const byId = "SELECT * FROM workers WHERE id = $id";
-  return {
-    register: write((db, id) => void change(db, insert, { id, beats: 0, given_up: 0 })),
-    beat: write((db, id) => {
-      return change(db, "UPDATE workers SET beats = beats + 1 WHERE id = $id AND given_up = 0", { id }) === 1;
-    }),
-    get: read((db, ids) =>
-      ids.flatMap((id) => one<Row<Worker>>(db, byId, { id }) ?? []).map(recordOf<Worker>),
-    ),
-    list: read((db, { after, limit }) => {
-      const sql = "SELECT * FROM workers WHERE id > $id ORDER BY id LIMIT $limit";
-      return all<Row<Worker>>(db, sql, { id: "", ...after, limit }).map(recordOf<Worker>);
-    }),
-    expire: write((db, id, beats) => {
-      const row = one<Row<Worker>>(db, byId, { id });
-      if (row === null || row.given_up === 1) return true;
-      if (beats !== undefined && row.beats !== beats) return false;
-      return change(db, "UPDATE workers SET given_up = 1 WHERE id = $id", { id }) === 1;
-    }),
-    forget: changeEach((db, id) => change(db, "DELETE FROM workers WHERE id = $id AND given_up = 1", { id })),
   };
 }
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import net, { type Socket } from "node:net";
-import { Unavailable } from "@sate/contracts";
+import { executionKey, Unavailable } from "@sate/contracts";
 import { createCounters, inTime } from "@sate/contracts/runtime";
 import { proxyTo, type TcpProxy } from "@sate/contracts/test/support/proxy.ts";
 import { testServers } from "@sate/contracts/test/support/servers.ts";
@@ -62,7 +62,8 @@ if (servers.kind === "running") {
       expect(await commandsOf(async () => ({ runs } = await commands.claim(claim)))).toBe(3);
       expect(runs).toHaveLength(64);
       const again = { ...claim, claim_id: newId() };
-      expect(await commandsOf(() => commands.claim(again))).toBe(3);
+      // Nothing is left to be written.
+      expect(await commandsOf(() => commands.claim(again))).toBe(2);
 
       const finished = runs.map((run) => ({ ...run, outcome: madeOutcome() }));
       expect(await commandsOf(() => commands.finish({ runs: finished }))).toBe(1);
@@ -81,7 +82,77 @@ if (servers.kind === "running") {
       const idle = { worker_id, claim_id: newId(), limit: 4 };
       expect(await commandsOf(() => core.commands.claimAny(idle))).toBe(2);
       expect(await commandsOf(() => core.commands.heartbeat({ worker_id }))).toBe(2);
+      const processors = ["a", "b", "c"].map((name) => ({ name, limit: 4, timeout_seconds: 1 }));
+      expect(await commandsOf(() => core.commands.claimAny({ ...idle, processors }))).toBe(2);
     });
+
+    test("a sweep costs one command while nothing is due, and five for a whole page that is", async () => {
+      expect(await commandsOf(() => core.sweepWaiting())).toBe(1);
+      const executions = Array.from({ length: 499 }, (_, index) =>
+        madeExecution({
+          wake_at: 1,
+          mark: undefined,
+          ...(index % 2 ? { start_after: 1 } : { expires_at: 1 }),
+        }),
+      );
+      await store.requests.insert(executions.map(({ request_id: id }) => madeRequest({ id })));
+      await store.executions.insert(executions);
+      core.ports.publisher.publish = async () => {};
+      const { publishAllSoon } = core.outbox;
+      core.outbox.publishAllSoon = async () => {};
+      expect(await commandsOf(() => core.sweepWaiting())).toBe(3);
+      core.outbox.publishAllSoon = publishAllSoon;
+    });
+
+    test("the clock is that of the server, whole ms, and runs on by itself", async () => {
+      await store.ping();
+      // The server of the tests is this machine.
+      expect(Math.abs(store.now() - Date.now())).toBeLessThan(1_000);
+      expect(Number.isInteger(store.now())).toBe(true);
+      const before = store.now();
+      expect(await commandsOf(() => until("it has moved", () => store.now() > before))).toBe(0);
+    });
+  });
+
+  test("active executions of 0.1.0 get their processor and number of tries when the store is opened", async () => {
+    const url = withDatabase(servers.requestsMongoUrl, `requests-${newId()}`);
+    const client = new MongoClient(url);
+    const store = mongoStore({ url, counters: createCounters() });
+    const other = mongoStore({ url, counters: createCounters() });
+    try {
+      const documents = Array.from({ length: 1_203 }, (_, index) => {
+        const { processor, tries, ...old } = madeExecution({ status: index === 0 ? "failed" : "queued" });
+        return {
+          _id: executionKey(old.request_id, old.attempt) as never,
+          ...old,
+          ...(index === 1 && { status: "running", epoch: 1 }),
+        };
+      });
+      const named = documents[2]?.request_id as string;
+      const last = documents.pop() as (typeof documents)[number];
+      await client.db().collection("executions").insertMany(documents);
+      await client
+        .db()
+        .collection("requests")
+        .insertOne({ _id: named as never, payload: "1", processor: "p" });
+      await Promise.all([store.open(), other.open()]);
+      // An instance of 0.1.0 that still runs.
+      await client.db().collection("executions").insertOne(last);
+      await store.open();
+      documents.push(last);
+      const found = await store.executions.get(documents);
+      const byRequest = new Map(found.map((one) => [one.request_id, one]));
+      const [ended, ...active] = documents.map(({ request_id }) => byRequest.get(request_id));
+      expect([ended?.processor, ended?.tries]).toEqual([undefined as never, 0]);
+      expect(new Set(active.map((one) => `${one?.processor} ${one?.tries}`))).toEqual(
+        new Set(["simulate 0", "p 0"]),
+      );
+      expect(active[1]?.processor).toBe("p");
+      const [listed] = await store.runs.queued([{ processor: "simulate", limit: 2_000 }]);
+      expect(listed).toHaveLength(1_200);
+    } finally {
+      for (const one of [store, other, client]) await one.close();
+    }
   });
 
   describe("mongoStore behind a bad connection", () => {
@@ -116,6 +187,9 @@ if (servers.kind === "running") {
         const execution = madeExecution({ request_id: request.id });
         const claim = { worker_id: newId(), claim_id: newId() };
         const outcome = madeOutcome();
+        const retry = { start_after: 1, wake_at: 1, last_error: { code: "busy", message: "" } };
+        const expiring = madeExecution({ request_id: request.id, attempt: 2 });
+        const ended = madeOutcome("failed");
         const steps: [() => Promise<unknown>, unknown][] = [
           [() => store.requests.insert([request]), [request]],
           [() => store.executions.insert([execution]), [false]],
@@ -123,7 +197,15 @@ if (servers.kind === "running") {
             () => store.runs.claim(claim, [refOf(execution)]),
             { refused: 0, held: [expect.objectContaining(claim)] },
           ],
-          [() => store.runs.finish([{ ...runOf(execution, 1), outcome }]), ["stored"]],
+          [() => store.runs.retryLater([{ ...runOf(execution, 1), ...retry }]), [true]],
+          [() => store.waiting.wake([{ ...runOf(execution, 1), ...retry }]), [true]],
+          [
+            () => store.runs.claim(claim, [refOf(execution)]),
+            { refused: 0, held: [expect.objectContaining({ ...claim, epoch: 2 })] },
+          ],
+          [() => store.runs.finish([{ ...runOf(execution, 2), outcome }]), ["stored"]],
+          [() => store.executions.insert([expiring]), [false]],
+          [() => store.waiting.end([{ ...runOf(expiring, 0), outcome: ended }]), ["stored"]],
         ];
         for (const [call, answer] of steps) {
           await until("the connection is good", () => succeeds(store.ping()));
@@ -134,7 +216,7 @@ if (servers.kind === "running") {
           expect(await call()).toEqual(answer);
         }
         const [stored] = await store.executions.get([execution]);
-        expect(stored).toMatchObject({ id: execution.id, status: "succeeded", epoch: 1 });
+        expect(stored).toMatchObject({ id: execution.id, status: "succeeded", epoch: 2, tries: 1 });
       }, 30_000);
     }
 

@@ -33,7 +33,7 @@ describe("mongoStore without a server", () => {
         store.ping(),
         store.requests.insert([madeRequest()]),
         store.executions.insert([madeExecution()]),
-        store.runs.queued(1),
+        store.runs.queued([{ limit: 1 }]),
         store.workers.beat(newId()),
       ];
       for (const outcome of await Promise.allSettled(calls)) {

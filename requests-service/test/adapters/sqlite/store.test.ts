@@ -60,13 +60,27 @@ test("sweeps read indexes, not the whole history", async () => {
   const store = sqliteStore(file);
   await store.open();
   const key = { request_id: "a", attempt: 1 };
-  const parameters = { ...key, mark: "x", worker_id: null, claim_id: null, limit: 10 };
+  const parameters = {
+    ...key,
+    mark: "x",
+    processor: "p",
+    until: 1,
+    worker_id: null,
+    claim_id: null,
+    names: '["p"]',
+    instant: 1,
+    limit: 10,
+  };
   const query = spyOn(file.db, "query");
   for (const [sweep, index] of [
     [() => store.outbox.marked({ after: { ...key, mark: "x" }, limit: 10 }), "marked_executions"],
     [() => store.confirmations.unconfirmed({ after: key, limit: 10 }), "COVERING INDEX marked_executions"],
     [() => store.runs.running({ after: key, limit: 10 }), "running_executions"],
-    [() => store.runs.queued(10), "queued_executions"],
+    [() => store.runs.queued([{ limit: 10 }]), "claimable_executions"],
+    [() => store.runs.queued([{ processor: "p", limit: 10 }]), "claimable_executions"],
+    [() => store.waiting.due({ until: 1, limit: 10 }), "waiting_executions"],
+    [() => store.processors.queued(["p"], 10), "scheduled_executions"],
+    [() => store.logs.removeBefore(1, 10), "oldest_logs"],
   ] as const) {
     await sweep();
     const [sql = ""] = query.mock.lastCall ?? [];

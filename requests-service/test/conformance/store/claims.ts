@@ -57,11 +57,12 @@ export function claimsConformance(given: Given): void {
       const executions = await queued(5);
       const taken = executions[2] as Execution;
       await given.store.runs.claim(claimFor(), [refOf(taken)]);
-      const keys = (await given.store.runs.queued(10_000)).map(({ request_id }) => request_id);
+      const [listed = []] = await given.store.runs.queued([{ limit: 10_000 }]);
+      const keys = listed.map(({ request_id }) => request_id);
       expect(keys).toEqual(keys.toSorted());
       expect(keys).toContain(executions[0]?.request_id as string);
       expect(keys).not.toContain(taken.request_id);
-      expect(await given.store.runs.queued(2)).toHaveLength(2);
+      expect((await given.store.runs.queued([{ limit: 2 }]))[0]).toHaveLength(2);
     });
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { executionMark, outcomeMark } from "@sate/contracts";
 import type { Execution } from "../../../src/executions/execution.ts";
 import { pagesOf } from "../../../src/pages.ts";
-import { madeExecution, madeOutcome, refOf, runOf } from "../../builders.ts";
+import { cancelOf, madeExecution, madeOutcome, refOf, runOf } from "../../builders.ts";
 import type { Given } from "./given.ts";
 
 export function confirmationsConformance(given: Given): void {
@@ -39,7 +39,7 @@ export function confirmationsConformance(given: Given): void {
 
     test("an execution that was cancelled before it ran is unconfirmed too", async () => {
       const execution = await one();
-      await given.store.executions.cancel(refOf(execution), madeOutcome("cancelled"));
+      await given.store.executions.cancel(cancelOf(execution), madeOutcome("cancelled"));
       await given.store.outbox.clear([{ ...execution, mark: outcomeMark }]);
       expect(await unconfirmedOf([execution])).toEqual([keyOf(execution)]);
     });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { executionMark, limits, outcomeMark } from "@sate/contracts";
 import type { Execution } from "../../../src/executions/execution.ts";
-import { madeExecution, madeOutcome, newId, refOf, runOf } from "../../builders.ts";
+import { cancelOf, madeExecution, madeOutcome, newId, refOf, runOf } from "../../builders.ts";
 import type { Given } from "./given.ts";
 
 export function endsConformance(given: Given): void {
@@ -136,7 +136,7 @@ export function endsConformance(given: Given): void {
 
     test("refuses a run whose cancellation was requested or that has ended", async () => {
       const run = await running();
-      await given.store.executions.cancel(refOf(run), madeOutcome("cancelled"));
+      await given.store.executions.cancel(cancelOf(run), madeOutcome("cancelled"));
       expect(await given.store.runs.requeue([runOf(run)], true)).toEqual([false]);
       expect(await now(run)).toMatchObject({ status: "running", lost: 0 });
       await given.store.runs.finish([{ ...runOf(run), outcome: madeOutcome() }]);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { outcomeMark, Unavailable } from "@sate/contracts";
-import { madeExecution, madeOutcome, newId, refOf } from "../../builders.ts";
+import { cancelOf, madeExecution, madeOutcome, newId } from "../../builders.ts";
 import type { Given } from "./given.ts";
 
 const contestMs = 120_000;
@@ -95,15 +95,15 @@ export function executionsConformance(given: Given): void {
       const waiting = await one();
       const outcome = madeOutcome("cancelled");
       // Another execution at the same key is another one.
-      await given.store.executions.cancel({ ...refOf(waiting), execution_id: newId() }, outcome);
+      await given.store.executions.cancel({ ...cancelOf(waiting), execution_id: newId() }, outcome);
       expect((await now(waiting)).status).toBe("queued");
-      await given.store.executions.cancel(refOf(waiting), outcome);
+      await given.store.executions.cancel(cancelOf(waiting), outcome);
       expect(await now(waiting)).toMatchObject({ status: "cancelled", outcome, mark: outcomeMark });
-      await given.store.executions.cancel(refOf(waiting), madeOutcome("cancelled"));
+      await given.store.executions.cancel(cancelOf(waiting), madeOutcome("cancelled"));
       expect((await now(waiting)).outcome?.result_id).toBe(outcome.result_id);
 
       const run = await running();
-      await given.store.executions.cancel(refOf(run), madeOutcome("cancelled"));
+      await given.store.executions.cancel(cancelOf(run), madeOutcome("cancelled"));
       expect(await now(run)).toMatchObject({ status: "running", cancel_requested: true, epoch: 1 });
     });
   });

@@ -17,8 +17,19 @@ export function lifecycleConformance(given: Given): void {
       expect(await store.runs.claim(given.claimFor(), [])).toEqual({ held: [], refused: 0 });
       expect(await store.runs.finish([])).toEqual([]);
       expect(await store.runs.requeue([], true)).toEqual([]);
+      expect(await store.runs.retryLater([])).toEqual([]);
+      expect(await store.runs.queued([])).toEqual([]);
+      expect(await store.waiting.wake([])).toEqual([]);
+      expect(await store.waiting.end([])).toEqual([]);
       expect(await store.workers.get([])).toEqual([]);
       await store.workers.forget([]);
+      await store.workers.progress([]);
+      await store.processors.announce([]);
+      expect(await store.processors.get([])).toEqual([]);
+      await store.processors.restore([]);
+      await store.processors.forget([]);
+      expect(await store.logs.totalsBefore([])).toEqual([]);
+      await store.logs.append([]);
       expect(await store.outbox.stillMarked([])).toEqual([]);
       await store.outbox.clear([]);
       await store.refusals.insert([]);
@@ -43,8 +54,11 @@ export function lifecycleConformance(given: Given): void {
         () => closed.requests.get([newId()]),
         () => closed.requests.getWithin([newId()], 1),
         () => closed.executions.insert([madeExecution()]),
-        () => closed.runs.queued(1),
+        () => closed.runs.queued([{ limit: 1 }]),
+        () => closed.waiting.due({ until: 1, limit: 1 }),
         () => closed.workers.beat(newId()),
+        () => closed.processors.list(),
+        () => closed.logs.removeBefore(0, 1),
         () => closed.outbox.marked({ limit: 1 }),
         () => closed.refusals.insert([madeRefusal()]),
         () => closed.refusals.list({ limit: 1 }),

@@ -1,13 +1,18 @@
 import { describe } from "bun:test";
+import { claimableConformance } from "./claimable.ts";
 import { claimsConformance } from "./claims.ts";
 import { confirmationsConformance } from "./confirmations.ts";
 import { endsConformance } from "./ends.ts";
 import { executionsConformance } from "./executions.ts";
 import { givenStores, type StoreUnderTest } from "./given.ts";
 import { lifecycleConformance } from "./lifecycle.ts";
+import { logsConformance } from "./logs.ts";
 import { outboxConformance } from "./outbox.ts";
+import { processorsConformance } from "./processors.ts";
 import { refusalsConformance } from "./refusals.ts";
 import { requestsConformance } from "./requests.ts";
+import { retriesConformance } from "./retries.ts";
+import { waitingConformance } from "./waiting.ts";
 import { workersConformance } from "./workers.ts";
 
 /** What every `Store` must do. */
@@ -17,8 +22,13 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
     requestsConformance(given);
     executionsConformance(given);
     claimsConformance(given);
+    claimableConformance(given);
     endsConformance(given);
+    retriesConformance(given);
+    waitingConformance(given);
     workersConformance(given);
+    processorsConformance(given);
+    logsConformance(given);
     outboxConformance(given);
     confirmationsConformance(given);
     refusalsConformance(given);

@@ -1,17 +1,28 @@
 import { describe, expect, test } from "bun:test";
+import type { Progress } from "@sate/contracts";
 import { pagesOf } from "../../../src/pages.ts";
-import { newId } from "../../builders.ts";
+import type { Worker } from "../../../src/ports.ts";
+import { madeExecution, newId, runOf } from "../../builders.ts";
 import type { Given } from "./given.ts";
 
 export function workersConformance(given: Given): void {
+  async function registered(parts: Partial<Worker> = {}): Promise<string> {
+    const worker = { id: newId(), processors: [], ...parts };
+    expect(await given.store.workers.register(worker)).toBe(true);
+    return worker.id;
+  }
+  async function stored(id: string): Promise<Worker> {
+    return (await given.store.workers.get([id, newId()]))[0] as Worker;
+  }
+
   describe("workers", () => {
     test("register, beat, expire, forget", async () => {
       const id = newId();
       expect(await given.store.workers.beat(id)).toBe(false);
-      await given.store.workers.register(id);
+      await registered({ id });
       expect(await given.store.workers.beat(id)).toBe(true);
-      await given.other.workers.register(id);
-      expect(await given.store.workers.get([id, newId()])).toEqual([{ id, beats: 1, given_up: false }]);
+      await given.other.workers.register({ id, processors: [] });
+      expect(await stored(id)).toMatchObject({ id, beats: 1, given_up: false });
 
       await given.store.workers.forget([id]);
       expect(await given.store.workers.beat(id)).toBe(true);
@@ -20,42 +31,112 @@ export function workersConformance(given: Given): void {
       expect(await given.store.workers.expire(id, 3)).toBe(true);
       expect(await given.store.workers.expire(id, 1)).toBe(true);
       expect(await given.store.workers.beat(id)).toBe(false);
-      await given.store.workers.register(id);
-      expect(await given.other.workers.get([id])).toEqual([{ id, beats: 3, given_up: true }]);
+      expect(await given.store.workers.register({ id, processors: ["late"] })).toBe(false);
+      expect(await stored(id)).toMatchObject({ id, beats: 3, given_up: true, processors: [] });
 
       await given.store.workers.forget([id, newId()]);
       expect(await given.store.workers.get([id])).toEqual([]);
       expect(await given.store.workers.expire(id, 3)).toBe(true);
       expect(await given.store.workers.expire(id)).toBe(true);
 
-      await given.store.workers.register(id);
+      await registered({ id });
       expect(await given.store.workers.expire(id)).toBe(true);
       expect(await given.store.workers.beat(id)).toBe(false);
     });
 
+    test("say their name and what they serve, as they registered last", async () => {
+      const id = await registered({ name: "gpu-1", processors: ["word-count", "transcode"] });
+      expect(await stored(id)).toMatchObject({ name: "gpu-1", processors: ["word-count", "transcode"] });
+      expect(await given.other.workers.register({ id, name: "gpu-1", processors: ["transcode"] })).toBe(true);
+      expect(await stored(id)).toMatchObject({ beats: 0, name: "gpu-1", processors: ["transcode"] });
+      const unnamed = await stored(await registered());
+      expect([unnamed.name, unnamed.processors]).toEqual([undefined, []]);
+    });
+
+    test("are seen when they register and with each heartbeat, by the store's clock", async () => {
+      const before = given.store.now();
+      const id = await registered();
+      const { seen_at: first = 0 } = await stored(id);
+      expect(first).toBeGreaterThanOrEqual(before);
+      await given.store.workers.beat(id);
+      const { seen_at: second = 0 } = await stored(id);
+      expect(second).toBeGreaterThanOrEqual(first);
+      expect(second).toBeLessThanOrEqual(given.store.now());
+    });
+
     test("of a heartbeat and an expiry at the same instant exactly one happens", async () => {
       for (let round = 0; round < 20; round++) {
-        const id = newId();
-        await given.store.workers.register(id);
+        const id = await registered();
         // Each is the first to be sent in every other round.
         const early = round % 2 ? given.other.workers.beat(id) : null;
         const givingUp = given.store.workers.expire(id, 0);
         const isAlive = await (early ?? given.other.workers.beat(id));
         const isGone = await givingUp;
         expect(isGone).toBe(!isAlive);
-        expect(await given.store.workers.get([id])).toEqual([
-          { id, beats: isAlive ? 1 : 0, given_up: isGone },
-        ]);
+        expect(await stored(id)).toMatchObject({ beats: isAlive ? 1 : 0, given_up: isGone });
       }
+    });
+
+    test("of a registration and an expiry at the same instant, an expired worker serves nothing new", async () => {
+      for (let round = 0; round < 20; round++) {
+        const id = await registered();
+        const early = round % 2 ? given.other.workers.register({ id, processors: ["p"] }) : null;
+        const expired = given.store.workers.expire(id);
+        const isStored = await (early ?? given.other.workers.register({ id, processors: ["p"] }));
+        expect(await expired).toBe(true);
+        expect(await stored(id)).toMatchObject({ given_up: true, processors: isStored ? ["p"] : [] });
+      }
+    });
+
+    test("50 registrations of one worker at once leave one of them", async () => {
+      const id = newId();
+      const names = Array.from({ length: 50 }, (_, index) => `p-${index}`);
+      const register = (name: string, index: number) =>
+        given.either(index).workers.register({ id, name, processors: [name] });
+      expect(await Promise.all(names.map(register))).toEqual(names.map(() => true));
+      const { name = "", processors } = await stored(id);
+      expect(names).toContain(name);
+      expect(processors).toEqual([name]);
     });
 
     test("are listed by id, in pages", async () => {
       const ids = Array.from({ length: 5 }, newId).toSorted();
-      for (const id of ids) await given.store.workers.register(id);
+      for (const id of ids) await registered({ id });
       const pages = await Array.fromAsync(pagesOf(given.store.workers.list, 2));
       const seen = pages.flat().map(({ id }) => id);
       expect(seen.filter((id) => ids.includes(id))).toEqual(ids);
       expect(seen).toEqual(seen.toSorted());
+    });
+  });
+
+  describe("the progress of runs", () => {
+    test("is stored of those that still run with their epoch, and the last report counts", async () => {
+      const [a, b, other] = [await given.running(), await given.running(), await given.running()];
+      const waiting = await given.one();
+      const half: Progress = { fraction: 0.5, message: "half of it \u0000 \ud800 😀" };
+      await given.store.workers.progress([
+        { ...runOf(a), progress: { fraction: 0.1 } },
+        { ...runOf(b), progress: half },
+        { ...runOf(other, 2), progress: half },
+        { ...runOf(other), execution_id: newId(), progress: half },
+        { ...runOf(waiting), progress: half },
+        { ...runOf(madeExecution(), 1), progress: half },
+      ]);
+      await given.other.workers.progress([{ ...runOf(a), progress: { fraction: 1 } }]);
+      expect((await given.now(a)).progress).toEqual({ fraction: 1 });
+      expect((await given.now(b)).progress).toEqual(half);
+      expect((await given.now(other)).progress).toBeUndefined();
+      expect((await given.now(waiting)).progress).toBeUndefined();
+    });
+
+    test("goes with its run", async () => {
+      const run = await given.running();
+      const report = { ...runOf(run), progress: { fraction: 0.5 } };
+      await given.store.workers.progress([report]);
+      await given.store.runs.requeue([runOf(run)], true);
+      expect((await given.now(run)).progress).toBeUndefined();
+      await given.store.workers.progress([report]);
+      expect((await given.now(run)).progress).toBeUndefined();
     });
   });
 }

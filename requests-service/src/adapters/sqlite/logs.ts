@@ -1,0 +1,40 @@
+import { fitting } from "@sate/contracts/runtime";
+import { chunkBytes, type Logs, type StoredChunk } from "../../logs/port.ts";
+import { change, insertInto, one, type SqliteAccess } from "./access.ts";
+
+const insert = insertInto(
+  "logs",
+  "request_id, attempt, epoch, sequence, execution_id, text, total, written_at",
+);
+const ofExecution = "request_id = $request_id AND attempt = $attempt";
+
+export function sqliteLogs({ read, write, changeEach }: SqliteAccess, now: () => number): Logs {
+  return {
+    totalsBefore: read((db, chunks) => {
+      const sql = `SELECT total FROM logs WHERE ${ofExecution} AND epoch = $epoch AND sequence < $sequence
+                   ORDER BY sequence DESC LIMIT 1`;
+      return chunks.map((chunk) => one<{ total: number }>(db, sql, chunk)?.total ?? 0);
+    }),
+    append: changeEach((db, chunk) => change(db, insert, { ...chunk, written_at: now() })),
+    read: read((db, { epoch = null, after, limit, bytesMax, ...execution }) => {
+      const sql = `SELECT * FROM logs
+                   WHERE ${ofExecution} AND ($epoch IS NULL OR +epoch = $epoch)
+                     AND (epoch, sequence) > ($afterEpoch, $afterSequence)
+                   ORDER BY epoch, sequence LIMIT $limit`;
+      const position = { afterEpoch: after?.epoch ?? 0, afterSequence: after?.sequence ?? 0 };
+      const chunks: StoredChunk[] = [];
+      const fits = fitting({ itemsMax: limit, sizeMax: bytesMax, sizeOf: chunkBytes });
+      const rows = db.query<StoredChunk, [never]>(sql);
+      for (const row of rows.iterate({ ...execution, epoch, ...position, limit: limit + 1 } as never)) {
+        if (!fits(row)) return { chunks, isCut: true };
+        chunks.push(row);
+      }
+      return { chunks, isCut: false };
+    }),
+    removeBefore: write((db, instant, limit) => {
+      const sql = `DELETE FROM logs WHERE rowid IN
+                     (SELECT rowid FROM logs WHERE written_at < $instant ORDER BY written_at LIMIT $limit)`;
+      return change(db, sql, { instant, limit });
+    }),
+  };
+}

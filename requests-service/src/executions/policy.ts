@@ -1,0 +1,36 @@
+import {
+  type Admission,
+  defaultProcessor,
+  limits,
+  type NewExecution,
+  processorOf,
+  type RequestRecord,
+} from "@sate/contracts";
+import type { Processors } from "../ports.ts";
+
+export type Refusal = Extract<
+  Admission,
+  { kind: "unknown_processor" | "timeout_too_long" | "start_too_far" }
+>;
+
+/**
+ * Why an execution that its request would allow may not be created, or `null`: its processor is not known, or it asks for
+ * more time than that allows, or for a start too far ahead. The default processor is always known. `now` by the clock of
+ * the store.
+ */
+export async function refusalOf(
+  { timeout_seconds = 0, start_after = 0 }: NewExecution,
+  request: RequestRecord,
+  { processors, now }: { processors: Processors; now: number },
+): Promise<Refusal | null> {
+  const name = processorOf(request);
+  const announced = await processors.find(name);
+  if (!announced && name !== defaultProcessor) {
+    const known = new Set([defaultProcessor, ...(await processors.names())]);
+    return { kind: "unknown_processor", known: [...known].toSorted() };
+  }
+  if (announced && timeout_seconds > announced.timeout_seconds) {
+    return { kind: "timeout_too_long", max_seconds: announced.timeout_seconds };
+  }
+  return start_after > now + limits.startAheadSecondsMax * 1_000 ? { kind: "start_too_far" } : null;
+}

@@ -1,0 +1,66 @@
+import { type ExecutionKey, executionKey, type LogChunk, limits, type RequestsApi } from "@sate/contracts";
+import type { Execution } from "../executions/execution.ts";
+import type { Ports } from "../ports.ts";
+import { countChunks } from "./accept.ts";
+import type { StoredChunk } from "./port.ts";
+
+/** Per page, whatever their size. */
+const chunksPerPage = 1_000;
+
+/** Storing and reading the logs of runs. */
+export function logCommands({ store, counters }: Pick<Ports, "store" | "counters">) {
+  /** Those of runs that exist: of an execution, up to its last run. */
+  async function existing(chunks: LogChunk[]): Promise<LogChunk[]> {
+    const stored = await store.executions.get(chunks);
+    const byKey = new Map(stored.map((execution) => [nameOf(execution), execution]));
+    return chunks.filter((chunk) => {
+      const execution = byKey.get(nameOf(chunk));
+      return execution?.id === chunk.execution_id && chunk.epoch <= execution.epoch;
+    });
+  }
+
+  return {
+    async appendLogs({ chunks }) {
+      const wanted = (await existing(chunks)).toSorted((a, b) => a.sequence - b.sequence);
+      const totals = await store.logs.totalsBefore(wanted);
+      const counted = countChunks(wanted.map((chunk, index) => ({ chunk, totalBefore: totals[index] ?? 0 })));
+      await store.logs.append(counted.map(fieldsOf));
+      counters.add("log_chunks_stored", counted.length);
+      counters.add("log_chunks_refused", chunks.length - counted.length);
+      return {};
+    },
+
+    async readLog({ request_id, execution_id, epoch, after }) {
+      const found = await executionOf(request_id, execution_id);
+      if (typeof found === "string") return { kind: found };
+      const { chunks, isCut } = await store.logs.read({
+        ...{ request_id, attempt: found.attempt, epoch, after },
+        ...{ limit: chunksPerPage, bytesMax: limits.pageBytesMax },
+      });
+      return { kind: "found", chunks: chunks.map(chunkOf), more: isCut };
+    },
+  } satisfies Partial<RequestsApi>;
+
+  async function executionOf(
+    request_id: string,
+    id: string,
+  ): Promise<Execution | "unknown_request" | "unknown_execution"> {
+    const executions = (await store.executions.ofRequests([request_id])).get(request_id) ?? [];
+    const found = executions.find((execution) => execution.id === id);
+    if (found) return found;
+    const isKnown = (await store.requests.get([request_id])).has(request_id);
+    return isKnown ? "unknown_execution" : "unknown_request";
+  }
+}
+
+const nameOf = ({ request_id, attempt }: ExecutionKey) => executionKey(request_id, attempt);
+
+/** Field by field: bodies are open, and unknown fields are not stored. */
+function fieldsOf(chunk: Omit<StoredChunk, "written_at">): Omit<StoredChunk, "written_at"> {
+  const { request_id, attempt, execution_id, epoch, sequence, text, total } = chunk;
+  return { request_id, attempt, execution_id, epoch, sequence, text, total };
+}
+
+function chunkOf({ request_id, attempt, execution_id, epoch, sequence, text }: StoredChunk): LogChunk {
+  return { request_id, attempt, execution_id, epoch, sequence, text };
+}

@@ -1,0 +1,37 @@
+import type { ExecutionKey, LogChunk, RunRef } from "@sate/contracts";
+
+/** A chunk as it is stored. */
+export type StoredChunk = LogChunk & {
+  /** The bytes of this chunk and of all earlier ones of its run. */
+  total: number;
+  /** By the store's clock. */
+  written_at: number;
+};
+
+export type LogPosition = Pick<LogChunk, "epoch" | "sequence">;
+
+/** The logs of runs. */
+export type Logs = {
+  /** For each chunk, the `total` of the last stored one of its run before it; 0 if there is none. */
+  totalsBefore(chunks: (Omit<RunRef, "execution_id"> & LogPosition)[]): Promise<number[]>;
+  /** Stores each chunk whose (execution, epoch, sequence) is free. */
+  append(chunks: Omit<StoredChunk, "written_at">[]): Promise<void>;
+  /**
+   * The chunks of an execution by epoch and sequence, those above `after`, of one run or of all: at most `limit`, with at
+   * most `bytesMax` together; at least one. `isCut`: there are more.
+   */
+  read(page: LogPage): Promise<{ chunks: StoredChunk[]; isCut: boolean }>;
+  /** Deletes up to `limit` of the chunks written before this instant, the oldest first. Returns how many. */
+  removeBefore(instant: number, limit: number): Promise<number>;
+};
+
+export type LogPage = ExecutionKey & {
+  epoch?: number | undefined;
+  after?: LogPosition | undefined;
+  limit: number;
+  bytesMax: number;
+};
+
+export function chunkBytes({ text }: Pick<LogChunk, "text">): number {
+  return Buffer.byteLength(text);
+}

@@ -1,0 +1,62 @@
+import { defaultProcessor, defaultTimeoutSeconds, type ProcessorAnnouncement } from "@sate/contracts";
+import { microBatch } from "@sate/contracts/runtime";
+import type { Processors, Store } from "../ports.ts";
+import type { KnownProcessor } from "./port.ts";
+
+/** How long a processor may still be known here after another process has withdrawn it. */
+const knownMs = 1_000;
+/** How long it may still be unknown here after another process has announced it. Bounds the reads for unknown names. */
+const unknownMs = 100;
+
+/** The built-in simulation before a worker has announced it: the requests that name no processor need it. */
+export const simulation: KnownProcessor = {
+  announcement: { name: defaultProcessor, kind: "simulation", timeout_seconds: defaultTimeoutSeconds },
+  bytes: 0,
+  announced_at: 0,
+};
+
+/** What of these may be named, by name: those that are not withdrawn, and the simulation in any case. */
+export function available(stored: KnownProcessor[]): KnownProcessor[] {
+  const found = stored.filter(({ withdrawn_at }) => withdrawn_at === undefined);
+  if (found.some(({ announcement }) => announcement.name === defaultProcessor)) return found;
+  return [...found, simulation].toSorted((a, b) => (a.announcement.name < b.announcement.name ? -1 : 1));
+}
+
+/** The processors for admission, without their input schemas, kept in memory for a moment. */
+export type CachedProcessors = Processors & {
+  /** Reads them again: what was stored before the call is seen from then on. */
+  refresh(): Promise<void>;
+};
+
+export function cachedProcessors(
+  store: Pick<Store, "processors">,
+  monotonic: () => number = () => performance.now(),
+): CachedProcessors {
+  let known = new Map<string, ProcessorAnnouncement>();
+  let readAt = Number.NEGATIVE_INFINITY;
+  /** One read at a time. Who calls during a read gets the next one, which began after the call. */
+  const read = microBatch(async (callers: null[]) => {
+    const now = monotonic();
+    const all = available(await store.processors.list());
+    known = new Map(all.map(({ announcement }) => [announcement.name, announcement]));
+    readAt = now;
+    return callers.map(() => known);
+  }, {});
+
+  /** Those that were read at most this long ago. */
+  async function within(ms: number) {
+    return monotonic() - readAt < ms ? known : read(null);
+  }
+
+  return {
+    async find(name) {
+      return (await within(knownMs)).get(name) ?? (await within(unknownMs)).get(name);
+    },
+    async names() {
+      return [...(await within(unknownMs)).keys()];
+    },
+    async refresh() {
+      await read(null);
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import { defaultProcessor, outcomeMark } from "@sate/contracts";
+import { type Execution, runRefOf } from "../executions/execution.ts";
+import type { Outbox } from "../outbox/outbox.ts";
+import type { Ports } from "../ports.ts";
+import { type End, outcomeWithoutRun } from "../runs/outcome-without-run.ts";
+import { liveWorkers } from "../workers/live.ts";
+import type { CachedProcessors } from "./known.ts";
+import type { KnownProcessor, Withdrawal } from "./port.ts";
+
+const withdrawnEnd: End = {
+  status: "failed",
+  error: {
+    code: "processor_withdrawn",
+    message: "The processor was withdrawn while the execution waited for it.",
+  },
+};
+
+/** Per page; and how long one call, and one sweep, go on with the next page. The next sweep does the rest. */
+const pageSize = 200;
+const callMsMax = 2_000;
+const sweepMsMax = 20_000;
+/** Longer than a creation that began before the withdrawal can take. Then nothing needs the withdrawal any more. */
+const forgetMs = 3_600_000;
+
+/**
+ * Withdraws processors: a withdrawn one cannot be named any more, and what waits for it ends as failed, until a worker
+ * announces it again.
+ *
+ * The withdrawal is stored first. Whoever creates an execution at that moment may not see it yet, so sweeps look for
+ * stragglers until the withdrawal is an hour old and nothing waits; then the processor is forgotten. A worker that
+ * registers stores that it serves the processor before it announces it. So if it registers at the same time, either it
+ * is seen here after the withdrawal was stored, or its announcement comes later; both end the withdrawal.
+ */
+export type Withdrawals = {
+  /** Repeatable. May leave a part of what waits to the sweeps. */
+  withdraw(name: string): Promise<"withdrawn" | "unknown" | "served">;
+  /** Any number of processes may do this at once. Rejects when the database does not respond. */
+  sweep(signal: AbortSignal): Promise<void>;
+};
+
+export function createWithdrawals(
+  { store, counters, clock, newId }: Ports,
+  outbox: Pick<Outbox, "publishAllSoon">,
+  processors: Pick<CachedProcessors, "refresh">,
+): Withdrawals {
+  async function servedNames(): Promise<Set<string>> {
+    return new Set((await liveWorkers(store)).flatMap((worker) => worker.processors));
+  }
+
+  /** Returns how many of these ended now. */
+  async function endQueued(executions: Execution[]): Promise<number> {
+    const ended = executions.map((execution) => {
+      const outcome = outcomeWithoutRun(execution, withdrawnEnd, { resultId: newId(), now: clock() });
+      return { ...execution, status: outcome.status, outcome, mark: outcomeMark };
+    });
+    const ends = await store.waiting.end(
+      ended.map((execution) => ({ ...runRefOf(execution), outcome: execution.outcome })),
+    );
+    const stored = ended.filter((_, index) => ends[index] === "stored");
+    counters.add("executions_withdrawn", stored.length);
+    await outbox.publishAllSoon(stored);
+    return stored.length;
+  }
+
+  /** Ends what waits for these as long as they stay withdrawn. Returns whether nothing waits any more. */
+  async function endAll(names: string[], isOver: () => boolean): Promise<boolean> {
+    for (;;) {
+      const page = await store.processors.queued(names, pageSize);
+      if (page.length === 0) return true;
+      // Read after the page, so what is on it was not created after a new announcement.
+      const withdrawn = new Set(withdrawalsOf(await store.processors.list()).map(({ name }) => name));
+      const ended = await endQueued(page.filter(({ processor }) => withdrawn.has(processor)));
+      // If nothing ended, another call was faster and goes on, or a worker has announced the processor again.
+      if (ended === 0 || isOver()) return false;
+    }
+  }
+
+  return {
+    async withdraw(name) {
+      if (name === defaultProcessor) return "served";
+      if ((await servedNames()).has(name)) return "served";
+      const withdrawn_at = await store.processors.withdraw(name);
+      if (withdrawn_at === null) return "unknown";
+      if ((await servedNames()).has(name)) {
+        await store.processors.restore([{ name, withdrawn_at }]);
+        return "served";
+      }
+      await processors.refresh();
+      const endAt = performance.now() + callMsMax;
+      await endAll([name], () => performance.now() > endAt);
+      return "withdrawn";
+    },
+
+    async sweep(signal) {
+      const withdrawals = withdrawalsOf(await store.processors.list());
+      if (withdrawals.length === 0) return;
+      const served = await servedNames();
+      // Left by a withdrawal that ended between its two looks at the workers.
+      await store.processors.restore(withdrawals.filter(({ name }) => served.has(name)));
+      const standing = withdrawals.filter(({ name }) => !served.has(name));
+      const endAt = performance.now() + sweepMsMax;
+      const isOver = () => signal.aborted || performance.now() > endAt;
+      const names = standing.map(({ name }) => name);
+      if (names.length === 0 || !(await endAll(names, isOver))) return;
+      await store.processors.forget(
+        standing.filter(({ withdrawn_at }) => withdrawn_at < store.now() - forgetMs),
+      );
+    },
+  };
+}
+
+function withdrawalsOf(processors: KnownProcessor[]): Withdrawal[] {
+  return processors.flatMap(({ announcement, withdrawn_at }) =>
+    withdrawn_at === undefined ? [] : { name: announcement.name, withdrawn_at },
+  );
+}

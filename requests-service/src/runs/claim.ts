@@ -1,0 +1,38 @@
+import { type Claimable, defaultTimeoutSeconds } from "@sate/contracts";
+import type { Execution } from "../executions/execution.ts";
+import type { Claim } from "../ports.ts";
+import { deadlineOf, isClaimable } from "../waiting/due.ts";
+
+/**
+ * What a claim makes of a queued execution, or `null` if it may not have it: the execution waits or is over, or the
+ * claim has no room for its processor. Without `processors` every processor will do. Pure; `now` by the clock of the
+ * store.
+ */
+export function claimedBy(
+  claim: Claim,
+  execution: Execution,
+  { processors, now }: { processors: Claimable[] | undefined; now: number },
+): (Execution & { deadline_at: number }) | null {
+  const timeoutSeconds = processors
+    ? processors.find(({ name }) => name === execution.processor)?.timeout_seconds
+    : defaultTimeoutSeconds;
+  if (timeoutSeconds === undefined || !isClaimable(execution, now)) return null;
+  const { mark, wake_at, ...rest } = execution;
+  return {
+    ...rest,
+    ...{ worker_id: claim.worker_id, claim_id: claim.claim_id },
+    ...{ status: "running", epoch: execution.epoch + 1, cancel_requested: false },
+    deadline_at: deadlineOf(execution, timeoutSeconds, now),
+  };
+}
+
+/** One of each list in turn, beginning with the list at `first`, up to `limit`: no list can hide another. */
+export function inTurn<T>(lists: T[][], limit: number, first: number): T[] {
+  const inOrder = [...lists.slice(first), ...lists.slice(0, first)];
+  const longest = Math.max(0, ...lists.map(({ length }) => length));
+  const taken: T[] = [];
+  for (let place = 0; place < longest && taken.length < limit; place++) {
+    for (const list of inOrder) if (place < list.length) taken.push(list[place] as T);
+  }
+  return taken.slice(0, limit);
+}

@@ -1,0 +1,67 @@
+import { cancelled, outcomeMark } from "@sate/contracts";
+import { type Execution, runRefOf } from "../executions/execution.ts";
+import type { Outbox } from "../outbox/outbox.ts";
+import type { Ports } from "../ports.ts";
+import { outcomeWithoutRun, timeout } from "./outcome-without-run.ts";
+
+/** A worker ends its runs at their deadline by itself; this long it may take to report it. */
+export const graceMs = 10_000;
+
+/**
+ * Finds running executions whose deadline has passed. When one is first seen, the time that it has left is read from the
+ * store's clock, and from then on it is measured with the monotonic clock of this process: so a clock that jumps ends
+ * nothing.
+ */
+export type DeadlineWatch = {
+  /** Those of a page of running executions that are past their deadline and the grace period. */
+  overdue(running: Execution[], now: number): Execution[];
+  /** Forgets the executions that were not seen since the last call, because they run no longer. */
+  swept(): void;
+};
+
+export function createDeadlineWatch(monotonic: () => number): DeadlineWatch {
+  let endsAt = new Map<string, number>();
+  let seen = new Map<string, number>();
+  return {
+    overdue(running, now) {
+      return running.filter(({ id, deadline_at }) => {
+        // Runs that a version without deadlines started have none.
+        if (deadline_at === undefined) return false;
+        const end = endsAt.get(id) ?? monotonic() + Math.max(deadline_at - now, 0) + graceMs;
+        seen.set(id, end);
+        return end <= monotonic();
+      });
+    },
+    swept() {
+      endsAt = seen;
+      seen = new Map();
+    },
+  };
+}
+
+/**
+ * Ends executions that are running past their deadline, whoever runs them: as timed out, or as cancelled if that was
+ * requested. Whatever their workers report later is refused.
+ */
+export function createEndOverdue({ store, counters, clock, newId, log }: Ports, outbox: Outbox) {
+  return async (executions: Execution[]): Promise<void> => {
+    const ended = executions.map((execution) => {
+      const end = execution.cancel_requested ? cancelled : timeout;
+      const outcome = outcomeWithoutRun(execution, end, { resultId: newId(), now: clock() });
+      return { ...execution, status: outcome.status, outcome, mark: outcomeMark };
+    });
+    const ends = await store.runs.finish(
+      ended.map((execution) => ({ ...runRefOf(execution), outcome: execution.outcome })),
+    );
+    const stored = ended.filter((_, index) => ends[index] === "stored");
+    for (const { id, request_id, epoch, worker_id } of stored) {
+      log.warn("an execution was running past its deadline and was ended; its worker did not end it", {
+        ...{ execution_id: id, request_id, epoch, worker_id },
+      });
+    }
+    if (stored.length > 0) counters.add("runs_overdue", stored.length);
+    await outbox.publishAllSoon(stored);
+  };
+}
+
+export type EndOverdue = ReturnType<typeof createEndOverdue>;

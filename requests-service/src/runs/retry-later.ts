@@ -1,0 +1,92 @@
+import {
+  cancelled,
+  executionKey,
+  outcomeMark,
+  type RequestsApi,
+  type RunRef,
+  Unavailable,
+} from "@sate/contracts";
+import { type Execution, runRefOf } from "../executions/execution.ts";
+import type { Outbox } from "../outbox/outbox.ts";
+import type { Ports, Retry } from "../ports.ts";
+import { wakeAt } from "../waiting/due.ts";
+import { outcomeWithoutRun } from "./outcome-without-run.ts";
+
+type Wanted = Parameters<RequestsApi["retryLater"]>[0]["runs"][number];
+type Answer = Awaited<ReturnType<RequestsApi["retryLater"]>>["answers"][number]["kind"];
+type Decision = { kind: "answer"; answer: Answer } | { kind: "retry" | "cancel"; execution: Execution };
+
+/** Decides what becomes of an execution of which a try failed that is not the last. Pure. */
+export function decideRetry(execution: Execution | undefined, run: RunRef): Decision {
+  if (execution?.id !== run.execution_id) return { kind: "answer", answer: "unknown" };
+  if (execution.epoch !== run.epoch) return { kind: "answer", answer: "refused" };
+  if (execution.status === "running")
+    return { kind: execution.cancel_requested ? "cancel" : "retry", execution };
+  // An earlier call did it; or the worker was lost, and the execution is run again anyway.
+  if (execution.status === "queued") return { kind: "answer", answer: "retrying" };
+  return { kind: "answer", answer: execution.status === "cancelled" ? "ended" : "refused" };
+}
+
+/** Between read and write a cancellation may be requested, once. More rounds do not happen. */
+const roundsMax = 20;
+
+/**
+ * Requeues executions for another try after a pause. Decides and writes; those that change in between are read and
+ * decided again.
+ */
+export function retryLaterCommand(
+  { store, counters, clock, newId }: Ports,
+  outbox: Outbox,
+): RequestsApi["retryLater"] {
+  /** Returns whether it waits for its retry. */
+  async function retry(wanted: { run: Wanted; execution: Execution }[]): Promise<boolean[]> {
+    const retries = wanted.map(({ run, execution }): Retry => {
+      const start_after = store.now() + run.delay_ms;
+      const wake_at = wakeAt({ ...execution, start_after }) ?? start_after;
+      const { code, message } = run.error;
+      return { ...runRefOf(execution), start_after, wake_at, last_error: { code, message } };
+    });
+    const areQueued = await store.runs.retryLater(retries);
+    counters.add("runs_retried", areQueued.filter(Boolean).length);
+    return areQueued;
+  }
+
+  /** Returns whether it is cancelled. */
+  async function cancel(executions: Execution[]): Promise<boolean[]> {
+    const ended = executions.map((execution) => {
+      const outcome = outcomeWithoutRun(execution, cancelled, { resultId: newId(), now: clock() });
+      return { ...execution, status: outcome.status, outcome, mark: outcomeMark };
+    });
+    const ends = await store.runs.finish(
+      ended.map((execution) => ({ ...runRefOf(execution), outcome: execution.outcome })),
+    );
+    await outbox.publishAllSoon(ended.filter((_, index) => ends[index] === "stored"));
+    return ends.map((end) => end === "stored");
+  }
+
+  return async ({ runs }) => {
+    const answers: Answer[] = [];
+    let open = [...runs.entries()];
+    for (let round = 0; open.length > 0; round++) {
+      if (round === roundsMax) throw new Unavailable("The executions changed too often to be requeued.");
+      const stored = await store.executions.get(open.map(([, run]) => run));
+      const byKey = new Map(stored.map((one) => [executionKey(one.request_id, one.attempt), one]));
+      const toRetry: { index: number; run: Wanted; execution: Execution }[] = [];
+      const toCancel: { index: number; execution: Execution }[] = [];
+      for (const [index, run] of open) {
+        const decision = decideRetry(byKey.get(executionKey(run.request_id, run.attempt)), run);
+        if (decision.kind === "answer") answers[index] = decision.answer;
+        else if (decision.kind === "retry") toRetry.push({ index, run, execution: decision.execution });
+        else toCancel.push({ index, execution: decision.execution });
+      }
+      const areQueued = await retry(toRetry);
+      for (const [at, { index }] of toRetry.entries()) if (areQueued[at]) answers[index] = "retrying";
+      const areEnded = await cancel(toCancel.map(({ execution }) => execution));
+      for (const [at, { index }] of toCancel.entries()) if (areEnded[at]) answers[index] = "ended";
+      open = open.filter(([index]) => answers[index] === undefined);
+    }
+    const refused = answers.filter((answer) => answer === "refused").length;
+    if (refused > 0) counters.add("retries_refused", refused);
+    return { answers: answers.map((kind) => ({ kind })) };
+  };
+}

@@ -1,0 +1,20 @@
+import type { RunRef } from "@sate/contracts";
+import type { Execution } from "../executions/execution.ts";
+
+/**
+ * Divides the running executions of a worker by what its heartbeat says of them. The worker knows those that it lists
+ * with their present epoch, and it may still learn of those of the claim that it names: a claim under way, or one whose
+ * response is on its way. It will never learn of the others: the response to their claim was lost, and the worker has
+ * begun another claim since. Claims are compared for equality only, because their ids may have any order. Pure.
+ */
+export function divideHeld(
+  running: Execution[],
+  { held, claim_id }: { held?: RunRef[] | undefined; claim_id?: string | undefined },
+): { kept: Execution[]; unknown: Execution[] } {
+  if (held === undefined) return { kept: running, unknown: [] };
+  const epochs = new Map(held.map(({ execution_id, epoch }) => [execution_id, epoch]));
+  const { kept = [], unknown = [] } = Object.groupBy(running, (execution) =>
+    epochs.get(execution.id) === execution.epoch || execution.claim_id === claim_id ? "kept" : "unknown",
+  );
+  return { kept, unknown };
+}

@@ -1,0 +1,35 @@
+import type { Progress, RunRef } from "@sate/contracts";
+import type { Page } from "../ports.ts";
+
+/** One boot of a processor. `given_up`: its lease has expired. */
+export type Worker = {
+  id: string;
+  beats: number;
+  given_up: boolean;
+  /** For people. */
+  name?: string | undefined;
+  /** The names of the processors that it serves. */
+  processors: string[];
+  /** When it registered or its last heartbeat was counted, by the store's clock. No decision depends on it. */
+  seen_at?: number | undefined;
+};
+
+export type Workers = {
+  /** Stores a worker, or the name and the processors of a known one. `false`: its lease has expired, nothing is stored. */
+  register(worker: Pick<Worker, "id" | "name" | "processors">): Promise<boolean>;
+  /** Counts a heartbeat; `false` if the worker is unknown or its lease has expired. */
+  beat(id: string): Promise<boolean>;
+  get(ids: string[]): Promise<Worker[]>;
+  list(page: Page<Pick<Worker, "id">>): Promise<Worker[]>;
+  /**
+   * Expires the lease for good; with `beats`, only if the count is still that. Returns whether it has expired, by this
+   * call or an earlier one, or the worker is unknown.
+   */
+  expire(id: string, beats?: number): Promise<boolean>;
+  /** Deletes workers whose lease has expired: an unknown worker counts as one of those. */
+  forget(ids: string[]): Promise<void>;
+  /** Stores how far these runs have come: of those that are still running with this epoch. */
+  progress(reports: ProgressReport[]): Promise<void>;
+};
+
+export type ProgressReport = RunRef & { progress: Progress };

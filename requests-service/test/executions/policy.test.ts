@@ -1,0 +1,67 @@
+import { describe, expect, test } from "bun:test";
+import { limits, type NewExecution } from "@sate/contracts";
+import { type Core, testCore, wanted } from "../core.ts";
+
+async function create(it: Core, processor: string | undefined, parts: Partial<NewExecution> = {}) {
+  const { id } = await it.request(processor === undefined ? {} : { processor });
+  const execution = wanted(id, parts);
+  const [answer] = (await it.commands.createExecutions({ executions: [execution] })).answers;
+  return { answer, execution };
+}
+function served(): Core {
+  const it = testCore();
+  it.processors.announce("word-count", 60);
+  return it;
+}
+const aheadMs = limits.startAheadSecondsMax * 1_000;
+
+describe("creating an execution", () => {
+  test("for a processor that is not known is refused with those that are; the default one is always known", async () => {
+    const it = served();
+    const { answer, execution } = await create(it, "word-cuont");
+    expect(answer).toEqual({ kind: "unknown_processor", known: ["simulate", "word-count"] });
+    expect(await it.store.executions.get([{ ...execution, attempt: 1 }])).toEqual([]);
+    for (const name of [undefined, "simulate", "word-count"]) {
+      const { answer } = await create(it, name, { timeout_seconds: 60 });
+      expect(answer).toMatchObject({ kind: "created", execution: { processor: name ?? "simulate" } });
+    }
+  });
+
+  test("with more time than its processor allows is refused with what it allows", async () => {
+    const { answer } = await create(served(), "word-count", { timeout_seconds: 60.001 });
+    expect(answer).toEqual({ kind: "timeout_too_long", max_seconds: 60 });
+  });
+
+  test("with a start too far ahead is refused, by the clock of the store", async () => {
+    const it = served();
+    const at = { start_after: it.time.now + aheadMs };
+    expect((await create(it, "word-count", at)).answer).toMatchObject({ kind: "created" });
+    const later = { start_after: it.time.now + aheadMs + 1 };
+    expect((await create(it, "word-count", later)).answer).toEqual({ kind: "start_too_far" });
+  });
+
+  test("that exists already returns it, although it would be refused now; so does one that is active", async () => {
+    const it = testCore();
+    const { execution, answer } = await create(it, "old", {
+      timeout_seconds: 100,
+      start_after: it.time.now + 5,
+    });
+    expect(answer?.kind).toBe("created");
+    it.processors.announce("word-count");
+    const again = async (one: NewExecution) =>
+      (await it.commands.createExecutions({ executions: [one] })).answers[0];
+    expect(await again(execution)).toEqual(answer as never);
+    const another = wanted(execution.request_id);
+    expect(await again(another)).toEqual({ kind: "active", execution_id: execution.id });
+    await it.commands.cancelExecution({ request_id: execution.request_id, execution_id: execution.id });
+    expect(await again(another)).toMatchObject({ kind: "unknown_processor" });
+  });
+
+  test("in a batch is decided alone: what is refused keeps nobody else out", async () => {
+    const it = served();
+    const { id } = await it.request({ processor: "word-count" });
+    const executions = [wanted(id, { timeout_seconds: 61 }), wanted(id, { timeout_seconds: 60 }), wanted(id)];
+    const { answers } = await it.commands.createExecutions({ executions });
+    expect(answers.map(({ kind }) => kind)).toEqual(["timeout_too_long", "created", "active"]);
+  });
+});
