@@ -55,9 +55,9 @@ const waitingSweepMs = 500;
  * milliseconds in this time, and brings up to date what instances of an earlier version have stored meanwhile.
  */
 const reopenMs = 30_000;
-/** What was created for a processor at the moment of its withdrawal ends at most this much later. */
-const withdrawalSweepMs = 10_000;
-const logSweepMs = 60_000;
+/** How often a sweep ends what was created for a processor at the moment of its withdrawal: every 10 s by default. */
+const withdrawalSweepsPerLease = 3;
+const logSweepMsMax = 60_000;
 /** The deadline of each step of a stop. All three fit into the default of SHUTDOWN_SECONDS. */
 const stopStepMs = 2_000;
 
@@ -191,12 +191,12 @@ function createSweeps(
     { name: "opening of the store", pauseMs: reopenMs, work: () => attempt("store", store.open, storeAway) },
     {
       name: "sweep of the withdrawn",
-      pauseMs: withdrawalSweepMs,
+      pauseMs: leaseMs / withdrawalSweepsPerLease,
       work: () => attempt("withdrawal sweep", () => withdrawals.sweep(stopping), storeAway),
     },
     {
       name: "removal of old logs",
-      pauseMs: logSweepMs,
+      pauseMs: Math.min(logsKeptMs, logSweepMsMax),
       work: () => attempt("log removal", () => removeOldLogs(ports, logsKeptMs, stopping), storeAway),
     },
     // Each process at its own pace, so that they do not all look at the same moment.

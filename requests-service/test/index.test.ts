@@ -130,6 +130,25 @@ describe("its sweeps", () => {
     ]);
   });
 
+  test("end what a withdrawal has left waiting, and remove old logs", async () => {
+    const it = made({ leaseMs: 3_000, logsKeptMs: 20 });
+    const { commands } = it.service;
+    await it.service.start();
+    const worker_id = newId();
+    const announced = { name: "p", kind: "module" as const, timeout_seconds: 60 };
+    await commands.registerWorker({ worker_id, processors: [announced] });
+    await commands.endWorker({ worker_id });
+    const request = { id: newId(), payload_json: "1", processor: "p" };
+    await commands.createRequests({ requests: [request] });
+    await commands.createExecutions({ executions: [wanted(request.id)] });
+    // As a call that died at this point leaves it.
+    await it.store.processors.withdraw("p");
+    const { run } = await running(it);
+    await commands.appendLogs({ chunks: [{ ...run, sequence: 0, text: "line\n" }] });
+    await until("the withdrawal is completed", () => it.counters.read().executions_withdrawn === 1);
+    await until("the log is removed", () => it.counters.read().log_chunks_removed === 1);
+  });
+
   test("an absent database makes it not ready, and expires no lease", async () => {
     const it = made({ leaseMs: 100 });
     await it.service.start();

@@ -2,6 +2,7 @@ import { requestsApi } from "@sate/contracts";
 import { commandRoutes } from "../src/runtime/command-routes.ts";
 import { createInternalApp } from "../src/runtime/internal-app.ts";
 import { madeOutcome } from "./builders.ts";
+import { announcementsApiConformance } from "./conformance/requests-api/announcements.ts";
 import { clientApiConformance } from "./conformance/requests-api/clients.ts";
 import { processorApiConformance } from "./conformance/requests-api/processors.ts";
 import { testCore } from "./core.ts";
@@ -47,3 +48,5 @@ processorApiConformance("requests-service", () => {
     },
   };
 });
+
+announcementsApiConformance("requests-service", () => testService().api);

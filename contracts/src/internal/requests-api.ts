@@ -194,7 +194,7 @@ export const ProcessorRecord = Type.Composite(
     Type.Object({
       /** 0 for the built-in simulation as long as no worker has announced it. */
       announced_at: Instant,
-      /** Those whose lease has not expired. */
+      /** All that serve it and whose lease has not expired. */
       workers: Type.Array(
         Type.Object({ id: Uuid, name: Type.Optional(Type.String()), seen_at: Type.Optional(Instant) }, open),
       ),

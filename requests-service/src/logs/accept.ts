@@ -3,17 +3,22 @@ import { chunkBytes, type StoredChunk } from "./port.ts";
 
 type Counted = Omit<StoredChunk, "written_at">;
 
+/** The run of a chunk. */
+export function runNameOf({ execution_id, epoch }: Pick<LogChunk, "execution_id" | "epoch">): string {
+  return `${execution_id} ${epoch}`;
+}
+
 /**
  * Counts the bytes of each run over chunks in the order of their sequence, and leaves out those that would take a run
- * beyond `limits.logStoredBytesMax`. `totalBefore`: what is stored of the chunk's run before the chunk. Pure.
+ * beyond `limits.logStoredBytesMax`. `totals`: by `runNameOf`, what is stored of a run before its first chunk. Pure.
  */
-export function countChunks(chunks: { chunk: LogChunk; totalBefore: number }[]): Counted[] {
-  const totals = new Map<string, number>();
-  return chunks.flatMap(({ chunk, totalBefore }) => {
-    const run = `${chunk.execution_id} ${chunk.epoch}`;
-    const total = Math.max(totals.get(run) ?? 0, totalBefore) + chunkBytes(chunk);
+export function countChunks(chunks: LogChunk[], totals: ReadonlyMap<string, number>): Counted[] {
+  const now = new Map(totals);
+  return chunks.flatMap((chunk) => {
+    const run = runNameOf(chunk);
+    const total = (now.get(run) ?? 0) + chunkBytes(chunk);
     if (total > limits.logStoredBytesMax) return [];
-    totals.set(run, total);
+    now.set(run, total);
     return { ...chunk, total };
   });
 }

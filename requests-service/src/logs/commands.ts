@@ -1,7 +1,7 @@
 import { type ExecutionKey, executionKey, type LogChunk, limits, type RequestsApi } from "@sate/contracts";
 import type { Execution } from "../executions/execution.ts";
 import type { Ports } from "../ports.ts";
-import { countChunks } from "./accept.ts";
+import { countChunks, runNameOf } from "./accept.ts";
 import type { StoredChunk } from "./port.ts";
 
 /** Per page, whatever their size. */
@@ -19,11 +19,17 @@ export function logCommands({ store, counters }: Pick<Ports, "store" | "counters
     });
   }
 
+  /** What is stored of each run before the first of these chunks, which are in the order of their sequence. */
+  async function totalsBefore(chunks: LogChunk[]): Promise<Map<string, number>> {
+    const firsts = new Map(chunks.toReversed().map((chunk) => [runNameOf(chunk), chunk]));
+    const totals = await store.logs.totalsBefore([...firsts.values()]);
+    return new Map([...firsts.keys()].map((run, index) => [run, totals[index] ?? 0]));
+  }
+
   return {
     async appendLogs({ chunks }) {
       const wanted = (await existing(chunks)).toSorted((a, b) => a.sequence - b.sequence);
-      const totals = await store.logs.totalsBefore(wanted);
-      const counted = countChunks(wanted.map((chunk, index) => ({ chunk, totalBefore: totals[index] ?? 0 })));
+      const counted = countChunks(wanted, await totalsBefore(wanted));
       await store.logs.append(counted.map(fieldsOf));
       counters.add("log_chunks_stored", counted.length);
       counters.add("log_chunks_refused", chunks.length - counted.length);

@@ -16,15 +16,15 @@ export function processorCommands(
   return {
     async listProcessors({ without_inputs = false }) {
       const stored = await store.processors.list({ withInputs: !without_inputs });
-      const workers = await liveWorkers(store);
-      return { processors: available(stored).map((one) => recordOf(one, workers)) };
+      const serving = servingOf(await liveWorkers(store));
+      return { processors: available(stored).map((one) => recordOf(one, serving)) };
     },
 
     async getProcessor({ name }) {
       const found = available(await store.processors.get([name]));
       const processor = found.find(({ announcement }) => announcement.name === name);
       if (!processor) return unknown();
-      return { kind: "found", processor: recordOf(processor, await liveWorkers(store)) };
+      return { kind: "found", processor: recordOf(processor, servingOf(await liveWorkers(store))) };
     },
 
     async withdrawProcessor({ name }) {
@@ -34,15 +34,22 @@ export function processorCommands(
   } satisfies Partial<RequestsApi>;
 }
 
-function recordOf({ announcement, announced_at }: KnownProcessor, workers: Worker[]): ProcessorRecord {
-  const serving = workers.filter(({ processors }) => processors.includes(announcement.name));
-  return {
-    ...announcement,
-    announced_at,
-    workers: serving.map(({ id, name, seen_at }) => ({
-      id,
-      ...(name !== undefined && { name }),
-      ...(seen_at !== undefined && { seen_at }),
-    })),
-  };
+type Serving = Map<string, ProcessorRecord["workers"]>;
+
+/** By the name of the processor: the workers that serve it. */
+function servingOf(workers: Worker[]): Serving {
+  const serving: Serving = new Map();
+  for (const { id, name, seen_at, processors } of workers) {
+    const worker = { id, ...(name !== undefined && { name }), ...(seen_at !== undefined && { seen_at }) };
+    for (const processor of processors) {
+      const list = serving.get(processor);
+      if (list) list.push(worker);
+      else serving.set(processor, [worker]);
+    }
+  }
+  return serving;
+}
+
+function recordOf({ announcement, announced_at }: KnownProcessor, serving: Serving): ProcessorRecord {
+  return { ...announcement, announced_at, workers: serving.get(announcement.name) ?? [] };
 }

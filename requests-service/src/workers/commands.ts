@@ -20,7 +20,8 @@ export function workerCommands(
   return {
     /** First the worker, then its announcements: a withdrawal that sees no worker is ended by what comes after. */
     async registerWorker({ worker_id: id, name, processors: wanted = [] }) {
-      const isAlive = await store.workers.register({ id, name, processors: wanted.map((one) => one.name) });
+      const names = new Set(wanted.map((one) => one.name));
+      const isAlive = await store.workers.register({ id, name, processors: [...names] });
       if (!isAlive || wanted.length === 0) return lease;
       const { accepted, refused } = acceptAnnouncements(wanted, await store.processors.list());
       await store.processors.announce(accepted);

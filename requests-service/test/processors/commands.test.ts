@@ -78,6 +78,13 @@ describe("announcements", () => {
     expect((await found(it, "b")).workers).toHaveLength(1);
   });
 
+  test("say each of the workers once, however many there are and however often they name the processor", async () => {
+    const it = testCore();
+    const ids = Array.from({ length: 120 }, newId);
+    for (const id of ids) await register(it, id, announcementOf("a"), announcementOf("a"));
+    expect((await found(it, "a")).workers.map(({ id }) => id)).toEqual(ids);
+  });
+
   test("of a name that nobody announced are answered with the known names", async () => {
     const it = testCore();
     await register(it, newId(), announcementOf("b"), announcementOf("a"));

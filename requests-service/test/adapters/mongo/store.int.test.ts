@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import net, { type Socket } from "node:net";
-import { executionKey, Unavailable } from "@sate/contracts";
+import { executionKey, type Run, Unavailable } from "@sate/contracts";
 import { createCounters, inTime } from "@sate/contracts/runtime";
 import { proxyTo, type TcpProxy } from "@sate/contracts/test/support/proxy.ts";
 import { testServers } from "@sate/contracts/test/support/servers.ts";
@@ -85,6 +85,73 @@ if (servers.kind === "running") {
       const processors = ["a", "b", "c"].map((name) => ({ name, limit: 4, timeout_seconds: 1 }));
       expect(await commandsOf(() => core.commands.claimAny({ ...idle, processors }))).toBe(2);
     });
+
+    test("registrations, progress, logs and withdrawals cost a fixed number of commands", async () => {
+      const { commands, withdrawals } = core;
+      const worker_id = await core.worker();
+      const announced = Array.from({ length: 128 }, (_, index) => ({
+        ...{ name: `p${index}`, kind: "module" as const, timeout_seconds: 60 },
+      }));
+      const worker = { worker_id: newId(), processors: announced };
+      // The worker, the known ones, the new ones, and the known ones once more for admission.
+      expect(await commandsOf(() => commands.registerWorker(worker))).toBe(4);
+      expect(await commandsOf(() => commands.registerWorker(worker))).toBe(6);
+      expect(await commandsOf(() => commands.endWorker(worker))).toBe(3);
+
+      const runs: Run[] = [];
+      for (let count = 0; count < 16; count++) runs.push(await core.run(worker_id));
+      const progress = runs.map((run) => ({ ...run, progress: { fraction: 0.5 } }));
+      expect(await commandsOf(() => commands.heartbeat({ worker_id, progress }))).toBe(3);
+      const held = { held: runs, claim_id: newId() };
+      expect(await commandsOf(() => commands.heartbeat({ worker_id, ...held }))).toBe(2);
+
+      const chunksFrom = (first: number) =>
+        runs.flatMap((run) => [0, 1].map((index) => ({ ...run, sequence: first + index, text: "line\n" })));
+      for (const first of [0, 2]) {
+        expect(await commandsOf(() => commands.appendLogs({ chunks: chunksFrom(first) }))).toBe(3);
+      }
+      const { request_id, execution_id } = runs[0] as (typeof runs)[number];
+      expect(await commandsOf(() => commands.readLog({ request_id, execution_id }))).toBe(2);
+
+      const never = new AbortController().signal;
+      expect(await commandsOf(() => withdrawals.sweep(never))).toBe(1);
+      const waiting = runs.map(() => madeRequest({ processor: "p1" }));
+      await store.requests.insert(waiting);
+      await store.executions.insert(
+        waiting.map(({ id }) => madeExecution({ request_id: id, processor: "p1" })),
+      );
+      const withdraw = () => commands.withdrawProcessor({ name: "p1" });
+      // The withdrawal between two looks at the workers, and the known ones for admission; then a page: read, checked
+      // and ended, its requests read; and a look at what is left.
+      expect(await commandsOf(withdraw)).toBe(9);
+      expect(await commandsOf(withdraw)).toBe(5);
+      await core.outbox.flush();
+    });
+
+    test("a processor that is withdrawn and announced at the same instant is known, and what waits for it then stays", async () => {
+      const [one, other] = [core, createCore({ store, knowsAnnounced: true })];
+      const never = new AbortController().signal;
+      for (let round = 0; round < 30; round++) {
+        const name = `contended-${round}`;
+        await one.commands.endWorker({ worker_id: await one.worker(name) });
+        const request = await one.request({ processor: name });
+        // Each is the first to be sent in every other round.
+        const early = round % 2 ? other.worker(name) : null;
+        const withdrawn = one.commands.withdrawProcessor({ name });
+        const worker_id = await (early ?? other.worker(name));
+        const execution = wanted(request.id);
+        await until("it is known again", async () => {
+          const { answers } = await other.commands.createExecutions({ executions: [execution] });
+          return answers[0]?.kind === "created";
+        });
+        await Promise.all([withdrawn, one.withdrawals.sweep(never), other.withdrawals.sweep(never)]);
+        await one.withdrawals.sweep(never);
+        expect((await other.stored({ request_id: request.id, attempt: 1 })).status).toBe("queued");
+        const found = await one.commands.getProcessor({ name });
+        expect(found).toMatchObject({ kind: "found", processor: { workers: [{ id: worker_id }] } });
+      }
+      await Promise.all([one.outbox.flush(), other.outbox.flush()]);
+    }, 30_000);
 
     test("a sweep costs one command while nothing is due, and five for a whole page that is", async () => {
       expect(await commandsOf(() => core.sweepWaiting())).toBe(1);
