@@ -15,6 +15,7 @@ export * from "./records/outcome.ts";
 export type { IncomingRecord, OutgoingRecord, Reading } from "./records/record.ts";
 export * from "./records/topics.ts";
 export * from "./settings/access.ts";
+export * from "./settings/all.ts";
 export * from "./settings/contradictions.ts";
 export * from "./settings/executions.ts";
 export * from "./settings/gateway.ts";

@@ -1,4 +1,5 @@
 import {
+  groupSettings,
   kafkaSettings,
   leaseSettings,
   processingSettings,
@@ -15,5 +16,6 @@ export const Settings = Type.Object({
   ...requestsServiceUrl,
   ...kafkaSettings,
   ...leaseSettings,
+  ...groupSettings,
   ...processingSettings,
 });

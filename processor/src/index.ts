@@ -3,6 +3,7 @@ import { type Attempt, createLifecycle, periodic } from "@sate/contracts/runtime
 import { createClaimer } from "./claims/claimer.ts";
 import { createHeartbeat, heartbeatsPerLease } from "./lease/heartbeat.ts";
 import { createLease } from "./lease/lease.ts";
+import { createLogSender } from "./logs/sender.ts";
 import { createFinisher } from "./outcomes/finish.ts";
 import { createOutcomePublisher } from "./outcomes/publish.ts";
 import type { Ports } from "./ports.ts";
@@ -11,19 +12,18 @@ import { createInternalApp } from "./runtime/internal-app.ts";
 import { shutDown } from "./shutdown.ts";
 import { createWakeUpReader } from "./wakeups/read.ts";
 
-export { loadModules } from "./handlers/modules.ts";
-export { simulation } from "./handlers/simulation.ts";
-export type { Handler, HandlerEnd, HandlerRun, Handlers } from "./ports.ts";
+export { processorsOf } from "./open.ts";
+export type { Handler, HandlerEnd, HandlerRun, Processor, Processors } from "./ports.ts";
 export { systemTime, type Time } from "./time.ts";
 
 export type Config = {
   serviceToken: string;
   /** The lease of a worker; the sweepers of requests-service must have the same. */
   leaseMs: number;
+  /** For people, who see it beside the worker's processors. */
+  workerName: string;
   /** Handlers that run at once. */
   concurrency: number;
-  /** The deadline of a run. */
-  executionMs: number;
   /** The time that `stop` may take. */
   shutdownMs: number;
 };
@@ -43,7 +43,7 @@ const brokerDown = "The broker does not respond.";
  * it is not ready.
  */
 export function createProcessor(ports: Ports, config: Config) {
-  const { consumer, publisher, log, counters, fatal } = ports;
+  const { consumer, publisher, processors, log, counters, fatal } = ports;
   const { leaseMs, serviceToken } = config;
   let app: ReturnType<typeof createInternalApp> | null = null;
 
@@ -51,22 +51,32 @@ export function createProcessor(ports: Ports, config: Config) {
   const lease = createLease(ports, leaseMs);
   const outcomes = createOutcomePublisher(ports);
   const finisher = createFinisher(ports, lease);
-  const runs = createRuns(ports, config, { lease, finisher, outcomes });
+  const logs = createLogSender(ports);
+  const runs = createRuns(ports, config, { lease, finisher, outcomes, logs });
   const claimer = createClaimer(ports, { lease, runs });
-  const heartbeat = createHeartbeat(ports, leaseMs, { lease, runs, claimer });
+  const heartbeat = createHeartbeat(ports, config, { lease, runs, claimer });
   const readWakeUps = createWakeUpReader(ports, claimer);
+
+  processors.onChange(() => {
+    claimer.servedChanged();
+    void heartbeat.announceAgain();
+  });
 
   const lifecycle = createLifecycle({
     log,
     // Whether requests-service responds is known from the heartbeats.
     dependencies: [{ name: "publisher", probe: publisher.ping, reason: brokerDown }],
     onStart: begin,
-    onStop: () => shutDown(ports, config.shutdownMs, { claimer, runs, finisher, heartbeat, outcomes, tasks }),
+    onStop: () =>
+      shutDown(ports, config.shutdownMs, { claimer, runs, finisher, heartbeat, outcomes, logs, tasks }),
     reasons: () => [consumer.notReadyReason() ?? []].flat(),
   });
   const { attempt, stopping, notReadyReasons, start, stop } = lifecycle;
 
-  const beat = () => attempt("requests-service", heartbeat.beat, requestsDown);
+  function beat(): Promise<unknown> {
+    void logs.send();
+    return attempt("requests-service", heartbeat.beat, requestsDown);
+  }
   const tasks = [
     { name: "heartbeat", pauseMs: leaseMs / heartbeatsPerLease, work: beat },
     {

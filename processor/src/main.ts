@@ -1,8 +1,8 @@
-import { groups, kafkaProblems, requestsApi, topics } from "@sate/contracts";
+import { hostname } from "node:os";
+import { kafkaProblems, requestsApi, topics } from "@sate/contracts";
 import {
   createCounters,
   drainMs,
-  exitForSettings,
   fatalExit,
   httpClient,
   kafkaConfig,
@@ -13,9 +13,8 @@ import {
 import { kafkaConsumer } from "./adapters/kafka/consumer.ts";
 import { kafkaPublisher } from "./adapters/kafka/publisher.ts";
 import { Settings } from "./config.ts";
-import { loadModules } from "./handlers/modules.ts";
-import { simulation } from "./handlers/simulation.ts";
 import { createProcessor } from "./index.ts";
+import { processorsOf } from "./open.ts";
 import { systemTime as time } from "./time.ts";
 
 const name = "processor";
@@ -23,12 +22,8 @@ const { settings, log } = settingsOrExit(name, Settings, kafkaProblems, kafkaFil
 const counters = createCounters();
 const fatal = fatalExit(log);
 const shutdownMs = settings.SHUTDOWN_SECONDS * 1_000;
-const modules = await loadModules(settings.PROCESSORS_DIR);
-if (modules.kind === "wrong") exitForSettings(name, modules.problems);
-const handlers = {
-  default: simulation({ processingMs: settings.PROCESSING_SECONDS * 1_000, time }),
-  ...modules.handlers,
-};
+const { processors, problems } = await processorsOf(settings, { env: Bun.env, watch: false, log });
+for (const problem of problems) log.error(problem);
 const kafka = kafkaConfig(settings, { clientId: name, log });
 
 const service = createProcessor(
@@ -40,14 +35,16 @@ const service = createProcessor(
       counters,
     }),
     consumer: kafkaConsumer(kafka, {
-      groupId: groups.processor,
+      groupId: settings.PROCESSOR_GROUP,
       topics: [topics.executions],
+      // The database knows what was queued before.
+      fromBeginning: false,
       counters,
       log,
       fatal,
     }),
     publisher: kafkaPublisher(kafka, { counters, log }),
-    handlers,
+    processors,
     time,
     newId: () => Bun.randomUUIDv7(),
     random: Math.random,
@@ -58,8 +55,8 @@ const service = createProcessor(
   {
     serviceToken: settings.SERVICE_TOKEN,
     leaseMs: settings.LEASE_SECONDS * 1_000,
+    workerName: hostname().slice(0, 255),
     concurrency: settings.CONCURRENCY,
-    executionMs: settings.EXECUTION_SECONDS * 1_000,
     shutdownMs: shutdownMs - drainMs(shutdownMs),
   },
 );

@@ -66,7 +66,13 @@ export type HandlerRun = {
  */
 export type HandlerEnd =
   | { kind: "succeeded"; outputsJson: string }
-  | { kind: "failed"; error: { code: string; message: string }; isRetryable?: boolean | undefined }
+  | {
+      kind: "failed";
+      error: { code: string; message: string };
+      isRetryable?: boolean | undefined;
+      /** The pause that the failing side asks for before the next try. At least the backoff and at most the deadline. */
+      retryAfterMs?: number | undefined;
+    }
   | { kind: "broken"; error: { code: string; message: string } };
 
 /**

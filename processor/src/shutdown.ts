@@ -1,6 +1,7 @@
 import type { Periodic } from "@sate/contracts/runtime";
 import type { Claimer } from "./claims/claimer.ts";
 import type { Heartbeat } from "./lease/heartbeat.ts";
+import type { LogSender } from "./logs/sender.ts";
 import type { Finisher } from "./outcomes/finish.ts";
 import type { OutcomePublisher } from "./outcomes/publish.ts";
 import type { Ports } from "./ports.ts";
@@ -9,7 +10,19 @@ import { within } from "./time.ts";
 
 /** The part of the time for a stop that is reserved for the steps after the handlers: the smaller of the two. */
 const reserveMsMost = 5_000;
-const reserveShareMost = 0.4;
+const reserveShareMost = 0.42;
+/**
+ * What of the reserve is left, at the latest, when each step is no longer waited for. Most of it is for aborted handlers:
+ * by default a little more than the two seconds that a child process gets between SIGTERM and SIGKILL.
+ */
+const left = {
+  handlers: 0.28,
+  tasks: 0.24,
+  processors: 0.18,
+  worker: 0.1,
+  publications: 0.05,
+  connections: 0.02,
+};
 
 /**
  * A clean stop, within `shutdownMs` even if no dependency responds. Each step is waited for up to a point in time;
@@ -18,11 +31,13 @@ const reserveShareMost = 0.4;
  * 1. No more claims, and the consumer leaves its group. Running handlers may end and are reported as usual; heartbeats
  *    go on.
  * 2. Handlers that still run are aborted, without an outcome. The outcomes of the others are reported.
- * 3. The worker ends: what it still holds is requeued and not counted as lost.
- * 4. Stored outcomes are published, and the connections close.
+ * 3. What the processors have started, such as child processes, is ended.
+ * 4. The worker ends: what it still holds is requeued and not counted as lost. Unless a child may still be working: then
+ *    its run must not begin elsewhere before the lease has expired.
+ * 5. Stored outcomes are published, the rest of the logs is sent, and the connections close.
  */
 export async function shutDown(
-  { consumer, publisher, time, log }: Ports,
+  { consumer, publisher, processors, time, log }: Ports,
   shutdownMs: number,
   parts: {
     claimer: Claimer;
@@ -30,24 +45,29 @@ export async function shutDown(
     finisher: Finisher;
     heartbeat: Heartbeat;
     outcomes: OutcomePublisher;
+    logs: LogSender;
     tasks: Periodic[];
   },
 ): Promise<void> {
-  const { claimer, runs, finisher, heartbeat, outcomes, tasks } = parts;
+  const { claimer, runs, finisher, heartbeat, outcomes, logs, tasks } = parts;
   const endsAt = time.monotonic() + shutdownMs;
   const reserveMs = Math.min(shutdownMs * reserveShareMost, reserveMsMost);
   /** Waits until `work` is done or only that share of the reserve is left. */
   const upTo = (shareLeft: number, work: Promise<unknown>): Promise<boolean> =>
     within(time, work, endsAt - reserveMs * shareLeft - time.monotonic());
 
-  const left = consumer.stop();
+  const consumed = consumer.stop();
   const claimed = claimer.close();
   if (!(await upTo(1, runs.ended()))) log.info("runs that did not end in time are requeued");
   void runs.abortAll("stopping");
-  await upTo(0.5, Promise.all([runs.gone(), claimed]));
+  await upTo(left.handlers, Promise.all([runs.gone(), claimed]));
   finisher.close();
-  await upTo(0.4, Promise.all(tasks.map((task) => task.stop())));
-  if (!(await upTo(0.3, heartbeat.end()))) log.warn("could not end the worker; the sweepers will");
-  await upTo(0.15, outcomes.flush());
-  await upTo(0.05, Promise.all([left, publisher.close()]));
+  const ended = processors.close();
+  await upTo(left.tasks, Promise.all(tasks.map((task) => task.stop())));
+  if (!(await upTo(left.processors, ended)))
+    log.warn("a processor does not end; its runs are requeued by the sweepers");
+  else if (!(await upTo(left.worker, heartbeat.end())))
+    log.warn("could not end the worker; the sweepers will");
+  await upTo(left.publications, Promise.all([outcomes.flush(), logs.send()]));
+  await upTo(left.connections, Promise.all([consumed, publisher.close()]));
 }

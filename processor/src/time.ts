@@ -4,15 +4,23 @@ export type Time = {
   now(): number;
   /** Ms since some moment: for leases and durations. Never goes back, and goes on while the process is frozen. */
   monotonic(): number;
-  /** Calls `then` after `ms`, unless the returned function is called before. */
+  /** Calls `then` after `ms`, however many they are, unless the returned function is called before. */
   after(ms: number, then: () => void): () => void;
 };
+
+/** The longest that a timer of the runtime can wait, about 25 days: a longer one would end at once. */
+const timerMsMax = 2 ** 31 - 1;
 
 export const systemTime: Time = {
   now: Date.now,
   monotonic: () => performance.now(),
   after(ms, then) {
-    const timer = setTimeout(then, ms);
+    let timer: ReturnType<typeof setTimeout>;
+    const wait = (leftMs: number) => {
+      const isLong = leftMs > timerMsMax;
+      timer = setTimeout(isLong ? () => wait(leftMs - timerMsMax) : then, Math.min(leftMs, timerMsMax));
+    };
+    wait(ms);
     return () => clearTimeout(timer);
   },
 };

@@ -4,6 +4,7 @@ import { eventually } from "./eventually.ts";
 import { incoming, wakeUp } from "./fakes/broker.ts";
 import { pong } from "./fakes/handlers.ts";
 import { endAll, processorAmongFakes, startedAmongFakes } from "./fakes/processor.ts";
+import { onlyDefault } from "./fakes/processors.ts";
 
 afterEach(endAll);
 
@@ -79,12 +80,10 @@ describe("from a record to an outcome", () => {
   });
 
   test("an exception is dead-lettered with the error's name and without its text", async () => {
-    const handlers = {
-      default: () => {
-        throw new TypeError("mongodb://user:secret@host");
-      },
-    };
-    const { requests, consumer, publisher, lines } = await startedAmongFakes({ handlers });
+    const served = onlyDefault(() => {
+      throw new TypeError("mongodb://user:secret@host");
+    });
+    const { requests, consumer, publisher, lines } = await startedAmongFakes({ served });
     const ref = requests.queue();
     await consumer.deliver([wakeUp(ref)]);
     await eventually(() => publisher.published.length === 1, "it is published");
@@ -97,18 +96,20 @@ describe("from a record to an outcome", () => {
     expect(lines.join("\n")).not.toContain("secret");
   });
 
-  test("the named processor runs the request; an unknown one fails the execution", async () => {
-    const handlers = { default: pong, other: async () => ({ kind: "succeeded" as const, outputsJson: "7" }) };
-    const { requests, consumer } = await startedAmongFakes({ handlers });
-    const other = requests.queue({ processor: "other" });
-    const none = requests.queue({ processor: "constructor" });
-    await consumer.deliver([wakeUp(other), wakeUp(none)]);
+  test("a request is run by the processor that it names, and its result has the version and the number of tries", async () => {
+    const other = async () => ({ kind: "succeeded" as const, outputsJson: "7" });
+    const served = { ...onlyDefault(pong), other: { handler: other, announces: { version: "v7" } } };
+    const { requests, consumer } = await startedAmongFakes({ served });
+    const simulated = requests.queue();
+    const named = { ...requests.queue({ processor: "other" }), processor: "other" };
+    await consumer.deliver([wakeUp(named), wakeUp(simulated)]);
     await eventually(() => requests.all().every(({ outcome }) => outcome), "both end");
-    expect(requests.get(other).outcome).toMatchObject({ outputs_json: "7" });
-    expect(requests.get(none).outcome).toMatchObject({
-      status: "failed",
-      error: { code: "unknown_processor" },
+    expect(requests.get(named).outcome).toMatchObject({
+      outputs_json: "7",
+      processor_version: "v7",
+      tries: 1,
     });
+    expect(requests.get(simulated).outcome).not.toHaveProperty("processor_version");
   });
 });
 
@@ -143,7 +144,7 @@ describe("while the broker is unavailable", () => {
   });
 
   test("a starting processor runs what is queued, and is not ready", async () => {
-    const { processor, requests, publisher } = processorAmongFakes({ handlers: { default: pong } });
+    const { processor, requests, publisher } = processorAmongFakes({ served: onlyDefault(pong) });
     publisher.isAway = true;
     const ref = requests.queue();
     const starting = processor.start();

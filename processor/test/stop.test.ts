@@ -6,12 +6,13 @@ import { endAll, processorAmongFakes, startedAmongFakes } from "./fakes/processo
 afterEach(endAll);
 
 test("an idle processor stops at once: not ready, out of the group, its worker ended, everything closed", async () => {
-  const { processor, requests, consumer, publisher } = await startedAmongFakes();
+  const { processor, processors, requests, consumer, publisher } = await startedAmongFakes();
   const stopping = processor.stop();
   expect(await processor.notReadyReasons()).toEqual(["It is stopping."]);
   await stopping;
   expect(consumer.isStopped).toBe(true);
   expect(publisher.isClosed).toBe(true);
+  expect(processors.isClosed).toBe(true);
   expect(requests.workers.size).toBe(0);
 });
 
@@ -42,6 +43,29 @@ test.each([true, false])(
     expect(count("finish_calls")).toBe(0);
   },
 );
+
+test("runs are requeued only after what their processors had started has ended", async () => {
+  const { requests, processors, count, running, stopped } = await startedAmongFakes({ listens: false });
+  const ref = await running();
+  let statusAtClose = "";
+  processors.close = async () => {
+    await turns();
+    statusAtClose = requests.get(ref).status;
+  };
+  expect(await stopped()).toBeLessThan(10_000);
+  expect(statusAtClose).toBe("running");
+  expect(requests.get(ref)).toMatchObject({ status: "queued", lost: 0 });
+  expect(count("runs_abandoned")).toBe(1);
+});
+
+test("a processor that does not end leaves its runs to the sweepers, which wait for the lease", async () => {
+  const { requests, processors, running, stopped } = await startedAmongFakes({ listens: false });
+  const ref = await running();
+  processors.close = () => new Promise(() => {});
+  expect(await stopped()).toBeLessThan(10_000);
+  expect(requests.get(ref).status).toBe("running");
+  expect(requests.calls).not.toContain("endWorker");
+});
 
 test("heartbeats go on while runs may still end", async () => {
   const { processor, held, count, running } = await startedAmongFakes({ config: { leaseMs: 1_000 } });

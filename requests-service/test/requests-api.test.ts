@@ -37,8 +37,9 @@ processorApiConformance("requests-service", () => {
   const { core, api } = testService();
   return {
     api,
-    async queue() {
-      const { request_id, attempt, id } = await core.execution();
+    async queue(processor) {
+      const request = await core.request(processor === undefined ? {} : { processor });
+      const { request_id, attempt, id } = await core.execution(request.id);
       return { request_id, attempt, execution_id: id };
     },
     cancel: async (ref) => void (await api.cancelExecution(ref)),

@@ -28,6 +28,7 @@ const service = createResultsListener(
     consumer: kafkaConsumer(kafka, {
       groupId: groups.resultsListener,
       topics: outcomeTopics,
+      fromBeginning: true,
       counters,
       log,
       fatal,

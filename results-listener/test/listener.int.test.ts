@@ -54,7 +54,10 @@ function systemOn(kafkaBrokers: string, resultsMongoUrl: string) {
       const listener = createResultsListener(
         {
           writer: mongoResultsWriter({ url: url.href, counters }),
-          consumer: kafkaConsumer(kafka, { groupId, topics: outcomeTopics, counters, log, fatal: onEnd }),
+          consumer: kafkaConsumer(kafka, {
+            ...{ groupId, topics: outcomeTopics, fromBeginning: true },
+            ...{ counters, log, fatal: onEnd },
+          }),
           publisher: kafkaPublisher(kafka, { counters, log }),
           log,
           counters,

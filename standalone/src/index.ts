@@ -18,7 +18,7 @@ export type Config = Omit<
 export type Ports = Pick<requestsService.Ports, "log" | "counters" | "fatal"> & {
   /** Closed by `stop`. */
   file: DataFile;
-  handlers: processorService.Handlers;
+  processors: processorService.Processors;
 };
 
 /** The processor's part of the time for a stop. The other services need the rest. */
@@ -49,7 +49,7 @@ export function createStandalone(ports: Ports, config: Config) {
   };
 }
 
-function createServices({ handlers, file, ...rest }: Ports, config: Config) {
+function createServices({ processors, file, ...rest }: Ports, config: Config) {
   const newId = () => Bun.randomUUIDv7();
   const shared = { ...rest, clock: Date.now, newId, random: Math.random };
   // The services do not listen here, so their token is never used.
@@ -79,7 +79,7 @@ function createServices({ handlers, file, ...rest }: Ports, config: Config) {
       requests: requests.commands,
       publisher: broker.publisher(),
       consumer: broker.consumer(groups.processor),
-      handlers,
+      processors,
       time: processorService.systemTime,
     },
     { ...own, shutdownMs: config.shutdownMs * shareOfStop },

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { resolve } from "node:path";
 import {
   createCounters,
@@ -7,7 +8,7 @@ import {
   settingsOrExit,
 } from "@sate/contracts/runtime";
 import { accessProblems, addressOf, loadAccess, serverBodyBytesMax } from "@sate/gateway";
-import { loadModules, simulation, systemTime } from "@sate/processor";
+import { processorsOf } from "@sate/processor";
 import { Settings } from "./config.ts";
 import { createStandalone } from "./index.ts";
 import { launchers, onceAnyEnds } from "./launcher.ts";
@@ -15,24 +16,27 @@ import { openSqliteFile } from "./sqlite/file.ts";
 
 /** EX_USAGE of sysexits.h. */
 const exUsage = 64;
-const usage = `Sate in one process. Start it at the root of the repository, without arguments:
+const usage = `Sate in one process. Start it at the root of the repository:
 
-  npx -y bun run up
+  npx -y bun run up            serves the processors of the folder "processors"
+  npx -y bun run up --watch    and takes over changes in it while it runs
 
 It is configured by environment variables: see "Configuration" in standalone/README.md.`;
 const givenArguments = Bun.argv.slice(2);
-if (givenArguments.length > 0) {
-  const unknown = givenArguments.find((argument) => argument !== "--help" && argument !== "-h");
-  if (unknown === undefined) console.log(usage);
-  else console.error(`Unknown argument: ${unknown}\n\n${usage}`);
-  process.exit(unknown === undefined ? 0 : exUsage);
+const unknown = givenArguments.find((argument) => !["--help", "-h", "--watch"].includes(argument));
+if (unknown !== undefined) {
+  console.error(`Unknown argument: ${unknown}\n\n${usage}`);
+  process.exit(exUsage);
+}
+const watch = givenArguments.includes("--watch");
+if (givenArguments.some((argument) => argument !== "--watch")) {
+  console.log(usage);
+  process.exit(0);
 }
 
 const { settings, log } = settingsOrExit("standalone", Settings, accessProblems);
 const access = loadAccess(settings);
 if (access.kind === "wrong") exitForSettings("standalone", access.problems);
-const modules = await loadModules(settings.PROCESSORS_DIR);
-if (modules.kind === "wrong") exitForSettings("standalone", modules.problems);
 const dataDir = resolve(settings.DATA_DIR);
 const counters = createCounters();
 const opened = openSqliteFile(dataDir, { onCommit: () => counters.add("sqlite_commits"), log });
@@ -41,12 +45,10 @@ if (opened.kind === "refused") {
   process.exit(opened.exitCode);
 }
 
-const handlers = {
-  default: simulation({ processingMs: settings.PROCESSING_SECONDS * 1_000, time: systemTime }),
-  ...modules.handlers,
-};
+const { processors, problems } = await processorsOf(settings, { env: Bun.env, watch, log });
+for (const problem of problems) console.error(problem);
 const standalone = createStandalone(
-  { file: opened.file, handlers, log, counters, fatal: fatalExit(log) },
+  { file: opened.file, processors, log, counters, fatal: fatalExit(log) },
   {
     maxFailures: settings.MAX_FAILURES,
     lostMax: settings.MAX_LOST,
@@ -54,7 +56,7 @@ const standalone = createStandalone(
     confirmMs: settings.CONFIRM_SECONDS * 1_000,
     logsKeptMs: settings.LOG_DAYS * 86_400_000,
     concurrency: settings.CONCURRENCY,
-    executionMs: settings.EXECUTION_SECONDS * 1_000,
+    workerName: hostname().slice(0, 255),
     bodyBytesMax: settings.BODY_BYTES_MAX,
     apiKeys: access.keys,
     allowedHosts: access.allowedHosts,

@@ -18,7 +18,7 @@ processorApiConformance("the processor's fake", () => {
   const fake = processorsFake();
   return {
     api: fake,
-    queue: async () => fake.queue(),
+    queue: async (processor) => fake.queue(processor === undefined ? {} : { processor }),
     cancel: async (ref) => fake.cancel(ref),
     expire: async (workerId) => fake.giveUp(workerId),
   };

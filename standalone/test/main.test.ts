@@ -53,12 +53,45 @@ test("an execution succeeds, and its result survives a restart", async () => {
   expect(await resultsOf(second)).toEqual(before);
 }, 30_000);
 
-test("a processor module that cannot be loaded is named with the reason", async () => {
-  const processors = newFolder();
-  writeFileSync(join(processors, "broken.ts"), "export default {};");
-  const { code, said } = await refusal({ PROCESSORS_DIR: processors });
-  expect(code).toBe(78);
-  expect(said).toContain("The processor module broken.ts cannot be loaded: it has no");
+describe("the folder of processors", () => {
+  const shouts = (version: number) =>
+    `import { defineProcessor } from "sate";\nexport default defineProcessor({ run: () => ({ version: ${version} }) });\n`;
+
+  /** The outputs of a request to this processor. */
+  async function outputsOf(it: ReturnType<typeof started>, processor: string): Promise<unknown> {
+    const { json: request } = await it.ask("/requests", { payload: null, processor });
+    await it.ask(`/requests/${request.id}/executions`, {});
+    const results = async () => (await it.ask(`/requests/${request.id}/results`)).json.results;
+    await until("it has ended", async () => (await results()).length === 1);
+    return ((await results())[0] as { outputs: unknown }).outputs;
+  }
+
+  test("a file that cannot be loaded is named with the reason, and the others are served", async () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, "broken.ts"), "export default {};");
+    writeFileSync(join(folder, "shout.ts"), shouts(1));
+    const it = started({ PROCESSORS_DIR: folder });
+    await it.ready();
+    expect(await outputsOf(it, "shout")).toEqual({ version: 1 });
+    it.child.kill("SIGTERM");
+    const { code, said } = await it.ended();
+    expect([code, said]).toEqual([0, expect.stringMatching(/^broken\.ts: It has no default export.*\n$/)]);
+  }, 30_000);
+
+  test("with --watch a changed file is served without a restart", async () => {
+    const folder = newFolder();
+    const path = join(folder, "shout.ts");
+    writeFileSync(path, shouts(1));
+    const command = [process.execPath, script, "--watch"];
+    const it = started({ PROCESSORS_DIR: folder }, { command });
+    await it.ready();
+    expect(await outputsOf(it, "shout")).toEqual({ version: 1 });
+    writeFileSync(path, shouts(2));
+    const isChanged = async () => Bun.deepEquals(await outputsOf(it, "shout"), { version: 2 });
+    await until("the new version is served", isChanged, 20_000);
+    it.child.kill("SIGTERM");
+    expect(await it.ended()).toEqual({ code: 0, said: "" });
+  }, 60_000);
 });
 
 test.each([

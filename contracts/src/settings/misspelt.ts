@@ -1,38 +1,5 @@
-import { accessSettings } from "./access.ts";
-import {
-  groupSettings,
-  leaseSettings,
-  processingSettings,
-  recoverySettings,
-  retentionSettings,
-} from "./executions.ts";
-import { gatewaySettings } from "./gateway.ts";
-import { kafkaSettings } from "./kafka.ts";
+import { settingNames } from "./all.ts";
 import type { Environment } from "./load.ts";
-import { processSettings } from "./process.ts";
-import { requestsServiceUrl, resultsServiceUrl, serviceToken } from "./services.ts";
-import { dataDir, requestsMongoUrl, resultsMongoUrl } from "./stores.ts";
-
-/** Every setting of every service: an environment that all of them share is no mistake. */
-const known = new Set(
-  Object.keys({
-    ...processSettings({ port: 0 }),
-    ...accessSettings,
-    ...gatewaySettings,
-    ...serviceToken,
-    ...requestsServiceUrl,
-    ...resultsServiceUrl,
-    ...requestsMongoUrl,
-    ...resultsMongoUrl,
-    ...dataDir,
-    ...kafkaSettings,
-    ...leaseSettings,
-    ...recoverySettings,
-    ...retentionSettings,
-    ...groupSettings,
-    ...processingSettings,
-  }),
-);
 
 /** Shorter names, such as HOST and PORT, resemble too much that is not ours. */
 const nameCharsMin = 8;
@@ -45,7 +12,7 @@ const nameCharsMin = 8;
 export function misspeltSettings(schema: { properties: object }, env: Environment): string[] {
   const names = Object.keys(schema.properties).filter((name) => name.length >= nameCharsMin);
   return Object.keys(env).flatMap((given) => {
-    if (known.has(given) || given in schema.properties) return [];
+    if (settingNames.has(given) || given in schema.properties) return [];
     const meant = names
       .map((name) => ({ name, edits: editsBetween(plain(given), plain(name)) }))
       .filter(({ name, edits }) => edits <= (name.length < 12 ? 1 : 2))

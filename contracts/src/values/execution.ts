@@ -43,6 +43,21 @@ export const ExecutionError = Type.Object(
 );
 export type ExecutionError = Static<typeof ExecutionError>;
 
+/**
+ * The codes by which Sate itself ends executions, so that no code of a processor is taken for one of them: its own
+ * `timeout` is reported as `processor_timeout`.
+ */
+export const sateErrorCodes: readonly string[] = [
+  "timeout",
+  "cancelled",
+  "lost",
+  "expired",
+  "processor_withdrawn",
+  "unknown_processor",
+  "unexpected_error",
+  "process_died",
+];
+
 /** How a cancelled execution ends, whether or not it was running. */
 export const cancelled: { status: "cancelled"; error: ExecutionError } = {
   status: "cancelled",

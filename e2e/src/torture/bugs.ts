@@ -51,7 +51,7 @@ export const bugs: Bug[] = [
   },
   {
     name: "a group without offsets starts at the end",
-    file: "results-listener/src/adapters/kafka/consumer.ts",
+    file: "results-listener/src/main.ts",
     from: "fromBeginning: true",
     to: "fromBeginning: false",
     words: during("F14"),

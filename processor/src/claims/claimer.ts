@@ -1,28 +1,27 @@
-import type { ExecutionRef, Run } from "@sate/contracts";
+import type { Claimable, Run, RunRef } from "@sate/contracts";
 import { errorFields, failpoint } from "@sate/contracts/runtime";
 import type { Lease } from "../lease/lease.ts";
 import type { Ports } from "../ports.ts";
 import type { Runs } from "../runs/table.ts";
 import { backoffMs } from "../time.ts";
 import { type NextClaim, nextClaim } from "./next-claim.ts";
+import { createWakeUps, type NamedWakeUp } from "./wake-ups.ts";
 
 type ClaimIds = { claim_id: string; worker_id: string };
 
-const wakeUpsMax = 4_096;
-
 /**
  * Claims executions for the free slots, one claim at a time, and starts their runs. `nextClaim` decides what to claim.
- *
- * Wake-ups are executions that records named and that this process has not tried to claim yet: first in, first out,
- * each execution once. Losing one is harmless, because the database knows what is queued.
+ * A claim names the processors that have room, and how much.
  *
  * A claim without a response may have taken effect. Its wake-ups are requeued and claimed again after a pause. If the
  * first claim did take effect, the second is refused, and the heartbeat, whose response lists these runs, releases them.
  */
 export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; runs: Runs }) {
-  const { requests, time, random, newId, counters, log } = ports;
-  let wakeUps = new Map<string, ExecutionRef>();
-  let mayBeMore = false;
+  const { requests, processors, time, random, newId, counters, log } = ports;
+  const wakeUps = createWakeUps();
+  /** The processors of which there are probably more queued executions than wake-ups. */
+  const mayBeMore = new Set<string>();
+  let polls = 0;
   let underWay: ClaimIds | null = null;
   let claiming: Promise<void> = Promise.resolve();
   let failures = 0;
@@ -37,26 +36,28 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
     const now = time.monotonic();
     const worker_id = lease.id();
     if (underWay !== null || isClosed || worker_id === null || now < retryAt) return;
+    const rooms = runs.roomByProcessor();
     const next = nextClaim({
-      room: runs.room(),
-      wakeUps: wakeUps.size,
-      mayBeMore,
+      room: Math.min(runs.room(), sumOf(rooms)),
+      wakeUps: wakeUps.ready(rooms),
+      mayBeMore: rooms.some(({ name }) => mayBeMore.has(name)),
       sinceGainMs: now - gainedAt,
       sincePollMs: now - polledAt,
       jitter,
     });
     if (next === null) return;
     underWay = { claim_id: newId(), worker_id };
-    claiming = claim(next, underWay).then(() => {
+    claiming = claim(next, rooms, underWay).then(() => {
       underWay = null;
       claimNext();
     });
   }
 
-  async function claim(next: NonNullable<NextClaim>, ids: ClaimIds): Promise<void> {
-    const named = next.kind === "named" ? takeWakeUps(next.count) : [];
+  async function claim(next: NonNullable<NextClaim>, rooms: Claimable[], ids: ClaimIds): Promise<void> {
+    const named = next.kind === "named" ? wakeUps.take(rooms, next.count) : [];
     try {
-      const claimed = next.kind === "named" ? await claimNamed(named, ids) : await poll(next.limit, ids);
+      const claimed =
+        next.kind === "named" ? await claimNamed(named, rooms, ids) : await poll(next.limit, rooms, ids);
       failures = 0;
       if (claimed.length > 0) {
         failpoint("processor.claimed");
@@ -64,60 +65,70 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
       }
       // A worker whose lease has expired meanwhile must not start anything.
       if (isClosed || lease.id() !== ids.worker_id) counters.add("runs_not_started", claimed.length);
-      else for (const run of claimed) runs.start(run, ids.worker_id);
+      else handBack(claimed.filter((run) => !runs.start(run, ids.worker_id)));
     } catch (error) {
-      requeueWakeUps(named);
-      if (next.kind !== "named") mayBeMore = true;
+      for (const { processor } of wakeUps.requeue(named)) dropped(processor, 1);
+      if (next.kind !== "named") expectMore(rooms);
       retryAt = time.monotonic() + backoffMs(++failures, random());
       counters.add("claims_unanswered");
       if (failures === 1) log.warn("a claim got no response; it will be retried", errorFields(error));
     }
   }
 
-  async function claimNamed(executions: ExecutionRef[], ids: ClaimIds): Promise<Run[]> {
+  async function claimNamed(named: NamedWakeUp[], rooms: Claimable[], ids: ClaimIds): Promise<Run[]> {
     counters.add("claims");
-    const result = await requests.claim({ ...ids, executions });
+    const executions = named.map(({ processor, ...ref }) => ref);
+    const result = await requests.claim({ ...ids, executions, processors: rooms });
     counters.add("claims_refused", result.refused);
     counters.add("claims_unknown", result.unknown);
     // Executions that the response had no room for are still queued.
-    if (result.left) mayBeMore = true;
+    if (result.left) expectMore(rooms);
     // Other workers have taken all of these, so most likely also what waits behind them: a poll finds what they left.
-    if (result.runs.length === 0 && result.refused === executions.length && wakeUps.size > 0) {
-      wakeUps.clear();
-      mayBeMore = true;
+    if (result.runs.length === 0 && result.refused === named.length) {
+      for (const processor of new Set(named.map((one) => one.processor))) {
+        if (wakeUps.drop(processor) > 0) mayBeMore.add(processor);
+      }
     }
     return result.runs;
   }
 
-  async function poll(limit: number, ids: ClaimIds): Promise<Run[]> {
+  async function poll(limit: number, rooms: Claimable[], ids: ClaimIds): Promise<Run[]> {
     counters.add("claim_any");
     polledAt = time.monotonic();
     jitter = 1 + random() / 2;
-    mayBeMore = false; // unless a wake-up is dropped meanwhile
-    const result = await requests.claimAny({ ...ids, limit });
+    for (const { name } of rooms) mayBeMore.delete(name); // unless a wake-up is dropped meanwhile
+    // Another one is first every time: with little room, only the first ones may get any.
+    const first = polls++ % rooms.length;
+    const inTurn = [...rooms.slice(first), ...rooms.slice(0, first)];
+    const result = await requests.claimAny({ ...ids, limit, processors: inTurn });
     // Refused ones were queued a moment ago, until other workers took them: as good a sign that there are more.
     // But where nothing was won, polling again at once would only race with the same workers.
-    const isFull = result.runs.length + result.refused >= limit || Boolean(result.left);
-    if (result.runs.length > 0 && isFull) mayBeMore = true;
+    if (result.runs.length === 0) return result.runs;
+    if (result.runs.length + result.refused >= limit || result.left) expectMore(rooms);
+    const won = Map.groupBy(result.runs, ({ processor }) => processor);
+    expectMore(rooms.filter((room) => (won.get(room.name)?.length ?? 0) >= room.limit));
     return result.runs;
   }
 
-  function takeWakeUps(count: number): ExecutionRef[] {
-    const taken = wakeUps.values().take(count).toArray();
-    for (const { execution_id } of taken) wakeUps.delete(execution_id);
-    return taken;
+  function expectMore(rooms: readonly { name: string }[]): void {
+    for (const { name } of rooms) mayBeMore.add(name);
   }
 
-  /** Puts them back at the front of the queue. If it is then too long, the last ones are dropped. */
-  function requeueWakeUps(refs: ExecutionRef[]): void {
-    const all = new Map([...refs.map((ref) => [ref.execution_id, ref] as const), ...wakeUps]);
-    wakeUps = new Map(all.entries().take(wakeUpsMax));
-    dropped(all.size - wakeUps.size);
-  }
-
-  function dropped(count: number): void {
+  function dropped(processor: string, count: number): void {
     counters.add("wake_ups_dropped", count);
-    if (count > 0) mayBeMore = true;
+    mayBeMore.add(processor);
+  }
+
+  /** Their processor has just gone from here. Without a response the heartbeat releases them: nothing here holds them. */
+  function handBack(unserved: RunRef[]): void {
+    if (unserved.length === 0) return;
+    counters.add("runs_handed_back", unserved.length);
+    const refs = unserved.map(({ request_id, attempt, execution_id, epoch }) => {
+      return { request_id, attempt, execution_id, epoch };
+    });
+    requests.handBack({ runs: refs }).catch((error) => {
+      log.warn("could not hand runs back; they are released after the next heartbeats", errorFields(error));
+    });
   }
 
   /** Claims at the end of this turn of the event loop, once for all slots that become free in it. */
@@ -131,17 +142,29 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
   }
   runs.onRoom(claimSoon);
 
+  const served = () => processors.all().map(({ announcement }) => announcement);
+  const serve = () => wakeUps.serve(served().map(({ name }) => name));
+  serve();
+
+  /** Claims whatever is queued, as soon as there is room. */
+  function pollSoon(): void {
+    expectMore(served());
+    claimSoon();
+  }
+
   return {
+    pollSoon,
+    /** The processors that are served have changed. */
+    servedChanged(): void {
+      serve();
+      pollSoon();
+    },
     /**
-     * Takes wake-ups, as many as the queue has room for: the database knows the others. Resolves when the claim under
+     * Takes wake-ups, as many as the queues have room for: the database knows the others. Resolves when the claim under
      * way is over: what arrives meanwhile is claimed together.
      */
-    enqueue(refs: ExecutionRef[]): Promise<void> {
-      for (const ref of refs) {
-        const hasPlace = wakeUps.size < wakeUpsMax || wakeUps.has(ref.execution_id);
-        if (hasPlace) wakeUps.set(ref.execution_id, ref);
-        else dropped(1);
-      }
+    enqueue(arrived: NamedWakeUp[]): Promise<void> {
+      for (const wakeUp of arrived) if (!wakeUps.add(wakeUp)) dropped(wakeUp.processor, 1);
       claimNext();
       return claiming;
     },
@@ -157,3 +180,7 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
 }
 
 export type Claimer = ReturnType<typeof createClaimer>;
+
+function sumOf(rooms: readonly Claimable[]): number {
+  return rooms.reduce((sum, { limit }) => sum + limit, 0);
+}

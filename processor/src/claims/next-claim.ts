@@ -9,7 +9,8 @@ const pollIdleMs = 1_000;
 const pollAlwaysMs = 5_000;
 
 /**
- * Decides the next claim. Pure. Wake-ups come first, as they are recent. Whatever is queued is claimed
+ * Decides the next claim, of what the processors with room (`room` together) are waiting for. Pure. Wake-ups come
+ * first, as they are recent. Whatever is queued is claimed
  *
  * - when there are no wake-ups left but probably more queued executions (`mayBeMore`): wake-ups were dropped, the
  *   response to a claim was cut short by large payloads, or the last poll returned as much as it asked for;

@@ -11,7 +11,7 @@ const responseShareOfLease = 1 / 3;
 const leftoversMax = 16;
 
 /**
- * Renews the lease, and does what the responses ask for.
+ * Announces the processors with the registration of a worker, renews the lease, and does what the responses ask for.
  *
  * The sweepers of requests-service expire a worker after ten of their sweeps without a moved heartbeat, a tenth of
  * the lease each: never before a whole lease is over. This process treats its lease as expired after two thirds of
@@ -21,14 +21,16 @@ const leftoversMax = 16;
  * its handlers have all ended, by the next worker, and then it does not count as lost.
  */
 export function createHeartbeat(
-  { requests, time, counters, log }: Ports,
-  leaseMs: number,
+  { requests, processors, time, counters, log }: Ports,
+  { leaseMs, workerName }: { leaseMs: number; workerName: string },
   { lease, runs, claimer }: { lease: Lease; runs: Runs; claimer: Claimer },
 ) {
   const responseMs = leaseMs * responseShareOfLease;
   let doubts: Doubts = noDoubts();
   /** Expired workers whose handlers have ended and whose runs have not been requeued yet. */
   let leftovers: string[] = [];
+  /** Whether requests-service knows the processors of the present worker. */
+  let isAnnounced = false;
 
   function expire(): void {
     if (!lease.hasExpired()) return;
@@ -48,11 +50,25 @@ export function createHeartbeat(
     return runs.abortAll("fenced", id);
   }
 
+  async function announce(worker_id: string): Promise<void> {
+    const announcements = processors.all().map(({ announcement }) => announcement);
+    isAnnounced = true; // unless they change meanwhile
+    try {
+      const registration = { worker_id, name: workerName, processors: announcements };
+      const { refused = [] } = await inTime(requests.registerWorker(registration), responseMs);
+      if (refused.length > 0)
+        log.error("too many processors are known; these stay unknown", { refused: refused.join(" ") });
+    } catch (error) {
+      isAnnounced = false;
+      throw error;
+    }
+  }
+
   async function register(): Promise<void> {
     const id = lease.workerId();
     const sentAt = time.monotonic();
     try {
-      await inTime(requests.registerWorker({ worker_id: id }), responseMs);
+      await announce(id);
     } catch (error) {
       // It may have taken effect. The sweepers then count the lease of this id from now on, and work that began under it
       // later would have a lease that has almost expired.
@@ -68,10 +84,13 @@ export function createHeartbeat(
     const id = lease.workerId();
     const sentAt = time.monotonic();
     const ranBefore = runs.running();
+    const progress = runs.newProgress();
     counters.add("heartbeats");
-    const response = await inTime(requests.heartbeat({ worker_id: id }), responseMs);
+    const beat = { worker_id: id, ...(progress.length > 0 && { progress }) };
+    const response = await inTime(requests.heartbeat(beat), responseMs);
     expire();
     if (response.kind === "alive") {
+      runs.progressReported(progress);
       if (lease.renew(id, sentAt)) await compare(response.runs, ranBefore);
     } else if (lease.id() === id) {
       void replace("requests-service has expired it");
@@ -110,7 +129,17 @@ export function createHeartbeat(
     async beat(): Promise<void> {
       expire();
       await (lease.isRegistered() ? beat() : register());
+      if (!isAnnounced && lease.isRegistered()) await announce(lease.workerId());
       await endLeftover();
+    },
+    /** The processors have changed: announces them now, or with one of the next heartbeats. */
+    async announceAgain(): Promise<void> {
+      isAnnounced = false;
+      if (!lease.isRegistered()) return;
+      const id = lease.workerId();
+      await announce(id).catch((error) => {
+        log.warn("could not announce the processors; the next heartbeat will", errorFields(error));
+      });
     },
     /** Replaces the worker if its lease has expired. */
     expire,

@@ -1,19 +1,22 @@
 import { type ExecutionError, formatTimestamp, limits, type Outcome, readJson } from "@sate/contracts";
 import { errorFields, type LogFields } from "@sate/contracts/runtime";
+import { errorOf } from "./error.ts";
 
 /** How a run ended: its outcome without what was measured. */
 export type RunEnd =
   | { status: "succeeded"; outputs_json: string }
   | { status: "failed" | "dead_lettered" | "cancelled"; error: ExecutionError };
 
-const codeCharsMax = 100;
+/** The end of a handler, and whether another try may end better: not before `retryAfterMs` are over. */
+export type HandlerVerdict = { end: RunEnd; isRetryable: boolean; retryAfterMs: number };
 
-export const unknownProcessor = failed(
-  "unknown_processor",
-  "No processor of this name is loaded. Check the name, or add its module to PROCESSORS_DIR; then create a new request.",
-);
-export function timedOut(deadlineMs: number): RunEnd {
-  return failed("timeout", `The execution did not end within ${deadlineMs / 1_000} seconds.`);
+/** Failures that the next try would only repeat. */
+const neverRetried = new Set(["outputs_too_large", "outputs_not_json", "invalid_input"]);
+
+/** `leftMs`: what the run had of the time that all runs of the execution have together. */
+export function timedOut(leftMs: number): RunEnd {
+  const message = `The execution did not end before its deadline. This run had ${leftMs / 1_000} seconds.`;
+  return { status: "failed", error: { code: "timeout", message } };
 }
 
 /**
@@ -22,19 +25,30 @@ export function timedOut(deadlineMs: number): RunEnd {
  * hold and a getter may throw or return something else the next time: so each member is read once. Throws what a
  * getter throws.
  */
-export function readHandlerEnd(given: unknown): RunEnd {
-  const { kind, outputsJson, error } = (given ?? {}) as Record<string, unknown>;
+export function readHandlerEnd(given: unknown): HandlerVerdict {
+  const { kind, outputsJson, error, isRetryable, retryAfterMs } = (given ?? {}) as Record<string, unknown>;
   if (kind === "succeeded" && typeof outputsJson === "string") return readOutputs(outputsJson);
-  const { code, message } = ((kind === "failed" && error) || {}) as Record<string, unknown>;
-  if (typeof code === "string" && code !== "" && typeof message === "string") return failed(code, message);
-  return unexpected("The processor did not return a valid result.");
+  const { code, message } = (error ?? {}) as Record<string, unknown>;
+  if (
+    (kind !== "failed" && kind !== "broken") ||
+    typeof code !== "string" ||
+    code === "" ||
+    typeof message !== "string"
+  ) {
+    return unexpected("The processor did not return a valid result.");
+  }
+  return {
+    end: { status: kind === "failed" ? "failed" : "dead_lettered", error: errorOf(kind, code, message) },
+    isRetryable: isRetryable !== false && !neverRetried.has(code),
+    retryAfterMs: typeof retryAfterMs === "number" && retryAfterMs > 0 ? retryAfterMs : 0,
+  };
 }
 
 /**
  * The end of a run whose handler threw this, and fields for the log: codes and causes. The reader of a result gets the
  * class of what was thrown, since its text may hold a secret. Never throws, whatever it was.
  */
-export function readThrown(thrown: unknown): { end: RunEnd; fields: LogFields } {
+export function readThrown(thrown: unknown): { verdict: HandlerVerdict; fields: LogFields } {
   let name = "Error";
   let fields: LogFields = {};
   try {
@@ -42,49 +56,66 @@ export function readThrown(thrown: unknown): { end: RunEnd; fields: LogFields } 
     if (typeof given === "string" && /^[A-Za-z0-9_$]{1,60}$/.test(given)) name = given;
     fields = errorFields(thrown);
   } catch {} // a getter or a proxy throws
-  const end = unexpected(`The processor threw an unexpected error (${name}).`);
-  return { end, fields: { ...fields, error: name } };
+  const verdict = unexpected(`The processor threw an unexpected error (${name}).`);
+  return { verdict, fields: { ...fields, error: name } };
 }
 
-function readOutputs(outputsJson: string): RunEnd {
+function readOutputs(outputsJson: string): HandlerVerdict {
   // A lone surrogate cannot be written as UTF-8, so such a text would change on its way.
-  if (!outputsJson.isWellFormed()) return unexpected("The outputs are not JSON.");
+  if (!outputsJson.isWellFormed()) return refused("outputs_not_json", "The outputs are not JSON.");
   // A string has at least as many bytes as characters: a giant is refused before it is copied.
   const bytes = outputsJson.length > limits.outputsBytesMax ? null : Buffer.from(outputsJson);
   if (bytes === null || bytes.length > limits.outputsBytesMax) {
-    return failed("outputs_too_large", `The outputs have more than ${limits.outputsBytesMax} bytes.`);
+    return refused("outputs_too_large", `The outputs have more than ${limits.outputsBytesMax} bytes.`);
   }
   switch (readJson(bytes, limits.nestingMax).kind) {
     case "read":
-      return { status: "succeeded", outputs_json: outputsJson };
+      return {
+        end: { status: "succeeded", outputs_json: outputsJson },
+        isRetryable: false,
+        retryAfterMs: 0,
+      };
     case "too_deep":
-      return failed("outputs_too_large", `The outputs are nested deeper than ${limits.nestingMax}.`);
+      return refused("outputs_too_large", `The outputs are nested deeper than ${limits.nestingMax}.`);
     case "not_json":
     case "bad_encoding":
-      return unexpected("The outputs are not JSON.");
+      return refused("outputs_not_json", "The outputs are not JSON.");
   }
 }
 
-function failed(code: string, message: string): RunEnd {
-  const cut = (text: string, charsMax: number) => text.slice(0, charsMax).toWellFormed();
-  const error = { code: cut(code, codeCharsMax), message: cut(message, limits.errorMessageCharsMax) };
-  return { status: "failed", error };
+/** Sate's own refusal of what a handler returned. */
+function refused(code: string, message: string): HandlerVerdict {
+  return { end: { status: "failed", error: { code, message } }, isRetryable: false, retryAfterMs: 0 };
 }
 
-function unexpected(message: string): RunEnd {
-  return { status: "dead_lettered", error: { code: "unexpected_error", message } };
+function unexpected(message: string): HandlerVerdict {
+  const error = { code: "unexpected_error", message };
+  return { end: { status: "dead_lettered", error }, isRetryable: true, retryAfterMs: 0 };
 }
 
 /**
  * The outcome of a run that started at `startedAtMs` of the wall clock and took `elapsedMs` of the monotonic one. Its
- * end is the start plus the duration, so it never lies before the start, however the wall clock jumps.
+ * end is the start plus the duration, so it never lies before the start, however the wall clock jumps. `tries` is 0 if
+ * the execution never ran.
  */
-export function outcomeOf(end: RunEnd, resultId: string, startedAtMs: number, elapsedMs: number): Outcome {
+export function outcomeOf(
+  end: RunEnd,
+  measured: {
+    resultId: string;
+    startedAtMs: number;
+    elapsedMs: number;
+    tries: number;
+    version: string | undefined;
+  },
+): Outcome {
+  const { resultId, startedAtMs, elapsedMs, tries, version } = measured;
   return {
     ...end,
     result_id: resultId,
     processing_start_time: formatTimestamp(startedAtMs),
     processing_end_time: formatTimestamp(startedAtMs + elapsedMs),
     processing_total_seconds: Math.round(elapsedMs * 1_000) / 1_000_000,
+    ...(tries > 0 && { tries }),
+    ...(version !== undefined && { processor_version: version }),
   };
 }

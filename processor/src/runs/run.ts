@@ -1,62 +1,94 @@
-import { cancelled, type Outcome, type Run } from "@sate/contracts";
-import { Aborted, type AbortReason, type Handler, type Handlers, type Ports } from "../ports.ts";
-import { outcomeOf, type RunEnd, readHandlerEnd, readThrown, timedOut, unknownProcessor } from "./outcome.ts";
+import {
+  cancelled,
+  type ExecutionError,
+  limits,
+  type Outcome,
+  oneLine,
+  type Progress,
+  type Run,
+} from "@sate/contracts";
+import { Aborted, type AbortReason, type Ports, type Processor } from "../ports.ts";
+import {
+  type HandlerVerdict,
+  outcomeOf,
+  type RunEnd,
+  readHandlerEnd,
+  readThrown,
+  timedOut,
+} from "./outcome.ts";
+import { retryPauseMs } from "./retry.ts";
+
+/** What becomes of an execution after a run of it. */
+export type RunDecision =
+  | { kind: "ended"; outcome: Outcome }
+  | { kind: "retry"; pauseMs: number; error: ExecutionError };
 
 /** A run under way. */
 export type RunningHandler = {
   /** The first reason counts; later calls do nothing. */
   abort(why: AbortReason): void;
   /**
-   * The outcome, or `null` if there is none to report: fenced, stopping, or never started. Resolves at the latest a
-   * short grace period after the abort, even if the handler ignores its signal. Never rejects.
+   * What follows, or `null` if there is nothing to report: fenced, stopping, or never started. Resolves at the latest
+   * the processor's grace period after the abort, even if the handler ignores its signal; at once if that has not begun.
+   * Never rejects.
    */
-  ended: Promise<Outcome | null>;
+  ended: Promise<RunDecision | null>;
   /** The handler has really ended. */
   settled: Promise<void>;
+  /** What the handler reported last: the same object until it reports something else. */
+  progress(): Progress | undefined;
 };
 
-export type RunPorts = Pick<Ports, "handlers" | "time" | "newId" | "counters" | "log">;
+export type RunPorts = Pick<Ports, "time" | "random" | "newId" | "counters" | "log">;
 
-/** How long an aborted handler may take to end before its run is decided without it. */
-export const graceMs = 500;
+export type RunToStart = {
+  run: Run;
+  processor: Processor;
+  workerId: string;
+  /** Whether it may start, once it is its turn. */
+  mayStart: () => Promise<boolean>;
+  /** Takes text for the log of the run. */
+  addToLog: (text: string) => void;
+};
 
 /**
  * Runs one execution, if `mayStart` resolves to `true`.
  *
- *     waiting ─▶ handler ─▶ its own end                              ─▶ outcome
+ *     waiting ─▶ handler ─▶ its own end                              ─▶ outcome or another try
  *                   └─────▶ aborted ─▶ its end or the grace period ─▶ outcome (cancelled, timeout) or nothing
  *
- * A handler is code of others: what it returns or throws is read once, by `readHandlerEnd` and `readThrown`.
+ * The deadline counts from this call, by the monotonic clock. A handler is code of others: what it returns or throws is
+ * read once, by `readHandlerEnd` and `readThrown`.
  */
 export function startRun(
-  { handlers, time, newId, counters, log }: RunPorts,
-  executionMs: number,
-  { run, workerId, mayStart }: { run: Run; workerId: string; mayStart: () => Promise<boolean> },
+  { time, random, newId, counters, log }: RunPorts,
+  toStart: RunToStart,
 ): RunningHandler {
+  const { run, processor, workerId, mayStart, addToLog } = toStart;
+  const { announcement, handler, graceMs } = processor;
   const { execution_id, request_id, epoch } = run;
   const ids = { execution_id, request_id, epoch };
   const controller = new AbortController();
   const { signal } = controller;
-  const grace = Promise.withResolvers<void>();
+  const withoutHandler = Promise.withResolvers<null>();
+  const claimedAt = time.monotonic();
   let why: AbortReason | null = null;
   let cancelGrace = () => {};
-  let startedAtMs = time.now();
-  let startedAt = time.monotonic();
+  let started: { atMs: number; at: number } | null = null;
+  let progress: Progress | undefined;
 
   function abort(reason: AbortReason): void {
     if (why !== null) return;
     why = reason;
-    cancelGrace = time.after(graceMs, grace.resolve);
+    if (started === null) withoutHandler.resolve(null);
+    else cancelGrace = time.after(graceMs, abandon);
     controller.abort(new Aborted(reason));
   }
 
-  async function handle(): Promise<RunEnd | null> {
+  async function handle(): Promise<HandlerVerdict | null> {
     if (!(await mayStart()) || why !== null) return null;
-    const handler = handlerOf(handlers, run.processor);
-    if (handler === undefined) return unknownProcessor;
     counters.add("runs_started");
-    startedAtMs = time.now();
-    startedAt = time.monotonic();
+    started = { atMs: time.now(), at: time.monotonic() };
     try {
       const given: unknown = await handler({
         payloadJson: run.payload_json,
@@ -64,49 +96,72 @@ export function startRun(
         executionId: execution_id,
         epoch,
         attempt: run.attempt,
+        tryNumber: run.try,
         forceError: run.force_error,
         workerId,
         traceparent: run.traceparent,
-        deadlineMs: executionMs,
+        deadlineMs: leftMs(),
         signal,
+        progress: (fraction, message) => {
+          progress = progressOf(fraction, message, progress);
+        },
+        log: addToLog,
       });
       return readHandlerEnd(given);
     } catch (error) {
-      const { end, fields } = readThrown(error);
+      const { verdict, fields } = readThrown(error);
       if (why === null) log.warn("a handler threw an unexpected error", { ...ids, ...fields });
-      return end;
+      return verdict;
     }
   }
 
-  function abandon(): null {
+  const leftMs = () => run.left_ms - (time.monotonic() - claimedAt);
+
+  function abandon(): void {
     counters.add("runs_abandoned");
     log.warn(
       "an aborted handler did not end in time; its run ends without it, and the handler may still be working",
       ids,
     );
-    return null;
+    withoutHandler.resolve(null);
   }
 
-  async function end(): Promise<Outcome | null> {
-    const cancelDeadline = time.after(executionMs, () => abort("timeout"));
-    const given = await Promise.race([handling, grace.promise.then(abandon)]);
+  async function end(): Promise<RunDecision | null> {
+    const cancelDeadline = time.after(run.left_ms, () => abort("timeout"));
+    const verdict = await Promise.race([handling, withoutHandler.promise]);
     cancelDeadline();
     cancelGrace();
-    const end = endOf(given, why, executionMs);
-    return end && outcomeOf(end, newId(), startedAtMs, time.monotonic() - startedAt);
+    const end = endOf(verdict?.end ?? null, why, run.left_ms);
+    if (end === null) return null;
+    const pauseMs = why === null && verdict !== null ? pauseAfter(verdict) : null;
+    if (pauseMs !== null && end.status !== "succeeded") return { kind: "retry", pauseMs, error: end.error };
+    const { atMs, at } = started ?? { atMs: time.now(), at: time.monotonic() };
+    const outcome = outcomeOf(end, {
+      resultId: newId(),
+      startedAtMs: atMs,
+      elapsedMs: time.monotonic() - at,
+      tries: started === null ? run.try - 1 : run.try,
+      version: announcement.version,
+    });
+    return { kind: "ended", outcome };
+  }
+
+  function pauseAfter(verdict: HandlerVerdict): number | null {
+    const { retry: policy } = announcement;
+    return retryPauseMs(verdict, { policy, tryNumber: run.try, leftMs: leftMs(), random: random() });
   }
 
   const handling = handle();
-  return { abort, ended: end(), settled: handling.then(() => {}) };
+  return { abort, ended: end(), settled: handling.then(() => {}), progress: () => progress };
 }
 
 /** Whichever came first decides: an end that comes after the abort is not the run's end any more. */
-function endOf(given: RunEnd | null, why: AbortReason | null, deadlineMs: number): RunEnd | null {
+function endOf(given: RunEnd | null, why: AbortReason | null, hadMs: number): RunEnd | null {
   switch (why) {
     case null:
       return given;
     case "timeout":
-      return timedOut(deadlineMs);
+      return timedOut(hadMs);
     case "cancelled":
       return cancelled;
     case "fenced":
@@ -115,6 +170,10 @@ function endOf(given: RunEnd | null, why: AbortReason | null, deadlineMs: number
   }
 }
 
-function handlerOf(handlers: Handlers, name = "default"): Handler | undefined {
-  return Object.hasOwn(handlers, name) ? handlers[name] : undefined;
+/** What a handler reported, within the limits of the contract; what it may not report changes nothing. */
+function progressOf(fraction: unknown, message: unknown, before: Progress | undefined): Progress | undefined {
+  if (typeof fraction !== "number" || Number.isNaN(fraction)) return before;
+  const next: Progress = { fraction: Math.min(Math.max(fraction, 0), 1) };
+  if (typeof message === "string") next.message = oneLine(message, limits.lineCharsMax).toWellFormed();
+  return Bun.deepEquals(next, before) ? before : next;
 }

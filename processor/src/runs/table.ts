@@ -1,67 +1,78 @@
-import { limits, type Outcome, type Run, type RunRef } from "@sate/contracts";
+import { type Claimable, limits, type Progress, type Run, type RunRef } from "@sate/contracts";
 import { failpoint } from "@sate/contracts/runtime";
 import type { Lease } from "../lease/lease.ts";
+import type { LogSender } from "../logs/sender.ts";
 import type { Finisher } from "../outcomes/finish.ts";
 import type { OutcomePublisher } from "../outcomes/publish.ts";
-import type { AbortReason } from "../ports.ts";
-import { type RunningHandler, type RunPorts, startRun } from "./run.ts";
+import type { AbortReason, Ports, Processor } from "../ports.ts";
+import { type RunDecision, type RunningHandler, type RunPorts, startRun } from "./run.ts";
+import { createTokenBucket, type TokenBucket } from "./token-bucket.ts";
 
 /** Identifies a run in maps: one execution may be run again, with a higher epoch. */
 export const runKey = ({ execution_id, epoch }: Pick<RunRef, "execution_id" | "epoch">): string =>
   `${execution_id} ${epoch}`;
 
 /** `gone` resolves when the run is not held any more. */
-type Held = { run: Run; workerId: string; handler: RunningHandler; isRunning: boolean; gone: Promise<void> };
+type Held = {
+  run: Run;
+  workerId: string;
+  handler: RunningHandler;
+  isRunning: boolean;
+  /** The progress that requests-service knows. */
+  reported: Progress | undefined;
+  gone: Promise<void>;
+};
+type RunProgress = RunRef & { progress: Progress };
+type TablePorts = RunPorts & Pick<Ports, "processors">;
 
 /**
  * The runs that this process holds.
  *
- *     running ──handler ended──▶ ended ──finish acknowledged──▶ gone
+ *     running ──handler ended──▶ ended ──report acknowledged──▶ gone
  *        └──────── aborted without an outcome ────────────────────▲
  *
- * A run takes one of `concurrency` slots while its handler runs. The slot is free as soon as the handler has ended,
- * so that short handlers do not wait for the finishes of others; but a processor whose outcomes are not taken must
- * not go on forever, so running and ended ones together are at most twice `concurrency`, and never more than the
- * response to a heartbeat can list.
+ * A run takes one of `concurrency` slots, and one of those of its processor, while its handler runs. The slot is free
+ * as soon as the handler has ended, so that short handlers do not wait for the reports of others; but a processor whose
+ * reports are not taken must not go on forever, so running and ended ones together are at most twice `concurrency`, and
+ * never more than the response to a heartbeat can list.
  */
 export function createRuns(
-  ports: RunPorts,
-  { concurrency, executionMs }: { concurrency: number; executionMs: number },
-  { lease, finisher, outcomes }: { lease: Lease; finisher: Finisher; outcomes: OutcomePublisher },
+  ports: TablePorts,
+  { concurrency }: { concurrency: number },
+  parts: { lease: Lease; finisher: Finisher; outcomes: OutcomePublisher; logs: LogSender },
 ) {
-  const { counters, log } = ports;
+  const { processors, time, counters, log } = ports;
+  const { lease, finisher, outcomes, logs } = parts;
   const heldMax = Math.min(concurrency * 2, limits.workerRunsMax);
   const held = new Map<string, Held>();
+  const buckets = new Map<string, TokenBucket>();
   let runningCount = 0;
   let roomChanged = () => {};
 
-  async function follow(key: string, one: Omit<Held, "gone">): Promise<void> {
-    const outcome = await one.handler.ended;
+  async function follow(key: string, one: Omit<Held, "gone">, endLog: () => void): Promise<void> {
+    const decision = await one.handler.ended;
     one.isRunning = false;
     runningCount--;
+    endLog();
     roomChanged();
-    if (outcome === null) counters.add("runs_dropped");
-    else await report(one.run, one.workerId, outcome);
+    if (decision === null) counters.add("runs_dropped");
+    else await report(one.run, one.workerId, decision);
     held.delete(key);
     roomChanged();
   }
 
-  async function report(run: Run, workerId: string, outcome: Outcome): Promise<void> {
-    counters.add(`runs_ended_${outcome.status}`);
+  async function report(run: Run, workerId: string, decision: RunDecision): Promise<void> {
+    const isEnd = decision.kind === "ended";
+    counters.add(isEnd ? `runs_ended_${decision.outcome.status}` : "runs_to_be_retried");
     failpoint("processor.ended");
-    const finish = await finisher.finish({ run, workerId, outcome });
-    if (finish === "stored") failpoint("processor.finished");
-    log.debug("a run ended", {
-      execution_id: run.execution_id,
-      request_id: run.request_id,
-      epoch: run.epoch,
-      status: outcome.status,
-      code: outcome.status === "succeeded" ? undefined : outcome.error.code,
-      seconds: outcome.processing_total_seconds,
-      finish,
-    });
-    if (finish === "stored") outcomes.publishSoon(run, outcome);
-    else counters.add(finish === "dropped" ? "finishes_dropped" : "finishes_refused");
+    const answer = isEnd
+      ? await finisher.finish({ run, workerId, outcome: decision.outcome })
+      : await finisher.retryLater({ run, workerId, pauseMs: decision.pauseMs, error: decision.error });
+    if (answer === "stored") failpoint("processor.finished");
+    log.debug("a run ended", { ...fieldsOf(run, decision), finish: answer });
+    if (isEnd && answer === "stored") outcomes.publishSoon(run, decision.outcome);
+    if (answer === "dropped") counters.add("finishes_dropped");
+    if (answer === "refused" || answer === "unknown") counters.add("finishes_refused");
   }
 
   /** The database has given this execution a newer epoch, so an earlier run of it here is fenced. */
@@ -72,23 +83,59 @@ export function createRuns(
     return Promise.all(earlier.map(({ ended }) => ended));
   }
 
+  /** The starts that a processor is allowed, across its reloads. */
+  function bucketOf({ name, max_per_minute }: Processor["announcement"]): TokenBucket | undefined {
+    if (max_per_minute === undefined) return undefined;
+    const known = buckets.get(name);
+    if (known?.perMinute === max_per_minute) return known;
+    const bucket = createTokenBucket(max_per_minute, time.monotonic());
+    buckets.set(name, bucket);
+    return bucket;
+  }
+
+  const room = () => Math.max(Math.min(concurrency - runningCount, heldMax - held.size), 0);
+
   return {
-    /** Takes the run and starts it, unless it is held already. */
-    start(run: Run, workerId: string): void {
+    /**
+     * Takes the run and starts it, unless it is held already. Returns `false`, and takes nothing, if no processor of
+     * its name is served any more.
+     */
+    start(run: Run, workerId: string): boolean {
       const key = runKey(run);
-      if (held.has(key)) return;
+      if (held.has(key)) return true;
+      const processor = processors.find(run.processor);
+      if (processor === undefined) return false;
       const earlierEnded = abortEarlier(run);
       const mayStart = async () => {
         await earlierEnded;
         return lease.id() === workerId;
       };
-      const handler = startRun(ports, executionMs, { run, workerId, mayStart });
-      const one = { run, workerId, handler, isRunning: true };
+      bucketOf(processor.announcement)?.take(time.monotonic());
+      const runLog = logs.open(run);
+      const handler = startRun(ports, { run, processor, workerId, mayStart, addToLog: runLog.add });
+      const one = { run, workerId, handler, isRunning: true, reported: undefined };
       runningCount++;
-      held.set(key, Object.assign(one, { gone: follow(key, one) }));
+      held.set(key, Object.assign(one, { gone: follow(key, one, runLog.end) }));
+      return true;
     },
     /** How many more runs may be taken now. */
-    room: (): number => Math.max(Math.min(concurrency - runningCount, heldMax - held.size), 0),
+    room,
+    /** How many of them may be of each processor, of those with any room. */
+    roomByProcessor(): Claimable[] {
+      const free = room();
+      if (free === 0) return [];
+      const running = new Map<string, number>();
+      for (const one of held.values()) {
+        if (one.isRunning) running.set(one.run.processor, (running.get(one.run.processor) ?? 0) + 1);
+      }
+      return processors.all().flatMap(({ announcement }) => {
+        const { name, concurrency: most = free, timeout_seconds } = announcement;
+        const slots = announcement.concurrency === undefined ? free : most - (running.get(name) ?? 0);
+        const starts = bucketOf(announcement)?.available(time.monotonic()) ?? free;
+        const limit = Math.min(free, slots, starts);
+        return limit < 1 ? [] : [{ name, limit, timeout_seconds }];
+      });
+    },
     /** `then` is called whenever there may be more room than before. */
     onRoom(then: () => void): void {
       roomChanged = then;
@@ -97,6 +144,22 @@ export function createRuns(
     held: (): Set<string> => new Set(held.keys()),
     /** The keys of those whose handler has not ended. */
     running: (): Set<string> => new Set([...held].flatMap(([key, one]) => (one.isRunning ? [key] : []))),
+    /** The progress of running ones that is newer than what was reported. */
+    newProgress(): RunProgress[] {
+      return [...held.values()].flatMap((one) => {
+        const progress = one.handler.progress();
+        if (!one.isRunning || progress === undefined || progress === one.reported) return [];
+        const { request_id, attempt, execution_id, epoch } = one.run;
+        return [{ request_id, attempt, execution_id, epoch, progress }];
+      });
+    },
+    /** Requests-service has acknowledged these. */
+    progressReported(reported: RunProgress[]): void {
+      for (const { progress, ...ref } of reported) {
+        const one = held.get(runKey(ref));
+        if (one) one.reported = progress;
+      }
+    },
     /** Aborts a run whose handler has not ended; does nothing to another. */
     abort(key: string, why: AbortReason): void {
       const one = held.get(key);
@@ -116,3 +179,11 @@ export function createRuns(
 }
 
 export type Runs = ReturnType<typeof createRuns>;
+
+function fieldsOf({ execution_id, request_id, epoch }: Run, decision: RunDecision) {
+  const ids = { execution_id, request_id, epoch };
+  if (decision.kind === "retry") return { ...ids, code: decision.error.code, retry_ms: decision.pauseMs };
+  const { outcome } = decision;
+  const code = outcome.status === "succeeded" ? undefined : outcome.error.code;
+  return { ...ids, status: outcome.status, code, seconds: outcome.processing_total_seconds };
+}

@@ -1,15 +1,18 @@
-import { type ExecutionRef, type IncomingRecord, readExecution, unreadableRecord } from "@sate/contracts";
+import { type IncomingRecord, readExecution, unreadableRecord, type WakeUp } from "@sate/contracts";
 import { failpoint } from "@sate/contracts/runtime";
 import type { Claimer } from "../claims/claimer.ts";
+import type { NamedWakeUp } from "../claims/wake-ups.ts";
 import type { Ports } from "../ports.ts";
 
 /**
- * Handles records of the executions topic. Resolves when they may be committed: the readable ones are enqueued, the
- * claim under way is over, and the others are in the dead letter queue. Rejects if the broker does not take the dead
- * letters: then all of them must be delivered again, and enqueueing the readable ones twice is harmless.
+ * Handles records of the executions topic. Resolves when they may be committed: those for processors that are served
+ * here are enqueued, the claim under way is over, and the unreadable ones are in the dead letter queue. Those for other
+ * processors are skipped, as another group of workers gets them too; one that names no processor causes a poll. Rejects
+ * if the broker does not take the dead letters: then all of them must be delivered again, and enqueueing the readable
+ * ones twice is harmless.
  */
 export function createWakeUpReader(
-  { publisher, counters, log }: Ports,
+  { publisher, processors, counters, log }: Ports,
   claimer: Claimer,
 ): (records: IncomingRecord[]) => Promise<void> {
   async function deadLetter(unreadable: { record: IncomingRecord; detail: string }[]): Promise<void> {
@@ -22,16 +25,22 @@ export function createWakeUpReader(
     }
   }
 
+  const isServed = (wakeUp: WakeUp): wakeUp is NamedWakeUp =>
+    wakeUp.processor !== undefined && processors.find(wakeUp.processor) !== undefined;
+
   return async (records) => {
     counters.add("records", records.length);
-    const refs: ExecutionRef[] = [];
+    const wakeUps: WakeUp[] = [];
     const unreadable: { record: IncomingRecord; detail: string }[] = [];
     for (const record of records) {
       const reading = readExecution(record);
-      if (reading.kind === "read") refs.push(reading.record);
+      if (reading.kind === "read") wakeUps.push(reading.record);
       else unreadable.push({ record, detail: reading.detail });
     }
-    await Promise.all([claimer.enqueue(refs), deadLetter(unreadable)]);
+    const served = wakeUps.filter(isServed);
+    counters.add("wake_ups_skipped", wakeUps.length - served.length);
+    if (wakeUps.some(({ processor }) => processor === undefined)) claimer.pollSoon();
+    await Promise.all([claimer.enqueue(served), deadLetter(unreadable)]);
     failpoint("processor.enqueued");
   };
 }

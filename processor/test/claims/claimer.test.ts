@@ -4,11 +4,12 @@ import { eventually, turns } from "../eventually.ts";
 import { wakeUp } from "../fakes/broker.ts";
 import { pong } from "../fakes/handlers.ts";
 import { endAll, processorAmongFakes, startedAmongFakes } from "../fakes/processor.ts";
+import { onlyDefault } from "../fakes/processors.ts";
 
 afterEach(endAll);
 
-const handlers = { default: pong };
-const quick = { handlers, config: { concurrency: 64 } };
+const served = onlyDefault(pong);
+const quick = { served, config: { concurrency: 64 } };
 
 describe("capacity", () => {
   test("concurrency is never exceeded; further wake-ups are committed at once and claimed when a slot is free", async () => {
@@ -91,7 +92,7 @@ describe("capacity", () => {
   });
 
   test("wake-ups behind those that other workers have taken are not tried one by one; it polls instead", async () => {
-    const { requests, consumer, count } = await startedAmongFakes({ handlers });
+    const { requests, consumer, count } = await startedAmongFakes({ served });
     const taken = Array.from({ length: 400 }, () => requests.queue());
     for (const ref of taken) Object.assign(requests.get(ref), { status: "running", worker_id: "another" });
     const polls = count("claim_any");
@@ -103,7 +104,7 @@ describe("capacity", () => {
   });
 
   test("while outcomes are not acknowledged, claims stop at twice the concurrency", async () => {
-    const { requests, consumer, count } = await startedAmongFakes({ handlers });
+    const { requests, consumer, count } = await startedAmongFakes({ served });
     const release = requests.hold("finish");
     const refs = Array.from({ length: 50 }, () => requests.queue());
     await consumer.deliver(refs.map(wakeUp));
@@ -117,7 +118,7 @@ describe("capacity", () => {
 
 describe("polling", () => {
   test("a processor polls at its start, without waiting", async () => {
-    const { processor, requests, count } = processorAmongFakes({ handlers });
+    const { processor, requests, count } = processorAmongFakes({ served });
     for (let left = 30; left > 0; left--) requests.queue();
     await processor.start();
     await eventually(() => requests.all().every(({ outcome }) => outcome), "all run");
@@ -125,7 +126,7 @@ describe("polling", () => {
   });
 
   test("a processor with capacity polls after an idle second, and not before", async () => {
-    const { requests, consumer, time, count } = await startedAmongFakes({ handlers });
+    const { requests, consumer, time, count } = await startedAmongFakes({ served });
     const ref = requests.queue();
     await time.advance(999);
     await consumer.deliver([]); // it looks for a reason
@@ -136,7 +137,7 @@ describe("polling", () => {
   });
 
   test("a busy processor polls every five seconds", async () => {
-    const { requests, consumer, time } = await startedAmongFakes({ handlers });
+    const { requests, consumer, time } = await startedAmongFakes({ served });
     const forgotten = requests.queue();
     for (let half = 1; half < 10; half++) {
       await time.advance(500);
@@ -149,8 +150,10 @@ describe("polling", () => {
   });
 
   test("a processor without capacity does not poll", async () => {
-    const config = { concurrency: 1, executionMs: 3_600_000 };
-    const { consumer, time, count, running } = await startedAmongFakes({ config });
+    const { consumer, time, count, running } = await startedAmongFakes({
+      config: { concurrency: 1 },
+      timeoutSeconds: 3_600,
+    });
     await running();
     await time.advance(60_000);
     await consumer.deliver([]);

@@ -1,11 +1,12 @@
 import {
   type Consumer,
-  type ExecutionRef,
+  defaultProcessor,
   executionRecord,
   type IncomingRecord,
   type OutgoingRecord,
   type Publisher,
   Unavailable,
+  type WakeUp,
 } from "@sate/contracts";
 
 type Handle = Parameters<Consumer["start"]>[0];
@@ -62,13 +63,18 @@ export function fakePublisher() {
 
 let offset = 0;
 
-/** The wake-up of an execution, as a consumer gets it. */
-export function wakeUp({ execution_id, request_id, attempt }: ExecutionRef): IncomingRecord {
-  const { value, key } = executionRecord({
-    ...{ id: execution_id, attempt, request_id, force_error: false, payload_json: "{}" },
+/** The wake-up of an execution, as a consumer gets it; with `processor: undefined` as version 0.1.0 wrote it. */
+export function wakeUp(wakeUp: WakeUp): IncomingRecord {
+  const { execution_id, request_id, attempt, processor } = { processor: defaultProcessor, ...wakeUp };
+  const { value, key, headers } = executionRecord({
+    ...{ id: execution_id, attempt, request_id, force_error: false, payload_json: "{}", processor },
     creation_date: "2020-11-07 16:31:58.103057",
   });
-  return incoming(Buffer.from(value as string), Buffer.from(key as string));
+  const bytes = Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)]);
+  return {
+    ...incoming(Buffer.from(value as string), Buffer.from(key as string)),
+    headers: Object.fromEntries(bytes),
+  };
 }
 
 export function incoming(value: Uint8Array | null, key: Uint8Array | null = null): IncomingRecord {

@@ -1,14 +1,17 @@
 import { createCounters, createLog } from "@sate/contracts/runtime";
 import { type Config, createProcessor } from "../../src/index.ts";
-import type { Handlers } from "../../src/ports.ts";
 import { eventually, turns } from "../eventually.ts";
 import { fakeConsumer, fakePublisher, wakeUp } from "./broker.ts";
 import { heldHandler } from "./handlers.ts";
+import { fakeProcessors, onlyDefault, type Served } from "./processors.ts";
 import { fakeRequests } from "./requests.ts";
 import { fakeTime } from "./time.ts";
 
 export type Options = {
-  handlers?: Handlers;
+  /** Instead of the held handler, by the names of processors. */
+  served?: Served;
+  /** Of the processor that the held handler serves. */
+  timeoutSeconds?: number;
   config?: Partial<Config>;
   /** Whether the held handler listens to its signal. */
   listens?: boolean;
@@ -33,12 +36,14 @@ export function processorAmongFakes(options: Options = {}) {
   const time = fakeTime();
   const counters = createCounters();
   const held = heldHandler({ listens: options.listens ?? true });
+  const { timeoutSeconds: timeout_seconds = 60 } = options;
+  const simulated = onlyDefault({ handler: held.handler, announces: { timeout_seconds } });
+  const processors = fakeProcessors(options.served ?? simulated);
   const lines: string[] = [];
   const fatal: string[] = [];
   const processor = createProcessor(
     {
-      ...{ requests, consumer, publisher, time, counters },
-      handlers: options.handlers ?? { default: held.handler },
+      ...{ requests, consumer, publisher, processors, time, counters },
       newId: () => Bun.randomUUIDv7(),
       random: () => 0,
       log: createLog("processor", "debug", (line) => lines.push(line)),
@@ -47,8 +52,8 @@ export function processorAmongFakes(options: Options = {}) {
     {
       serviceToken: "a-token-for-tests",
       leaseMs: 3_600_000,
+      workerName: "a-host",
       concurrency: 4,
-      executionMs: 60_000,
       shutdownMs: 10_000,
       ...options.config,
     },
@@ -75,7 +80,7 @@ export function processorAmongFakes(options: Options = {}) {
 
   const count = (name: string) => counters.read()[name] ?? 0;
   return {
-    ...{ processor, requests, consumer, publisher, time, held, lines, count, stopped },
+    ...{ processor, processors, requests, consumer, publisher, time, held, lines, count, stopped },
     /** Resolves after so many further heartbeats, and what follows from them. */
     async beaten(times = 2): Promise<void> {
       const before = count("heartbeats");

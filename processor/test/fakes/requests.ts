@@ -1,19 +1,29 @@
 import {
+  type Claimable,
+  defaultProcessor,
+  defaultTimeoutSeconds,
   type ExecutionRef,
   formatTimestamp,
+  type LogChunk,
   type Outcome,
   outcomeMark,
+  type ProcessorAnnouncement,
+  type Progress,
   type Run,
   Unavailable,
 } from "@sate/contracts";
 import type { Requests } from "../../src/ports.ts";
 
-type Stored = Run & {
+type Stored = Omit<Run, "try" | "left_ms"> & {
   status: "queued" | "running" | Outcome["status"];
   workerId?: string | undefined;
   claimId?: string | undefined;
   cancel: boolean;
   lost: number;
+  tries: number;
+  /** It is not claimable before a `retryIsDue`. The pause that was asked for. */
+  waitsMs?: number | undefined;
+  progress?: Progress | undefined;
   outcome?: Outcome;
   isMarked: boolean;
 };
@@ -27,6 +37,8 @@ type Name = keyof Requests;
 export function fakeRequests() {
   const stored = new Map<string, Stored>();
   const workers = new Map<string, "alive" | "given_up">();
+  const announced = new Map<string, ProcessorAnnouncement[]>();
+  const chunks = new Map<string, LogChunk>();
   const losses = new Map<Name, number>();
   const holds = new Map<Name, Promise<void>>();
   const responseHolds = new Map<Name, Promise<void>>();
@@ -47,21 +59,46 @@ export function fakeRequests() {
   const heldBy = (workerId: string) =>
     [...stored.values()].filter((one) => one.status === "running" && one.workerId === workerId);
 
-  function claim(workerId: string, claimId: string, asked: ExecutionRef[]) {
-    if (!workers.has(workerId)) fake.violations.push("an unknown worker claimed");
+  const isClaimable = ({ status, waitsMs, processor }: Stored, processors: Claimable[] | undefined) =>
+    status === "queued" &&
+    waitsMs === undefined &&
+    (processors?.some(({ name }) => name === processor) ?? true);
+
+  function claim(
+    { worker_id, claim_id, processors }: Claim,
+    asked: ExecutionRef[],
+    isByName: boolean,
+  ): Awaited<ReturnType<Requests["claim"]>> {
+    if (!workers.has(worker_id)) fake.violations.push("an unknown worker claimed");
     const refs = asked.slice(0, fake.runsPerClaim);
     const runs: Run[] = [];
     let unknown = 0;
     for (const { execution_id } of refs) {
       const execution = stored.get(execution_id);
       if (!execution) unknown++;
-      if (execution?.status === "queued") {
+      else if (isClaimable(execution, processors)) {
         const epoch = execution.epoch + 1;
-        Object.assign(execution, { status: "running", workerId, claimId, epoch });
+        Object.assign(execution, { status: "running", workerId: worker_id, claimId: claim_id, epoch });
+      } else if (isByName && execution.status === "queued") {
+        fake.violations.push("an execution was claimed by a worker that does not serve it");
       }
-      if (execution?.status === "running" && execution.claimId === claimId) runs.push(runOf(execution));
+      if (execution?.status === "running" && execution.claimId === claim_id) {
+        runs.push(runOf(execution, fake.leftMs ?? timeoutMs(execution, processors)));
+      }
     }
     return { runs, refused: refs.length - runs.length - unknown, unknown, left: asked.length - refs.length };
+  }
+
+  /** As many of each processor as there is room for. */
+  function claimable({ limit, processors }: { limit: number; processors?: Claimable[] | undefined }) {
+    const left = new Map(processors?.map((one) => [one.name, one.limit]));
+    const queued = [...stored.values()].filter((one) => {
+      const room = left.get(one.processor) ?? Number.POSITIVE_INFINITY;
+      if (!isClaimable(one, processors) || room < 1) return false;
+      left.set(one.processor, room - 1);
+      return true;
+    });
+    return queued.slice(0, limit);
   }
 
   function requeue(executions: Stored[], isLost: boolean) {
@@ -74,14 +111,20 @@ export function fakeRequests() {
   }
 
   const api: Requests = {
-    registerWorker: ({ worker_id }) =>
+    registerWorker: ({ worker_id, processors = [] }) =>
       respond("registerWorker", () => {
         if (!workers.has(worker_id)) workers.set(worker_id, "alive");
+        announced.set(worker_id, processors);
         return {};
       }),
-    heartbeat: ({ worker_id }) =>
+    heartbeat: ({ worker_id, progress = [] }) =>
       respond("heartbeat", () => {
         if (workers.get(worker_id) !== "alive") return { kind: "given_up" };
+        for (const { execution_id, epoch, progress: reported } of progress) {
+          const execution = stored.get(execution_id);
+          fake.progressReports++;
+          if (execution?.epoch === epoch) execution.progress = reported;
+        }
         const runs = heldBy(worker_id).map((one) => {
           return { ...refOf(one), epoch: one.epoch, cancel: one.cancel };
         });
@@ -92,13 +135,11 @@ export function fakeRequests() {
         workers.delete(worker_id);
         return requeue(heldBy(worker_id), false);
       }),
-    claim: ({ worker_id, claim_id, executions }) =>
-      respond("claim", () => claim(worker_id, claim_id, executions)),
-    claimAny: ({ worker_id, claim_id, limit }) =>
+    claim: ({ executions, ...asked }) => respond("claim", () => claim(asked, executions, true)),
+    claimAny: (asked) =>
       respond("claimAny", () => {
-        const held = heldBy(worker_id).filter((one) => one.claimId === claim_id);
-        const queued = [...stored.values()].filter(({ status }) => status === "queued").slice(0, limit);
-        return claim(worker_id, claim_id, (held.length > 0 ? held : queued).map(refOf));
+        const held = heldBy(asked.worker_id).filter((one) => one.claimId === asked.claim_id);
+        return claim(asked, (held.length > 0 ? held : claimable(asked)).map(refOf), false);
       }),
     finish: ({ runs }) =>
       respond("finish", () => {
@@ -112,6 +153,31 @@ export function fakeRequests() {
           return { kind: "stored" as const };
         });
         return { answers };
+      }),
+    retryLater: ({ runs }) =>
+      respond("retryLater", () => {
+        const answers = runs.map(({ execution_id, epoch, delay_ms }) => {
+          const execution = stored.get(execution_id);
+          if (!execution) return { kind: "unknown" as const };
+          if (execution.epoch !== epoch) return { kind: "refused" as const };
+          if (execution.status === "queued") return { kind: "retrying" as const };
+          if (execution.status === "cancelled") return { kind: "ended" as const };
+          if (execution.status !== "running") return { kind: "refused" as const };
+          requeue([execution], false);
+          execution.tries++;
+          if (execution.cancel) return { kind: "ended" as const };
+          execution.waitsMs = delay_ms;
+          return { kind: "retrying" as const };
+        });
+        return { answers };
+      }),
+    appendLogs: (body) =>
+      respond("appendLogs", () => {
+        for (const chunk of body.chunks) {
+          const key = `${chunk.execution_id} ${chunk.epoch} ${chunk.sequence}`;
+          if (!chunks.has(key)) chunks.set(key, chunk);
+        }
+        return {};
       }),
     handBack: ({ runs }) =>
       respond("handBack", () => {
@@ -141,15 +207,19 @@ export function fakeRequests() {
     isAway: false,
     /** The most runs that fit into the response to a claim. */
     runsPerClaim: Number.POSITIVE_INFINITY,
+    /** What is left until the deadline of claimed executions, instead of the timeout of their processor. */
+    leftMs: undefined as number | undefined,
+    progressReports: 0,
     workers,
+    announced,
 
     queue(details: Partial<Pick<Run, "payload_json" | "processor">> = {}): ExecutionRef {
       const ref = { request_id: Bun.randomUUIDv7(), attempt: 1, execution_id: Bun.randomUUIDv7() };
       stored.set(ref.execution_id, {
         ...ref,
         ...{ force_error: false, creation_date: formatTimestamp(1_604_766_718_103) },
-        ...{ payload_json: '{"message":"never in a log"}', ...details },
-        ...{ status: "queued", epoch: 0, cancel: false, lost: 0, isMarked: false },
+        ...{ payload_json: '{"message":"never in a log"}', processor: defaultProcessor, ...details },
+        ...{ status: "queued", epoch: 0, cancel: false, lost: 0, tries: 0, isMarked: false },
       });
       return ref;
     },
@@ -157,6 +227,18 @@ export function fakeRequests() {
     all: () => [...stored.values()],
     cancel({ execution_id }: ExecutionRef) {
       (stored.get(execution_id) as Stored).cancel = true;
+    },
+    /** The pause before the next try is over. */
+    retryIsDue({ execution_id }: ExecutionRef) {
+      (stored.get(execution_id) as Stored).waitsMs = undefined;
+    },
+    /** The log of all runs of an execution. */
+    logOf({ execution_id }: ExecutionRef): string {
+      const ofExecution = [...chunks.values()].filter((chunk) => chunk.execution_id === execution_id);
+      return ofExecution
+        .toSorted((a, b) => a.epoch - b.epoch || a.sequence - b.sequence)
+        .map(({ text }) => text)
+        .join("");
     },
     /** As sweepers do it when a lease has expired: what the worker runs is queued again and counted as lost. */
     giveUp(workerId: string) {
@@ -173,6 +255,8 @@ export function fakeRequests() {
   return fake;
 }
 
+type Claim = { worker_id: string; claim_id: string; processors?: Claimable[] | undefined };
+
 function heldIn(holds: Map<Name, Promise<void>>, name: Name): () => void {
   const { promise, resolve } = Promise.withResolvers<void>();
   holds.set(name, promise);
@@ -186,8 +270,13 @@ function refOf({ request_id, attempt, execution_id }: ExecutionRef): ExecutionRe
   return { request_id, attempt, execution_id };
 }
 
-function runOf(one: Stored): Run {
-  const { epoch, force_error, creation_date, payload_json, processor } = one;
-  const run = { ...refOf(one), epoch, force_error, creation_date, payload_json };
-  return processor === undefined ? run : { ...run, processor };
+function runOf(one: Stored, left_ms: number): Run {
+  const { epoch, force_error, creation_date, payload_json, processor, tries } = one;
+  const run = { ...refOf(one), epoch, force_error, creation_date, payload_json, processor };
+  return { ...run, try: tries + 1, left_ms };
+}
+
+function timeoutMs({ processor }: Stored, processors: Claimable[] = []): number {
+  const { timeout_seconds = defaultTimeoutSeconds } = processors.find(({ name }) => name === processor) ?? {};
+  return timeout_seconds * 1_000;
 }

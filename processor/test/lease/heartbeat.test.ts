@@ -179,20 +179,24 @@ describe("the heartbeat response", () => {
 
 describe("the deadline", () => {
   test("a run that does not end in time is aborted and fails with timeout", async () => {
-    const { requests, time, held, ref } = await running({ config: { executionMs: 300, leaseMs: 60_000 } });
+    const { requests, time, held, ref } = await running({ timeoutSeconds: 0.3, config: { leaseMs: 60_000 } });
     await time.advance(299);
     expect(held.runs[0]?.signal.aborted).toBe(false);
     await time.advance(1);
     await eventually(() => requests.get(ref).status === "failed", "it has failed");
     expect(requests.get(ref).outcome).toMatchObject({
-      error: { code: "timeout", message: "The execution did not end within 0.3 seconds." },
+      error: {
+        code: "timeout",
+        message: "The execution did not end before its deadline. This run had 0.3 seconds.",
+      },
       processing_total_seconds: 0.3,
     });
   });
 
   test("a handler that ignores its signal loses its slot", async () => {
-    const config = { executionMs: 300, concurrency: 1, leaseMs: 60_000 };
-    const { requests, consumer, time, count, held, ref } = await running({ listens: false, config });
+    const config = { concurrency: 1, leaseMs: 60_000 };
+    const options = { listens: false, timeoutSeconds: 0.3, config };
+    const { requests, consumer, time, count, held, ref } = await running(options);
     const next = requests.queue();
     await consumer.deliver([wakeUp(next)]);
     await time.advance(300);

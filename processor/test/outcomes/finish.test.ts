@@ -18,7 +18,13 @@ function finisherOn(respond: (names: string[]) => Promise<void>, id = () => "w")
     await respond(names);
     return { answers: runs.map(() => ({ kind: "stored" })) };
   };
-  const ports = { requests: { finish }, time, random: () => 0, counters: createCounters() };
+  const retryLater: RequestsApi["retryLater"] = async ({ runs }) => {
+    const names = runs.map(({ execution_id, delay_ms }) => `${execution_id} in ${delay_ms}`);
+    batches.push(names);
+    await respond(names);
+    return { answers: runs.map(() => ({ kind: "retrying" })) };
+  };
+  const ports = { requests: { finish, retryLater }, time, random: () => 0, counters: createCounters() };
   const log = createLog("processor", "error", () => {});
   return { finisher: createFinisher({ ...ports, log }, { id }), requests: ports.requests, batches, time };
 }
@@ -78,4 +84,22 @@ test("an outcome whose worker expires between attempts is dropped", async () => 
   await time.advance(200);
   expect(await finishing).toBe("dropped");
   expect(batches).toEqual([["a"]]);
+});
+
+test("tries that are to be repeated are reported in the same way, in calls of their own", async () => {
+  let isLost = true;
+  const { finisher, batches, time } = finisherOn(async () => {
+    if (isLost) await refuse();
+  });
+  const error = { code: "busy", message: "Later." };
+  const failed = (name: string) => ({ ...ended(name), pauseMs: 5, error });
+  const reports = [finisher.retryLater(failed("a")), finisher.retryLater(failed("b"))];
+  await turns();
+  isLost = false;
+  await time.advance(200);
+  expect(await Promise.all(reports)).toEqual(["retrying", "retrying"]);
+  expect(batches).toEqual([
+    ["a in 5", "b in 5"],
+    ["a in 5", "b in 5"],
+  ]);
 });

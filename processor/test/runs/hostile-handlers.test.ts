@@ -3,6 +3,7 @@ import { eventually, turns } from "../eventually.ts";
 import { wakeUp } from "../fakes/broker.ts";
 import { pong } from "../fakes/handlers.ts";
 import { endAll, processorAmongFakes } from "../fakes/processor.ts";
+import { onlyDefault } from "../fakes/processors.ts";
 
 /** Handlers are code of others: whatever one returns or throws, its run has one outcome, and so has its neighbour. */
 
@@ -14,7 +15,8 @@ const fail = () => {
 const trap = { get: fail, getPrototypeOf: fail, has: fail, ownKeys: fail };
 const trapOf = (name: string, target: object) => Object.defineProperty(target, name, { get: fail });
 
-const hostile: Record<string, (run: { signal: AbortSignal }) => unknown> = {
+type Given = { signal: AbortSignal; progress(...args: unknown[]): void; log(text: unknown): void };
+const hostile: Record<string, (run: Given) => unknown> = {
   "returns null": async () => null,
   "returns undefined": async () => undefined,
   "returns without a promise": () => 7,
@@ -33,6 +35,13 @@ const hostile: Record<string, (run: { signal: AbortSignal }) => unknown> = {
   },
   "throws an error whose cause throws": async () => Promise.reject(trapOf("cause", new Error("x"))),
   "throws a proxy that throws": async () => Promise.reject(new Proxy(new Error("x"), trap)),
+  "misuses what it is given and throws": ({ progress, log }) => {
+    progress(trapOf("valueOf", {}), trap);
+    progress(Number.NaN);
+    log(trapOf("toString", {}));
+    log(undefined);
+    return fail();
+  },
   "takes the signal from its run and throws": (run) => {
     Object.assign(run, { signal: null });
     return fail();
@@ -41,9 +50,9 @@ const hostile: Record<string, (run: { signal: AbortSignal }) => unknown> = {
 
 describe("whatever a hostile handler does: one dead letter, and its neighbour succeeds", () => {
   test.each(Object.keys(hostile))("it %s", async (name) => {
-    const handlers = { default: pong, hostile: hostile[name] as never };
-    const { processor, requests, consumer, publisher, count } = processorAmongFakes({ handlers });
-    const ref = requests.queue({ processor: "hostile" });
+    const served = { ...onlyDefault(pong), hostile: hostile[name] as never };
+    const { processor, requests, consumer, publisher, count } = processorAmongFakes({ served });
+    const ref = { ...requests.queue({ processor: "hostile" }), processor: "hostile" };
     const neighbour = requests.queue();
     await processor.start();
     await consumer.deliver([wakeUp(ref), wakeUp(neighbour)]);

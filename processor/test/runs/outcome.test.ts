@@ -1,28 +1,24 @@
 import { describe, expect, test } from "bun:test";
-import { cancelled, limits, Outcome } from "@sate/contracts";
+import { cancelled, limits, Outcome, sateErrorCodes } from "@sate/contracts";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import {
-  outcomeOf,
-  type RunEnd,
-  readHandlerEnd,
-  readThrown,
-  timedOut,
-  unknownProcessor,
-} from "../../src/runs/outcome.ts";
+import { outcomeOf, type RunEnd, readHandlerEnd, readThrown, timedOut } from "../../src/runs/outcome.ts";
 
 const resultId = Bun.randomUUIDv7();
 const isOutcome = TypeCompiler.Compile(Outcome);
 
 /** Whatever the end, the outcome is one by the contract: otherwise requests-service could never take it. */
 function decided(end: RunEnd) {
-  const outcome = outcomeOf(end, resultId, 1_604_766_718_103, 1_500.25);
+  const outcome = outcomeOf(end, {
+    ...{ resultId, startedAtMs: 1_604_766_718_103, elapsedMs: 1_500.25 },
+    ...{ tries: 2, version: "v7" },
+  });
   expect(isOutcome.Check(outcome)).toBe(true);
   return outcome;
 }
 
-const succeeded = (outputsJson: string) => decided(readHandlerEnd({ kind: "succeeded", outputsJson }));
-const failed = (code: string, message: string) =>
-  decided(readHandlerEnd({ kind: "failed", error: { code, message } }));
+const succeeded = (outputsJson: string) => decided(readHandlerEnd({ kind: "succeeded", outputsJson }).end);
+const failed = (code: string, message: string, kind = "failed") =>
+  decided(readHandlerEnd({ kind, error: { code, message } }).end);
 const unexpected = (message: string) => ({
   status: "dead_lettered",
   error: { code: "unexpected_error", message },
@@ -36,10 +32,12 @@ test("times are those that were measured, the end being the start plus the durat
     processing_start_time: "2020-11-07 16:31:58.103000",
     processing_end_time: "2020-11-07 16:31:59.603250",
     processing_total_seconds: 1.50025,
+    tries: 2,
+    processor_version: "v7",
   });
 });
 
-test.each([cancelled, unknownProcessor, timedOut(300)])("an end by Sate is an outcome: %j", (end) => {
+test.each([cancelled, timedOut(300)])("an end by Sate is an outcome: %j", (end) => {
   expect(decided(end)).toMatchObject(end);
 });
 
@@ -67,8 +65,11 @@ describe("outputs", () => {
   });
 
   test.each(["", "{", "pong", "NaN", '"\ud800"'])(
-    "that are not JSON text are an unexpected error (%#)",
-    (text) => expect(succeeded(text)).toMatchObject(unexpected("The outputs are not JSON.")),
+    "that are not JSON text are a failure with a code of its own (%#)",
+    (text) => {
+      const error = { code: "outputs_not_json", message: "The outputs are not JSON." };
+      expect(succeeded(text)).toMatchObject({ status: "failed", error });
+    },
   );
 });
 
@@ -77,9 +78,40 @@ test("a failure has the code and message that the handler reported, cut to the l
     status: "failed",
     error: { code: "no_such_file", message: "There is no such file." },
   });
-  expect(failed("c".repeat(200), "😀".repeat(limits.errorMessageCharsMax)).status).toBe("failed");
-  expect(failed("c", `a${"😀".repeat(limits.errorMessageCharsMax)}`)).toMatchObject({
-    error: { message: expect.stringMatching(/\ufffd$/u) },
+  expect(failed("c".repeat(200), "m")).toMatchObject({ error: { code: "c".repeat(100) } });
+});
+
+describe("the message of an error", () => {
+  const messageOf = (message: string) =>
+    (failed("c", message) as { error: { message: string } }).error.message;
+  const most = limits.errorMessageBytesMax;
+
+  test("is cut to its limit in UTF-8 bytes, between two characters", () => {
+    expect(messageOf("m".repeat(most))).toBe("m".repeat(most));
+    expect(messageOf("m".repeat(100_000_000))).toBe("m".repeat(most));
+    expect(messageOf("😀".repeat(most))).toBe("😀".repeat(most / 4));
+    expect(messageOf(`a${"😀".repeat(most)}`)).toBe(`a${"😀".repeat(most / 4 - 1)}`);
+    expect(messageOf(`${"é".repeat(most / 2 - 1)}\u0000`)).toBe(`${"é".repeat(most / 2 - 1)}\\u`);
+  });
+
+  test("has its control characters escaped, and its lone surrogates replaced", () => {
+    expect(messageOf("a\nb\tc\u0000\u001b[31m\u007f\u0085\ud800")).toBe(
+      "a\\nb\\tc\\u0000\\u001b[31m\\u007f\\u0085\ufffd",
+    );
+  });
+});
+
+describe("who ended a run can be told by the code", () => {
+  test.each(sateErrorCodes)("a processor that calls its own failure %s gets a prefix", (code) => {
+    expect(failed(code, "m")).toMatchObject({
+      status: "failed",
+      error: { code: `processor_${code}`, message: "m" },
+    });
+  });
+
+  test.each(["process_died", "unexpected_error"])("a handler that broke may say %s", (code) => {
+    expect(failed(code, "m", "broken")).toMatchObject({ status: "dead_lettered", error: { code } });
+    expect(failed("lost", "m", "broken")).toMatchObject({ error: { code: "processor_lost" } });
   });
 });
 
@@ -91,7 +123,7 @@ test("every member is read once, so it cannot change between the check and its u
       return reads++ === 0 ? "1" : 7;
     },
   };
-  expect(readHandlerEnd(given)).toEqual({ status: "succeeded", outputs_json: "1" });
+  expect(readHandlerEnd(given).end).toEqual({ status: "succeeded", outputs_json: "1" });
 });
 
 const words = { code: "empty", message: "There is nothing." };
@@ -113,7 +145,7 @@ test.each([
   [{ kind: "cancelled" }],
   [{ kind: "timeout", deadlineMs: 1 }],
 ])("a handler may not return %j", (given) => {
-  expect(decided(readHandlerEnd(given))).toMatchObject(
+  expect(decided(readHandlerEnd(given).end)).toMatchObject(
     unexpected("The processor did not return a valid result."),
   );
 });
@@ -136,9 +168,9 @@ describe("the end of a run whose handler threw", () => {
     ["object", () => null],
     ["function", () => () => "secret"],
   ])("has the class of what was thrown and nothing of its text: %s (%#)", (name, thrown) => {
-    const { end, fields } = readThrown(thrown());
+    const { verdict, fields } = readThrown(thrown());
     const message = `The processor threw an unexpected error (${name}).`;
-    expect(decided(end)).toMatchObject(unexpected(message));
+    expect(decided(verdict.end)).toMatchObject(unexpected(message));
     expect(fields.error).toBe(name);
   });
 

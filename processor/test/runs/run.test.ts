@@ -1,24 +1,30 @@
 import { expect, test } from "bun:test";
 import type { Run } from "@sate/contracts";
 import { createCounters, createLog } from "@sate/contracts/runtime";
-import { graceMs, startRun } from "../../src/runs/run.ts";
+import { startRun } from "../../src/runs/run.ts";
 import { turns } from "../eventually.ts";
 import { heldHandler } from "../fakes/handlers.ts";
+import { graceMs, served } from "../fakes/processors.ts";
 import { fakeTime } from "../fakes/time.ts";
 
-const run = { execution_id: "e", request_id: "r", attempt: 1, epoch: 1, payload_json: "1" } as Run;
+const run = {
+  ...{ execution_id: "e", request_id: "r", attempt: 1, epoch: 1, payload_json: "1" },
+  ...{ try: 1, left_ms: 10_000 },
+} as Run;
 
 function waiting(mayStart: () => Promise<boolean>) {
   const time = fakeTime();
   const held = heldHandler({ listens: false });
   const parts = {
-    handlers: { default: held.handler },
     time,
+    random: () => 0,
     newId: () => Bun.randomUUIDv7(),
     counters: createCounters(),
     log: createLog("processor", "error", () => {}),
   };
-  return { time, held, ...startRun(parts, 10_000, { run, workerId: "w", mayStart }) };
+  const processor = served("p", held.handler);
+  const running = startRun(parts, { run, processor, workerId: "w", mayStart, addToLog() {} });
+  return { time, held, ...running };
 }
 
 async function started() {
@@ -36,10 +42,13 @@ test("a run whose worker has expired while it waited does not start, and has no 
 
 test("a run that is cancelled while it waits does not start, and ends as cancelled", async () => {
   const earlier = Promise.withResolvers<boolean>();
-  const { held, ended, abort } = waiting(() => earlier.promise);
+  const { held, ended, abort, time } = waiting(() => earlier.promise);
   abort("cancelled");
+  const decision = await ended; // it waits for nothing any more
   earlier.resolve(true);
-  expect(await ended).toMatchObject({ status: "cancelled" });
+  await time.advance(20_000);
+  expect(decision).toMatchObject({ kind: "ended", outcome: { status: "cancelled" } });
+  expect(decision).not.toHaveProperty("outcome.tries");
   expect(held.runs).toHaveLength(0);
 });
 
@@ -48,7 +57,7 @@ test("the first abort reason counts, and a result after the abort is ignored", a
   abort("cancelled");
   abort("fenced");
   held.end();
-  expect(await ended).toMatchObject({ status: "cancelled", error: { code: "cancelled" } });
+  expect(await ended).toMatchObject({ outcome: { status: "cancelled", error: { code: "cancelled" } } });
 });
 
 test.each(["fenced", "stopping"] as const)(

@@ -68,10 +68,39 @@ export const bugs: Record<string, Bug> = {
     }),
   },
   "a claim that ignores the status": inStore("runs", ({ runs }, db) => ({
-    claim(claim, refs) {
+    claim(claim, refs, processors) {
       const update = db.query("UPDATE executions SET status = 'queued', result_id = NULL WHERE id = ?");
       for (const { execution_id } of refs) update.run(execution_id);
-      return runs.claim(claim, refs);
+      return runs.claim(claim, refs, processors);
+    },
+  })),
+  "a claim that ignores the start": inStore("runs", ({ runs }, db) => ({
+    claim(claim, refs, processors) {
+      const update = db.query("UPDATE executions SET start_after = NULL WHERE id = ?");
+      for (const { execution_id } of refs) update.run(execution_id);
+      return runs.claim(claim, refs, processors);
+    },
+  })),
+  "a claim of every processor": inStore("runs", ({ runs }) => ({
+    queued: (queues) => runs.queued(queues.map(({ limit }) => ({ limit }))),
+    claim: (claim, refs) => runs.claim(claim, refs, undefined),
+  })),
+  "an instant that is compared with another clock": {
+    store: (store) => ({ ...store, now: () => store.now() + 1_800_000 }),
+  },
+  "no sweep over what waits": inStore("waiting", () => ({ due: async () => [] })),
+  "no end of what runs past its deadline": inStore("runs", ({ runs }) => ({
+    async running(page) {
+      const running = await runs.running(page);
+      return running.map((execution) => ({ ...execution, deadline_at: undefined }));
+    },
+  })),
+  "a retry that is not counted": inStore("runs", ({ runs }, db) => ({
+    async retryLater(retries) {
+      const results = await runs.retryLater(retries);
+      const update = db.query("UPDATE executions SET tries = max(tries - 1, 0) WHERE id = ?");
+      for (const { execution_id } of retries) update.run(execution_id);
+      return results;
     },
   })),
   "records acknowledged before they are written": {

@@ -25,8 +25,10 @@ export function createClients(world: World, maxFailures: number) {
     submit(target: RequestsProcess): void {
       const id = newId();
       const payload = `{"number":${requestIds.length}}`;
+      const processor = weather.random.chance(0.5) ? "again" : undefined;
       asGateway(target, async ({ createRequests }) => {
-        const { answers } = await createRequests({ requests: [{ id, payload_json: payload }] });
+        const request = { id, payload_json: payload, ...(processor !== undefined && { processor }) };
+        const { answers } = await createRequests({ requests: [request] });
         if (answers[0]?.kind !== "created") return;
         requestIds.push(id);
         history.requestAcknowledged(id, payload);
@@ -36,10 +38,12 @@ export function createClients(world: World, maxFailures: number) {
     /** Requests an execution; the gateway dies on the way if it is to. */
     execute(requestId: string, target: RequestsProcess, dies: boolean): void {
       let id = "";
+      const timing = timingOf(world);
       const owner = asGateway(target, (commands) =>
         createStartExecution({
-          createExecution: async (execution) => {
-            id = execution.id;
+          createExecution: async (asked) => {
+            id = asked.id;
+            const execution = { ...asked, ...timing };
             // The same twice in one batch is one execution.
             const executions = weather.random.chance(0.1) ? [execution, execution] : [execution];
             return first((await commands.createExecutions({ executions })).answers);
@@ -82,15 +86,38 @@ function first<T>([answer]: T[]): T {
   return answer;
 }
 
-/** A handler that ends in many ways, drawn anew for every run. It ends soon after its signal is aborted. */
+/** What a client says about time, or nothing: a later start, an expiry, a shorter deadline. */
+function timingOf({ weather: { random }, databaseClock, isPeaceful }: World) {
+  const sometimes = <T extends object>(probability: number, timing: T) =>
+    !isPeaceful && random.chance(probability) ? timing : {};
+  return {
+    ...sometimes(0.2, { start_after: Math.floor(databaseClock() + random.between(-1_000, 3_000)) }),
+    ...sometimes(0.15, { expires_in_seconds: random.between(0.01, 2) }),
+    ...sometimes(0.15, { timeout_seconds: random.between(0.01, 1) }),
+  };
+}
+
+/** Of one history: fewer than a processor has slots, so that it always has one that comes free. */
+const deafMost = 2;
+
+/**
+ * A handler that ends in many ways, drawn anew for every run. It ends soon after its signal is aborted, except for a few
+ * that never end: their executions are ended by requests-service.
+ */
 export function createHandler(world: World, die: (name: string) => void) {
   const { simulation, weather, history } = world;
-  return ({ requestId, executionId, epoch, payloadJson, signal }: HandlerRun): Promise<HandlerEnd> => {
+  let deaf = 0;
+  return (run: HandlerRun, processor: string): Promise<HandlerEnd> => {
+    const { requestId, executionId, epoch, tryNumber, payloadJson, signal } = run;
     const owner = simulation.current();
     if (!owner) throw new Error("a handler was called outside of a process");
     const { random } = weather;
     const startedAt = simulation.now();
-    const seen = { requestId, executionId, epoch, owner, startedAt, endedAt: null as number | null };
+    const isDeaf = !world.isPeaceful && random.chance(0.03) && deaf++ < deafMost;
+    const seen = {
+      ...{ requestId, executionId, epoch, tryNumber, processor, owner, isDeaf, startedAt },
+      endedAt: null as number | null,
+    };
     history.runStarts(seen, payloadJson);
 
     return new Promise((resolve, reject) => {
@@ -100,6 +127,9 @@ export function createHandler(world: World, die: (name: string) => void) {
           seen.endedAt = simulation.now();
           settle();
         });
+      run.log("begun\n");
+      run.progress(random.next());
+      if (isDeaf) return;
       signal.addEventListener("abort", () => ends(random.between(0, 50), () => reject(signal.reason)));
       const kind = random.next();
       const ms = random.chance(0.2) ? random.between(100, 1_200) : random.between(0, 20);

@@ -12,6 +12,8 @@ const tables = [
   "executions",
   "refusals",
   "workers",
+  "processors",
+  "logs",
   "results",
   "dead_letters",
   "model",
@@ -30,9 +32,17 @@ export function openDatabases(without = "") {
   db.run(whole.replace(without, ""));
   watch(db);
   const file = { db, write: async <T>(work: () => T) => work() };
+  const setNow = db.query("UPDATE model SET now = ?");
   return {
     db,
-    store: () => sqliteStore(file),
+    /** With the clock of the database, which invariants read at every write. */
+    store(clock: () => number) {
+      const write = async <T>(work: () => T) => {
+        setNow.run(clock());
+        return work();
+      };
+      return sqliteStore({ db, write }, clock);
+    },
     writer: () => sqliteResultsWriter(file),
     reader: () => sqliteResultsReader(file),
     clear(): void {

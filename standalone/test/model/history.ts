@@ -8,15 +8,26 @@ export type HandlerRunSeen = {
   requestId: string;
   executionId: string;
   epoch: number;
+  tryNumber: number;
+  processor: string;
   owner: Owner;
+  /** It goes on whatever its signal says: nothing can stop it. */
+  isDeaf: boolean;
   startedAt: number;
   endedAt: number | null;
 };
 
 export const lostMax = 4;
+/** The tries of an execution of the processor that retries. */
+export const triesMax = 3;
 const active = "('queued', 'running')";
 const failed = "('failed', 'dead_lettered')";
+const now = "(SELECT now FROM model)";
+const code = "NEW.outcome ->> '$.error.code'";
+const isClaimed = "OLD.status = 'queued' AND NEW.status = 'running'";
+const ends = "OLD.outcome IS NULL AND";
 const ofRequest = "FROM executions WHERE request_id = NEW.request_id";
+const tries = `iif(NEW.processor = 'again', ${triesMax}, 1)`;
 
 /**
  * The invariants of docs/guarantees.md, each by its number. A write for which the condition is true breaks one: `NEW`
@@ -32,6 +43,8 @@ const atEveryWrite: Record<string, Record<string, string>> = {
   "INSERT, UPDATE ON executions": {
     "3: two active executions of a request": `(SELECT count(*) ${ofRequest} AND status IN ${active}) > 1`,
     "5: an outcome without an end, or an end without one": `(NEW.status IN ${active}) <> (NEW.result_id IS NULL)`,
+    "21: more tries than the processor allows": `NEW.tries + (NEW.status IN ${active}) > ${tries}`,
+    "21: an outcome of more tries than the processor allows": `(NEW.outcome ->> 'tries') > ${tries}`,
     "5: an outcome of another status": `(NEW.outcome ->> 'status') IS NOT iif(NEW.status IN ${active}, NULL, NEW.status)`,
   },
   "UPDATE ON executions": {
@@ -40,7 +53,19 @@ const atEveryWrite: Record<string, Record<string, string>> = {
     "7: more failures than allowed": `(SELECT count(*) ${ofRequest} AND status IN ${failed}) > (SELECT failures FROM model)`,
     "10: a final execution has changed": `OLD.status NOT IN ${active} AND
       (NEW.status, NEW.result_id, NEW.epoch) IS NOT (OLD.status, OLD.result_id, OLD.epoch)`,
-    "11: an epoch or a loss was taken back": "NEW.epoch < OLD.epoch OR NEW.lost < OLD.lost",
+    "11: an epoch, a loss or a try was taken back":
+      "NEW.epoch < OLD.epoch OR NEW.lost < OLD.lost OR NEW.tries < OLD.tries",
+    "22: a worker claims what it does not serve": `${isClaimed} AND EXISTS
+      (SELECT 1 FROM workers WHERE id = NEW.worker_id AND NEW.processor NOT IN (SELECT value FROM json_each(processors)))`,
+    "20: one that waits is claimed": `${isClaimed} AND OLD.start_after IS NOT NULL`,
+    "20: one is claimed whose time is over": `${isClaimed} AND
+      (OLD.deadline_at <= ${now} OR (OLD.epoch = 0 AND OLD.expires_at <= ${now}))`,
+    "20: one that waits is woken before its time": `OLD.start_after > ${now} AND
+      NEW.start_after IS NULL AND NEW.status = 'queued'`,
+    "20: a deadline is changed": "NEW.deadline_at IS NOT OLD.deadline_at AND OLD.deadline_at IS NOT NULL",
+    "20: a timeout before the deadline": `${ends} ${code} = 'timeout' AND NEW.deadline_at > ${now} + 1`,
+    "20: one has expired that ran, or before its time": `${ends} ${code} = 'expired' AND
+      (NEW.epoch > 0 OR NEW.expires_at IS NULL OR NEW.expires_at > ${now})`,
   },
   "DELETE ON executions": { "1: an execution is gone": "true" },
   "INSERT ON results": {
@@ -68,7 +93,7 @@ const atTheEnd: Record<string, string> = {
 /** Makes the database note which invariants its writes break. */
 export function watch(db: Database): void {
   db.run("CREATE TABLE broken (what TEXT PRIMARY KEY ON CONFLICT IGNORE)");
-  db.run("CREATE TABLE model (failures INTEGER)");
+  db.run("CREATE TABLE model (failures INTEGER, now INTEGER)");
   let triggers = 0;
   for (const [on, invariants] of Object.entries(atEveryWrite)) {
     const [events = "", table] = on.split(" ON ");
@@ -90,10 +115,12 @@ export function createHistory(db: Database, maxFailures: number) {
   const refused = new Set<string>();
   const refusedAsExhausted = new Set<string>();
   let excusedOverlaps = 0;
-  db.run("INSERT INTO model VALUES (?)", [maxFailures]);
+  db.run("INSERT INTO model VALUES (?, 0)", [maxFailures]);
 
-  type Row = { status: string; epoch: number; result_id: string | null };
-  const execution = db.query<Row, [string]>("SELECT status, epoch, result_id FROM executions WHERE id = ?");
+  type Row = { status: string; epoch: number; tries: number; processor: string; result_id: string | null };
+  const execution = db.query<Row, [string]>(
+    "SELECT status, epoch, tries, processor, result_id FROM executions WHERE id = ?",
+  );
   const ids = db.query<{ request_id: string; id: string }, []>("SELECT request_id, id FROM executions");
   const failures = db.query<{ count: number }, [string]>(
     `SELECT count(*) AS count FROM executions WHERE request_id = ? AND status IN ${failed}`,
@@ -152,10 +179,16 @@ export function createHistory(db: Database, maxFailures: number) {
       const row = execution.get(run.executionId);
       must(row?.status === "running", `5: a run starts of an execution that is ${row?.status}`);
       must(row?.epoch === run.epoch, "11: a run starts whose epoch is not the stored one");
+      must(row?.tries === run.tryNumber - 1, "21: a run starts with another number of its try");
+      must(
+        row?.processor === run.processor,
+        "22: a run starts on a worker that does not serve its processor",
+      );
       must(payload === (payloads.get(run.requestId) ?? payload), "9: another payload than was sent");
       for (const other of runs) {
         if (other.requestId !== run.requestId || other.endedAt !== null || other.owner.isDead) continue;
-        const isExcused = other.owner.frozenUntil > other.startedAt;
+        const isEnded = (execution.get(other.executionId)?.result_id ?? null) !== null;
+        const isExcused = other.owner.frozenUntil > other.startedAt || (other.isDeaf && isEnded);
         if (isExcused) excusedOverlaps++;
         must(isExcused, `4: ${run.owner.name} runs beside ${other.owner.name}`);
       }

@@ -45,11 +45,17 @@ const sometimes = [
   "refused_failures-exhausted",
   "results_confirmed",
   "results_repeated",
+  "retries_refused",
   "runs_ended_cancelled",
   "runs_handed_back",
   "runs_lost",
+  "runs_overdue",
+  "runs_retried",
   "stopped",
+  "waiting_ended",
+  "waiting_woken",
   "wake_ups_lost",
+  "wake_ups_skipped",
   "workers_given_up",
 ];
 

@@ -1,18 +1,26 @@
-import { type Consumer, groups, outcomeTopics, type Topic, topics } from "@sate/contracts";
+import { type Consumer, defaultProcessor, groups, outcomeTopics, type Topic, topics } from "@sate/contracts";
 import { createCounters, type Log } from "@sate/contracts/runtime";
 import * as processorService from "@sate/processor";
 import * as requestsService from "@sate/requests-service";
 import * as resultsListener from "@sate/results-listener";
+import { fakeProcessors } from "../../../processor/test/fakes/processors.ts";
 import { readResults } from "../../../results-service/src/read-results.ts";
 import type { Broker } from "./broker.ts";
 import type { Bug } from "./bugs.ts";
 import type { Databases } from "./databases.ts";
-import { type History, lostMax } from "./history.ts";
+import { type History, lostMax, triesMax } from "./history.ts";
 import { type Link, linked, type Weather } from "./network.ts";
 import type { Owner, Simulation } from "./simulation.ts";
 
 export const leaseMs = 1_500;
-const executionMs = 1_000;
+/** The processors: one that retries, and the default. Some workers serve one of them, and some both. */
+const announced = {
+  [defaultProcessor]: { timeout_seconds: 1 },
+  again: { timeout_seconds: 1.5, retry: { tries: triesMax, first_seconds: 0.1, max_seconds: 0.3 } },
+};
+const served = [[defaultProcessor], [defaultProcessor, "again"], ["again"]] as const;
+/** Longer than any history: a run whose handler never ends is not decided by its worker. */
+const graceMs = 1_000_000;
 const callMs = 400;
 const confirmMs = 1_000;
 const logsKeptMs = 86_400_000;
@@ -30,7 +38,9 @@ export type World = {
   count: (name: string, by?: number) => void;
   /** No more faults: handlers succeed. */
   isPeaceful: boolean;
-  handler: processorService.Handler;
+  handler: (run: processorService.HandlerRun, processor: string) => Promise<processorService.HandlerEnd>;
+  /** What all instants are compared with, ms since 1970: wrong by up to an hour, but the same for all services. */
+  databaseClock: () => number;
 };
 
 type Service = { start(): Promise<void>; stop(): Promise<void> };
@@ -77,7 +87,8 @@ function prepared(world: World, name: string) {
 export function bootRequests(world: World, name: string): RequestsProcess {
   const { owner, link, ports, counts } = prepared(world, name);
   const { databases, bug, history, count } = world;
-  const real = bug.store?.(databases.store(), databases.db) ?? databases.store();
+  const correct = databases.store(world.databaseClock);
+  const real = bug.store?.(correct, databases.db) ?? correct;
   const finish: typeof real.runs.finish = async (decided) => {
     const compare = history.finishing(decided);
     const results = await real.runs.finish(decided);
@@ -85,7 +96,10 @@ export function bootRequests(world: World, name: string): RequestsProcess {
     count("finishes_fenced", results.filter((result) => result === "refused").length);
     return results;
   };
-  const store = { ...linked({ ...real, runs: { ...real.runs, finish } }, link), close: async () => {} };
+  // Its clock is read from memory, without a call.
+  const { now } = real;
+  const calls = linked({ ...real, runs: { ...real.runs, finish } }, link);
+  const store = { ...calls, now, close: async () => {} };
   const { resultsRecorded } = bug.results ?? readResults(databases.reader());
   const service = requestsService.createRequestsService(
     { ...ports, store, results: linked({ resultsRecorded }, link) },
@@ -97,6 +111,7 @@ export function bootRequests(world: World, name: string): RequestsProcess {
 /** `route`: the requests-service that the next call reaches. */
 export function bootProcessor(world: World, name: string, route: () => RequestsProcess): Process {
   const { owner, ports, consumer, counts } = prepared(world, name);
+  const names = served[Number(name.split("-")[1])] ?? [];
   const requests = new Proxy({} as Commands, {
     get: (_, command: keyof Commands) => (body: never) => callerOf(world, owner, route())[command](body),
   });
@@ -104,8 +119,19 @@ export function bootProcessor(world: World, name: string, route: () => RequestsP
     {
       ...ports,
       requests,
-      consumer: consumer(groups.processor, [topics.executions]),
-      handlers: { default: (run) => world.handler(run) },
+      consumer: consumer(`processor of ${names.join(" and ")}`, [topics.executions]),
+      processors: fakeProcessors(
+        Object.fromEntries(
+          names.map((processor) => [
+            processor,
+            {
+              handler: (run) => world.handler(run, processor),
+              announces: announced[processor],
+              graceMs,
+            },
+          ]),
+        ),
+      ),
       time: {
         now: ports.clock,
         monotonic: world.simulation.now,
@@ -117,7 +143,7 @@ export function bootProcessor(world: World, name: string, route: () => RequestsP
         },
       },
     },
-    { serviceToken: "", leaseMs, concurrency: 3, executionMs, shutdownMs: 2_000 },
+    { serviceToken: "", leaseMs, workerName: name, concurrency: 3, shutdownMs: 2_000 },
   );
   return { owner, service, counts };
 }

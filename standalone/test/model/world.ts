@@ -97,7 +97,9 @@ function createWorld({ seed, bug, databases, simulation, weather }: Setting) {
   });
   let ids = 0;
   const prefix = (seed >>> 0).toString(16).padStart(8, "0");
+  const databaseSkewMs = weather.random.between(-3_600_000, 3_600_000);
   const world: World = {
+    databaseClock: () => 1_600_000_000_000 + simulation.now() + databaseSkewMs,
     simulation,
     weather,
     databases,

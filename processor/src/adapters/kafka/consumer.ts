@@ -11,6 +11,8 @@ import {
 type KafkaConsumerOptions = {
   groupId: string;
   topics: readonly string[];
+  /** Whether a group without offsets begins with the first record, or with the first one that comes after it. */
+  fromBeginning: boolean;
   counters: Counters;
   log: Log;
   /** The consumer has ended and will not go on. */
@@ -44,7 +46,7 @@ const topicMissing = "A topic does not exist yet: requests-service creates it wh
  * process.
  */
 export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions): Consumer {
-  const { groupId, topics, counters, log, fatal, sessionMs = 10_000 } = options;
+  const { groupId, topics, fromBeginning, counters, log, fatal, sessionMs = 10_000 } = options;
   // The broker responds to SyncGroup when the leader has assigned the partitions, or when the session of a dead leader
   // has ended. A member that does not wait leaves, rejoins as another member, and may meet the next dead leader.
   const kafka = new Kafka({ ...config, requestTimeout: sessionMs + 5_000 });
@@ -200,7 +202,7 @@ export function kafkaConsumer(config: KafkaConfig, options: KafkaConsumerOptions
       try {
         if (running === null) {
           await inTime(consumer.connect(), connectMs);
-          await inTime(consumer.subscribe({ topics: [...topics], fromBeginning: true }), connectMs);
+          await inTime(consumer.subscribe({ topics: [...topics], fromBeginning }), connectMs);
           if (isStopped) await leave();
           else running = run();
         }

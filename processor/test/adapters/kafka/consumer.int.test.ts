@@ -46,13 +46,13 @@ function hardTimes(brokers: string): void {
   }
 
   /** A member with counters of its own, and the texts that it has handled. */
-  function member({ topics = [topic], config = {} as Partial<KafkaConfig> } = {}) {
+  function member({ topics = [topic], fromBeginning = true, config = {} as Partial<KafkaConfig> } = {}) {
     const counters = createCounters();
     const lines: string[] = [];
     const consumer = kafkaConsumer(
       { ...log.config, ...config },
       {
-        ...{ groupId, topics, counters, sessionMs },
+        ...{ groupId, topics, fromBeginning, counters, sessionMs },
         log: createLog("processor", "debug", (line) => lines.push(line)),
         fatal: (what, error) => log.fatal.push(`${what}: ${error}`),
       },
@@ -220,6 +220,22 @@ function hardTimes(brokers: string): void {
       await eventuallyAll(() => handled, ["unheard", "after"]);
       await eventually(() => isCommitted(2), "what follows is committed", longMs);
       await eventually(() => consumer.notReadyReason() === null, "it is in its group", longMs);
+    },
+  );
+
+  testing(
+    "a new group that begins at the end gets what comes after it has joined, and nothing before",
+    async () => {
+      await publish("before");
+      const { consumer, handled, handle } = member({ fromBeginning: false });
+      await consumer.start(handle);
+      // Its first fetch decides where it begins, and comes a moment after it has joined.
+      const isHandled = async () => {
+        await publish("after");
+        return handled.includes("after");
+      };
+      await eventually(isHandled, "what comes after arrives", longMs);
+      expect(handled).not.toContain("before");
     },
   );
 

@@ -39,7 +39,7 @@ export async function kafkaLog(brokers: string) {
     },
     member: (groupId: string, topic: Topic) =>
       kafkaConsumer(config, {
-        ...{ groupId, topics: [topic], counters, log },
+        ...{ groupId, topics: [topic], fromBeginning: true, counters, log },
         fatal: (what, error) => fatal.push(`${what}: ${error}`),
       }),
     publish: publisher.publish,

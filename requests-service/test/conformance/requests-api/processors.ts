@@ -1,13 +1,24 @@
 import { describe, expect, test } from "bun:test";
 import { type ExecutionRef, executionMark, outcomeMark, type RequestsApi, type Run } from "@sate/contracts";
 import { madeOutcome, newId } from "../../builders.ts";
-import type { ClientNames } from "./clients.ts";
+
+type Names =
+  | "registerWorker"
+  | "heartbeat"
+  | "endWorker"
+  | "claim"
+  | "claimAny"
+  | "finish"
+  | "retryLater"
+  | "appendLogs"
+  | "handBack"
+  | "markPublished";
 
 /** What processors need of requests-service, without anything stored. */
 export type ProcessorApiUnderTest = {
-  api: Omit<RequestsApi, ClientNames>;
-  /** Stores a queued execution. */
-  queue(): Promise<ExecutionRef>;
+  api: Pick<RequestsApi, Names>;
+  /** Stores a queued execution, of the default processor unless another is named. */
+  queue(processor?: string): Promise<ExecutionRef>;
   /** Asks to cancel an execution. */
   cancel(ref: ExecutionRef): Promise<void>;
   /** Expires the lease of a worker and requeues its runs. */
@@ -82,6 +93,84 @@ export function processorApiConformance(name: string, make: () => ProcessorApiUn
       expect(await api.claimAny(claim)).toEqual(first);
       const rest = await api.claimAny({ ...claim, claim_id: newId() });
       expect(new Set([...first.runs, ...rest.runs].map(({ execution_id }) => execution_id))).toEqual(queued);
+    });
+
+    const room = (name: string, limit = 10) => ({ name, limit, timeout_seconds: 5 });
+
+    test("a claim takes only executions of the processors that it names; the others stay queued", async () => {
+      const { api, worker, queue } = await given();
+      const [a, b] = [await queue("a"), await queue("b")];
+      const claim = { worker_id: await worker(), executions: [a, b] };
+      const first = await api.claim({ ...claim, claim_id: newId(), processors: [room("a")] });
+      expect(first).toMatchObject({ runs: [{ ...a, processor: "a", epoch: 1 }], refused: 1, unknown: 0 });
+      const second = await api.claim({ ...claim, claim_id: newId(), processors: [room("b")] });
+      expect(second).toMatchObject({ runs: [{ ...b, processor: "b", epoch: 1 }], refused: 1 });
+    });
+
+    test("a claim of anything takes no more of a processor than it has room for, and nothing of those that it does not name", async () => {
+      const { api, worker, queue } = await given();
+      for (const name of ["a", "a", "a", "b", "foreign"]) await queue(name);
+      const processors = [room("a", 2), room("b"), room("c")];
+      const claim = { worker_id: await worker(), limit: 10, processors };
+      const { runs } = await api.claimAny({ ...claim, claim_id: newId() });
+      expect(runs.map(({ processor }) => processor).toSorted()).toEqual(["a", "a", "b"]);
+      const rest = await api.claimAny({ ...claim, claim_id: newId() });
+      expect(rest.runs.map(({ processor }) => processor)).toEqual(["a"]);
+    });
+
+    test("a run has the number of its try, and the time that its processor gives the execution", async () => {
+      const { api, worker, queue } = await given();
+      const claim = { worker_id: await worker(), claim_id: newId(), executions: [await queue("a")] };
+      const { runs } = await api.claim({ ...claim, processors: [room("a")] });
+      expect(runs).toMatchObject([{ try: 1, left_ms: 5_000 }]);
+    });
+
+    const retry = { delay_ms: 60_000, error: { code: "busy", message: "Later." } };
+
+    test("a try that is to be repeated is counted once, and the execution cannot be claimed before its pause is over", async () => {
+      const { api, worker, queue, claimed } = await given();
+      const worker_id = await worker();
+      const run = await claimed(worker_id, await queue());
+      for (let time = 0; time < 2; time++) {
+        expect(kinds(await api.retryLater({ runs: [{ ...run, ...retry }] }))).toEqual(["retrying"]);
+      }
+      expect(await api.heartbeat({ worker_id })).toEqual({ kind: "alive", runs: [] });
+      const asked = { worker_id, claim_id: newId() };
+      const claim = await api.claim({ ...asked, executions: [refOf(run)] });
+      expect(claim).toMatchObject({ runs: [], refused: 1, unknown: 0 });
+      expect(await api.claimAny({ ...asked, claim_id: newId(), limit: 10 })).toMatchObject({ runs: [] });
+    });
+
+    test("a retry of a stale epoch, of an unknown execution or after the end is refused; with a cancellation it ends", async () => {
+      const { api, worker, queue, claimed, cancel } = await given();
+      const worker_id = await worker();
+      const [stale, ended, cancelled] = [
+        await claimed(worker_id, await queue()),
+        await claimed(worker_id, await queue()),
+        await claimed(worker_id, await queue()),
+      ];
+      await api.finish({ runs: [{ ...ended, outcome: madeOutcome() }] });
+      await cancel(refOf(cancelled));
+      const unknown = { ...stale, request_id: newId(), execution_id: newId() };
+      const runs = [{ ...stale, epoch: 2 }, unknown, ended, cancelled, cancelled];
+      expect(kinds(await api.retryLater({ runs: runs.map((run) => ({ ...run, ...retry })) }))).toEqual([
+        ...["refused", "unknown", "refused"],
+        ...["ended", "ended"],
+      ]);
+    });
+
+    test("a heartbeat takes progress, and logs are taken twice, late, and of what does not exist", async () => {
+      const { api, worker, queue, claimed } = await given();
+      const worker_id = await worker();
+      const run = await claimed(worker_id, await queue());
+      const progress = [{ ...run, progress: { fraction: 0.5 } }];
+      expect(await api.heartbeat({ worker_id, progress })).toMatchObject({ kind: "alive" });
+      await api.finish({ runs: [{ ...run, outcome: madeOutcome() }] });
+      const chunk = { ...run, sequence: 0, text: "one\n" };
+      const unknown = { ...chunk, request_id: newId(), execution_id: newId() };
+      for (let time = 0; time < 2; time++) {
+        expect(await api.appendLogs({ chunks: [chunk, unknown] })).toEqual({});
+      }
     });
 
     test("a heartbeat returns the runs that the worker holds, and which of them to cancel", async () => {

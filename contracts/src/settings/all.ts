@@ -1,0 +1,40 @@
+import { accessSettings } from "./access.ts";
+import {
+  groupSettings,
+  leaseSettings,
+  processingSettings,
+  recoverySettings,
+  retentionSettings,
+} from "./executions.ts";
+import { gatewaySettings } from "./gateway.ts";
+import { kafkaSettings } from "./kafka.ts";
+import type { Environment } from "./load.ts";
+import { processSettings } from "./process.ts";
+import { requestsServiceUrl, resultsServiceUrl, serviceToken } from "./services.ts";
+import { dataDir, requestsMongoUrl, resultsMongoUrl } from "./stores.ts";
+
+/** Every setting of every service: they may share one environment. */
+export const settingNames: ReadonlySet<string> = new Set(
+  Object.keys({
+    ...processSettings({ port: 0 }),
+    ...accessSettings,
+    ...gatewaySettings,
+    ...serviceToken,
+    ...requestsServiceUrl,
+    ...resultsServiceUrl,
+    ...requestsMongoUrl,
+    ...resultsMongoUrl,
+    ...dataDir,
+    ...kafkaSettings,
+    ...leaseSettings,
+    ...recoverySettings,
+    ...retentionSettings,
+    ...groupSettings,
+    ...processingSettings,
+  }),
+);
+
+/** What code of others may be given of an environment: all but the settings of Sate, some of which are secrets. */
+export function withoutSettings(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !settingNames.has(name)));
+}

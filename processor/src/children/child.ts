@@ -1,0 +1,118 @@
+import { dirname, join } from "node:path";
+import type { AbortReason } from "../ports.ts";
+import type { Group, GroupEnd, Groups } from "./group.ts";
+import { markedOutput } from "./marked-output.ts";
+import type { FromChild, Question, ToChild } from "./messages.ts";
+import { hasChildren, isAlive } from "./processes.ts";
+
+/** What came of asking a child. `body` is what the child says, in which types do not hold. */
+export type Reply =
+  | { kind: "replied"; body: unknown; isReusable: boolean }
+  | { kind: "refused" }
+  | { kind: "unloadable"; reason: string }
+  | { kind: "died"; how: GroupEnd };
+
+export type Listener = { log(text: string): void; progress(fraction: number, message?: string): void };
+
+/** A process that has loaded a module. It does one thing at a time. */
+export type Child = {
+  /** Resolves also when the process dies. What it prints meanwhile goes to the listener. Never rejects. */
+  ask(question: WithoutMarker<Question>, listener: Listener): Promise<Reply>;
+  /** Aborts the signal of the run under way. It has until the kill to end by itself. */
+  abort(why: AbortReason): void;
+  isAlive(): boolean;
+  /** Whether it has left processes running. */
+  hasChildren(): boolean;
+  kill: Group["kill"];
+  ended: Group["ended"];
+};
+type WithoutMarker<T> = T extends unknown ? Omit<T, "marker"> : never;
+
+export type ChildOptions = {
+  /** The file of the module. Its folder is the working directory. */
+  path: string;
+  /** All of the environment. */
+  env: Record<string, string>;
+  memoryMib?: number | undefined;
+};
+
+const program = join(import.meta.dir, "module-child.ts");
+const preload = join(import.meta.dir, "../kit/preload.ts");
+/** How long the output may take to follow a reply; only if the module has closed it. */
+const outputMs = 500;
+
+/**
+ * Starts a child. Bun would install missing packages by itself, and read `.env` and `bunfig.toml` of the folder: it may
+ * not.
+ */
+export function startModuleChild(groups: Groups, { path, env, memoryMib }: ChildOptions): Child {
+  const flags = ["--no-install", "--no-env-file", "--config=/dev/null", "--preload", preload];
+  const marker = `\0${Bun.randomUUIDv7()}\n`;
+  let current: { listener: Listener; end(reply: Reply): void } | null = null;
+  let printed = Promise.resolve<unknown>(undefined);
+  /** How it will end, and whether it has. */
+  let end: Reply | null = null;
+  let isOver = false;
+
+  const log = (text: string) => current?.listener.log(text);
+  const [stdout, stderr] = [markedOutput(marker, log), markedOutput(marker, log)];
+  const group = groups.spawn({
+    argv: [process.execPath, ...flags, program, path],
+    cwd: dirname(path),
+    env,
+    memoryMib,
+    stdout,
+    stderr,
+    onMessage: (message) => void receive(message as FromChild),
+  });
+  const send = (message: ToChild) => group.send(message);
+  void group.ended.then((how) => {
+    isOver = true;
+    end ??= { kind: "died", how };
+    reply(end);
+  });
+
+  function reply(what: Reply): void {
+    current?.end(what);
+    current = null;
+  }
+
+  async function receive(message: FromChild): Promise<void> {
+    switch (message?.kind) {
+      case "progress":
+        return current?.listener.progress(message.fraction, message.message);
+      case "reply":
+        await atMost(outputMs, printed);
+        send({ kind: "received" });
+        return reply({ kind: "replied", body: message.body, isReusable: message.isReusable });
+      case "refused":
+        return reply(message);
+      case "unloadable":
+        end = message; // it exits now, and what it has printed is read
+        return send({ kind: "received" });
+    }
+  }
+
+  return {
+    ask(question, listener) {
+      const { promise, resolve } = Promise.withResolvers<Reply>();
+      current = { listener, end: resolve };
+      printed = Promise.all([stdout.next(), stderr.next()]);
+      send({ ...question, marker });
+      if (isOver && end !== null) reply(end);
+      return promise;
+    },
+    abort: (why) => send({ kind: "abort", why }),
+    isAlive: () => isAlive(group.pid),
+    hasChildren: () => hasChildren(group.pid),
+    kill: group.kill,
+    ended: group.ended,
+  };
+}
+
+/** Resolves with `work`, and after `ms` at the latest. */
+function atMost(ms: number, work: Promise<unknown>): Promise<unknown> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, ms);
+  return Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,67 @@
+import { join } from "node:path";
+import type { Log } from "@sate/contracts/runtime";
+
+const script = join(import.meta.dir, "guard.sh");
+/** The pause before a guard that died is replaced, so that one that cannot run does not take the machine's time. */
+const restartMs = 100;
+
+/**
+ * The guard: a process that outlives this one, and then kills all groups that are under guard and whatever has
+ * `cookiePrefix` in its environment, and deletes `folder`. It is started with the first group and replaced if it dies.
+ */
+export function createGuard(cookiePrefix: string, folder: string, log: Log) {
+  const groups = new Set<number>();
+  let guard: ReturnType<typeof startGuard> | null = null;
+  let isClosed = false;
+
+  function start(): void {
+    guard = startGuard(cookiePrefix, folder);
+    for (const group of groups) tell(`+ ${group}`);
+    void guard.exited.then(() => {
+      if (isClosed) return;
+      log.warn("the guard of the child processes died; it is started again");
+      setTimeout(start, restartMs).unref();
+    });
+  }
+
+  /** To one that has just died this throws or rejects; its successor is told everything. */
+  function tell(line: string): void {
+    try {
+      guard?.stdin.write(`${line}\n`);
+      void Promise.resolve(guard?.stdin.flush()).catch(() => {});
+    } catch {}
+  }
+
+  return {
+    add(group: number): void {
+      groups.add(group);
+      if (guard === null) start();
+      else tell(`+ ${group}`);
+    },
+    delete(group: number): void {
+      if (groups.delete(group)) tell(`- ${group}`);
+    },
+    /** Ends the guard: it kills what is still under guard. Safe twice. */
+    close(): void {
+      if (isClosed) return;
+      isClosed = true;
+      void Promise.resolve(guard?.stdin.end()).catch(() => {});
+    },
+    /** The process id of the guard, if it has been started. */
+    pid: (): number | undefined => guard?.pid,
+  };
+}
+
+/** In a session of its own, so that a signal to the group of this process does not reach it. */
+function startGuard(cookiePrefix: string, folder: string) {
+  const guard = Bun.spawn({
+    cmd: ["sh", script, cookiePrefix, folder],
+    env: { PATH: Bun.env.PATH },
+    detached: true,
+    stdin: "pipe",
+    stdout: "ignore",
+    stderr: "ignore",
+  });
+  guard.unref();
+  return guard;
+}

@@ -1,0 +1,34 @@
+import type { AbortReason } from "../ports.ts";
+
+/** One run, as it is passed to a child. */
+export type RunMessage = {
+  kind: "run";
+  payloadJson: string;
+  requestId: string;
+  executionId: string;
+  epoch: number;
+  attempt: number;
+  tryNumber: number;
+  forceError: boolean;
+  traceparent?: string | undefined;
+  deadlineMs: number;
+  outputsBytesMax: number;
+};
+
+/** What a child is asked to do, one after the other. `marker` is printed when it is done: see `markedOutput`. */
+export type Question = (RunMessage | { kind: "describe" }) & { marker: string };
+
+export type ToChild =
+  | Question
+  | { kind: "abort"; why: AbortReason }
+  /** The last reply has arrived. Before that the child must not exit, as Bun may lose its last message. */
+  | { kind: "received" };
+
+export type FromChild =
+  | { kind: "progress"; fraction: number; message?: string | undefined }
+  /** `isReusable`: the child may be asked again. */
+  | { kind: "reply"; body: unknown; isReusable: boolean }
+  /** Nothing was done: something threw after the last run, so another child must be asked. */
+  | { kind: "refused" }
+  /** The module does not load. The child exits when that is acknowledged. */
+  | { kind: "unloadable"; reason: string };

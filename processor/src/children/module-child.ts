@@ -1,0 +1,139 @@
+import { writeSync } from "node:fs";
+import { definitionOf, describeModule, reasonOf } from "../handlers/describe-module.ts";
+import { type ModuleEnd, runModule, unexpected } from "../handlers/run-module.ts";
+import type { Definition } from "../kit/index.ts";
+import { Aborted, type AbortReason } from "../ports.ts";
+import type { FromChild, Question, RunMessage, ToChild } from "./messages.ts";
+
+/**
+ * The program of a child: loads the module that its argument names, and does what it is asked over IPC, one after the
+ * other. Started by `startModuleChild`.
+ */
+
+const path = Bun.argv[2] as string;
+const send = process.send?.bind(process) as (message: FromChild) => void;
+// The channel is ours.
+process.send = undefined as never;
+
+const progressMs = 100;
+const { log: print, error: printError } = console;
+
+type Current = { signal: AbortSignal; abort(why: AbortReason): void; fail(thrown: unknown): void };
+let current: Current | null = null;
+let asked = 0;
+let isReusable = true;
+let mustEnd = false;
+
+/** A run that is told to end has its grace period, and its end must arrive. */
+process.on("SIGTERM", () => {
+  if (current === null) process.exit(0);
+  mustEnd = true;
+});
+for (const event of ["uncaughtException", "unhandledRejection"] as const) process.on(event, onStrayError);
+
+/**
+ * Something threw where nothing catches it. Only in the first run it is certain whose error it is; a later run may be
+ * innocent of what an earlier one has left behind, so it goes on. In any case nothing further is done here.
+ */
+function onStrayError(thrown: unknown): void {
+  show(thrown);
+  isReusable = false;
+  if (asked === 1) current?.fail(thrown);
+}
+
+function show(thrown: unknown): void {
+  try {
+    printError(thrown);
+  } catch {} // a getter or a proxy throws
+}
+
+async function answer(question: Question, definition: Definition): Promise<void> {
+  if (!isReusable) return send({ kind: "refused" });
+  const controller = new AbortController();
+  const stray = Promise.withResolvers<unknown>();
+  const mine: Current = {
+    signal: controller.signal,
+    abort: (why) => controller.abort(new Aborted(why)),
+    fail: (thrown) => stray.resolve(unexpected(thrown)),
+  };
+  current = mine;
+  asked++;
+  const body = await Promise.race([stray.promise, work(question, definition, mine)]);
+  // What was rejected and is not awaited comes up before the next turn, and so within this run.
+  await new Promise((resolve) => setImmediate(resolve));
+  current = null;
+  for (const output of [1, 2]) {
+    try {
+      writeSync(output, question.marker);
+    } catch {
+      isReusable = false; // it was closed
+    }
+  }
+  send({ kind: "reply", body, isReusable });
+}
+
+/** Never rejects. */
+function work(question: Question, definition: Definition, mine: Current): Promise<unknown> {
+  if (question.kind === "run") return run(question, definition, mine);
+  return describeModule(definition, path).then(
+    (description) => ({ kind: "described", description }),
+    (error) => ({ kind: "wrong", reason: reasonOf(error) }),
+  );
+}
+
+async function run(message: RunMessage, definition: Definition, mine: Current): Promise<ModuleEnd> {
+  const log = (text: string) => print("%s", text.replace(/\n$/, ""));
+  const progress = throttled(progressMs, (fraction, message) => {
+    if (current === mine) send({ kind: "progress", fraction, message });
+  });
+  const ended = await runModule(definition, {
+    ...message,
+    signal: mine.signal,
+    progress: progress.report,
+    log,
+  });
+  progress.flush();
+  if (ended.detail !== undefined) printError(ended.detail);
+  return ended;
+}
+
+/** The first report goes on at once, even if nothing else can happen meanwhile, and later ones at most every `ms`. */
+function throttled(ms: number, report: (fraction: number, message?: string) => void) {
+  let next: [number, string?] | null = null;
+  let reportedAt = Number.NEGATIVE_INFINITY;
+  const flush = () => {
+    if (next !== null) report(...next);
+    next = null;
+    reportedAt = performance.now();
+  };
+  return {
+    flush,
+    report(...given: [number, string?]): void {
+      const isWaiting = next !== null;
+      next = given;
+      const leftMs = reportedAt + ms - performance.now();
+      if (leftMs <= 0) flush();
+      else if (!isWaiting) setTimeout(flush, leftMs);
+    },
+  };
+}
+
+/** From now on messages arrive, those before are kept by the channel, and the channel keeps this process alive. */
+function listen(definition: Definition): void {
+  process.on("disconnect", () => process.exit(1));
+  process.on("message", (message: ToChild) => {
+    if (message.kind === "abort") current?.abort(message.why);
+    else if (message.kind !== "received") void answer(message, definition);
+    else if (mustEnd) process.exit(0);
+  });
+}
+
+try {
+  listen(definitionOf(await import(path)));
+} catch (error) {
+  show(error);
+  process.on("message", (message: ToChild) => {
+    if (message.kind === "received") process.exit(1);
+  });
+  send({ kind: "unloadable", reason: reasonOf(error) });
+}

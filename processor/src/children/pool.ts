@@ -1,0 +1,109 @@
+import type { AbortReason } from "../ports.ts";
+import type { Child, Listener, Reply } from "./child.ts";
+import type { RunMessage } from "./messages.ts";
+import type { Warm } from "./warm.ts";
+
+export type PoolOptions = {
+  start(): Child;
+  /** `false`: every run gets a child of its own. */
+  reuse: boolean;
+  /** Bounds the children of all pools. */
+  warm: Warm;
+  /** How long a child is kept without a run. */
+  idleMs?: number;
+  /** After this many runs a child is replaced, so that what it leaks is bounded. */
+  runsMax?: number;
+};
+
+const idleMsDefault = 60_000;
+const runsMaxDefault = 1_000;
+/** How long an aborted run may go on, and how long a child may take to end. */
+export const killGraceMs = 2_000;
+
+/** The children of one processor: started on demand, kept warm for a while, each with one run at a time. */
+export type Pool = {
+  /**
+   * Runs in a child, which is used again unless it died, was aborted, has left processes running, or says that it must
+   * not be; then it is ended with all that it has started before this resolves. An abort reaches the run, which is
+   * killed after a grace period, or at once if it is fenced. Rejects if the signal is aborted already, or no child can
+   * be started.
+   */
+  run(
+    run: Omit<RunMessage, "marker">,
+    listener: Listener,
+    signal: AbortSignal,
+  ): Promise<Exclude<Reply, { kind: "refused" }>>;
+  /** The pool is not needed any more: ends the children that run nothing, and the others after their run. */
+  retire(): void;
+  /** How many children run nothing. */
+  idle(): number;
+};
+
+export function createPool(options: PoolOptions): Pool {
+  const { start, reuse, warm, idleMs = idleMsDefault, runsMax = runsMaxDefault } = options;
+  type Kept = { child: Child; runs: number; timer?: Timer; leave(): void };
+  /** The last one is the warmest. */
+  const idle: Kept[] = [];
+  let isRetired = false;
+
+  function take(): Kept {
+    for (let kept = idle.at(-1); kept !== undefined; kept = idle.at(-1)) {
+      forget(kept);
+      if (kept.child.isAlive()) return kept;
+    }
+    const child = start();
+    const kept: Kept = {
+      child,
+      runs: 0,
+      leave() {
+        forget(kept);
+        void child.kill({ graceMs: killGraceMs });
+      },
+    };
+    return kept;
+  }
+
+  function keep(kept: Kept): void {
+    kept.timer = setTimeout(kept.leave, idleMs);
+    kept.timer.unref();
+    idle.push(kept);
+    warm.keep(kept);
+  }
+
+  function forget(kept: Kept): void {
+    clearTimeout(kept.timer);
+    warm.delete(kept);
+    idle.splice(idle.indexOf(kept), 1);
+  }
+
+  async function run(...given: Parameters<Pool["run"]>): ReturnType<Pool["run"]> {
+    const [message, listener, signal] = given;
+    signal.throwIfAborted();
+    const kept = take();
+    const { child } = kept;
+    warm.begin(kept);
+    const onAbort = () => {
+      const { why } = signal.reason as { why: AbortReason };
+      child.abort(why);
+      void child.kill({ graceMs: why === "fenced" ? 0 : killGraceMs });
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    const reply = await child.ask(message, listener);
+    signal.removeEventListener("abort", onAbort);
+    kept.runs++;
+    const mayStay = reply.kind === "replied" && reply.isReusable && !signal.aborted && !child.hasChildren();
+    if (mayStay && reuse && kept.runs < runsMax && !isRetired) keep(kept);
+    else await child.kill({ graceMs: killGraceMs });
+    warm.end();
+    return reply.kind === "refused" ? run(...given) : reply;
+  }
+
+  return {
+    run,
+    retire() {
+      isRetired = true;
+      for (const kept of [...idle]) kept.leave();
+    },
+    idle: () => idle.length,
+  };
+}

@@ -1,0 +1,61 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+
+/** A process group by the id of its leader, and the cookie that all its processes have in their environment. */
+export type GroupId = { pid: number; cookie: string };
+
+const hasProc = existsSync("/proc/self/stat");
+
+/**
+ * What is alive of a group, as targets for `process.kill`: its processes, and those that left it with `setsid` but
+ * still carry the cookie. Zombies are dead. Without /proc, outside of Linux, only the group itself can be found.
+ */
+export function livingOf({ pid, cookie }: GroupId): number[] {
+  if (!hasProc) return signal(-pid, 0) ? [-pid] : [];
+  const group = String(pid);
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((entry) => {
+      const stat = statOf(entry);
+      return stat !== null && (stat.group === group || carries(entry, cookie));
+    })
+    .map(Number);
+}
+
+/** Whether a process of ours is alive. */
+export function isAlive(pid: number): boolean {
+  return signal(pid, 0) && (!hasProc || statOf(String(pid)) !== null);
+}
+
+/** Whether a process has started others that it has not waited for; those of its threads are not seen. Linux only. */
+export function hasChildren(pid: number): boolean {
+  return read(`/proc/${pid}/task/${pid}/children`) !== "";
+}
+
+/** Sends a signal; `false` if there is nobody to send it to, or none who may get it from us. */
+export function signal(target: number, name: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(target, name);
+  } catch {
+    return false;
+  }
+}
+
+/** The group of a living process. The name, in parentheses, may contain anything. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+function statOf(entry: string): { group: string } | null {
+  const text = read(`/proc/${entry}/stat`);
+  const [state = "X", , group = ""] = text.slice(text.lastIndexOf(")") + 2).split(" ", 3);
+  return state === "Z" || state === "X" ? null : { group };
+}
+
+function carries(entry: string, cookie: string): boolean {
+  return `\0${read(`/proc/${entry}/environ`)}\0`.includes(`\0${cookie}\0`);
+}
+
+/** `""` if the process has gone, or is another user's. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,76 @@
+import { basename } from "node:path";
+import type { BunPlugin } from "bun";
+import type { Definition } from "../kit/index.ts";
+import { validatorOf } from "./run-module.ts";
+
+// This runs in children, so it imports nothing that takes long to load.
+
+/** What a module says of itself. */
+export type ModuleDescription = {
+  version: string;
+  inputJson?: string;
+  /** The other members of the definition, as they are. */
+  settings: Record<string, unknown>;
+};
+
+/** Throws an error with a sentence if the default export of the module is not a definition. */
+export function definitionOf(module: unknown): Definition {
+  const { default: given } = (module ?? {}) as { default?: Partial<Definition> };
+  if (typeof given?.run === "function") return given as Definition;
+  throw new Error("it has no default export with a function `run`.");
+}
+
+/** Throws an error with a sentence if a schema cannot be one. */
+export async function describeModule(definition: Definition, path: string): Promise<ModuleDescription> {
+  const { input, output, ...others } = definition;
+  for (const [name, schema] of Object.entries({ input, output })) {
+    if (schema === undefined) continue;
+    try {
+      (await validatorOf(schema)).validate(null);
+    } catch (error) {
+      throw new Error(`its ${name} is not a JSON Schema: ${reasonOf(error)}`);
+    }
+  }
+  const settings = Object.fromEntries(
+    Object.entries(others).filter(([, value]) => typeof value !== "function"),
+  );
+  return {
+    version: await versionOf(path),
+    ...(input !== undefined && { inputJson: JSON.stringify(input) }),
+    settings: JSON.parse(JSON.stringify(settings)),
+  };
+}
+
+/** SHA-256 of the module with all files that it imports, but packages, without comments and formatting. */
+async function versionOf(path: string): Promise<string> {
+  const built = await Bun.build({
+    entrypoints: [path],
+    target: "bun",
+    packages: "external",
+    plugins: [withoutKit],
+    minify: true,
+    throw: false,
+  }).catch(() => null);
+  const [main] = built?.success ? built.outputs : [];
+  const text = await (main ?? Bun.file(path)).text();
+  return new Bun.CryptoHasher("sha256").update(text).digest("hex");
+}
+
+/** Also where a `tsconfig.json` for editors says where "sate" is. */
+const withoutKit: BunPlugin = {
+  name: "without sate",
+  setup(build) {
+    build.onResolve({ filter: /^sate$/ }, () => ({ path: "sate", external: true }));
+  },
+};
+
+const reasonCharsMax = 500;
+
+/** The reason in one line. Several errors of one file arrive as one, whose message is their number. */
+export function reasonOf(error: unknown): string {
+  const first = error instanceof AggregateError ? error.errors[0] : error;
+  if (!(first instanceof Error)) return `it threw ${String(first)}.`.slice(0, reasonCharsMax);
+  const { position } = first as { position?: { file: string; line: number; column: number } | null };
+  const where = position ? ` (${basename(position.file)}:${position.line}:${position.column})` : "";
+  return `${first.message.replaceAll(/\s+/g, " ").slice(0, reasonCharsMax)}${where}`;
+}

@@ -1,0 +1,55 @@
+import { readdirSync, statSync } from "node:fs";
+import { basename, extname, join } from "node:path";
+import { CreateRequest } from "@sate/contracts";
+import { Value } from "@sinclair/typebox/value";
+
+/** A file that declares a processor. */
+export type ProcessorFile = { kind: "module" | "declaration"; path: string; name: string };
+
+const nameRule = "use 1 to 64 lower-case letters, digits, dots, - and _, a letter or digit first.";
+
+/**
+ * The processors of a folder, without its subfolders: `.ts` files, but no `.d.ts`, and `.toml` files. `reserved` names are
+ * taken. A problem is one line that begins with the name of a file. Returns `null` if there is no such folder.
+ */
+export function processorFiles(
+  folder: string,
+  reserved: readonly string[],
+): { files: ProcessorFile[]; problems: string[] } | null {
+  const found: ProcessorFile[] = [];
+  const problems: string[] = [];
+  let entries: string[];
+  try {
+    entries = readdirSync(folder).toSorted();
+  } catch {
+    return null;
+  }
+  for (const entry of entries) {
+    const extension = extname(entry);
+    if ((extension !== ".ts" && extension !== ".toml") || entry.endsWith(".d.ts")) continue;
+    const path = join(folder, entry);
+    if (!isFile(path)) continue;
+    const name = basename(entry, extension);
+    if (!Value.Check(CreateRequest, { payload: null, processor: name })) {
+      problems.push(`${entry}: "${name}" cannot be the name of a processor; ${nameRule}`);
+    } else if (reserved.includes(name)) {
+      problems.push(`${entry}: "${name}" is the name of a processor of Sate's own.`);
+    } else {
+      found.push({ kind: extension === ".ts" ? "module" : "declaration", path, name });
+    }
+  }
+  const files = found.filter(({ name }) => found.filter((other) => other.name === name).length === 1);
+  for (const { path, name } of found) {
+    if (files.some((file) => file.path === path)) continue;
+    problems.push(`${basename(path)}: Another file declares the processor ${name}, too; neither is served.`);
+  }
+  return { files, problems };
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

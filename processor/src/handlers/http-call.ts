@@ -1,0 +1,52 @@
+import { type IncomingHttpHeaders, request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
+
+export type HttpResponse = {
+  status: number;
+  headers: IncomingHttpHeaders;
+  /** `null` if it has more than the limit. */
+  body: Buffer | null;
+};
+
+export type HttpPost = {
+  headers: Record<string, string>;
+  body: Uint8Array;
+  /** Of the response's body. A longer one is not read on. */
+  bytesMax: number;
+  signal: AbortSignal;
+};
+
+/**
+ * Sends one POST and reads the response. Follows no redirect, has no timeout but `signal`, repeats nothing. Rejects if
+ * no complete response comes, or at once when `signal` is aborted; nothing is left open then.
+ *
+ * Not `fetch`: Bun lets 256 fetches run at once in a process, so that slow endpoints would hold up the heartbeats of
+ * the worker, and all its runs would be lost. And each call has a connection of its own: on one that is kept alive a
+ * POST can meet the endpoint closing it, and then it is unknown whether the endpoint works on it.
+ */
+export function httpPost(url: URL, { headers, body, bytesMax, signal }: HttpPost): Promise<HttpResponse> {
+  const { promise, resolve, reject } = Promise.withResolvers<HttpResponse>();
+  const send = url.protocol === "https:" ? requestHttps : requestHttp;
+  const length = { "content-length": String(body.length) };
+  const request = send(url, { method: "POST", headers: { ...headers, ...length }, agent: false, signal });
+  request.on("error", reject);
+  request.on("response", (response) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    function end(whole: Buffer | null): void {
+      resolve({ status: response.statusCode ?? 0, headers: response.headers, body: whole });
+      request.destroy();
+    }
+    response.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > bytesMax) end(null);
+      else chunks.push(chunk);
+    });
+    response.on("end", () => end(Buffer.concat(chunks)));
+    response.on("error", reject);
+    // The last that happens: a response that was complete has been taken already.
+    response.on("close", () => reject(new Error("The response is incomplete.")));
+  });
+  request.end(body);
+  return promise;
+}

@@ -1,0 +1,63 @@
+import type { HttpDeclaration } from "./declaration-schema.ts";
+import { type Endpoint, ownHeaders } from "./http.ts";
+import { signingKey } from "./http-signature.ts";
+
+type Environment = Record<string, string | undefined>;
+
+/**
+ * The endpoint of a declaration, with what it names of the environment: `${NAME}` in the value of a header, and the
+ * secret of the signature. All mistakes are named; no value is repeated.
+ */
+export function readEndpoint(
+  { url, headers = {}, signing_secret_env }: HttpDeclaration,
+  env: Environment,
+): { kind: "read"; endpoint: Endpoint } | { kind: "wrong"; problems: string[] } {
+  const problems: string[] = [];
+  const address = URL.canParse(url) ? new URL(url) : null;
+  if (address === null) problems.push("`url` must be an address that begins with https:// or http://.");
+  else if (address.username !== "" || address.password !== "") {
+    problems.push("`url` must be without a user name and password: use the header Authorization.");
+  }
+
+  const valued: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    const filled = withVariables(value, env);
+    if (filled.missing.length > 0) {
+      problems.push(
+        `\`headers.${name}\` names ${filled.missing.join(", ")}, which is not set or not for processors.`,
+      );
+    } else if (isOwnHeader(name)) problems.push(`\`headers.${name}\` is a header that Sate sets.`);
+    else if (!isHeader(name, filled.text)) problems.push(`\`headers.${name}\` cannot be sent as a header.`);
+    else valued[name.toLowerCase()] = filled.text;
+  }
+
+  const secret = signing_secret_env === undefined ? null : env[signing_secret_env] || undefined;
+  const key = secret ? signingKey(secret) : null;
+  if (secret === undefined)
+    problems.push(
+      `\`signing_secret_env\` names ${signing_secret_env}, which is not set or not for processors.`,
+    );
+  else if (secret !== null && key === null) {
+    problems.push(`\`signing_secret_env\` names ${signing_secret_env}, which must be base64 after whsec_.`);
+  }
+
+  if (problems.length > 0 || address === null) return { kind: "wrong", problems };
+  return { kind: "read", endpoint: { url: address, headers: valued, signingKey: key } };
+}
+
+function withVariables(value: string, env: Environment): { text: string; missing: string[] } {
+  const missing: string[] = [];
+  const text = value.replaceAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
+    if (!env[name]) missing.push(name);
+    return env[name] ?? "";
+  });
+  return { text, missing };
+}
+
+function isOwnHeader(name: string): boolean {
+  return ownHeaders.has(name.toLowerCase()) || /^(sate|webhook)-/i.test(name);
+}
+
+function isHeader(name: string, value: string): boolean {
+  return /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name) && /^[\t\x20-\x7e]*$/.test(value);
+}

@@ -1,0 +1,24 @@
+import { createHmac } from "node:crypto";
+
+/**
+ * The key of a Standard Webhooks secret: base64 after `whsec_`; of any other secret its bytes. `null` if what follows
+ * `whsec_` is not base64, or nothing.
+ */
+export function signingKey(secret: string): Uint8Array | null {
+  const base64 = secret.startsWith("whsec_") ? secret.slice("whsec_".length) : null;
+  if (base64 !== null && !/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return null;
+  return base64 === null ? Buffer.from(secret) : Buffer.from(base64, "base64");
+}
+
+/**
+ * The headers that sign a body: the receiver checks that it comes from who has the key, and, by `atMs`, ms since 1970,
+ * that it is recent. https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+ */
+export function signatureHeaders(
+  key: Uint8Array,
+  { id, atMs, body }: { id: string; atMs: number; body: Uint8Array },
+): Record<string, string> {
+  const timestamp = String(Math.floor(atMs / 1_000));
+  const signature = createHmac("sha256", key).update(`${id}.${timestamp}.`).update(body).digest("base64");
+  return { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${signature}` };
+}

@@ -1,0 +1,42 @@
+import { type Schema, type ValidationResult, Validator } from "@cfworker/json-schema";
+import type { Handler } from "../ports.ts";
+import { failed, oneLine } from "./ends.ts";
+
+const whyCharsMax = 500;
+
+/** A handler that runs only payloads that fit the schema; to others it ends as failed, `invalid_input`. */
+export type InputCheck =
+  | { kind: "usable"; before(handler: Handler): Handler }
+  | { kind: "wrong"; problem: string };
+
+/**
+ * Checks payloads again where they run: the gateway checks them against the newest announcement, which may be another
+ * version's, and stored requests are older than both. JSON Schema 2020-12.
+ */
+export function inputCheck(schema: Schema): InputCheck {
+  let validator: Validator;
+  try {
+    validator = new Validator(schema, "2020-12");
+    validator.validate(null); // shows references that lead nowhere
+  } catch (error) {
+    const [why = ""] = error instanceof Error ? error.message.split(/\.?\s*\n|\.\s/) : [];
+    return { kind: "wrong", problem: `\`input\` is not a JSON Schema: ${oneLine(why, 100)}.` };
+  }
+  return {
+    kind: "usable",
+    before: (handler) => async (run) => {
+      const { valid, errors } = validator.validate(JSON.parse(run.payloadJson));
+      return valid ? handler(run) : failed("invalid_input", sentence(errors), false);
+    },
+  };
+}
+
+/** The first error at the deepest place: those above it only say that something below is wrong. */
+function sentence(errors: ValidationResult["errors"]): string {
+  const depth = (pointer: string) => pointer.split("/").length;
+  const [deepest] = errors.toSorted((a, b) => depth(b.instanceLocation) - depth(a.instanceLocation));
+  const { instanceLocation = "#", error = "" } = deepest ?? {};
+  const pointer = instanceLocation.slice(1);
+  const where = pointer === "" ? "" : ` at ${pointer}`;
+  return oneLine(`The payload does not fit the schema of the processor${where}: ${error}`, whyCharsMax);
+}

@@ -1,0 +1,123 @@
+import { basename } from "node:path";
+import { DeadlinePassed, inTime, type Log } from "@sate/contracts/runtime";
+import { type ChildOptions, type Reply, startModuleChild } from "../children/child.ts";
+import { childEnvironment } from "../children/environment.ts";
+import type { Groups } from "../children/group.ts";
+import { createPool } from "../children/pool.ts";
+import type { Warm } from "../children/warm.ts";
+import "../kit/preload.ts";
+import type { Processor } from "../ports.ts";
+import { definitionOf, type ModuleDescription, reasonOf } from "./describe-module.ts";
+import { isolatedGraceMs, isolatedHandler, sharedGraceMs, sharedHandler } from "./module.ts";
+import { announcementOf, checkSettings } from "./module-settings.ts";
+
+export type ModuleOptions = {
+  /** For a module without `timeoutSeconds`. */
+  timeoutSeconds: number;
+  /** What modules may name, and what every child gets, such as `PATH`. */
+  env: Record<string, string | undefined>;
+  groups: Groups;
+  /** Bounds the children of all modules. */
+  warm: Warm;
+  log: Log;
+};
+
+/** `retire` ends what the processor keeps running once its runs are over: there is a newer one. */
+export type Loaded = { processor: Processor; retire(): void };
+
+type Wrong = { kind: "wrong"; problem: string };
+
+const loadMs = 10_000;
+
+/**
+ * Loads a TypeScript module in a child that is thrown away, so that a bad one cannot harm the service, and returns the
+ * processor that it describes. The name of the file is the name of the processor. A problem is one line that begins
+ * with the name of the file.
+ */
+export async function loadModule(
+  path: string,
+  options: ModuleOptions,
+): Promise<({ kind: "read" } & Loaded) | Wrong> {
+  const described = await describe(path, options);
+  const loaded =
+    described.kind === "wrong" ? described : await processorOf(path, described.description, options);
+  return loaded.kind === "wrong"
+    ? { kind: "wrong", problem: `${basename(path)}: ${loaded.problem}` }
+    : loaded;
+}
+
+async function processorOf(
+  path: string,
+  description: ModuleDescription,
+  { timeoutSeconds, env, groups, warm, log }: ModuleOptions,
+): Promise<({ kind: "read" } & Loaded) | Wrong> {
+  const checked = checkSettings(description, env);
+  if (checked.kind === "wrong") return checked;
+  const { settings } = checked;
+  const { memoryMib, reuse = true } = settings;
+  const name = basename(path, ".ts");
+  const announcement = announcementOf(name, description, settings, timeoutSeconds);
+  if (settings.isolation === "none") {
+    try {
+      // Each version is a module of its own, so that a change is seen.
+      const module = await inTime(import(`${path}?${description.version}`), loadMs);
+      const handler = sharedHandler(definitionOf(module), { name, log });
+      return { kind: "read", processor: { announcement, handler, graceMs: sharedGraceMs }, retire() {} };
+    } catch (error) {
+      return { kind: "wrong", problem: sentence(reasonOf(error)) };
+    }
+  }
+  const child: ChildOptions = { path, env: childEnvironment(env, settings.env ?? []), memoryMib };
+  const pool = createPool({ start: () => startModuleChild(groups, child), reuse, warm });
+  const handler = isolatedHandler(pool, { name, memoryMib, log });
+  return {
+    kind: "read",
+    processor: { announcement, handler, graceMs: isolatedGraceMs },
+    retire: pool.retire,
+  };
+}
+
+async function describe(
+  path: string,
+  { env, groups }: ModuleOptions,
+): Promise<{ kind: "described"; description: ModuleDescription } | Wrong> {
+  const child = startModuleChild(groups, { path, env: childEnvironment(env, []) });
+  try {
+    const reply = await inTime(child.ask({ kind: "describe" }, { log() {}, progress() {} }), loadMs);
+    return readReply(reply);
+  } catch (error) {
+    if (!(error instanceof DeadlinePassed)) throw error;
+    return { kind: "wrong", problem: `It did not load within ${loadMs / 1_000} s.` };
+  } finally {
+    await child.kill({ graceMs: 0 });
+  }
+}
+
+function readReply(reply: Reply): { kind: "described"; description: ModuleDescription } | Wrong {
+  const wrong = (problem: string): Wrong => ({ kind: "wrong", problem });
+  switch (reply.kind) {
+    case "replied": {
+      const body = reply.body as
+        | { kind: "described"; description: ModuleDescription }
+        | { kind: "wrong"; reason: string }
+        | { end: unknown };
+      if ("end" in body) return wrong(strayError);
+      return body.kind === "wrong" ? wrong(sentence(body.reason)) : body;
+    }
+    case "unloadable":
+      return wrong(sentence(reply.reason));
+    case "died":
+      return wrong(
+        `It ended its process while it was loaded (${reply.how.signal ?? `exit code ${reply.how.exitCode}`}).`,
+      );
+    case "refused":
+      return wrong(strayError);
+  }
+}
+
+const strayError = "It threw an error outside of its top level while it was loaded.";
+
+/** A message of others as a sentence. */
+function sentence(reason: string): string {
+  return `${reason.slice(0, 1).toUpperCase()}${reason.slice(1)}`.replace(/[^.!?]$/, "$&.");
+}

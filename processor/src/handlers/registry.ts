@@ -1,0 +1,133 @@
+import { resolve } from "node:path";
+import { limits, withoutSettings } from "@sate/contracts";
+import { errorFields, type Log } from "@sate/contracts/runtime";
+import { concealProcess } from "../children/conceal.ts";
+import { createGroups } from "../children/group.ts";
+import { createWarm } from "../children/warm.ts";
+import type { Processor, Processors } from "../ports.ts";
+import { readDeclaration } from "./declaration.ts";
+import { type ProcessorFile, processorFiles } from "./folder.ts";
+import { type Loaded, loadModule } from "./load-module.ts";
+import { watchFolder } from "./watch.ts";
+
+export type ProcessorsOptions = {
+  /** PROCESSORS_DIR. */
+  folder: string;
+  /** PROCESSORS_DIR was set: that the folder is missing is a problem. */
+  isRequired: boolean;
+  builtIn: readonly Processor[];
+  /** The most runs of this service at once, and so the most child processes that modules have. */
+  concurrency: number;
+  /** EXECUTION_SECONDS: for processors that declare no timeout. */
+  timeoutSeconds: number;
+  /** Changes of the folder are served without a restart. */
+  watch: boolean;
+  /** The environment of the service, of which processors get what they name. They may name no setting of Sate. */
+  env: Record<string, string | undefined>;
+  log: Log;
+};
+
+/** Files that are loaded at once. */
+const loadsMost = 4;
+
+/**
+ * Opens the processors of a folder. `problems` has one line for each file that cannot be loaded; the others are served.
+ *
+ * When a folder that is watched changes, runs that are under way keep the version that they started with, and a file
+ * that cannot be loaded any more is served as it was.
+ */
+export async function openProcessors(
+  given: ProcessorsOptions,
+): Promise<{ processors: Processors; problems: string[] }> {
+  const options = { ...given, env: withoutSettings(given.env) };
+  const { isRequired, builtIn, watch, log } = options;
+  const folder = resolve(options.folder);
+  const groups = createGroups({ log });
+  const shared = { ...options, groups, warm: createWarm(options.concurrency) };
+  const listeners: (() => void)[] = [];
+  let served = new Map<string, Loaded>();
+  let all: readonly Processor[] = builtIn;
+  let isClosed = false;
+
+  await concealProcess();
+
+  async function load({ kind, path }: ProcessorFile) {
+    if (kind === "module") return loadModule(path, shared);
+    const read = await readDeclaration(path, shared);
+    return read.kind === "wrong" ? read : { ...read, retire() {} };
+  }
+
+  /** Loads what is in the folder now. Returns the problems. */
+  async function reload(): Promise<string[]> {
+    const found = processorFiles(folder, builtIn.map(nameOf));
+    if (found === null && isRequired) return ["PROCESSORS_DIR must be a folder that exists and can be read."];
+    const { files, problems } = found ?? { files: [], problems: [] };
+    const most = limits.workerProcessorsMax - builtIn.length;
+    if (files.length > most) problems.push(`Only the first ${most} processors of the folder are served.`);
+    const next = new Map<string, Loaded>();
+    await atOnce(loadsMost, files.slice(0, most), async (file) => {
+      const loaded = await load(file);
+      const before = served.get(file.name);
+      if (loaded.kind === "wrong") problems.push(loaded.problem);
+      const isNew = loaded.kind === "read" && !(before && isSame(before, loaded));
+      const kept = isNew ? loaded : before;
+      if (kept) next.set(file.name, kept);
+    });
+    const old = served;
+    served = next;
+    for (const [name, loaded] of old) if (served.get(name) !== loaded) loaded.retire();
+    all = [...builtIn, ...files.flatMap(({ name }) => served.get(name)?.processor ?? [])];
+    return problems.toSorted();
+  }
+
+  // Watched before it is read, so that no change is missed.
+  const endWatch = watch ? watchFolder(folder, reloadNext) : () => {};
+
+  const opening = reload();
+  let reloading: Promise<unknown> = opening;
+
+  function reloadNext(): void {
+    reloading = reloading.then(onChanged).catch((error) => {
+      if (!isClosed) log.error("the folder of processors cannot be read again", errorFields(error));
+    });
+  }
+
+  async function onChanged(): Promise<void> {
+    if (isClosed) return;
+    const before = all;
+    for (const problem of await reload()) log.error(problem);
+    const news = all.filter((processor) => !before.includes(processor)).map(nameOf);
+    log.info("the folder of processors has changed", { changed: news.join(" ") });
+    for (const listener of listeners) listener();
+  }
+
+  return {
+    problems: await opening,
+    processors: {
+      all: () => all,
+      find: (name) => all.find((processor) => nameOf(processor) === name),
+      onChange: (then) => void listeners.push(then),
+      async close() {
+        isClosed = true;
+        endWatch();
+        await groups.close();
+      },
+    },
+  };
+}
+
+const nameOf = ({ announcement }: Processor): string => announcement.name;
+
+/** The announcement has the version, so whatever else is the same, too. */
+function isSame(one: Loaded, other: Loaded): boolean {
+  return JSON.stringify(one.processor.announcement) === JSON.stringify(other.processor.announcement);
+}
+
+/** Does `work` with all items, so many at once. */
+async function atOnce<T>(most: number, items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = [...items];
+  const one = async () => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: most }, one));
+}

@@ -1,0 +1,154 @@
+import { format } from "node:util";
+import type { Schema, Validator } from "@cfworker/json-schema";
+import type { Context, Definition } from "../kit/index.ts";
+import type { HandlerEnd, HandlerRun } from "../ports.ts";
+
+// This runs in children, too, so it imports nothing that takes long to load.
+
+/** What a module needs of a run. */
+export type ModuleRun = Pick<
+  HandlerRun,
+  | "payloadJson"
+  | "requestId"
+  | "executionId"
+  | "epoch"
+  | "attempt"
+  | "tryNumber"
+  | "forceError"
+  | "deadlineMs"
+  | "traceparent"
+  | "signal"
+  | "progress"
+  | "log"
+> & { outputsBytesMax: number };
+
+/** `detail` is for logs: the message and the stack of what the client only gets the class of. */
+export type ModuleEnd = { end: HandlerEnd; detail?: string };
+
+const messageCharsMax = 1_000;
+const detailCharsMax = 8_000;
+
+/**
+ * Runs a module. Whatever it returns or throws is exactly one end; never rejects. Types do not hold in the code of
+ * others, and a getter may throw: so each member is read once, and all of it where a throw is expected.
+ */
+export async function runModule(definition: Definition, run: ModuleRun): Promise<ModuleEnd> {
+  try {
+    return await checkAndRun(definition, run);
+  } catch (thrown) {
+    return unexpected(thrown);
+  }
+}
+
+async function checkAndRun(definition: Definition, run: ModuleRun): Promise<ModuleEnd> {
+  const payload: unknown = JSON.parse(run.payloadJson);
+  const wrong = await misfit(definition.input, payload);
+  if (wrong !== null) {
+    return failed("invalid_input", `The payload does not fit the processor's input schema: ${wrong}`, false);
+  }
+  let outputs: unknown;
+  try {
+    outputs = await definition.run(payload, contextOf(run));
+  } catch (thrown) {
+    return readThrown(thrown);
+  }
+  return readOutputs(outputs, definition, run.outputsBytesMax);
+}
+
+function contextOf(run: ModuleRun): Context {
+  const { requestId, executionId, epoch, attempt, forceError, traceparent, signal } = run;
+  return {
+    ...{ requestId, executionId, epoch, attempt, try: run.tryNumber, forceError, traceparent, signal },
+    deadline: new Date(Date.now() + run.deadlineMs),
+    payloadText: run.payloadJson,
+    progress(fraction, message) {
+      if (!(fraction >= 0)) return;
+      run.progress(Math.min(fraction, 1), message === undefined ? undefined : String(message));
+    },
+    log: (...values) => run.log(`${format(...values)}\n`),
+  };
+}
+
+async function readOutputs(outputs: unknown, { output }: Definition, bytesMax: number): Promise<ModuleEnd> {
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(outputs);
+  } catch (thrown) {
+    const message = `JSON cannot carry what the processor returned (${classOf(thrown)}).`;
+    return { ...failed("outputs_not_json", message, false), detail: detailOf(thrown) };
+  }
+  if (json === undefined) {
+    const message = `JSON cannot carry what the processor returned (${typeof outputs}). Return null for no outputs.`;
+    return failed("outputs_not_json", message, false);
+  }
+  // There are at least as many bytes as characters. The rest is checked where the run ends.
+  if (json.length > bytesMax) {
+    return failed("outputs_too_large", `The outputs have more than ${bytesMax} bytes.`, false);
+  }
+  const wrong = output === undefined ? null : await misfit(output, JSON.parse(json));
+  if (wrong !== null) return broken(`The outputs do not fit the processor's output schema: ${wrong}`);
+  return { end: { kind: "succeeded", outputsJson: json } };
+}
+
+function readThrown(thrown: unknown): ModuleEnd {
+  try {
+    const { name, code, message, retryable } = (thrown ?? {}) as Record<string, unknown>;
+    // By its name, as a module may bring its own copy of the class.
+    if (name === "Failure" && typeof code === "string" && code !== "" && typeof message === "string") {
+      return failed(code, message, retryable !== false);
+    }
+  } catch {} // a getter throws
+  return unexpected(thrown);
+}
+
+/** The end of a run in which this was thrown. The client gets its class: its text may hold a secret. */
+export function unexpected(thrown: unknown): ModuleEnd {
+  const end = broken(`The processor threw an unexpected error (${classOf(thrown)}).`);
+  return { ...end, detail: detailOf(thrown) };
+}
+
+function failed(code: string, message: string, isRetryable: boolean): ModuleEnd {
+  return { end: { kind: "failed", error: { code, message }, isRetryable } };
+}
+
+function broken(message: string): ModuleEnd {
+  return { end: { kind: "broken", error: { code: "unexpected_error", message } } };
+}
+
+function classOf(thrown: unknown): string {
+  try {
+    const name: unknown = thrown instanceof Error ? thrown.name : typeof thrown;
+    if (typeof name === "string" && /^[A-Za-z0-9_$]{1,60}$/.test(name)) return name;
+  } catch {} // a getter or a proxy throws
+  return "Error";
+}
+
+function detailOf(thrown: unknown): string {
+  try {
+    return Bun.inspect(thrown, { colors: false }).slice(0, detailCharsMax);
+  } catch {
+    return "It cannot be shown.";
+  }
+}
+
+const validators = new WeakMap<object, Validator>();
+
+/** Where a value does not fit a schema, in a sentence; `null` if it does. */
+async function misfit(schema: unknown, value: unknown): Promise<string | null> {
+  if (schema === undefined) return null;
+  const { errors } = (await validatorOf(schema as object)).validate(value);
+  const last = errors.at(-1);
+  if (last === undefined) return null;
+  return `${last.instanceLocation.slice(1) || "the whole"}: ${last.error}`.slice(0, messageCharsMax);
+}
+
+/** Loaded only where there is a schema. Throws if the schema cannot be one. */
+export async function validatorOf(schema: object): Promise<Validator> {
+  let validator = validators.get(schema);
+  if (validator === undefined) {
+    const { Validator } = await import("@cfworker/json-schema");
+    validator = new Validator(JSON.parse(JSON.stringify(schema)) as Schema, "2020-12");
+    validators.set(schema, validator);
+  }
+  return validator;
+}

@@ -1,0 +1,80 @@
+import { type Static, type TSchema, type TUnknown, Type } from "@sinclair/typebox";
+
+// What modules import as "sate". One file without imports of its own, so that editors need no more than a path to it.
+export { type Static, Type };
+
+/** A failure that the processor foresaw. Its code and its message are shown to the client. */
+export class Failure extends Error {
+  override name = "Failure";
+  readonly code: string;
+  /** `false`: it would fail again, so it is not retried. */
+  readonly retryable: boolean;
+
+  constructor(code: string, message: string, { retryable = true }: { retryable?: boolean } = {}) {
+    super(message);
+    this.code = code;
+    this.retryable = retryable;
+  }
+}
+
+/** What `run` learns about its run, besides the payload. */
+export type Context = {
+  requestId: string;
+  /** The same for every run of the execution: an idempotency key. */
+  executionId: string;
+  /** Grows with every run of the execution: a fencing token. */
+  epoch: number;
+  /** The number of the execution among those of its request: 1, 2, … */
+  attempt: number;
+  /** The number of the try within the execution: 1, 2, … */
+  try: number;
+  /** The client asked for an error. The processor may do as it likes. */
+  forceError: boolean;
+  /** The trace that the run belongs to. https://www.w3.org/TR/trace-context/ */
+  traceparent?: string | undefined;
+  /** Aborted when the run must end: it was cancelled, or its time is up. Its process is killed two seconds later. */
+  signal: AbortSignal;
+  /** When the time of the run is up, by the clock of this machine. */
+  deadline: Date;
+  /** The payload as it was sent, byte for byte, with digits that JavaScript's numbers do not hold. */
+  payloadText: string;
+  /** Reports how far the run has come: a number from 0 to 1, and a line for people. */
+  progress(fraction: number, message?: string): void;
+  /** Writes a line to the run's log, as `console.log` does. */
+  log(...values: unknown[]): void;
+};
+
+export type Definition<Input extends TSchema = TSchema, Output extends TSchema = TSchema> = {
+  /** The schema of the payload. Sate refuses a payload that does not fit it. */
+  input?: Input;
+  /** The schema of the outputs. Outputs that do not fit it are an unexpected error. */
+  output?: Output;
+  /** The longest that an execution may take, over all its tries. Default: the service's EXECUTION_SECONDS. */
+  timeoutSeconds?: number;
+  /** The most runs at once, per worker. */
+  concurrency?: number;
+  /** The most starts of runs a minute, per worker. */
+  maxPerMinute?: number;
+  /** Retries within one execution; none without it. `tries` includes the first one. */
+  retry?: { tries: number; firstSeconds?: number; maxSeconds?: number };
+  /** The most memory of each process of a run, in MiB; at least 320. No limit without it. */
+  memoryMib?: number;
+  /** `none` runs the module in the process of the service: faster, for code that you trust. Default: a child process. */
+  isolation?: "process" | "none";
+  /** `false` starts a new process for every run. */
+  reuse?: boolean;
+  /** Names of environment variables of the service that the module may read. */
+  env?: string[];
+  /**
+   * Does the work and returns the outputs: anything that JSON can carry. A thrown `Failure` is a failure that the
+   * processor foresaw; any other error is unexpected.
+   */
+  run(payload: Static<Input>, context: Context): Static<Output> | Promise<Static<Output>>;
+};
+
+/** Returns the definition as it is, with the types of its schemas. It must be the default export of the module. */
+export function defineProcessor<Input extends TSchema = TUnknown, Output extends TSchema = TUnknown>(
+  definition: Definition<Input, Output>,
+): Definition<Input, Output> {
+  return definition;
+}

@@ -1,0 +1,43 @@
+import { type ExecutionError, limits, sateErrorCodes } from "@sate/contracts";
+
+const codeCharsMax = 100;
+/** How a handler says that it broke. */
+const brokenCodes = ["unexpected_error", "process_died"];
+
+/**
+ * An error in the words of a handler, within the limits of the contract. Control characters are escaped, since a
+ * terminal would obey them. A code by which Sate itself ends executions gets the prefix `processor_`, so that a reader
+ * can rely on the code.
+ */
+export function errorOf(kind: "failed" | "broken", code: string, message: string): ExecutionError {
+  const isItsOwn = !sateErrorCodes.includes(code) || (kind === "broken" && brokenCodes.includes(code));
+  return {
+    code: printable(isItsOwn ? code : `processor_${code}`, codeCharsMax),
+    message: printable(message, limits.errorMessageBytesMax),
+  };
+}
+
+/** The text as well-formed UTF-8 of at most so many bytes. */
+function printable(text: string, bytesMax: number): string {
+  // A character has at least one byte, so what is cut off here could not fit: a giant is not copied.
+  const escaped = text
+    .slice(0, bytesMax)
+    .replaceAll(/\p{Cc}/gu, escapedOf)
+    .toWellFormed();
+  const bytes = Buffer.from(escaped);
+  if (bytes.length <= bytesMax) return escaped;
+  let end = bytesMax;
+  while (isContinuation(bytes[end])) end--;
+  return bytes.toString("utf8", 0, end);
+}
+
+/** As JSON writes it: `\n`, `\u001b`. It leaves the characters from U+007F to U+009F as they are. */
+function escapedOf(character: string): string {
+  const json = JSON.stringify(character).slice(1, -1);
+  return json === character ? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}` : json;
+}
+
+/** Whether the byte is the second, third or fourth of a character in UTF-8. */
+function isContinuation(byte = 0): boolean {
+  return (byte & 0xc0) === 0x80;
+}
