@@ -34,6 +34,8 @@ export type ChildOptions = {
   /** All of the environment. */
   env: Record<string, string>;
   memoryMib?: number | undefined;
+  /** Called with the first that the child prints while it does nothing, such as an error that comes after a run. */
+  onStrayOutput(text: string): void;
 };
 
 const program = join(import.meta.dir, "module-child.ts");
@@ -45,7 +47,8 @@ const outputMs = 500;
  * Starts a child. Bun would install missing packages by itself, and read `.env` and `bunfig.toml` of the folder: it may
  * not.
  */
-export function startModuleChild(groups: Groups, { path, env, memoryMib }: ChildOptions): Child {
+export function startModuleChild(groups: Groups, options: ChildOptions): Child {
+  const { path, env, memoryMib, onStrayOutput } = options;
   const flags = ["--no-install", "--no-env-file", "--config=/dev/null", "--preload", preload];
   const marker = `\0${Bun.randomUUIDv7()}\n`;
   let current: { listener: Listener; end(reply: Reply): void } | null = null;
@@ -53,8 +56,16 @@ export function startModuleChild(groups: Groups, { path, env, memoryMib }: Child
   /** How it will end, and whether it has. */
   let end: Reply | null = null;
   let isOver = false;
+  let hasStrayed = false;
 
-  const log = (text: string) => current?.listener.log(text);
+  function log(text: string): void {
+    if (current !== null) current.listener.log(text);
+    else if (!hasStrayed) {
+      hasStrayed = true;
+      onStrayOutput(text);
+    }
+  }
+
   const [stdout, stderr] = [markedOutput(marker, log), markedOutput(marker, log)];
   const group = groups.spawn({
     argv: [process.execPath, ...flags, program, path],

@@ -28,6 +28,7 @@ export type Loaded = { processor: Processor; retire(): void };
 type Wrong = { kind: "wrong"; problem: string };
 
 const loadMs = 10_000;
+const strayCharsMax = 2_000;
 
 /**
  * Loads a TypeScript module in a child that is thrown away, so that a bad one cannot harm the service, and returns the
@@ -67,7 +68,17 @@ async function processorOf(
       return { kind: "wrong", problem: sentence(reasonOf(error)) };
     }
   }
-  const child: ChildOptions = { path, env: childEnvironment(env, settings.env ?? []), memoryMib };
+  const child: ChildOptions = {
+    path,
+    env: childEnvironment(env, settings.env ?? []),
+    memoryMib,
+    onStrayOutput(text) {
+      log.warn("a processor printed something after its run", {
+        processor: name,
+        text: text.slice(0, strayCharsMax),
+      });
+    },
+  };
   const pool = createPool({ start: () => startModuleChild(groups, child), reuse, warm });
   const handler = isolatedHandler(pool, { name, memoryMib, log });
   return {
@@ -81,7 +92,7 @@ async function describe(
   path: string,
   { env, groups }: ModuleOptions,
 ): Promise<{ kind: "described"; description: ModuleDescription } | Wrong> {
-  const child = startModuleChild(groups, { path, env: childEnvironment(env, []) });
+  const child = startModuleChild(groups, { path, env: childEnvironment(env, []), onStrayOutput() {} });
   try {
     const reply = await inTime(child.ask({ kind: "describe" }, { log() {}, progress() {} }), loadMs);
     return readReply(reply);

@@ -17,8 +17,9 @@ async function poolOf(body: string, options: Partial<PoolOptions> = {}) {
   await Bun.write(path, `export default { async run(payload, context) { ${body} } };`);
   const env = { PATH: Bun.env.PATH ?? "" };
   const children: Child[] = [];
+  const strays: string[] = [];
   const started = () => {
-    const child = startModuleChild(groups, { path, env });
+    const child = startModuleChild(groups, { path, env, onStrayOutput: (text) => strays.push(text) });
     children.push(child);
     return child;
   };
@@ -46,6 +47,7 @@ async function poolOf(body: string, options: Partial<PoolOptions> = {}) {
     path,
     start,
     children,
+    strays,
     outputs: async (payload?: unknown) => outputsOf(await start(payload).reply),
   };
 }
@@ -150,10 +152,12 @@ test("an error that nothing catches ends the first run of a child, and no later 
 test("an error after a run keeps the child from the next one", async () => {
   const flag = join(folder, "thrown");
   const later = `setTimeout(() => { require("node:fs").writeFileSync("${flag}", ""); throw new Error("stray"); })`;
-  const { outputs } = await poolOf(`if (payload === "later") ${later}; return process.pid;`);
+  const { outputs, strays } = await poolOf(`if (payload === "later") ${later}; return process.pid;`);
   await outputs();
   const second = await outputs("later");
   await eventually(() => Bun.file(flag).exists(), "it was thrown");
+  await eventually(() => strays.length > 0, "it is reported");
+  expect(strays[0]).toContain("error: stray");
   expect(await outputs()).not.toBe(second);
 });
 
