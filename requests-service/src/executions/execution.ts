@@ -54,12 +54,13 @@ export type EndedRun = FinishedRun & { lost?: number };
 
 /** The execution of a request without what only the store knows. */
 export function executionRecordOf(execution: Execution, request: RequestRecord): ExecutionRecord {
-  const { id, request_id, attempt, force_error, creation_date, status, epoch, lost, tries } = execution;
+  const { id, request_id, attempt, force_error, creation_date, status, epoch, lost } = execution;
   const { start_after, expires_at, deadline_at, progress, outcome, last_error } = execution;
   const isFinal = outcome !== undefined;
   const error = isFinal && outcome.status !== "succeeded" ? outcome.error : isFinal ? undefined : last_error;
   return {
-    ...{ id, request_id, attempt, force_error, creation_date, status, epoch, lost, tries },
+    ...{ id, request_id, attempt, force_error, creation_date, status, epoch, lost },
+    tries: outcome?.tries ?? execution.tries,
     processor: processorOf(request),
     ...(start_after !== undefined && { start_after }),
     ...(expires_at !== undefined && { expires_at }),

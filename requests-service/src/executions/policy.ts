@@ -24,8 +24,10 @@ export async function refusalOf(
   { processors, now }: { processors: Processors; now: number },
 ): Promise<Refusal | null> {
   const name = processorOf(request);
-  const announced = await processors.find(name);
-  if (!announced && name !== defaultProcessor) {
+  // Most requests name no processor and ask for nothing: they cost no lookup.
+  const isAlwaysKnown = name === defaultProcessor;
+  const announced = isAlwaysKnown && timeout_seconds === 0 ? undefined : await processors.find(name);
+  if (!announced && !isAlwaysKnown) {
     const known = new Set([defaultProcessor, ...(await processors.names())]);
     return { kind: "unknown_processor", known: [...known].toSorted() };
   }

@@ -35,7 +35,7 @@ test("the slot is free at once, the client sees why, and after the pause comes t
   const outcome = { ...madeOutcome(), tries: 2 };
   await it.commands.finish({ runs: [{ ...runs[0], outcome } as never] });
   const ended = await it.commands.getExecution({ request_id, execution_id });
-  expect(ended).toMatchObject({ execution: { status: "succeeded", tries: 1 } });
+  expect(ended).toMatchObject({ execution: { status: "succeeded", tries: 2 } });
   expect(ended).not.toHaveProperty("execution.error");
 });
 
