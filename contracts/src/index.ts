@@ -7,6 +7,7 @@ export * from "./public/problems.ts";
 export * from "./public/processors.ts";
 export * from "./public/requests.ts";
 export * from "./public/results.ts";
+export * from "./public/workers.ts";
 export * from "./records/dead-letter.ts";
 export type { Consumer, Publisher } from "./records/delivery.ts";
 export * from "./records/execution.ts";

@@ -10,11 +10,14 @@ import { createProblemResponse, Refusal } from "./http/problem-response.ts";
 import type { Config, Ports } from "./ports.ts";
 import { executionRoutes } from "./routes/executions.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { logRoutes } from "./routes/logs.ts";
 import { createRouteParts, type RouteParts } from "./routes/parts.ts";
+import { processorRoutes } from "./routes/processors.ts";
 import { requestRoutes } from "./routes/requests.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { swaggerRoutes } from "./routes/swagger.ts";
 import { welcomeRoutes } from "./routes/welcome.ts";
+import { workerRoutes } from "./routes/workers.ts";
 
 const version = "0.1.0";
 
@@ -22,18 +25,23 @@ const version = "0.1.0";
 const plainId = /^[A-Za-z0-9._-]{1,128}$/;
 
 /** The public HTTP interface. It never listens; main.ts does. Each route states its schemas, scope and documentation. */
-export function createApp(ports: Ports, config: Config, notReadyReasons: RouteParts["notReadyReasons"]) {
+export function createApp(
+  ports: Ports,
+  config: Config,
+  life: Pick<RouteParts, "notReadyReasons" | "stopping">,
+) {
   const { newId } = ports;
   const { allowedHosts = new Set(), publicUrl } = config;
   const idleSeconds = config.idleTimeoutSeconds ?? gatewaySettings.IDLE_TIMEOUT_SECONDS.default;
-  const parts = { ...createRouteParts(ports, config, idleSeconds), notReadyReasons };
+  const parts = { ...createRouteParts(ports, config, idleSeconds), ...life };
   const { access, ingress, operation } = parts;
   const { hasKeys } = access;
   const problemResponse = createProblemResponse(ports);
   const checkHost = createHostCheck({ hasKeys, allowedHosts, publicUrl });
-  const documented = [healthRoutes, welcomeRoutes, requestRoutes, executionRoutes, resultRoutes].map(
-    (routes) => routes(parts),
-  );
+  const documented = [
+    ...[healthRoutes, welcomeRoutes, requestRoutes, executionRoutes, resultRoutes],
+    ...[logRoutes, processorRoutes, workerRoutes],
+  ].map((routes) => routes(parts));
 
   // standardHostname: otherwise Elysia looks for the path after the eleventh character of the URL, and takes a part of
   // it for the path if Host is shorter than four characters.

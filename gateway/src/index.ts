@@ -38,5 +38,13 @@ export function createGateway(ports: Ports, config: Config) {
     onStop: async () => {},
     reasons: () => ports.othersNotReady?.() ?? [],
   });
-  return { app: createApp(ports, config, notReadyReasons), notReadyReasons, start, stop };
+  const waits = new AbortController();
+  return {
+    app: createApp(ports, config, { notReadyReasons, stopping: waits.signal }),
+    notReadyReasons,
+    start,
+    /** Ends the claims that wait for runs: a stop begins with it. */
+    endWaits: () => waits.abort(),
+    stop,
+  };
 }

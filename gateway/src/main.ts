@@ -27,6 +27,8 @@ const gateway = createGateway(
     requests: httpClient(requestsApi, requestsService),
     results: httpClient(resultsApi, resultsService),
     monotonic: () => performance.now(),
+    clock: Date.now,
+    random: Math.random,
     newId: () => Bun.randomUUIDv7(),
     log,
     counters,

@@ -14,6 +14,18 @@ export type Requests = Pick<
   | "getExecution"
   | "listExecutions"
   | "cancelExecution"
+  | "listProcessors"
+  | "getProcessor"
+  | "withdrawProcessor"
+  | "readLog"
+  | "appendLogs"
+  | "registerWorker"
+  | "heartbeat"
+  | "endWorker"
+  | "claimAny"
+  | "finish"
+  | "retryLater"
+  | "handBack"
 >;
 
 /** The gateway's operations of results-service, which knows no requests: an unknown one has no results. */
@@ -24,6 +36,10 @@ export type Ports = {
   results: Results;
   /** Milliseconds from a fixed instant; never goes back. */
   monotonic: () => number;
+  /** The wall clock in ms since 1970: only for the times of results. */
+  clock: () => number;
+  /** At least 0 and less than 1: spreads retries. */
+  random: () => number;
   newId: () => string;
   log: Log;
   counters: Counters;

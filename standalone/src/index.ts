@@ -37,6 +37,7 @@ export function createStandalone(ports: Ports, config: Config) {
   return {
     app: gateway.app,
     notReadyReasons: gateway.notReadyReasons,
+    endWaits: gateway.endWaits,
     /** Resolves when all services are ready; each needs those before it. */
     async start(): Promise<void> {
       for (const service of inOrder) await service.start();

@@ -24,7 +24,13 @@ export const PublicProcessor = Type.Object(
     max_per_minute: Type.Optional(Type.Integer({ description: "The most starts a minute, per worker." })),
     memory_mib: Type.Optional(Type.Integer({ description: "The most memory of one run, in MiB." })),
     retry: Type.Optional(RetryPolicy),
-    announced_at: Timestamp,
+    announced_at: Type.Optional(
+      Type.String({
+        ...Timestamp,
+        description:
+          "When it was last announced, a time in UTC. Absent for the built-in simulation, which needs no announcement.",
+      }),
+    ),
     workers: Type.Array(
       Type.Object(
         { id: Type.String(), name: Type.Optional(Type.String()), seen_at: Type.Optional(Timestamp) },

@@ -64,7 +64,13 @@ type App = {
   } | null;
   listen(options: ReturnType<typeof serverOptions>): unknown;
 };
-type Runnable = { app: App; start(): Promise<void>; stop(): Promise<void> };
+type Runnable = {
+  app: App;
+  start(): Promise<void>;
+  /** Ends the requests that only wait for something to happen: a stop begins with it. */
+  endWaits?(): void;
+  stop(): Promise<void>;
+};
 
 type ServerOptions = {
   log: Log;
@@ -118,6 +124,7 @@ export async function runService(
   let isStopping = false;
   async function stop(): Promise<void> {
     isStopping = true;
+    service.endWaits?.();
     const { server } = service.app;
     await inTime(server?.stop() ?? Promise.resolve(), options.drainMs ?? drainMs(shutdownMs)).catch(() => {
       log.warn("requests in flight did not finish in time; their connections are closed");

@@ -67,6 +67,16 @@ test("a request in flight gets its response before the service stops; new connec
   expect(messages().slice(-4)).toEqual(["stopping", "slow has responded", "the service stops", "stopped"]);
 });
 
+test("a request that waits ends when the stop begins", async () => {
+  const { child, ask, ended, messages, says } = await started();
+  const waiting = ask("/wait");
+  await says("a wait has begun");
+  child.kill("SIGTERM");
+  expect(await (await waiting).text()).toBe("nothing yet");
+  expect((await ended())[0]).toBe(0);
+  expect(messages().slice(-4)).toEqual(["stopping", "the wait has ended", "the service stops", "stopped"]);
+});
+
 test("a request that does not end delays a stop for part of its deadline only", async () => {
   const { child, ask, ended, messages, says } = await started({ SHUTDOWN_SECONDS: "0.2" });
   const slow = ask("/slow").then(

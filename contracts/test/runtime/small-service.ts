@@ -13,6 +13,7 @@ const { settings, log } = settingsOrExit(
   }),
 );
 const signalled = Promise.withResolvers<void>();
+const waitsEnded = Promise.withResolvers<void>();
 for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => signalled.resolve());
 
 const routes: Record<string, () => Promise<Response> | Response> = {
@@ -24,6 +25,13 @@ const routes: Record<string, () => Promise<Response> | Response> = {
     await Bun.sleep(100);
     log.info("slow has responded");
     return new Response("slow");
+  },
+  // Responds once the stop ends what waits.
+  "/wait": async () => {
+    log.info("a wait has begun");
+    await waitsEnded.promise;
+    log.info("the wait has ended");
+    return new Response("nothing yet");
   },
   "/throw": () => {
     setTimeout(() => {
@@ -49,6 +57,7 @@ await runService(
   {
     app,
     start: async () => {},
+    endWaits: waitsEnded.resolve,
     async stop() {
       log.info("the service stops");
       if (settings.STOP === "hangs") await new Promise(() => {});

@@ -1,21 +1,32 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { ProcessorName } from "@sate/contracts";
 
-/** What a key permits: `read`, `submit` (create, execute, cancel), or `admin`: everything, including the counters. */
-export const scopes = ["read", "submit", "admin"] as const;
+/**
+ * What a key permits: `read`, `submit` (create, execute, cancel), `work` (serve processors as a remote worker), or
+ * `admin`: everything, including the counters. An entry may also say `work:<processor>`: serve only that one.
+ */
+export const scopes = ["read", "submit", "work", "admin"] as const;
 export type Scope = (typeof scopes)[number];
 
 /** A configured key. The key itself is not stored: reading the configuration gives no access. */
-export type ApiKey = { name: string; scopes: readonly Scope[]; sha256: Buffer };
+export type ApiKey = {
+  name: string;
+  scopes: readonly Scope[];
+  /** The only processors that it may serve. Absent: any. */
+  processors?: readonly string[];
+  sha256: Buffer;
+};
 
 type ReadKeys = { keys: ApiKey[]; problems: string[] };
 
-const scope = `(?:${scopes.join("|")})`;
+const processorName = ProcessorName.pattern?.slice(1, -1);
+const scope = `(?:work:${processorName}|${scopes.join("|")})`;
 const entryPattern = new RegExp(
   `^([A-Za-z0-9][A-Za-z0-9._-]{0,63}):(${scope}(?:\\+${scope})*):([0-9a-f]{64})$`,
 );
 const entryForm =
   "must be name:scope+scope:sha256, as printed by `bun run key`: a name of up to 64 letters, digits, dots, - and _, " +
-  `one or more of the scopes ${scopes.join(", ")}, and the SHA-256 of the key in 64 hexadecimal digits.`;
+  `one or more of the scopes ${scopes.join(", ")} and work:<processor>, and the SHA-256 of the key in 64 hexadecimal digits.`;
 const keysMax = 1_000;
 
 /**
@@ -33,13 +44,21 @@ export function readKeys(text: string, source: string): ReadKeys {
   const problems: string[] = [];
   for (const [index, entry] of entries.entries()) {
     const [, name = "", named = "", sha256 = ""] = entryPattern.exec(entry) ?? [];
-    const key = { name, scopes: named.split("+") as Scope[], sha256: Buffer.from(sha256, "hex") };
+    const key = { name, ...grantsOf(named.split("+")), sha256: Buffer.from(sha256, "hex") };
     const problem = name === "" ? entryForm : clash(key, keys);
     if (problem !== undefined) problems.push(`${source}: entry ${index + 1} ${problem}`);
     else keys.push(key);
   }
   if (entries.length > keysMax) problems.push(`${source}: at most ${keysMax} keys are allowed.`);
   return { keys, problems };
+}
+
+/** `work:<processor>` is the scope `work`, limited to these processors unless the entry also has `work` or `admin`. */
+function grantsOf(named: string[]): Pick<ApiKey, "scopes" | "processors"> {
+  const processors = named.flatMap((one) => (one.startsWith("work:") ? [one.slice("work:".length)] : []));
+  const granted = new Set(named.map((one) => (one.startsWith("work:") ? "work" : one)) as Scope[]);
+  const isLimited = processors.length > 0 && !named.includes("work") && !named.includes("admin");
+  return { scopes: [...granted], ...(isLimited && { processors }) };
 }
 
 function clash(key: ApiKey, others: ApiKey[]): string | undefined {
@@ -52,7 +71,7 @@ function clash(key: ApiKey, others: ApiKey[]): string | undefined {
  * A new key of 256 random bits, and its entry. One round of SHA-256 suffices: 256 bits cannot be guessed. The prefix
  * helps people, and scanners for leaked secrets, to recognize it.
  */
-export function newKey(name: string, ofKey: readonly Scope[]): { key: string; entry: string } {
+export function newKey(name: string, ofKey: readonly string[]): { key: string; entry: string } {
   const key = `sate_${randomBytes(32).toString("base64url")}`;
   return { key, entry: `${name}:${ofKey.join("+")}:${sha256Of(key).toString("hex")}` };
 }
@@ -72,6 +91,11 @@ export function isSameSecret(given: string, wanted: string): boolean {
 
 export function allows(key: ApiKey, scope: Scope): boolean {
   return key.scopes.includes(scope) || key.scopes.includes("admin");
+}
+
+/** Whether the holder of the key may serve this processor. Without keys, `key` is undefined and every client may. */
+export function mayServe(key: ApiKey | undefined, processor: string): boolean {
+  return key?.processors?.includes(processor) ?? true;
 }
 
 function sha256Of(text: string): Buffer {

@@ -41,10 +41,15 @@ export function createAccess({ keys, serviceToken, log }: AccessOptions) {
         throw refusal("forbidden", detail, error, { key: key.name });
       }
       const used = { key: key.name, method: request.method, path: pathOf(request), request_id: requestId };
-      // At `warn`, so that the default level of every deployment records who created, executed or cancelled something.
-      if (scope === "submit") log.warn("api key used", used);
+      // At `warn`, so that the default level of every deployment records who created, executed, cancelled or withdrew
+      // something. Workers call all the time: only their registration is recorded, by its route.
+      const isRecorded = scope !== "work" && request.method !== "GET" && request.method !== "HEAD";
+      if (isRecorded) log.warn("api key used", used);
       else log.debug("api key used", used);
     },
+
+    /** The key of a request that is authorized; `undefined` if no keys are required. */
+    keyOf: (request: Request): ApiKey | undefined => (hasKeys ? keyFor(request) : undefined),
 
     /** Throws 401 unless the request has a key, whatever its scopes: for paths that do not exist. */
     authenticate(request: Request): void {

@@ -3,9 +3,9 @@ import { overloaded } from "../http/problem-response.ts";
 
 /**
  * Permits for each kind of work (bulkheads): a service that hangs holds up only the requests that need it. Reads have
- * fewer, because each may return a page of several megabytes.
+ * fewer, because each may return a page of several megabytes, and remote workers fewer still: a claim may return 8 MiB.
  */
-const permitsOf = { create: 4_096, readRequests: 64, readResults: 64 } as const;
+const permitsOf = { create: 4_096, readRequests: 64, readResults: 64, work: 32 } as const;
 type Work = keyof typeof permitsOf;
 
 /** Requests that may wait for a permit of one kind, and for how long; then they are refused. */
@@ -25,6 +25,7 @@ export function createIngress(options: { responseMsMax?: number; waitMsMax?: num
     create: createSemaphore(permitsOf.create, waitMsMax),
     readRequests: createSemaphore(permitsOf.readRequests, waitMsMax),
     readResults: createSemaphore(permitsOf.readResults, waitMsMax),
+    work: createSemaphore(permitsOf.work, waitMsMax),
   };
   const heldBy = new Map<Request, number>();
   let heldBytes = 0;
@@ -40,7 +41,7 @@ export function createIngress(options: { responseMsMax?: number; waitMsMax?: num
      * Does the work of a request within a deadline. Rejects with a refusal, with `DeadlinePassed`, or as `work` does.
      * Releases what the request holds of the byte budget when the work has ended.
      */
-    async serve(request: Request, kind: Work, work: () => Promise<Response>): Promise<Response> {
+    async serve<T>(request: Request, kind: Work, work: () => Promise<T>): Promise<T> {
       const semaphore = semaphores[kind];
       const since = performance.now();
       try {

@@ -1,19 +1,17 @@
-import { type Admission, limits, traceparentPattern } from "@sate/contracts";
+import { type Admission, type CreateExecution, limits, traceparentPattern } from "@sate/contracts";
 import { failpoint } from "@sate/contracts/runtime";
 import type { Batches } from "../capacity/create-batches.ts";
+import { parseInstant } from "../http/instant.ts";
 import { unknownId } from "../http/parameters.ts";
 import { Refusal } from "../http/problem-response.ts";
 import { executionView, jsonResponse } from "../http/render.ts";
 import type { Uris } from "../http/uris.ts";
 import type { Ports } from "../ports.ts";
+import { unknownProcessor } from "../processors/unknown.ts";
 import type { AttemptLimit } from "./attempt-limit.ts";
 
 /** Starts another execution of a request. Resolves with 201, or rejects with a refusal that says why not. */
-type StartExecution = (
-  requestId: string,
-  body: { force_error?: boolean },
-  headers: Headers,
-) => Promise<Response>;
+type StartExecution = (requestId: string, body: CreateExecution, headers: Headers) => Promise<Response>;
 
 /**
  * The policy of creating executions. requests-service decides atomically, against all concurrent callers; the gateway
@@ -30,10 +28,17 @@ export function createStartExecution(
 ): StartExecution {
   const { createExecution, recordRefusal, counters, monotonic, newId, maxFailures, uris } = parts;
 
-  return async (request_id, { force_error = false }, headers) => {
+  return async (request_id, body, headers) => {
+    const { force_error = false, timeout_seconds, expires_in_seconds } = body;
+    const start_after = body.start_after === undefined ? undefined : instantOf(body.start_after);
     const attempt = { id: newId(), request_id, force_error, traceparent: traceOf(headers, newId) };
-    const admission = await createExecution({ ...attempt, max_failures: maxFailures });
-    if (admission.kind === "unknown_request") throw unknownId(admission.kind);
+    const admission = await createExecution({
+      ...attempt,
+      max_failures: maxFailures,
+      ...(timeout_seconds !== undefined && { timeout_seconds }),
+      ...(expires_in_seconds !== undefined && { expires_in_seconds }),
+      ...(start_after !== undefined && { start_after }),
+    });
     if (admission.kind === "created") {
       failpoint("gateway.accepted");
       const { execution, request } = admission;
@@ -47,18 +52,42 @@ export function createStartExecution(
       const { failures, max_failures } = admission;
       await recordRefusal({ ...attempt, failures, max_failures });
     }
-    throw conflict(uris, request_id, admission);
+    throw refusalOf(uris, request_id, admission);
   };
 }
 
+function instantOf(text: string): number {
+  const instant = parseInstant(text);
+  if (instant !== null) return instant;
+  const detail =
+    "The field `start_after` is not an instant that exists. Send one with a time zone, such as 2030-01-31T09:00:00Z.";
+  throw new Refusal("invalid-body", detail, { field: "start_after" });
+}
+
 /** Why the attempt is refused, with a link to what the client needs next. */
-function conflict(
+function refusalOf(
   uris: Uris,
   requestId: string,
-  admission: Extract<Admission, { kind: "active" | "succeeded" | "exhausted" }>,
+  admission: Exclude<Admission, { kind: "created" }>,
 ): Refusal {
   const results_uri = uris.requestResults(requestId);
   switch (admission.kind) {
+    case "unknown_request":
+      return unknownId(admission.kind);
+    case "unknown_processor":
+      return unknownProcessor(admission.known);
+    case "timeout_too_long":
+      return new Refusal(
+        "invalid-body",
+        `The field \`timeout_seconds\` is above the maximum of the processor, ${admission.max_seconds} seconds.`,
+        { field: "timeout_seconds" },
+      );
+    case "start_too_far":
+      return new Refusal(
+        "invalid-body",
+        `The field \`start_after\` is more than ${limits.startAheadSecondsMax / 86_400} days ahead, which is the maximum.`,
+        { field: "start_after" },
+      );
     case "active":
       return new Refusal(
         "execution-active",

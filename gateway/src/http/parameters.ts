@@ -1,4 +1,4 @@
-import { limits, Uuid, uuidPattern } from "@sate/contracts";
+import { limits, ProcessorName, Uuid, uuidPattern } from "@sate/contracts";
 import { type TObject, Type } from "@sinclair/typebox";
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
 import { Refusal } from "./problem-response.ts";
@@ -9,9 +9,14 @@ const execution_id = { ...Uuid, description: "The id of one of its executions." 
 
 export const RequestPath = Type.Object({ request_id }, closed);
 export const ExecutionPath = Type.Object({ request_id, execution_id }, closed);
+export const WorkerPath = Type.Object({ worker_id: { ...Uuid, description: "The id of a worker." } }, closed);
+export const ProcessorPath = Type.Object({ name: ProcessorName }, closed);
 
 /** The query of a route without parameters. */
 export const NoQuery = Type.Object({}, closed);
+
+/** The body of a route that takes none: an empty object is as good. */
+export const NoBody = Type.Object({}, closed);
 
 /** A cursor matches this, or is empty: the start of the list. */
 const cursor = (pattern: string) =>
@@ -19,7 +24,8 @@ const cursor = (pattern: string) =>
     Type.String({
       pattern: `^(${pattern})?$`,
       maxLength: 36,
-      description: "The start of the page, taken from `next_uri`. Without a value, the start of the list.",
+      description:
+        "The start of the page, taken from the link to it. Without a value, the start of the list.",
     }),
   );
 const limit = (byDefault: number) =>
@@ -39,6 +45,17 @@ export const requestPageQuery = Type.Object(
 /** The query of a list of attempts. The cursor is the last attempt of the previous page. */
 export const attemptPageQuery = (limitByDefault: number) =>
   Type.Object({ limit: limit(limitByDefault), cursor: cursor("[1-9][0-9]{0,3}") }, closed);
+
+/** The query of a log. The cursor is the epoch and the sequence of the last chunk of the previous page. */
+export const logQuery = Type.Object(
+  {
+    epoch: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 999_999_999, description: "The number of a run: only its log." }),
+    ),
+    cursor: cursor("[1-9][0-9]{0,8}\\.(0|[1-9][0-9]{0,6})"),
+  },
+  closed,
+);
 
 /**
  * The parameters of a query, for the route's schema to check: whole numbers as numbers, everything else as text.
@@ -67,7 +84,10 @@ export function invalidQuery({ path, type, schema }: ValueError): Refusal {
   if (schema.type === "integer") {
     return invalid(name, `\`${name}\` must be a whole number from ${schema.minimum} to ${schema.maximum}.`);
   }
-  return invalid(name, "The cursor is not from this list. Follow `next_uri`, or start without a cursor.");
+  return invalid(
+    name,
+    "The cursor is not from this list. Follow the link to the next page, or start without a cursor.",
+  );
 }
 
 function invalid(name: string, detail: string): Refusal {
@@ -79,19 +99,36 @@ export function fieldIfPlain(name: string | undefined): { field?: string } {
   return name !== undefined && /^[A-Za-z0-9_.$[\]-]{1,64}$/.test(name) ? { field: name } : {};
 }
 
-const details = {
-  unknown_request: "No processing request has this id. `POST /requests` creates one.",
-  unknown_execution:
+const unknown = {
+  unknown_request: ["request-not-found", "No processing request has this id. `POST /requests` creates one."],
+  unknown_execution: [
+    "execution-not-found",
     "This processing request has no execution with this id. `GET /requests/{id}/executions` lists them.",
+  ],
+  unknown_processor: [
+    "processor-not-found",
+    "No worker has announced a processor of this name, or it was withdrawn. `GET /processors` lists the others.",
+  ],
+  unknown_worker: [
+    "worker-gone",
+    "No live worker has this id: its lease has expired, it has ended, or another API key has registered it. Stop its runs, and register again.",
+  ],
 } as const;
 
-/** The 404 of an id that is unknown. */
-export function unknownId(kind: keyof typeof details): Refusal {
-  const name = kind === "unknown_request" ? "request-not-found" : "execution-not-found";
-  return new Refusal(name, details[kind]);
+/** The 404 (of a worker: 410) of an id or a name that is unknown. */
+export function unknownId(kind: keyof typeof unknown): Refusal {
+  const [name, detail] = unknown[kind];
+  return new Refusal(name, detail);
 }
 
-/** A path parameter that cannot be an id is an unknown id. */
+const kindOfParameter = {
+  "/request_id": "unknown_request",
+  "/execution_id": "unknown_execution",
+  "/name": "unknown_processor",
+  "/worker_id": "unknown_worker",
+} as const;
+
+/** A path parameter that cannot be an id or a name is an unknown one. */
 export function invalidPath({ path }: ValueError): Refusal {
-  return unknownId(path === "/execution_id" ? "unknown_execution" : "unknown_request");
+  return unknownId(kindOfParameter[path as keyof typeof kindOfParameter]);
 }

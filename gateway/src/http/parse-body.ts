@@ -5,14 +5,14 @@ import { fieldIfPlain } from "./parameters.ts";
 import { Refusal } from "./problem-response.ts";
 import type { Json } from "./read-body.ts";
 
-/** The field that stays the text that was sent: docs/decisions/0004-json-as-text.md. */
-const opaque = "payload";
+/** The fields that stay the text that was sent: docs/decisions/0004-json-as-text.md. */
+const opaque = new Set(["payload", "outputs"]);
 
 /** A body that was left out: the same as an empty object if the schema requires no field. */
 const emptyBody: unknown = Object.freeze({});
 
 /**
- * The fields of a body, for the route's schema to check: values, but the payload as its text. A body that is not an
+ * The fields of a body, for the route's schema to check: values, but payload and outputs as their text. A body that is not an
  * object is returned as it is. Throws if a field is given twice.
  */
 export function envelopeOf(json: Json | null): unknown {
@@ -27,7 +27,7 @@ export function envelopeOf(json: Json | null): unknown {
       const detail = "A field of the body is given twice, so its value is ambiguous. Send it once.";
       throw new Refusal("duplicate-key", detail, fieldIfPlain(key));
     }
-    envelope[key] = key === opaque ? memberText : (value as Record<string, unknown>)[key];
+    envelope[key] = opaque.has(key) ? memberText : (value as Record<string, unknown>)[key];
   }
   return envelope;
 }
@@ -44,16 +44,26 @@ export function invalidBody(body: unknown, error: ValueError, schema: TObject): 
     return new Refusal("invalid-body", "This route takes no body. Send the request without one.");
   if (error.path === "")
     return invalid(required[0], `The body is not a JSON object. Send one with ${quoted(required) || names}.`);
-  // A JSON pointer to a field.
-  const field = error.path.slice(1).replaceAll("~1", "/").replaceAll("~0", "~");
+  const field = fieldAt(error.path);
   switch (error.type) {
-    case ValueErrorType.ObjectAdditionalProperties:
-      return invalid(field, `The body has an unknown field. Remove it: only ${names} may be sent.`);
+    case ValueErrorType.ObjectAdditionalProperties: {
+      const known = quoted(Object.keys(error.schema.properties));
+      return invalid(field, `The body has an unknown field. Remove it: only ${known} may be sent here.`);
+    }
     case ValueErrorType.ObjectRequiredProperty:
       return invalid(field, `The field \`${field}\` is missing. Send it.`);
     default:
       return invalid(field, `The field \`${field}\` must be ${described(error.schema)}.`);
   }
+}
+
+/** The field at a JSON pointer, as in `processors[0].name`. */
+function fieldAt(pointer: string): string {
+  const keys = pointer
+    .slice(1)
+    .split("/")
+    .map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"));
+  return keys.map((key, depth) => (depth === 0 ? key : /^\d+$/.test(key) ? `[${key}]` : `.${key}`)).join("");
 }
 
 function quoted(names: string[]): string {
@@ -62,7 +72,18 @@ function quoted(names: string[]): string {
 
 function described(schema: TSchema): string {
   if (schema.type === "boolean") return "true or false";
-  return schema.pattern === undefined ? `a ${schema.type}` : `a string that matches ${schema.pattern}`;
+  if (schema.type === "number" || schema.type === "integer") return describedNumber(schema);
+  if (schema.pattern !== undefined) return `a string that matches ${schema.pattern}`;
+  if (schema.type === "array") return `an array of ${schema.minItems ?? 0} to ${schema.maxItems} items`;
+  if (schema.maxLength !== undefined) return `a string of at most ${schema.maxLength} characters`;
+  return schema.type === "object" ? "an object" : `a ${schema.type}`;
+}
+
+function describedNumber({ type, minimum, exclusiveMinimum, maximum }: TSchema): string {
+  const what = type === "integer" ? "a whole number" : "a number";
+  const from =
+    exclusiveMinimum === undefined ? `from ${minimum} to` : `above ${exclusiveMinimum} and at most`;
+  return `${what} ${from} ${maximum}`;
 }
 
 function invalid(field: string | undefined, detail: string): Refusal {

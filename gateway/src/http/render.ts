@@ -1,11 +1,14 @@
 import {
   type ExecutionRecord,
   executionJson,
+  formatTimestamp,
   type JsonText,
   jsonObject,
   type NewRequest,
+  type ProcessorRecord,
   type RequestRecord,
   type ResultRecord,
+  type Run,
   toJson,
 } from "@sate/contracts";
 import type { Uris } from "./uris.ts";
@@ -41,23 +44,61 @@ export function executionStateView(
   execution: ExecutionRecord,
   request?: RequestRecord,
 ): JsonText {
-  const { id, request_id, force_error, creation_date, status, attempt, epoch, lost, error } = execution;
-  const results_uri = uris.executionResults(request_id, id);
+  const { id, request_id, force_error, creation_date, processor, status, attempt, epoch, lost, tries } =
+    execution;
+  const { start_after, expires_at, deadline_at, progress, error } = execution;
   return jsonObject({
     ...texts({ id, force_error, creation_date }),
     processing_request: jsonObject({ ...texts({ id: request_id }), payload: request?.payload_json }),
-    ...texts({ status, attempt, runs: epoch, lost, error, results_uri }),
+    ...texts({ processor, status, attempt, runs: epoch, lost, tries }),
+    ...texts({ start_after: timestamp(start_after), expires_at: timestamp(expires_at) }),
+    ...texts({ deadline_at: timestamp(deadline_at), progress, error }),
+    ...texts({
+      results_uri: uris.executionResults(request_id, id),
+      log_uri: uris.executionLog(request_id, id),
+    }),
   });
 }
 
+const timestamp = (instant: number | undefined) =>
+  instant === undefined ? undefined : formatTimestamp(instant);
+
 export function resultView(result: ResultRecord): JsonText {
   const { id, is_success, processing_start_time, processing_end_time, processing_total_seconds } = result;
-  const { execution_id, force_error, creation_date, request_id, payload_json, outputs_json, error } = result;
+  const { execution_id, force_error, creation_date, request_id, payload_json, outputs_json } = result;
+  const { error, processor, processor_version, tries } = result;
   return jsonObject({
     ...texts({ id, is_success, processing_start_time, processing_end_time, processing_total_seconds }),
     outputs: outputs_json,
-    ...texts({ error }),
+    ...texts({ error, processor, processor_version, tries }),
     execution: executionJson({ id: execution_id, force_error, creation_date, request_id, payload_json }),
+  });
+}
+
+/** A run as its remote worker gets it. */
+export function claimedView(run: Run): JsonText {
+  const { request_id, attempt, execution_id, epoch, processor, left_ms } = run;
+  const { force_error, creation_date, traceparent, payload_json } = run;
+  return jsonObject({
+    ...texts({ request_id, attempt, execution_id, epoch, processor, try: run.try }),
+    ...texts({ timeout_seconds: left_ms / 1_000, force_error, creation_date, traceparent }),
+    payload: payload_json,
+  });
+}
+
+/** A processor, its input schema as it was announced, and the workers that serve it. */
+export function processorView(processor: ProcessorRecord): JsonText {
+  const { name, kind, version, input_json, timeout_seconds, concurrency, max_per_minute } = processor;
+  const { memory_mib, retry, announced_at, workers } = processor;
+  return jsonObject({
+    ...texts({ name, kind, version }),
+    input: input_json,
+    ...texts({ timeout_seconds, concurrency, max_per_minute, memory_mib, retry }),
+    // The simulation is built in: it has no announcement as long as no worker has made one.
+    ...texts({ announced_at: announced_at === 0 ? undefined : timestamp(announced_at) }),
+    ...texts({
+      workers: workers.map(({ id, name, seen_at }) => ({ id, name, seen_at: timestamp(seen_at) })),
+    }),
   });
 }
 

@@ -17,6 +17,7 @@ export function createUris(publicUrl = "") {
     requestResults: (requestId: string) => `${request(requestId)}/results`,
     executionResults: (requestId: string, executionId: string) =>
       `${execution(requestId, executionId)}/results`,
+    executionLog: (requestId: string, executionId: string) => `${execution(requestId, executionId)}/log`,
     /** If there are `more`, the page of the list at `uri` that follows the entry with this cursor. */
     next: (uri: string, limit: number, more: boolean, last: string | number | undefined) =>
       more ? `${uri}?limit=${limit}&cursor=${last}` : undefined,

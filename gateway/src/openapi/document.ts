@@ -32,7 +32,7 @@ function documentation({ version, hasKeys, publicUrl }: DocumentParts) {
     info: { title: "Sate", version, description },
     // Without PUBLIC_URL it is relative to the document's own URL, which is right behind any proxy.
     servers: [{ url: publicUrl?.replace(/\/+$/, "") || "..", description: "This server" }],
-    tags: ["requests", "executions", "results", "system"].map((name) => ({ name })),
+    tags: ["requests", "executions", "results", "processors", "workers", "system"].map((name) => ({ name })),
     ...(hasKeys && {
       security: [{ apiKey: [] }],
       components: { securitySchemes: { apiKey: { type: "http", scheme: "bearer" } as const } },
@@ -66,14 +66,16 @@ function correct(operation: Operation): void {
 const names = new Map(Object.entries(schemas).map(([name, schema]) => [JSON.stringify(schema), name]));
 
 /**
- * For `JSON.stringify`: replaces named schemas by references and, because OpenAPI 3.0 has no `const`, unions of
- * literals by an `enum`.
+ * For `JSON.stringify`: replaces named schemas by references and what OpenAPI 3.0 does not have: unions of literals by
+ * an `enum`, because it has no `const`, and an exclusive minimum by its older form.
  */
 function translated(key: string, value: Json): unknown {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
   const name = names.get(JSON.stringify(value));
   if (name !== undefined && name !== key) return { $ref: `#/components/schemas/${name}` };
-  const { anyOf, ...rest } = value;
+  const { anyOf, exclusiveMinimum, ...rest } = value;
+  if (typeof exclusiveMinimum === "number")
+    return { ...rest, minimum: exclusiveMinimum, exclusiveMinimum: true };
   if (!Array.isArray(anyOf)) return value;
   const literals = anyOf.map((one) => (one as { const?: Json }).const);
   return literals.includes(undefined) ? value : { ...rest, type: "string", enum: literals };

@@ -17,6 +17,27 @@ const execution = {
   processing_request: request,
 };
 
+const run = {
+  request_id: request.id,
+  attempt: 1,
+  execution_id: execution.id,
+  epoch: 1,
+};
+
+const processor = {
+  name: "transcode",
+  kind: "remote",
+  version: "7",
+  input: { type: "object", required: ["url"], properties: { url: { type: "string" } } },
+  timeout_seconds: 600,
+  retry: { tries: 3, first_seconds: 1, max_seconds: 60 },
+  announced_at: "2020-11-07 16:30:00.000000",
+  workers: [
+    { id: "9c1f4d5e-0c0b-8a43-9d0e-5b1c8a2f7e61", name: "gpu-1", seen_at: "2020-11-07 16:32:00.000000" },
+  ],
+};
+const { input, timeout_seconds, retry, version } = processor;
+
 export const examples = {
   /** Request bodies by operation. */
   bodies: {
@@ -24,12 +45,55 @@ export const examples = {
     createExecution: {
       success: { value: { force_error: false } },
       failure: { value: { force_error: true } },
+      later: {
+        value: { start_after: "2030-01-31T09:00:00Z", expires_in_seconds: 3_600, timeout_seconds: 60 },
+      },
+    },
+    registerWorker: {
+      original: {
+        value: { name: "gpu-1", processors: [{ name: "transcode", input, timeout_seconds, retry, version }] },
+      },
+    },
+    claimRuns: {
+      original: {
+        value: { claim_id: "01976b1e-7f0e-7000-8f0a-4b9b2f0a6c1d", limit: 1, wait_seconds: 10 },
+      },
+    },
+    heartbeat: {
+      original: {
+        value: {
+          claim_id: "01976b1e-7f0e-7000-8f0a-4b9b2f0a6c1d",
+          runs: [{ ...run, progress: { fraction: 0.5 }, log: { sequence: 0, text: "frame 100 of 200\n" } }],
+        },
+      },
+    },
+    finishRun: {
+      success: { value: { ...run, outputs: { message: "pong" }, seconds: 10.006974 } },
+      failure: { value: { ...run, error: { code: "unreachable", message: "The source does not respond." } } },
     },
   },
   /** Response bodies by schema. */
   responses: {
     ProcessingRequest: request,
     Execution: execution,
+    PublicProcessor: processor,
+    ProcessorList: { processors: [processor] },
+    RegisteredWorker: { worker_id: "01976b1e-8a2c-7000-9d3b-0e9a7c5f1b22", heartbeat_seconds: 10 },
+    ClaimedRuns: {
+      runs: [
+        {
+          ...run,
+          processor: "transcode",
+          try: 1,
+          timeout_seconds: 600,
+          force_error: false,
+          creation_date: execution.creation_date,
+          payload,
+        },
+      ],
+    },
+    HeartbeatResponse: { cancel: [], lost: [] },
+    FinishResponse: { status: "stored" },
     Results: {
       results: [
         {

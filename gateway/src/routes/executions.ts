@@ -1,7 +1,6 @@
 import { CreateExecution, type ExecutionRecord, limits } from "@sate/contracts";
-import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { attemptPageQuery, ExecutionPath, RequestPath, unknownId } from "../http/parameters.ts";
+import { attemptPageQuery, ExecutionPath, NoBody, RequestPath, unknownId } from "../http/parameters.ts";
 import { Refusal } from "../http/problem-response.ts";
 import { executionStateView, jsonResponse, pageResponse } from "../http/render.ts";
 import type { Uris } from "../http/uris.ts";
@@ -28,11 +27,19 @@ function ofRequest({ operation, ingress, requests, startExecution, uris }: Route
           "At most one execution of a request is active, success is final, and the number of failed executions is " +
           "limited: beyond that the response is 409, with a link to what the client needs next. An attempt after " +
           "too many failures is recorded in the dead letter queue. More than 100 such attempts at once, or one a " +
-          "second, are refused with 429 and not recorded.",
+          "second, are refused with 429 and not recorded. An execution may start later, expire before it has started, " +
+          "and have a deadline below that of its processor. If the processor has retries, a failed try is repeated " +
+          "within the same execution.",
         responses: {
           201: ["The execution was accepted and stored durably.", "Execution", "The URI of the execution."],
         },
-        problems: ["execution-active", "already-succeeded", "failures-exhausted", "too-many-attempts"],
+        problems: [
+          "execution-active",
+          "already-succeeded",
+          "failures-exhausted",
+          "too-many-attempts",
+          "unknown-processor",
+        ],
       }),
     )
     .get(
@@ -89,7 +96,7 @@ function ofExecution({ operation, ingress, requests, uris }: RouteParts) {
         }),
       operation("executions", {
         params: ExecutionPath,
-        body: Type.Object({}, { additionalProperties: false }),
+        body: NoBody,
         id: "cancelExecution",
         scope: "submit",
         summary: "Cancel an execution",

@@ -18,12 +18,14 @@ type Declared = {
   /** The scope that an API key must have, if there are keys. */
   scope: RequiredScope;
   responses: Record<number, Described | { [member: string]: Json }>;
+  /** Its bodies may have as many bytes as this, whatever BODY_BYTES_MAX says. */
+  bodyBytesLeast?: number;
   /** In addition to those that its schemas, scope and tag imply. */
   problems?: readonly ProblemName[];
 };
 
 /** Routes of `system` call no other service, and ignore their query. */
-type Tag = "requests" | "executions" | "results" | "system";
+type Tag = "requests" | "executions" | "results" | "processors" | "workers" | "system";
 
 type OperationParts = { access: Access; ingress: Ingress; bodyBytesMax: number; idleSeconds: number };
 
@@ -38,7 +40,7 @@ const stallSeconds = 10;
  */
 export function createOperation({ access, ingress, bodyBytesMax, idleSeconds }: OperationParts) {
   return <S extends Schemas>(tag: Tag, declared: Declared & S) => {
-    const { scope, params, body } = declared;
+    const { scope, params, body, bodyBytesLeast = 0 } = declared;
     const query = declared.query ?? (tag === "system" ? undefined : NoQuery);
 
     const authorize = ({ request, set }: Hooked): void => {
@@ -46,7 +48,7 @@ export function createOperation({ access, ingress, bodyBytesMax, idleSeconds }: 
     };
     const parse = async ({ request, server }: Hooked): Promise<unknown> => {
       const json = await readBody(request, {
-        bytesMax: bodyBytesMax,
+        bytesMax: Math.max(bodyBytesMax, bodyBytesLeast),
         hold: (bytes) => ingress.hold(request, bytes),
         onProgress: () => server?.timeout(request, stallSeconds),
       });
@@ -93,7 +95,9 @@ function detailOf(tag: Tag, declared: Detailed, hasKeys: boolean) {
     .join(" ");
   const when = (isIt: unknown, ...names: ProblemName[]) => (isIt ? names : []);
   const all = [
-    ...when(params, "request-not-found"),
+    ...when(params?.properties.request_id, "request-not-found"),
+    ...when(params?.properties.name, "processor-not-found"),
+    ...when(params?.properties.worker_id, "worker-gone"),
     ...when(params?.properties.execution_id, "execution-not-found"),
     ...problems,
     ...when(body, ...bodyProblems),

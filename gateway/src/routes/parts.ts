@@ -4,7 +4,10 @@ import { createIngress } from "../capacity/ingress.ts";
 import { createAttemptLimit } from "../executions/attempt-limit.ts";
 import { createStartExecution } from "../executions/create.ts";
 import { createUris } from "../http/uris.ts";
+import { createPayloadChecker } from "../payloads/checker.ts";
 import type { Config, Ports } from "../ports.ts";
+import { createAnnouncements } from "../processors/announcements.ts";
+import { createRequestCheck } from "../processors/check-request.ts";
 import { createOperation } from "./operation.ts";
 
 /** What the routes use; each file of routes takes what it needs. */
@@ -17,11 +20,17 @@ export function createRouteParts(ports: Ports, config: Config, idleSeconds: numb
   const batches = createBatches(ports.requests, config);
   const attemptLimit = createAttemptLimit();
   const startExecution = createStartExecution({ ...ports, ...batches, attemptLimit, maxFailures, uris });
+  const announcements = createAnnouncements(ports);
+  const checkPayload = createPayloadChecker();
+  const checkRequest = createRequestCheck({ ...ports, announcements, checkPayload });
   const { createRequest } = batches;
-  return { ...ports, ingress, access, operation, uris, startExecution, createRequest };
+  const forProcessors = { announcements, checkPayload, checkRequest };
+  return { ...ports, ...forProcessors, ingress, access, operation, uris, startExecution, createRequest };
 }
 
 export type RouteParts = ReturnType<typeof createRouteParts> & {
   /** Why the gateway is not ready, a sentence each. */
   notReadyReasons: () => Promise<string[]>;
+  /** Aborted when a stop begins: what waits must end. */
+  stopping: AbortSignal;
 };

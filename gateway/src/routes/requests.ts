@@ -6,12 +6,13 @@ import type { RouteParts } from "./parts.ts";
 
 /** Processing requests: create, list, read. */
 export function requestRoutes(parts: RouteParts) {
-  const { operation, ingress, requests, createRequest, counters, newId, uris } = parts;
+  const { operation, ingress, requests, createRequest, checkRequest, counters, newId, uris } = parts;
   return new Elysia({ normalize: false, strictPath: true })
     .post(
       "/requests",
       ({ request, body: { payload, processor } }) =>
         ingress.serve(request, "create", async () => {
+          if (processor !== undefined) await checkRequest(processor, payload as JsonText);
           const created = {
             id: newId(),
             payload_json: payload as JsonText,
@@ -28,8 +29,9 @@ export function requestRoutes(parts: RouteParts) {
         scope: "submit",
         summary: "Create a processing request",
         description:
-          "Stores the request durably. The payload is any JSON value and is returned byte for byte.",
+          "Stores the request durably. The payload is any JSON value and is returned byte for byte. If the request names a processor with an input schema, the payload must match it.",
         responses: { 201: ["The request is stored.", "ProcessingRequest", "The URI of the request."] },
+        problems: ["unknown-processor", "invalid-payload"],
       }),
     )
     .get(

@@ -1,7 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { allows, isSameSecret, keyOf, newKey, readKeys } from "../../src/access/api-keys.ts";
+import {
+  allows,
+  isSameSecret,
+  keyOf,
+  mayServe,
+  newKey,
+  readKeys,
+  scopes,
+} from "../../src/access/api-keys.ts";
 
 const sha256 = (digit: string) => digit.repeat(64);
 
@@ -29,6 +37,10 @@ describe("a list of keys", () => {
       `secret:read+:${sha256("0")}`,
       "secret:read:secret",
       `secret:read:${sha256("0").slice(1)}`,
+      `secret:work::${sha256("0")}`,
+      `secret:work:Upper:${sha256("0")}`,
+      `secret:work:sate:webhook:${sha256("0")}`,
+      `secret:read:secret-processor:${sha256("0")}`,
       `secret:read:${"F".repeat(64)}`,
     ];
     const { keys, problems } = readKeys(wrong.join(","), "API_KEYS");
@@ -73,12 +85,28 @@ describe("a key", () => {
   test("has the scopes that its entry names, and all with admin", () => {
     const scopesOf = (named: string) => {
       const { keys } = readKeys(`a:${named}:${sha256("0")}`, "F");
-      return (["read", "submit", "admin"] as const).filter((scope) => keys[0] && allows(keys[0], scope));
+      return scopes.filter((scope) => keys[0] && allows(keys[0], scope));
     };
     expect(scopesOf("read")).toEqual(["read"]);
     expect(scopesOf("submit")).toEqual(["submit"]);
     expect(scopesOf("read+submit")).toEqual(["read", "submit"]);
-    expect(scopesOf("admin")).toEqual(["read", "submit", "admin"]);
+    expect(scopesOf("work:a")).toEqual(["work"]);
+    expect(scopesOf("admin")).toEqual(["read", "submit", "work", "admin"]);
+  });
+
+  test("may serve the processors that its entry names, or all with work or admin", () => {
+    const served = (named: string) => {
+      const [key] = readKeys(`a:${named}:${sha256("a")}`, "F").keys;
+      return key && ["x", "y.v2", sha256("b")].filter((name) => allows(key, "work") && mayServe(key, name));
+    };
+    expect(served("work")).toEqual(["x", "y.v2", sha256("b")]);
+    expect(served("work:x")).toEqual(["x"]);
+    expect(served("read+work:x+work:y.v2")).toEqual(["x", "y.v2"]);
+    expect(served(`work:${sha256("b")}`)).toEqual([sha256("b")]);
+    expect(served("work:x+work")).toHaveLength(3);
+    expect(served("admin+work:x")).toHaveLength(3);
+    expect(served("read+submit")).toEqual([]);
+    expect(mayServe(undefined, "x")).toBe(true);
   });
 
   test("is compared in constant time with every entry", () => {
@@ -112,7 +140,15 @@ describe("the command", () => {
   });
 
   test("prints its usage for wrong arguments, and no key", () => {
-    for (const args of [[], ["alice"], ["a b", "read"], ["#", "read"], ["a", "all"], ["a", "read", "b"]]) {
+    for (const args of [
+      [],
+      ["alice"],
+      ["a b", "read"],
+      ["#", "read"],
+      ["a", "all"],
+      ["a", "work:B"],
+      ["a", "read", "b"],
+    ]) {
       const { exitCode, out, err } = run(...args);
       expect([args, exitCode, out]).toEqual([args, 64, ""]);
       expect(err).toStartWith("Usage: bun run key NAME SCOPES");

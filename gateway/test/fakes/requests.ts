@@ -1,25 +1,37 @@
 import {
+  defaultProcessor,
   type ExecutionRecord,
+  type ExecutionRef,
   type ExecutionStatus,
   formatTimestamp,
   limits,
   type NewExecution,
+  processorOf,
   type RefusedExecution,
   type RequestRecord,
+  type RequestsApi,
 } from "@sate/contracts";
 import type { Requests } from "../../src/ports.ts";
+import { fakeProcessors } from "./processors.ts";
+import { fakeRuns, type StoredExecution } from "./runs.ts";
+
+/** The suites of requests-service also call what only processor services do. */
+type Api = Requests & Pick<RequestsApi, "claim" | "markPublished">;
 
 /**
- * requests-service in memory, with its real rules: ids are stored once, (request, attempt) is unique, and a
- * response comes a turn of the event loop later. `before` runs before every call and may hold or fail it.
+ * requests-service in memory, with its real rules: ids are stored once, (request, attempt) is unique, runs are fenced
+ * by their epoch, and a response comes a turn of the event loop later. `before` runs before every call and may hold or
+ * fail it.
  */
 export function fakeRequests() {
   const requests = new Map<string, RequestRecord>();
-  const executions = new Map<string, ExecutionRecord[]>();
+  const executions = new Map<string, StoredExecution[]>();
   const traces = new Map<string, string | undefined>();
   const refusals = new Map<string, RefusedExecution>();
   const calls: Record<string, number> = {};
   const control: { before: (name: string, body: never) => Promise<void> | void } = { before: () => {} };
+  const processors = fakeProcessors();
+  const runs = fakeRuns({ requests, executions, processors });
 
   const operation =
     <A, B>(name: string, work: (body: A) => B) =>
@@ -30,7 +42,8 @@ export function fakeRequests() {
       return work(body);
     };
 
-  function admit({ id, request_id, force_error, max_failures, traceparent }: NewExecution) {
+  function admit(wanted: NewExecution) {
+    const { id, request_id, force_error, max_failures, traceparent, timeout_seconds, start_after } = wanted;
     const request = requests.get(request_id);
     if (!request) return { kind: "unknown_request" as const };
     const attempts = executions.get(request_id) ?? [];
@@ -44,15 +57,28 @@ export function fakeRequests() {
     const failures = attempts.filter(isFailure).length;
     if (failures >= max_failures || attempts.length >= limits.attemptMax)
       return { kind: "exhausted" as const, failures, max_failures };
-    const execution: ExecutionRecord = {
+    const processor = processors.find(processorOf(request));
+    if (!processor) return { kind: "unknown_processor" as const, known: processors.names() };
+    const { timeout_seconds: max_seconds } = processor;
+    if (timeout_seconds !== undefined && timeout_seconds > max_seconds)
+      return { kind: "timeout_too_long" as const, max_seconds };
+    const now = Date.now();
+    if (start_after !== undefined && start_after > now + limits.startAheadSecondsMax * 1_000)
+      return { kind: "start_too_far" as const };
+    const { expires_in_seconds } = wanted;
+    const execution: StoredExecution = {
       id,
       request_id,
       attempt: attempts.length + 1,
       force_error,
-      creation_date: formatTimestamp(Date.now()),
+      creation_date: formatTimestamp(now),
       status: "queued",
       epoch: 0,
       lost: 0,
+      processor: processor.name,
+      tries: 0,
+      ...(start_after !== undefined && { start_after }),
+      ...(expires_in_seconds !== undefined && { expires_at: now + expires_in_seconds * 1_000 }),
     };
     traces.set(id, traceparent);
     executions.set(request_id, [...attempts, execution]);
@@ -67,49 +93,63 @@ export function fakeRequests() {
     return { kind: "found" as const, execution, request };
   }
 
-  const api: Requests = {
-    createRequests: operation("createRequests", ({ requests: wanted }) => ({
+  const work: { [name in keyof Api]: (body: Parameters<Api[name]>[0]) => unknown } = {
+    createRequests: ({ requests: wanted }) => ({
       answers: wanted.map((one) => {
         const stored = requests.get(one.id) ?? { ...one, creation_date: formatTimestamp(Date.now()) };
         requests.set(one.id, stored);
         const isSame = stored.payload_json === one.payload_json && stored.processor === one.processor;
-        return { kind: isSame ? ("created" as const) : ("conflict" as const) };
+        return { kind: isSame ? "created" : "conflict" };
       }),
-    })),
-    getRequest: operation("getRequest", ({ request_id }) => {
-      const request = requests.get(request_id);
-      return request ? { kind: "found" as const, request } : { kind: "unknown_request" as const };
     }),
-    listRequests: operation("listRequests", ({ limit, before }) => {
+    getRequest: ({ request_id }) => {
+      const request = requests.get(request_id);
+      return request ? { kind: "found", request } : { kind: "unknown_request" };
+    },
+    listRequests: ({ limit, before }) => {
       const newest = [...requests.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
       const rest = newest.filter(({ id }) => before === undefined || id < before);
       return { requests: rest.slice(0, limit), more: rest.length > limit };
-    }),
-    createExecutions: operation("createExecutions", ({ executions: wanted }) => ({
-      answers: wanted.map(admit),
-    })),
-    recordRefusals: operation("recordRefusals", ({ refusals: wanted }) => ({
+    },
+    createExecutions: ({ executions: wanted }) => ({ answers: wanted.map(admit) }),
+    recordRefusals: ({ refusals: wanted }) => ({
       answers: wanted.map((refusal) => {
         if (!refusals.has(refusal.id)) refusals.set(refusal.id, refusal);
-        return { kind: "recorded" as const };
+        return { kind: "recorded" };
       }),
-    })),
-    getExecution: operation("getExecution", find),
-    listExecutions: operation("listExecutions", ({ request_id, limit, after_attempt = 0 }) => {
-      if (!requests.has(request_id)) return { kind: "unknown_request" as const };
-      const rest = (executions.get(request_id) ?? []).filter(({ attempt }) => attempt > after_attempt);
-      return { kind: "found" as const, executions: rest.slice(0, limit), more: rest.length > limit };
     }),
-    cancelExecution: operation("cancelExecution", (ref) => {
+    getExecution: find,
+    listExecutions: ({ request_id, limit, after_attempt = 0 }) => {
+      if (!requests.has(request_id)) return { kind: "unknown_request" };
+      const rest = (executions.get(request_id) ?? []).filter(({ attempt }) => attempt > after_attempt);
+      return { kind: "found", executions: rest.slice(0, limit), more: rest.length > limit };
+    },
+    cancelExecution: (ref) => {
       const found = find(ref);
       if (found.kind !== "found") return found;
       const { execution, request } = found;
       if (execution.status === "queued") execution.status = "cancelled";
-      if (execution.status === "cancelled") return { kind: "cancelled" as const, execution, request };
-      if (execution.status === "running") return { kind: "cancelling" as const, execution, request };
-      return { kind: "ended" as const, execution };
-    }),
+      if (execution.status === "cancelled") return { kind: "cancelled", execution, request };
+      if (execution.status !== "running") return { kind: "ended", execution };
+      execution.cancel_requested = true;
+      return { kind: "cancelling", execution, request };
+    },
+    ...processors.work,
+    ...runs.work,
+    readLog: (body) => {
+      const found = find(body);
+      return found.kind === "found" ? runs.readLog(body) : { kind: found.kind };
+    },
   };
+  const api = Object.fromEntries(
+    Object.entries(work).map(([name, one]) => [name, operation(name, one as never)]),
+  ) as Api;
+
+  function last(requestId: string): StoredExecution {
+    const found = executions.get(requestId)?.at(-1);
+    if (!found) throw new Error("the request has no execution");
+    return found;
+  }
 
   return {
     api,
@@ -117,14 +157,28 @@ export function fakeRequests() {
     control,
     traces,
     requests,
+    processors,
+    runs,
     /** Refused attempts that were recorded, oldest first. */
     refusals: () => [...refusals.values()],
     countExecutions: () => [...executions.values()].flat().length,
+    /** Stores a queued execution of a processor, known or not. */
+    async queue(processor = defaultProcessor): Promise<ExecutionRef> {
+      const request_id = Bun.randomUUIDv7();
+      await api.createRequests({ requests: [{ id: request_id, payload_json: "1" }] });
+      const id = Bun.randomUUIDv7();
+      const wanted = { id, request_id, force_error: false, max_failures: 1 };
+      await api.createExecutions({ executions: [wanted] });
+      Object.assign(last(request_id), { processor });
+      return { request_id, attempt: 1, execution_id: id };
+    },
+    /** Expires the lease of a worker, and requeues its runs. */
+    expire: runs.expire,
+    /** The last execution of a request. */
+    last,
     /** Gives the last execution of a request another status. */
     become(requestId: string, status: ExecutionStatus, more: Partial<ExecutionRecord> = {}) {
-      const last = executions.get(requestId)?.at(-1);
-      if (!last) throw new Error("the request has no execution");
-      Object.assign(last, { status, ...more });
+      Object.assign(last(requestId), { status, ...more });
     },
   };
 }

@@ -5,8 +5,12 @@ import Ajv from "ajv";
 import { newKey, readKeys } from "../../src/access/api-keys.ts";
 import { result } from "../fakes/results.ts";
 import { type Answer, type TestGateway, testGateway } from "../support/gateway.ts";
+import { type ClaimedRun, queued, remoteWorker } from "../support/worker.ts";
 
-type Content = Record<string, { schema: { $ref?: string }; examples?: Record<string, unknown> }>;
+type Content = Record<
+  string,
+  { schema: { $ref?: string }; example?: unknown; examples?: Record<string, { value: unknown }> }
+>;
 type Operation = {
   operationId: string;
   description?: string;
@@ -64,8 +68,9 @@ describe.each([
       const inPath = operation.parameters?.filter((parameter) => parameter.in === "path") ?? [];
       const wanted = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name as string);
       expect(inPath.map(({ name }) => name)).toEqual(wanted);
-      if (path.startsWith("/requests")) expect(operation.responses).toHaveProperty("503");
-      if (wanted.length > 0) expect(operation.responses).toHaveProperty("404");
+      if (/^\/(requests|processors|workers)/.test(path)) expect(operation.responses).toHaveProperty("503");
+      const ofUnknown = path.startsWith("/workers") ? "410" : "404";
+      if (wanted.length > 0) expect(operation.responses).toHaveProperty(ofUnknown);
     }
     expect(operationsOf(document)).toHaveLength(routes.length);
   });
@@ -140,7 +145,7 @@ test("every timestamp says that it is UTC", async () => {
   const visit = (value: unknown): void => {
     if (value === null || typeof value !== "object") return;
     for (const [key, member] of Object.entries(value)) {
-      if (/_date$|_time$/.test(key)) dates.push([key, member]);
+      if (/_date$|_time$|_at$/.test(key)) dates.push([key, member]);
       visit(member);
     }
   };
@@ -160,8 +165,13 @@ test("responses match their documented schemas", async () => {
   const ofExecution = `/requests/${id}/executions/${execution}`;
   gateway.results.records.push(result(id, 1, { execution_id: execution }));
   const unknown = "01900000-0000-7000-8000-000000000000";
+  const worker = await remoteWorker(gateway);
+  await queued(gateway);
+  const claimed = await worker.claim();
+  const [run] = (claimed.json as unknown as { runs: [ClaimedRun] }).runs;
   const asked: [operationId: string, answer: Answer][] = [
-    ["createRequest", await gateway.post("/requests", '{"payload":{},"processor":"a"}')],
+    ["createRequest", await gateway.post("/requests", '{"payload":{},"processor":"simulate"}')],
+    ["createRequest", await gateway.post("/requests", '{"payload":{},"processor":"unknown"}')],
     ["createRequest", await gateway.post("/requests", "{}")],
     ["createRequest", await gateway.post("/requests", "{}", { "content-type": "text/plain" })],
     ["listRequests", await gateway.get("/requests?limit=1")],
@@ -175,6 +185,19 @@ test("responses match their documented schemas", async () => {
     ["resultsOfRequest", await gateway.get(`/requests/${id}/results`)],
     ["resultsOfExecution", await gateway.get(`${ofExecution}/results`)],
     ["cancelExecution", await gateway.post(`${ofExecution}/cancel`)],
+    ["listProcessors", await gateway.get("/processors")],
+    ["getProcessor", await gateway.get("/processors/simulate")],
+    ["getProcessor", await gateway.get("/processors/nothing")],
+    ["withdrawProcessor", await gateway.ask("DELETE", "/processors/simulate")],
+    ["registerWorker", worker.registered],
+    ["registerWorker", await gateway.post("/workers", "{}")],
+    ["claimRuns", claimed],
+    ["heartbeat", await worker.heartbeat([run])],
+    ["finishRun", await worker.finish(run, { outputs: 1 })],
+    [
+      "finishRun",
+      await gateway.post(`/workers/${unknown}/finish`, JSON.stringify({ ...worker.refOf(run), outputs: 1 })),
+    ],
     ["welcome", await gateway.get("/")],
     ["live", await gateway.get("/live")],
     ["ready", await gateway.get("/ready")],
@@ -186,5 +209,29 @@ test("responses match their documented schemas", async () => {
     expect([operationId, status, media?.schema]).toEqual([operationId, status, expect.anything()]);
     const validate = ajv.compile({ $ref: `document${media?.schema.$ref}` });
     expect([operationId, status, validate(json), validate.errors]).toEqual([operationId, status, true, null]);
+  }
+});
+
+test("the examples match their schemas", async () => {
+  const document = await documentOf();
+  const ajv = new Ajv({ strict: false });
+  // OpenAPI 3.0 has another form of it than Ajv.
+  ajv.addSchema(
+    JSON.parse(JSON.stringify(document, (key, value) => (key === "exclusiveMinimum" ? undefined : value))),
+    "document",
+  );
+  const examples = operationsOf(document).flatMap(({ requestBody, responses }) =>
+    [requestBody, ...Object.values(responses)].flatMap((one) =>
+      Object.values(one?.content ?? {}).flatMap(({ schema, example, examples = {} }) =>
+        [example, ...Object.values(examples).map(({ value }) => value)]
+          .filter((value) => value !== undefined)
+          .map((value) => ({ schema, value })),
+      ),
+    ),
+  );
+  expect(examples.length).toBeGreaterThan(30);
+  for (const { schema, value } of examples) {
+    const validate = ajv.compile({ $ref: `document${schema.$ref}` });
+    expect([value, validate(value), validate.errors]).toEqual([value, true, null]);
   }
 });

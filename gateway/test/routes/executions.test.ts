@@ -201,6 +201,7 @@ test.each([
   ["POST", "/requests/:r/executions"],
   ["GET", "/requests/:r/executions/:e"],
   ["GET", "/requests/:r/executions/:e/results"],
+  ["GET", "/requests/:r/executions/:e/log"],
   ["POST", "/requests/:r/executions/:e/cancel"],
 ])("ids that do not exist are 404, and malformed ones without a call: %s %s", async (method, path) => {
   const gateway = testGateway();

@@ -15,6 +15,7 @@ test("creating a request returns exactly the original's fields and its Location"
 
 test("a given processor is stored", async () => {
   const gateway = testGateway();
+  gateway.requests.processors.announce({ name: "thumbnails.v2", kind: "module", timeout_seconds: 1 });
   const answer = await gateway.post("/requests", '{"processor":"thumbnails.v2","payload":null}');
   expect(answer.json).toMatchObject({ id: answer.json.id, payload: null, processor: "thumbnails.v2" });
 });

@@ -30,6 +30,8 @@ export function testGateway(config: Partial<Config> = {}, ports: Partial<Ports> 
       requests: requests.api,
       results: results.api,
       monotonic: () => time.nowMs,
+      clock: () => 1_700_000_000_000,
+      random: () => 0.5,
       newId: () => Bun.randomUUIDv7(),
       log: createLog("gateway", "debug", (line) => void lines.push(line)),
       counters,

@@ -1,0 +1,226 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { Progress } from "../values/execution.ts";
+import { Uuid } from "../values/ids.ts";
+import { limits } from "../values/limits.ts";
+import { ProcessorName, RetryPolicy } from "../values/processor.ts";
+import { Timestamp } from "../values/time.ts";
+import { Payload } from "./requests.ts";
+
+/** The bodies of remote workers in the public REST API. As in requests.ts, what clients send is closed and what they receive is open. */
+
+const closed = { additionalProperties: false } as const;
+const open = { additionalProperties: true } as const;
+
+/** How long a claim may wait for runs. */
+export const claimWaitSecondsMax = 30;
+/** The runs of one claim. The gateway holds many responses at once, and each run may have a payload of 512 KiB. */
+export const claimRunsMax = 16;
+
+export const RegisterWorker = Type.Object(
+  {
+    name: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 255, description: "What people know the worker by." }),
+    ),
+    processors: Type.Array(
+      Type.Object(
+        {
+          name: ProcessorName,
+          input: Type.Optional(
+            Type.Unknown({
+              description:
+                "JSON Schema 2020-12 of the payload, without `pattern`, `patternProperties` and references to other documents. Absent if every payload is accepted.",
+            }),
+          ),
+          timeout_seconds: Type.Optional(
+            Type.Number({
+              exclusiveMinimum: 0,
+              maximum: limits.timeoutSecondsMax,
+              description: "The longest that an execution may take, over all its tries. 300 if absent.",
+            }),
+          ),
+          concurrency: Type.Optional(
+            Type.Integer({
+              minimum: 1,
+              maximum: limits.workerRunsMax,
+              description:
+                "The most runs that one claim returns. The worker limits how many it claims in all.",
+            }),
+          ),
+          retry: Type.Optional(Type.Object(RetryPolicy.properties, closed)),
+          version: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+        },
+        closed,
+      ),
+      { minItems: 1, maxItems: limits.workerProcessorsMax, description: "The processors that it serves." },
+    ),
+  },
+  { ...closed, description: "A worker that runs executions." },
+);
+export type RegisterWorker = Static<typeof RegisterWorker>;
+
+export const RegisteredWorker = Type.Object(
+  {
+    worker_id: Uuid,
+    heartbeat_seconds: Type.Number({
+      description:
+        "How often to send a heartbeat. A worker that gets no response to two in a row must stop its runs: they may be given to another worker.",
+    }),
+  },
+  open,
+);
+
+const ref = {
+  request_id: Uuid,
+  attempt: Type.Integer({ minimum: 1, maximum: limits.attemptMax }),
+  execution_id: { ...Uuid, description: "The same for every run of the execution: an idempotency key." },
+  epoch: Type.Integer({
+    minimum: 1,
+    maximum: 999_999_999,
+    description: "The number of the run within its execution: a fencing token.",
+  }),
+};
+
+export const ClaimRuns = Type.Object(
+  {
+    claim_id: {
+      ...Uuid,
+      description: "New for every claim, the same when one is repeated: it then returns the same runs.",
+    },
+    limit: Type.Integer({
+      minimum: 1,
+      maximum: claimRunsMax,
+      description: "How many runs the worker has room for. A worker with more room claims again.",
+    }),
+    wait_seconds: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: claimWaitSecondsMax,
+        description: "How long to wait if nothing is queued. 0 if absent.",
+      }),
+    ),
+  },
+  { ...closed, description: "A claim of queued executions." },
+);
+export type ClaimRuns = Static<typeof ClaimRuns>;
+
+export const ClaimedRuns = Type.Object(
+  {
+    runs: Type.Array(
+      Type.Object(
+        {
+          ...ref,
+          processor: Type.String({ description: "The processor that the execution wants." }),
+          try: Type.Integer({ minimum: 1, description: "The number of this try." }),
+          timeout_seconds: Type.Number({ description: "The time left until the deadline of the execution." }),
+          force_error: Type.Boolean({ description: "Whether the client asked for the execution to fail." }),
+          creation_date: Timestamp,
+          traceparent: Type.Optional(Type.String({ description: "The trace context of the execution." })),
+          payload: Payload,
+        },
+        open,
+      ),
+    ),
+  },
+  open,
+);
+
+export const WorkerHeartbeat = Type.Object(
+  {
+    claim_id: Type.Optional({
+      ...Uuid,
+      description:
+        "The claim under way, or else the last one: its runs are kept although they are not listed.",
+    }),
+    runs: Type.Array(
+      Type.Object(
+        {
+          ...ref,
+          progress: Type.Optional(Type.Object(Progress.properties, closed)),
+          log: Type.Optional(
+            Type.Object(
+              {
+                sequence: Type.Integer({
+                  minimum: 0,
+                  maximum: 1_000_000,
+                  description:
+                    "0, 1, … for each part of the run's log. A part that was sent before is ignored.",
+                }),
+                text: Type.String({
+                  maxLength: limits.logChunkBytesMax,
+                  description: "Lines, each with its line feed.",
+                }),
+              },
+              closed,
+            ),
+          ),
+        },
+        closed,
+      ),
+      {
+        maxItems: limits.workerRunsMax,
+        description:
+          "All runs that the worker has and has not finished. Others of earlier claims are requeued.",
+      },
+    ),
+  },
+  { ...closed, description: "A sign of life, and how far the runs are." },
+);
+export type WorkerHeartbeat = Static<typeof WorkerHeartbeat>;
+
+const refs = (description: string) => Type.Array(Type.Object(ref, open), { description });
+
+export const HeartbeatResponse = Type.Object(
+  {
+    cancel: refs("Runs that a client wants to be cancelled: stop them, and finish them with any error."),
+    lost: refs("Runs that no longer belong to the worker: stop them, and do not finish them."),
+  },
+  open,
+);
+
+export const FinishRun = Type.Object(
+  {
+    ...ref,
+    outputs: Type.Optional(
+      Type.Unknown({ description: "Of a run that succeeded: any JSON value. It is stored byte for byte." }),
+    ),
+    error: Type.Optional(
+      Type.Object(
+        {
+          code: Type.String({
+            pattern: "^[A-Za-z0-9._:-]{1,90}$",
+            description: "The kind of the error, for programs.",
+          }),
+          message: Type.String({ description: "What went wrong, for people. Cut to 4 KiB." }),
+          retryable: Type.Optional(
+            Type.Boolean({
+              description: "false if another try would fail too. It matters if the processor has retries.",
+            }),
+          ),
+        },
+        { ...closed, description: "Of a run that failed. Exactly one of outputs and error must be there." },
+      ),
+    ),
+    seconds: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: limits.timeoutSecondsMax,
+        description: "How long the run took, by the monotonic clock of the worker. 0 if absent.",
+      }),
+    ),
+  },
+  { ...closed, description: "The end of a run." },
+);
+export type FinishRun = Static<typeof FinishRun>;
+
+export const FinishResponse = Type.Object(
+  {
+    status: Type.Union(
+      [Type.Literal("stored"), Type.Literal("retrying"), Type.Literal("refused"), Type.Literal("unknown")],
+      {
+        description:
+          "stored: the execution has ended, by this or an earlier call. retrying: there will be another try. refused: the run is not this worker's any more. unknown: there is no such run.",
+      },
+    ),
+  },
+  open,
+);

@@ -1,0 +1,78 @@
+import type { Check, Checked } from "./check.ts";
+
+/**
+ * - unchecked: the check took too long, or another one by the same schema did a moment ago.
+ */
+export type CheckEnd = Checked | { kind: "unchecked" };
+
+/** Longer than any reasonable check by far: the largest payload takes some 20 ms. */
+const deadlineMsDefault = 2_000;
+/** How long payloads are not checked by a schema that took too long. */
+const avoidedMsDefault = 60_000;
+const avoidedMax = 100;
+
+type Job = Check & { resolve: (end: CheckEnd) => void };
+
+/**
+ * Checks payloads in a thread of its own, one at a time. A schema can demand any amount of work: by a pattern that
+ * backtracks, references that multiply, or unique items. So a check that takes too long ends with its thread, the next
+ * one has a new thread, and the schema is avoided for a while. The thread starts with the first check, in about 10 ms;
+ * a small check takes about 15 µs. Callers must limit how many checks wait. Never rejects.
+ */
+export function createPayloadChecker({ deadlineMs = deadlineMsDefault, avoidedMs = avoidedMsDefault } = {}) {
+  const waiting: Job[] = [];
+  const avoidedUntil = new Map<string, number>();
+  let thread: Worker | undefined;
+  let current: Job | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const isAvoided = (schema: string) => (avoidedUntil.get(schema) ?? 0) > performance.now();
+
+  function begin(): void {
+    current = waiting.shift();
+    if (current === undefined) return;
+    const { schema, payload } = current;
+    if (isAvoided(schema)) {
+      end({ kind: "unchecked" });
+      return;
+    }
+    thread ??= startThread();
+    timer = setTimeout(giveUp, deadlineMs);
+    thread.postMessage({ schema, payload } satisfies Check);
+  }
+
+  function end(how: CheckEnd): void {
+    clearTimeout(timer);
+    current?.resolve(how);
+    begin();
+  }
+
+  /** The check takes too long, or has broken its thread, as by using up the memory. */
+  function giveUp(): void {
+    thread?.terminate();
+    thread = undefined;
+    if (current === undefined) return;
+    avoidedUntil.delete(current.schema);
+    avoidedUntil.set(current.schema, performance.now() + avoidedMs);
+    if (avoidedUntil.size > avoidedMax) avoidedUntil.delete(avoidedUntil.keys().next().value ?? "");
+    end({ kind: "unchecked" });
+  }
+
+  function startThread(): Worker {
+    const started = new Worker(new URL("./thread.ts", import.meta.url));
+    // What a thread that has been ended still sends is for nobody.
+    started.onmessage = ({ data }) => started === thread && end(data as Checked);
+    started.onerror = () => started === thread && giveUp();
+    // It must not keep the process alive.
+    started.unref();
+    return started;
+  }
+
+  return (check: Check): Promise<CheckEnd> =>
+    new Promise((resolve) => {
+      waiting.push({ ...check, resolve });
+      if (current === undefined) begin();
+    });
+}
+
+export type PayloadChecker = ReturnType<typeof createPayloadChecker>;

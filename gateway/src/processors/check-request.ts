@@ -1,0 +1,32 @@
+import { createLimitedLog } from "../http/limited-log.ts";
+import { Refusal } from "../http/problem-response.ts";
+import type { PayloadChecker } from "../payloads/checker.ts";
+import type { Ports } from "../ports.ts";
+import type { Announcements } from "./announcements.ts";
+
+/**
+ * Creates the check of a request that names a processor: throws the refusal if the processor is unknown, or if the
+ * payload does not fit its input schema. A payload that cannot be checked is accepted: processors check again, and a
+ * schema that is slow or wrong must not refuse what may be right.
+ */
+export function createRequestCheck(
+  parts: Pick<Ports, "log" | "counters"> & { announcements: Announcements; checkPayload: PayloadChecker },
+): (processor: string, payload: string) => Promise<void> {
+  const { announcements, checkPayload, counters } = parts;
+  const log = createLimitedLog(parts.log);
+
+  return async (processor, payload) => {
+    const { input_json: schema } = await announcements(processor);
+    if (schema === undefined) return;
+    const checked = await checkPayload({ schema, payload });
+    if (checked.kind === "fits") return;
+    if (checked.kind === "misfits") {
+      const detail =
+        "The payload does not match the input schema of the processor, see `errors`. `GET /processors/{name}` has the schema.";
+      throw new Refusal("invalid-payload", detail, { errors: checked.reasons });
+    }
+    counters.add("payloads_unchecked");
+    const why = checked.kind === "unusable" ? "it is not a usable JSON Schema" : "it takes too long";
+    log.warn("payloads are accepted unchecked: the input schema cannot be applied", { processor, why });
+  };
+}

@@ -1,0 +1,99 @@
+import { type ClaimRuns, limits, type Run } from "@sate/contracts";
+import type { ApiKey } from "../access/api-keys.ts";
+import type { Ingress } from "../capacity/ingress.ts";
+import { overloaded, Refusal } from "../http/problem-response.ts";
+import type { Ports } from "../ports.ts";
+import { refOf } from "./ids.ts";
+import type { LiveWorkers } from "./live-worker.ts";
+
+/** Claims that may wait at once. */
+const waitingMax = 1_000;
+/** A waiting claim looks again after this time, or later if many wait: a gateway looks at most 500 times a second. */
+const lookMs = 250;
+const lookMsPerWaiting = 2;
+
+type Claim = {
+  request: Request;
+  workerId: string;
+  key: ApiKey | undefined;
+  body: ClaimRuns;
+};
+
+/**
+ * Creates the claims of remote workers. A claim returns runs, or none after `wait_seconds`, at a stop, and when its
+ * client has gone. Only its looks for queued executions count as work in progress, so waiting claims hold up nobody.
+ */
+export function createClaimRuns(
+  parts: Pick<Ports, "requests"> & { ingress: Ingress; liveWorkers: LiveWorkers; stopping: AbortSignal },
+): (claim: Claim) => Promise<Run[]> {
+  const { requests, ingress, liveWorkers, stopping } = parts;
+  let waiting = 0;
+
+  /** The claim of requests-service: what the worker has room for. `null`: nothing. */
+  async function wanted({ workerId: worker_id, key, body: { claim_id, limit } }: Claim) {
+    const held = await liveWorkers.renew(worker_id);
+    const served = await liveWorkers.servedBy(worker_id, key);
+    // So the list of a worker's runs is never cut, and each of them can be told from another's.
+    const room = Math.min(limit, limits.workerRunsMax - held.length);
+    if (room < 1) return null;
+    const processors = served.map(({ name, timeout_seconds, concurrency = room }) => {
+      return { name, timeout_seconds, limit: Math.min(room, concurrency) };
+    });
+    return processors.length === 0 ? null : { worker_id, claim_id, limit: room, processors };
+  }
+
+  /** The lease may have expired while the claim was waiting. */
+  async function renewOrHandBack(worker_id: string, runs: Run[]): Promise<void> {
+    try {
+      await liveWorkers.renew(worker_id);
+    } catch (error) {
+      if (error instanceof Refusal) await requests.handBack({ runs: runs.map(refOf) });
+      throw error;
+    }
+  }
+
+  async function look(request: Request, asked: Awaited<ReturnType<typeof wanted>>, isFirst: boolean) {
+    if (asked === null) return [];
+    return await ingress.serve(request, "work", async () => {
+      const { runs } = await requests.claimAny(asked);
+      if (runs.length > 0 && !isFirst) await renewOrHandBack(asked.worker_id, runs);
+      return runs;
+    });
+  }
+
+  return async (claim) => {
+    const { request, body } = claim;
+    const { wait_seconds = 0 } = body;
+    if (stopping.aborted || waiting >= waitingMax) throw overloaded();
+    const until = performance.now() + wait_seconds * 1_000;
+    const hasEnded = () => stopping.aborted || request.signal.aborted;
+    waiting++;
+    try {
+      const asked = await ingress.serve(request, "work", () => wanted(claim));
+      for (let isFirst = true; ; isFirst = false) {
+        const runs = await look(request, asked, isFirst);
+        if (runs.length > 0) return runs;
+        const leftMs = until - performance.now();
+        if (leftMs <= 0 || hasEnded()) return [];
+        const pauseMs = Math.min(leftMs, Math.max(lookMs, waiting * lookMsPerWaiting));
+        await pause(pauseMs, [request.signal, stopping]);
+        if (hasEnded()) return [];
+      }
+    } finally {
+      waiting--;
+    }
+  };
+}
+
+/** Resolves after so many ms, or as soon as one of the signals is aborted. */
+function pause(ms: number, signals: AbortSignal[]): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(end, ms);
+    for (const signal of signals) signal.addEventListener("abort", end);
+    function end(): void {
+      clearTimeout(timer);
+      for (const signal of signals) signal.removeEventListener("abort", end);
+      resolve();
+    }
+  });
+}
