@@ -97,6 +97,8 @@ async function everything(): Promise<void> {
   for (const folder of [".", ...folders])
     await install(folder, ...(folder === standalone ? ["--force"] : []));
   await lintAndTypes(folders);
+  // As an editor sees them: they have no packages of their own.
+  await check("tsc examples", [process.execPath, "x", "tsc", "--noEmit"], "examples");
 
   const { unavailable, ...addresses } = await startServers();
   if (unavailable) console.log(`Tests against real servers are skipped: ${unavailable}\n`);

@@ -59,7 +59,8 @@ test.each(Object.entries(services))(
   (service, settings) => {
     const { environment, stop_grace_period } = compose.services[service] as Service;
     const expected = Object.entries(settings).map(([name, value]) => {
-      const isFixed = value === undefined || name === "HOST" || name === "PORT";
+      // The folder of processors is mounted; its path in the container is fixed.
+      const isFixed = value === undefined || ["HOST", "PORT", "PROCESSORS_DIR"].includes(name);
       return [name, isFixed ? environment[name] : `\${${name}:-${value}}`];
     });
     expect(environment).toEqual(Object.fromEntries(expected));

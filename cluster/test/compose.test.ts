@@ -10,6 +10,12 @@ const names = Object.keys(services);
 const own = names.filter((name) => services[name].build);
 const servers = names.filter((name) => services[name].image);
 const databases = ["requests-db", "results-db"];
+const processors = ["processor", "processor-examples"];
+/** The folders of processors, by service. */
+const processorFolders = {
+  processor: `\${PROCESSORS_DIR:-./processors}:/processors:ro`,
+  "processor-examples": "./examples:/processors:ro",
+};
 const usersScript = "./cluster/mongo/users.js:/docker-entrypoint-initdb.d/users.js:ro";
 const meet = (one: string, other: string) =>
   services[one].networks.some((network: string) => services[other].networks.includes(network));
@@ -31,7 +37,7 @@ describe("compose.yaml", () => {
     const host = ["network_mode", "pid", "ipc", "devices", "userns_mode", "extra_hosts", "container_name"];
     for (const rule of ["privileged", "cap_add", ...host])
       expect([rule, service[rule]]).toEqual([rule, undefined]);
-    if (own.includes(name)) expect([service.user, service.volumes]).toEqual(["bun", undefined]);
+    if (own.includes(name)) expect(service.user).toBe("bun");
     else expect(service.image).toMatch(/^[a-z/]+:v?\d+\.\d+\.\d+$/);
     // rpk writes its settings into Redpanda's container.
     expect(service.read_only).toBe(name === "redpanda" ? undefined : true);
@@ -52,9 +58,34 @@ describe("compose.yaml", () => {
     },
   );
 
-  test("mounts nothing of the host but one script, and not Docker's socket", () => {
-    const mounts = names.flatMap((name) => services[name].volumes ?? []);
-    expect(new Set(mounts.filter((mount: string) => /^[./~]/.test(mount)))).toEqual(new Set([usersScript]));
+  test("mounts nothing of the host but processors and one script, read-only, and not Docker's socket", () => {
+    const mounted = own.filter((name) => services[name].volumes);
+    expect(Object.fromEntries(mounted.map((name) => [name, ...services[name].volumes]))).toEqual(
+      processorFolders,
+    );
+    const mounts = servers.flatMap((name) => services[name].volumes ?? []);
+    expect(new Set(mounts.filter((mount: string) => /^[./~$]/.test(mount)))).toEqual(new Set([usersScript]));
+  });
+
+  test("runs two sets of processors, each from its own folder, in a consumer group of its own", () => {
+    const of = (variable: string) => processors.map((name) => services[name].environment[variable]);
+    expect(of("PROCESSORS_DIR")).toEqual(["/processors", "/processors"]);
+    expect(of("PROCESSOR_GROUP")).toEqual([`\${PROCESSOR_GROUP:-processor}`, "examples"]);
+    // Only the set that a user asks for, and nothing else, has a profile.
+    const profiles = names.flatMap(
+      (name) => services[name].profiles?.map((each: string) => [name, each]) ?? [],
+    );
+    expect(profiles).toEqual([["processor-examples", "examples"]]);
+  });
+
+  test.each(processors)("gives the children of %s memory to write to, and room for processes", (name) => {
+    const { tmpfs, mem_limit, pids_limit } = services[name];
+    expect(tmpfs).toEqual([expect.stringMatching(/^\/tmp:size=\d+m$/)]);
+    const mebibytes = (text: string) => Number(/(\d+)m$/.exec(text)?.[1]);
+    // What they write counts as memory of the container.
+    expect(mebibytes(tmpfs[0])).toBeLessThan(mebibytes(mem_limit) / 2);
+    // A process of Bun has about twenty threads, and there are as many children as runs at once.
+    expect(pids_limit).toBeGreaterThan(20 * (Number(/\d+/.exec(services[name].environment.CONCURRENCY)) + 2));
   });
 
   test("contains no password, and shows none in a command or health check", () => {
@@ -76,17 +107,19 @@ describe("compose.yaml", () => {
     expect(Object.fromEntries(reached)).toEqual({
       gateway: [],
       processor: ["console", "redpanda"],
+      "processor-examples": ["console", "redpanda"],
       "requests-service": ["console", "redpanda", "requests-db"],
       "results-listener": ["console", "redpanda", "results-db"],
       "results-service": ["results-db"],
     });
   });
 
-  test("gives external access only to what it publishes", () => {
+  test("gives external access only to what it publishes, and to processors", () => {
     const isOpen = (network: string) => !networks[network]?.internal;
     expect(names.filter((name) => services[name].networks.some(isOpen)).sort()).toEqual([
       "console",
       "gateway",
+      ...processors,
     ]);
   });
 

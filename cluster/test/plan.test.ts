@@ -57,6 +57,27 @@ test("processes have the environment of compose.yaml, in which only addresses an
   });
 });
 
+test("a setting with the path of a mounted folder gets the folder, relative to compose.yaml", async () => {
+  const directories = async (env: Record<string, string>) =>
+    (await planned(env))["processor-1"]?.env.PROCESSORS_DIR;
+  expect(await directories({})).toBe("/sate/processors");
+  expect(await directories({ PROCESSORS_DIR: "./mine" })).toBe("/sate/mine");
+  expect(await directories({ PROCESSORS_DIR: "/opt/mine" })).toBe("/opt/mine");
+});
+
+test("with COMPOSE_PROFILES a second set of processors runs, with its own folder and consumer group", async () => {
+  const env = { COMPOSE_PROFILES: "other, examples", SCALE: "processor-examples=2", PROCESSORS_DIR: "/p" };
+  const plans = await planned(env);
+  const sets = ["processor-1", "processor-examples-1", "processor-examples-2"].map((name) => plans[name]);
+  expect(sets.map((plan) => [plan?.env.PROCESSORS_DIR, plan?.env.PROCESSOR_GROUP])).toEqual([
+    ["/p", "processor"],
+    ["/sate/examples", "examples"],
+    ["/sate/examples", "examples"],
+  ]);
+  expect(sets.map((plan) => plan?.cwd)).toEqual(Array(3).fill("/sate/processor"));
+  await expect(planned({ SCALE: "processor-examples=1" })).rejects.toThrow("SCALE names processor-examples");
+});
+
 test("with SCALE a service runs that often, and its callers get the addresses of all its processes", async () => {
   const plans = await planned({ SCALE: " requests-service=2, processor=3 results-listener=0 gateway=20" });
   expect(plans["results-listener-1"]).toBeUndefined();
@@ -121,6 +142,8 @@ const unsupported: [change: object, sentence: string, more?: object][] = [
   [{ environment: ["A=1"] }, "environment of gateway must be a map"],
   [{ environment: { A: null } }, "environment of gateway must be a map"],
   [{ depends_on: { redpanda: { condition: "x" } } }, "depends_on of gateway must be a list"],
+  [{ volumes: ["./data:/data"] }, "volumes of gateway must be a list of source:target:ro"],
+  [{ profiles: "examples" }, "profiles of gateway must be a list"],
   [{ restart: "on-failure" }, "restart of gateway must be unless-stopped"],
   [{ build: { ...service.build, target: "x" } }, "build of gateway must be"],
   [{ environment: { A: "https://redpanda:9" } }, "cannot replace the address of redpanda"],

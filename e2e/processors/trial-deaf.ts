@@ -1,7 +1,10 @@
-import { leases, logged, pause, seen } from "../src/runs/logged.ts";
+import { logged, pause, seen } from "../src/runs/logged.ts";
 
-/** Ignores its signal: it still runs when its outcome has been decided without it. */
-export default logged(async (run) => {
-  await pause(leases(4));
-  return seen(run);
-});
+/** Ignores its signal, and would run for long after its deadline. */
+export default logged(
+  async (run) => {
+    await pause(30_000);
+    return seen(run);
+  },
+  { timeoutSeconds: 4 },
+);

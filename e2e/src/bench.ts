@@ -1,26 +1,17 @@
-import { measure, startPlain } from "./measure.ts";
-import { residentBytes } from "./system/processes.ts";
-import { type System, services } from "./system/system.ts";
+import { isolation } from "./bench/isolation.ts";
+import { throughput } from "./bench/throughput.ts";
+import { wakeUp } from "./bench/wake-up.ts";
 
-/**
- * `bun run bench`: executions per second and operations per execution with 64 in flight and a processor that does
- * nothing. Only the ratio of systems measured in one run means something.
- */
-const kinds = (Bun.argv[2]?.split(",") ?? ["standalone", "cluster"]) as System["kind"][];
+/** `bun run bench`, or `bun run bench isolation`: only the ratio of what is measured in one run means something. */
+const benches: Record<string, () => Promise<void>> = {
+  standalone: () => throughput("standalone"),
+  isolation,
+  cluster: () => throughput("cluster"),
+  "wake-up": wakeUp,
+};
 
-for (const kind of kinds) {
-  const system = await startPlain(kind);
-  try {
-    // Of all services together, without servers. Only Linux reports it.
-    const bytes = services(system).reduce((sum, { pid }) => sum + (residentBytes(pid) ?? 0), 0);
-    if (bytes > 0) console.log(`${kind}: ${(bytes / 2 ** 20).toFixed(0)} MiB resident when idle`);
-    await measure(system, 500);
-    const { executionsPerSecond, perExecution } = await measure(system, 5_000);
-    console.log(`${kind}: ${executionsPerSecond.toFixed(0)} executions per second, 64 in flight`);
-    for (const [name, value] of Object.entries(perExecution)) {
-      if (value > 0) console.log(`  ${name.replaceAll("_", " ")} per execution: ${value.toFixed(3)}`);
-    }
-  } finally {
-    await system.stop();
-  }
+for (const name of Bun.argv[2]?.split(",") ?? Object.keys(benches)) {
+  const bench = benches[name];
+  if (!bench) throw new Error(`There is no bench ${name}; there are ${Object.keys(benches).join(", ")}.`);
+  await bench();
 }

@@ -1,6 +1,6 @@
 import { createClient } from "./clients/client.ts";
 import type { Announced } from "./system/processes.ts";
-import { type System, services, startSystem } from "./system/system.ts";
+import { type System, type SystemOptions, services, startSystem } from "./system/system.ts";
 
 export type Counters = Record<string, number>;
 
@@ -9,23 +9,25 @@ const stillMs = 60_000;
 const counted = ["sqlite_commits", "mongo_commands", "produce_requests", "offset_commits", "http_calls"];
 
 /** A system as users run it, with a processor that does nothing. */
-export const startPlain = (kind: System["kind"]) =>
+export const startPlain = (kind: System["kind"], options: Partial<SystemOptions> = {}) =>
   startSystem(kind, {
+    ...options,
     settings: {
       PROCESSING_SECONDS: "0",
       CONCURRENCY: String(inFlight),
       LOG_LEVEL: "error",
       SERVICE_TOKEN: "plain-token-of-the-services",
+      ...options.settings,
     },
     isPlain: true,
   });
 
 /**
- * Executes `executions` requests, always 64 of them at once: submitted, and without a result. Results are counted by the
+ * Executes `executions` requests of a processor, always 64 of them at once: submitted, and without a result. Results are counted by the
  * listeners' counters, so that measuring reads no database. `perExecution` are operations of all processes together,
  * including those that create the request.
  */
-export async function measure(system: System, executions: number) {
+export async function measure(system: System, executions: number, processor?: string) {
   const client = createClient(system.url);
   const before = await readCounters(system);
   const since = (counters: Counters, name: string) => (counters[name] ?? 0) - (before[name] ?? 0);
@@ -36,7 +38,7 @@ export async function measure(system: System, executions: number) {
   let lastEndAt = start;
   let failure: unknown;
   const submit = async () => {
-    const requestId = await client.createRequest({ message: "ping" });
+    const requestId = await client.createRequest({ message: "ping" }, processor);
     const { status } = await client.execute(requestId);
     if (status !== 201) throw new Error(`an execution was refused with ${status}`);
     acknowledged++;

@@ -7,7 +7,10 @@ export type ComposeService = {
   build?: { context: string; dockerfile: string };
   command?: string[];
   environment?: Record<string, string | number | boolean>;
+  /** Folders of this machine: source:target:ro. */
+  volumes?: string[];
   depends_on?: string[];
+  profiles?: string[];
 };
 
 export const composeFile = join(import.meta.dir, "../../../compose.yaml");
@@ -19,12 +22,17 @@ const ignoredOfService = [
   ...["stop_grace_period", "healthcheck", "ports", "networks"],
 ];
 
-/** Throws if the file says anything about our own services that the cluster would not do. */
-export async function readCompose(file = composeFile): Promise<Compose> {
+/**
+ * Reads the file without the services that have profiles, none of them in `profiles`. Throws if it says anything about
+ * our own services that the cluster would not do.
+ */
+export async function readCompose(file = composeFile, profiles: string[] = []): Promise<Compose> {
   const compose = Bun.YAML.parse(await Bun.file(file).text());
   const problems = problemsOf(compose);
   if (problems.length > 0) throw new Error(`${file}: ${problems.join("; ")}.`);
-  return compose as Compose;
+  const all = Object.entries((compose as Compose).services);
+  const isActive = ({ profiles: own }: ComposeService) => !own || own.some((name) => profiles.includes(name));
+  return { services: Object.fromEntries(all.filter(([, service]) => isActive(service))) };
 }
 
 /** The services that are built from this repository, which the cluster runs as processes. */
@@ -37,8 +45,13 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 const isWords = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((word) => typeof word === "string");
 const isScalar = (value: unknown) => ["string", "number", "boolean"].includes(typeof value);
-const isBuild = (value: unknown) =>
-  isRecord(value) && isWords(Object.values(value)) && `${Object.keys(value).sort()}` === "context,dockerfile";
+/** `args` concern only the image: here the commands of processors use what is installed on this machine. */
+const isBuild = (value: unknown) => {
+  if (!isRecord(value)) return false;
+  const { args, ...paths } = value;
+  return isWords(Object.values(paths)) && `${Object.keys(paths).sort()}` === "context,dockerfile";
+};
+const isMount = (value: string) => /^.+:\/[^:]+:ro$/.test(value);
 
 /** The rule for each key of a service, in words, and whether its value follows it. */
 const understood: Record<string, [rule: string, holds: (value: unknown) => boolean]> = {
@@ -48,7 +61,12 @@ const understood: Record<string, [rule: string, holds: (value: unknown) => boole
     "must be a map of names and values",
     (value) => isRecord(value) && Object.values(value).every(isScalar),
   ],
+  volumes: [
+    "must be a list of source:target:ro, each a folder of this machine",
+    (value) => isWords(value) && value.every(isMount),
+  ],
   depends_on: ["must be a list of names", isWords],
+  profiles: ["must be a list of names", isWords],
   restart: ["must be unless-stopped", (value) => value === "unless-stopped"],
 };
 

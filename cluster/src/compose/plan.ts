@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Addresses } from "../servers/addresses.ts";
 import { detoured, type Layout } from "../supervise/layout.ts";
 import { type Compose, type ComposeService, ownServices } from "./compose.ts";
@@ -26,8 +26,8 @@ type Place = {
 };
 
 /**
- * The processes of all services: command and environment of compose.yaml, in which only addresses and secrets are
- * replaced. Where a service runs more than once, those that call it get the addresses of all its processes, each
+ * The processes of all services: command and environment of compose.yaml, in which only addresses, secrets and the
+ * paths of mounted folders are replaced. Where a service runs more than once, those that call it get the addresses of all its processes, each
  * starting with a different one; in Docker the name of the service stands for all of them.
  */
 export function planProcesses(compose: Compose, scale: Record<string, number>, place: Place): ProcessPlan[] {
@@ -55,11 +55,12 @@ export function planProcesses(compose: Compose, scale: Record<string, number>, p
       HOST: service === "gateway" ? place.host : "127.0.0.1",
       PORT: `${port}`,
     };
+    const mounts = mountsOf(described, place);
     const [, ...words] = described.command ?? [];
     const environment = Object.entries(described.environment ?? {}).map(([variable, value]) => {
       const [, called] = /^http:\/\/([a-z][a-z0-9-]*):\d+$/.exec(`${value}`) ?? [];
       if (called) return [variable, urlsOf(called, detours)];
-      return [variable, replaced[variable] ?? fixed(compose, `${value}`, place)];
+      return [variable, replaced[variable] ?? mounts[`${value}`] ?? fixed(compose, `${value}`, place)];
     });
     return {
       name,
@@ -70,6 +71,15 @@ export function planProcesses(compose: Compose, scale: Record<string, number>, p
       stopRank: rankOf(compose, service),
     };
   });
+}
+
+/** By its path in the container: a folder of this machine. A setting with that path gets the folder itself. */
+function mountsOf({ volumes = [] }: ComposeService, { root, env }: Place): Record<string, string> {
+  const mounts = volumes.map((volume) => {
+    const [, source = "", target = ""] = /^(.+):(\/[^:]+):ro$/.exec(volume) ?? [];
+    return [target, resolve(root, interpolate(source, env))];
+  });
+  return Object.fromEntries(mounts);
 }
 
 /** A value that is no address. Throws if it is one, of a kind that nothing replaces. */

@@ -2,7 +2,7 @@ import type { ProcessPlan } from "../compose/plan.ts";
 import type { Program } from "./supervised.ts";
 
 /** What a process inherits from our environment. Everything else comes from compose.yaml. */
-const inherited = ["PATH", "HOME", "TMPDIR", "TZ"];
+const inherited = ["PATH", "HOME", "LANG", "TMPDIR", "TZ"];
 const readyMs = 1_900;
 
 /** Ready when `/ready` says so. The token is for a gateway with API keys. */

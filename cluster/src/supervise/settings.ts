@@ -32,7 +32,8 @@ const instancesMax = 20;
  */
 export async function loadSettings(env: Record<string, string | undefined>): Promise<Settings> {
   const file = env.COMPOSE_FILE ? resolve(env.COMPOSE_FILE) : composeFile;
-  const compose = await readCompose(file);
+  const profiles = (env.COMPOSE_PROFILES ?? "").split(",").map((name) => name.trim());
+  const compose = await readCompose(file, profiles);
   const host = env.HOST || "127.0.0.1";
   const port = Number(env.PORT || 5003);
   const shutdownSeconds = Number(env.SHUTDOWN_SECONDS || 10);

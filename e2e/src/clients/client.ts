@@ -1,4 +1,11 @@
-import type { Execution, ExecutionSummary, Problem, Result, StoredRequest } from "@sate/contracts";
+import type {
+  Execution,
+  ExecutionSummary,
+  Problem,
+  PublicProcessor,
+  Result,
+  StoredRequest,
+} from "@sate/contracts";
 import type { Static } from "@sinclair/typebox";
 import { until } from "../until.ts";
 
@@ -6,10 +13,13 @@ import { until } from "../until.ts";
 export type Body = Static<typeof Execution> &
   Static<typeof StoredRequest> &
   Static<typeof ExecutionSummary> &
-  Omit<Problem, "status"> & {
+  Omit<Problem, "status" | "processors"> &
+  PublicProcessor & {
     results: Static<typeof Result>[];
     requests: Static<typeof StoredRequest>[];
     executions: Static<typeof ExecutionSummary>[];
+    /** Of a list whole ones, of a problem their names. */
+    processors: unknown[];
     next_uri: string;
   };
 

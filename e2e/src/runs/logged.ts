@@ -4,26 +4,38 @@ import { setTimeout } from "node:timers/promises";
 import { machineNs } from "./monotonic.ts";
 import type { RunEvent } from "./run-log.ts";
 
+/** What a run is, as far as its log is concerned. */
+export type Logged = { executionId: string; requestId: string; epoch: number };
+
 /** The context of a run, as far as the modules in e2e/processors use it. */
-export type Context = {
+export type Context = Logged & {
   payloadText: string;
-  requestId: string;
-  executionId: string;
-  epoch: number;
   attempt: number;
+  try: number;
   forceError: boolean;
   signal: AbortSignal;
+  progress(fraction: number, message?: string): void;
+  log(...values: unknown[]): void;
+};
+
+/** What a module may declare, as far as the modules in e2e/processors do. */
+type Declared = {
+  timeoutSeconds?: number;
+  memoryMib?: number;
+  retry?: { tries: number; firstSeconds: number; maxSeconds: number };
 };
 
 /**
- * A processor module that appends a line of JSON to the file RUN_LOG for every start and every end: what ran when,
- * according to the handlers and not to the system under test.
+ * A processor module that appends a line of JSON to the file RUN_LOG for every start and every end: what ran when, according
+ * to the handlers and not to the system under test.
  *
  * Each line is one synchronous append, so lines of several processes do not mix, and a start is in the file before its
  * handler runs. A line that cannot be written makes the run fail.
  */
-export function logged(handle: (context: Context) => Promise<unknown>) {
+export function logged(handle: (context: Context) => Promise<unknown>, declared: Declared = {}) {
   return {
+    env: ["RUN_LOG", "WALL_TO_MACHINE_NS"],
+    ...declared,
     async run(_payload: unknown, context: Context): Promise<unknown> {
       append("start", context);
       try {
@@ -35,13 +47,14 @@ export function logged(handle: (context: Context) => Promise<unknown>) {
   };
 }
 
-function append(event: RunEvent["event"], { executionId, requestId, epoch }: Context): void {
+export function append(event: RunEvent["event"], { executionId, requestId, epoch }: Logged): void {
   const line: RunEvent = {
     event,
     execution_id: executionId,
     request_id: requestId,
     epoch,
     pid: process.pid,
+    host: process.ppid,
     monotonic_ns: String(machineNs()),
   };
   appendFileSync(Bun.env.RUN_LOG as string, `${JSON.stringify(line)}\n`);
@@ -54,11 +67,9 @@ export const failure = (code: string, message: string): Error =>
 export const failed = () => failure("trial", "It was made to fail.");
 
 /** The hash of the payload as the handler received it, to be compared with what was sent. */
-export const seen = ({ payloadText }: Context) => ({
+export const seen = ({ payloadText }: Pick<Context, "payloadText">) => ({
   sha256: createHash("sha256").update(payloadText).digest("hex"),
 });
-
-export const leases = (count: number): number => Number(Bun.env.LEASE_SECONDS) * 1_000 * count;
 
 /** Ends when the signal aborts, and after `ms` at the latest. */
 export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>

@@ -2,7 +2,8 @@ import { dlopen, FFIType, ptr } from "bun:ffi";
 
 /**
  * Nanoseconds of the machine's monotonic clock, comparable between processes. Bun's own clocks count from the start of
- * the process, so the offset is read once from the C library, or from the wall clock where that is not available.
+ * the process, so the offset is read once from the C library. A process with a limit on its memory cannot call it: it
+ * uses the wall clock, and what WALL_TO_MACHINE_NS says of the difference.
  */
 export function machineNs(): bigint {
   offsetNs ??= fromLibrary() - process.hrtime.bigint();
@@ -28,5 +29,10 @@ function fromLibrary(): bigint {
       // Not this platform's library.
     }
   }
-  return BigInt(Date.now()) * 1_000_000n;
+  return wallNs() + BigInt(Bun.env.WALL_TO_MACHINE_NS ?? 0);
 }
+
+const wallNs = () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
+
+/** What to add to the wall clock. */
+export const wallToMachineNs = (): bigint => machineNs() - wallNs();

@@ -1,11 +1,13 @@
-import { readFileSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 
 export type RunEvent = {
   event: "start" | "end";
   execution_id: string;
   request_id: string;
   epoch: number;
+  /** The process of the run, and the one that started it: the service, if the run has a process of its own. */
   pid: number;
+  host: number;
   /** Nanoseconds of the machine's monotonic clock, as digits. */
   monotonic_ns: string;
 };
@@ -14,24 +16,45 @@ export type RunEvent = {
 export type Run = RunEvent & { startedAt: bigint; endedAt: bigint | null };
 
 /** What the handlers logged: the only evidence of how many times something ran. */
-export function readRunLog(path: string): RunEvent[] {
-  const lines = readFileSync(path, "utf8").split("\n");
-  return lines.flatMap((line) => {
+export const readRunLog = (path: string): RunEvent[] =>
+  readFileSync(path, "utf8").split("\n").flatMap(eventOf);
+
+/** Reads on: each call returns what was logged since the last one. */
+export function followRunLog(path: string): () => RunEvent[] {
+  let read = 0;
+  return () => {
+    const file = openSync(path, "r");
     try {
-      return [JSON.parse(line) as RunEvent];
-    } catch {
-      return []; // The process was killed while writing this line, or it is the last.
+      const bytes = Buffer.alloc(fstatSync(file).size - read);
+      const count = readSync(file, bytes, 0, bytes.length, read);
+      // A line that is being written is read when it is complete.
+      const end = bytes.lastIndexOf("\n", count) + 1;
+      read += end;
+      return bytes.toString("utf8", 0, end).split("\n").flatMap(eventOf);
+    } finally {
+      closeSync(file);
     }
-  });
+  };
 }
+
+/** Nothing of a line whose process was killed while it wrote it, and of the last, empty one. */
+function eventOf(line: string): RunEvent[] {
+  try {
+    return [JSON.parse(line) as RunEvent];
+  } catch {
+    return [];
+  }
+}
+
+export const keyOfRun = ({ execution_id, epoch, pid }: Pick<RunEvent, "execution_id" | "epoch" | "pid">) =>
+  `${execution_id} ${epoch} ${pid}`;
 
 /** All runs, in the order of their starts. */
 export function runsOf(events: RunEvent[]): Run[] {
-  const key = ({ execution_id, epoch, pid }: RunEvent) => `${execution_id} ${epoch} ${pid}`;
   const { start = [], end = [] } = Object.groupBy(events, ({ event }) => event);
-  const ends = new Map(end.map((one) => [key(one), BigInt(one.monotonic_ns)]));
+  const ends = new Map(end.map((one) => [keyOfRun(one), BigInt(one.monotonic_ns)]));
   return start.map((one) => {
-    return { ...one, startedAt: BigInt(one.monotonic_ns), endedAt: ends.get(key(one)) ?? null };
+    return { ...one, startedAt: BigInt(one.monotonic_ns), endedAt: ends.get(keyOfRun(one)) ?? null };
   });
 }
 

@@ -129,10 +129,14 @@ export function kafkaLog(broker: string) {
         return found;
       }),
 
-    /** The number of records that their group has not committed. */
+    /**
+     * The number of records that their group has not committed. Without an offset the listeners' group begins with the
+     * first record, and that of the processors after the last one: what is queued is in the database.
+     */
     lag: (): Promise<number> =>
       withAdmin(async (admin) =>
         (await positions(admin))
+          .filter(({ topic, committed }) => committed >= 0 || topic !== topics.executions)
           .map(({ low, high, committed }) => Math.max(0, high - Math.max(low, committed)))
           .reduce((sum, count) => sum + count, 0),
       ),
@@ -143,8 +147,13 @@ export function kafkaLog(broker: string) {
      */
     reset: (groupId: string, earliest: boolean): Promise<void> =>
       withAdmin(async (admin) => {
-        for (const topic of topicsOf(groupId).filter((one) => earliest || isOutcome(one)))
-          await admin.resetOffsets({ groupId, topic, earliest });
+        for (const topic of topicsOf(groupId).filter((one) => earliest || isOutcome(one))) {
+          // `resetOffsets` leaves it to each member where that is.
+          const partitions = (await bounds(admin, topic)).map(({ partition, low, high }) => {
+            return { partition, offset: String(earliest ? low : high) };
+          });
+          await admin.setOffsets({ groupId, topic, partitions });
+        }
       }),
 
     /** Deletes the committed offsets of the group. Rejects while it has members. */

@@ -1,7 +1,10 @@
 import { renameSync, writeFileSync } from "node:fs";
 
-/** The number of processes of each service, one by default. */
-export type Scale = Partial<Record<(typeof serviceNames)[number], number>>;
+/** The number of processes of each service, one by default; none of the second set of processors. */
+export type Scale = Partial<Record<(typeof serviceNames)[number] | typeof secondSet, number>>;
+
+/** It runs only with COMPOSE_PROFILES=examples. */
+const secondSet = "processor-examples";
 
 export const serviceNames = [
   "gateway",
@@ -13,8 +16,9 @@ export const serviceNames = [
 
 /** The names of all processes of Sate. */
 export function instances(scale: Scale): string[] {
-  return serviceNames.flatMap((service) =>
-    Array.from({ length: scale[service] ?? 1 }, (_, at) => `${service}-${at + 1}`),
+  const counts = { ...Object.fromEntries(serviceNames.map((name) => [name, 1])), [secondSet]: 0, ...scale };
+  return Object.entries(counts).flatMap(([service, count]) =>
+    Array.from({ length: count }, (_, at) => `${service}-${at + 1}`),
   );
 }
 

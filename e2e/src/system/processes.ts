@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { openSync, readFileSync } from "node:fs";
+import { existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
@@ -89,12 +89,51 @@ export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   }
 }
 
-export const isAlive = (pid: number) => signal(pid, 0);
+/** Whether a process runs or is stopped. One that has ended and was not waited for does not count. */
+export const isAlive = (pid: number): boolean => signal(pid, 0) && startOf(pid) !== null;
+
+/**
+ * When a process was started, in ticks since the machine was, so that it can be told from a later one with the same id;
+ * 0 where there is no /proc. Null if it has ended.
+ */
+export function startOf(pid: number): number | null {
+  if (!existsSync("/proc/self/stat")) return signal(pid, 0) ? 0 : null;
+  const fields = statOf(pid);
+  return fields === null || fields[0] === "Z" || fields[0] === "X" ? null : Number(fields[19]);
+}
+
+/** The time of the processor that a process has used, with that of its children that have ended. 0 if it has ended. */
+export function cpuMsOf(pid: number): number {
+  const times = statOf(pid)?.slice(11, 15) ?? [];
+  return times.reduce((sum, ticks) => sum + Number(ticks) * tickMs, 0);
+}
+
+const tickMs = 10;
+
+/** The fields from the state on. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+function statOf(pid: number): string[] | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return text.slice(text.lastIndexOf(")") + 2).split(" ");
+  } catch {
+    return null;
+  }
+}
 
 /** Resident memory. Undefined where there is no /proc, or the process has ended. */
 export function residentBytes(pid: number): number | undefined {
   try {
     const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+    return kib === undefined ? undefined : Number(kib) * 1_024;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Resident memory, of which what is shared counts in parts. Undefined as above, and for other users' processes. */
+export function proportionalBytes(pid: number): number | undefined {
+  try {
+    const [, kib] = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8")) ?? [];
     return kib === undefined ? undefined : Number(kib) * 1_024;
   } catch {
     return undefined;

@@ -1,7 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { topics } from "@sate/contracts";
+import { wallToMachineNs } from "../runs/monotonic.ts";
+import { startEndpoint } from "../runs/trial-endpoint.ts";
 import { isWithin, until } from "../until.ts";
 import { createFailpoints, type Failpoints } from "./failpoints.ts";
 import { kafkaLog } from "./kafka.ts";
@@ -37,15 +39,17 @@ export type System = Processes & {
   ready(): Promise<void>;
 };
 
-type SystemOptions = {
+export type SystemOptions = {
   settings: Record<string, string>;
   scale?: Scale;
   /** The environment that the system inherits. Default: that of this process. */
   inherited?: Record<string, string | undefined>;
   /** Default: a temporary folder, which is removed at the end. */
   dataDir?: string;
-  /** As users run it: nothing is preloaded, and the processors are its own. */
+  /** As users run it: nothing is preloaded, and there are no processors but those of `processors`. */
   isPlain?: boolean;
+  /** The folder of processors. Default: that of the tests. */
+  processors?: string;
   /** Variables of single processes. */
   environmentOf?: (name: string) => Record<string, string>;
   layout?: Layout;
@@ -57,7 +61,6 @@ type SystemOptions = {
 
 const startMs = 180_000;
 const preload = join(import.meta.dir, "../hooks/preload.ts");
-const modules = join(import.meta.dir, "../../processors");
 
 export async function startSystem(kind: System["kind"], options: SystemOptions): Promise<System> {
   const prepared = await prepare(kind, options);
@@ -90,7 +93,12 @@ async function prepare(kind: System["kind"], options: SystemOptions) {
   const failpoints = createFailpoints(join(dataDir, "failpoints"));
   for (const name of options.armed ?? []) failpoints.arm(name);
   const names = kind === "standalone" ? ["standalone"] : instances(scale);
-  const forTests = { BUN_OPTIONS: `--preload=${preload}`, RUN_LOG: runLog, ...failpoints.environment };
+  const forTests = {
+    BUN_OPTIONS: `--preload=${preload}`,
+    RUN_LOG: runLog,
+    WALL_TO_MACHINE_NS: String(wallToMachineNs()),
+    ...failpoints.environment,
+  };
   const environmentOf = (name: string) => ({ ...(!isPlain && forTests), ...options.environmentOf?.(name) });
   const environment = Object.fromEntries(names.map((name) => [name, environmentOf(name)]));
   const layout: Layout = { ports: {}, detours: {}, ...options.layout, environment };
@@ -98,22 +106,58 @@ async function prepare(kind: System["kind"], options: SystemOptions) {
   writeLayout(layoutFile, layout);
   const [port] = (await freePorts(1)) as [number];
   const counts = Object.entries(scale).map(([name, count]) => `${name}=${count}`);
-  const own = { HOST: "127.0.0.1", PORT: String(port), DATA_DIR: dataDir, LAYOUT: layoutFile };
+  const folder = options.processors ?? linkProcessors(dataDir, isPlain);
+  const endpoint = options.processors || isPlain ? null : startEndpoint(folder);
+  // Children of the services inherit it: it tells whose they are, and keeps what they write together.
+  const temporary = join(dataDir, "tmp");
+  mkdirSync(temporary, { recursive: true });
+  const own = {
+    HOST: "127.0.0.1",
+    PORT: String(port),
+    DATA_DIR: dataDir,
+    TMPDIR: temporary,
+    LAYOUT: layoutFile,
+  };
   const env = {
     ...inherited,
     ...own,
     SCALE: counts.join(" "),
-    ...(!isPlain && { PROCESSORS_DIR: modules }),
+    PROCESSORS_DIR: folder,
     ...settings,
     ...environment.standalone,
   };
   const removesData = options.dataDir === undefined;
   const serviceToken = settings.SERVICE_TOKEN ?? "";
-  return { port, dataDir, removesData, runLog, failpoints, serviceToken, names, layout, layoutFile, env };
+  return {
+    port,
+    dataDir,
+    removesData,
+    runLog,
+    failpoints,
+    serviceToken,
+    names,
+    layout,
+    layoutFile,
+    env,
+    endpoint,
+  };
+}
+
+/** A folder of links to the files of e2e/processors, which import others of e2e/src; empty if the system is plain. */
+function linkProcessors(dataDir: string, isPlain: boolean): string {
+  const folder = join(dataDir, "processors");
+  mkdirSync(folder, { recursive: true });
+  if (isPlain) return folder;
+  const own = join(import.meta.dir, "../..");
+  symlinkSync(join(own, "src"), join(dataDir, "src"));
+  for (const name of readdirSync(join(own, "processors")))
+    symlinkSync(join(own, "processors", name), join(folder, name));
+  return folder;
 }
 
 function systemOf(kind: System["kind"], prepared: Prepared, processes: Processes): System {
-  const { port, dataDir, removesData, runLog, failpoints, serviceToken, layout, layoutFile } = prepared;
+  const { port, dataDir, removesData, runLog, failpoints, serviceToken, layout, layoutFile, endpoint } =
+    prepared;
   const { announced, hasEnded, lastWords } = processes;
   const system: System = {
     ...processes,
@@ -137,6 +181,7 @@ function systemOf(kind: System["kind"], prepared: Prepared, processes: Processes
     },
     async stop() {
       await processes.stop();
+      await endpoint?.stop();
       if (removesData) rmSync(dataDir, { recursive: true, force: true });
     },
   };

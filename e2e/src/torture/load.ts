@@ -1,23 +1,8 @@
 import { createClient } from "../clients/client.ts";
 import { type History, recordingClient } from "../clients/history.ts";
+import { trials } from "../runs/trials.ts";
 import { isFinal } from "./evidence/evidence.ts";
 import { type Random, seeded } from "./random.ts";
-
-/**
- * Processors, and how many of 10,000 requests name them; all others name trial-fast. Those that end their process are
- * rare, since they end other runs with it.
- */
-const shares: [processor: string, share: number][] = [
-  ["trial-exit", 12],
-  ["trial-poison", 3],
-  ["trial-slow", 500],
-  ["trial-flaky", 1_200],
-  ["trial-failing", 800],
-  ["trial-throwing", 500],
-  ["trial-hanging", 200],
-  ["trial-deaf", 100],
-  ["trial-large", 400],
-];
 
 const livesMax = 300;
 const attemptsMax = 4;
@@ -82,7 +67,7 @@ export function startLoad(url: string, options: { seed: number; rate: number; hi
 
 function processorOf(random: Random): string {
   let at = random.between(1, 10_000);
-  for (const [name, share] of shares) {
+  for (const { name, share } of trials) {
     at -= share;
     if (at <= 0) return name;
   }

@@ -1,10 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { trialLeaseMs } from "../runs/trials.ts";
 import { type System, startSystem } from "../system/system.ts";
 import { type Watch, watchProcesses } from "./evidence/watch.ts";
 import { type Link, makeLinks, scale, spare } from "./links.ts";
 
-export const leaseMs = 3_000;
+export const leaseMs = trialLeaseMs;
 export const maxFailures = 3;
 export const concurrency = 24;
 /** SHUTDOWN_SECONDS. The adapters of a listener need up to 9 s to close if no server responds. */
@@ -48,7 +49,8 @@ export async function startTortured(kind: System["kind"], dataDir: string): Prom
       MAX_LOST: "5",
       CONFIRM_SECONDS: "2",
       CONCURRENCY: String(concurrency),
-      EXECUTION_SECONDS: "8",
+      // Across lost runs, so that only those that declare less time out.
+      EXECUTION_SECONDS: "600",
       PROCESSING_SECONDS: "0.05",
       LOG_LEVEL: "warn",
       SERVICE_TOKEN: "torture-token-of-the-services",
@@ -57,7 +59,7 @@ export async function startTortured(kind: System["kind"], dataDir: string): Prom
     await close();
     throw error;
   });
-  const watch = watchProcesses(system.announced);
+  const watch = watchProcesses(system.announced, dataDir);
   return {
     ...system,
     holdBack: (names: string[], spares: string[] = spare) => system.holdBack([...spares, ...names]),

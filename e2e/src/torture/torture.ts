@@ -3,7 +3,7 @@ import { emptyHistory } from "../clients/history.ts";
 import type { Check, Evidence } from "./evidence/evidence.ts";
 import { gather, orphansOf, type Seen } from "./evidence/gather.ts";
 import { clusterStore, standaloneStore } from "./evidence/store.ts";
-import { watchActive, watchCommitted, watchCounters } from "./evidence/watch.ts";
+import { watchActive, watchCommitted, watchCounters, watchRuns } from "./evidence/watch.ts";
 import type { Nemesis } from "./faults/fault.ts";
 import { invariants } from "./invariants/all.ts";
 import { countBy } from "./invariants/outcomes.ts";
@@ -74,7 +74,7 @@ async function harm(
   const history = emptyHistory();
   const notes = { malformed: [], stalls: [], fullDisks: [], skipped: new Map(), met: new Set<string>() };
   const nemesis: Nemesis = { system, store, random: seeded(seed), history, ...notes };
-  const stopCounters = watchCounters(system);
+  const stop = { counters: watchCounters(system), runs: watchRuns(system.runLog) };
   const stopActive = watchActive(nemesis);
   const stopCommitted = watchCommitted(nemesis);
   const load = startLoad(system.url, { seed, rate, history });
@@ -104,7 +104,7 @@ async function harm(
     broken: faults.flatMap((one) => (one.broken ? [`${whomOf(one)}: ${one.broken}`] : [])),
     clocksSet: injected.filter(({ id }) => id === "F23").length,
   };
-  return { seen: await gather(nemesis, during, healedAtMs, stopCounters, say), faults };
+  return { seen: await gather(nemesis, during, healedAtMs, stop, say), faults };
 }
 
 /** Checks that only a long run with all faults must pass. In a short one they check nothing, and note what is lacking. */

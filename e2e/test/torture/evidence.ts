@@ -20,10 +20,19 @@ export const execution = (more: Partial<StoredExecution>): StoredExecution => ({
 export const result: Dump["results"][number] = {
   ...of,
   ...{ id: uuid(21), execution_id: first, is_success: false, outputs: "{}", payload },
+  error: '{"code":"trial","message":"It was made to fail."}',
 };
 export const outcome = (id: string) => JSON.stringify({ id, is_success: false, execution: { id: first } });
 export const run = (event: "start" | "end", execution_id: string, epoch: number, ms: number) => ({
-  ...{ event, execution_id, request_id: request, epoch, pid: 7, monotonic_ns: String(ms * 1_000_000) },
+  ...{
+    event,
+    execution_id,
+    request_id: request,
+    epoch,
+    pid: 7,
+    host: 6,
+    monotonic_ns: String(ms * 1_000_000),
+  },
 });
 
 /** The evidence of a request that failed once, was executed again and succeeded. No guarantee is broken. */
@@ -44,7 +53,10 @@ export function good(): Evidence {
         execution({}),
         execution({ ...succeeded, id: second, status: "succeeded", result_id: uuid(22) }),
       ],
-      results: [result, { ...result, ...succeeded, id: uuid(22), execution_id: second, is_success: true }],
+      results: [
+        { ...result },
+        { ...result, ...succeeded, id: uuid(22), execution_id: second, is_success: true, error: null },
+      ],
       deadLetters: [{ _id: "d", reason: "unreadable_record", key: null, value: "AAA=" }],
       refusals: [],
       records: [{ topic: "failed_executions", partition: 0, offset: "0", value: outcome(uuid(21)) }],
@@ -65,7 +77,7 @@ export function good(): Evidence {
     restMs: 1_000,
     lag: 0,
     stuck: [],
-    lastAlive: {},
+    lastAlive: new Map(),
     committed: { looked: 1, unknown: [] },
     faultsDone: 1,
     broken: [],

@@ -66,12 +66,18 @@ const bad: [number: number, what: string, spoil: (evidence: Evidence) => void][]
   [19, "too much memory", (evidence) => used(evidence, 6_000, 600)],
   [19, "growing memory", (evidence) => grow(evidence)],
   [19, "too many open files", (evidence) => used(evidence, 6_000, 1, 5_000)],
+  [22, "the reason of another failure", ({ dump }) => change(dump.results[0], { error: '{"code":"lost"}' })],
+  [
+    22,
+    "a success that cannot be",
+    ({ history }) => change(history.requests.get(request), { processor: "trial-exit" }),
+  ],
   [19, "a response of 500", ({ history }) => history.count("500")],
 ];
 
 function dieDuringNext({ runs, lastAlive }: Evidence): void {
   runs.splice(1, 1);
-  lastAlive[7] = 45_000_000n;
+  lastAlive.set(`${first} 1 7`, 45_000_000n);
 }
 
 function grow(evidence: Evidence): void {
@@ -83,12 +89,13 @@ const violatedBy = (evidence: Evidence) =>
 const overlaps = (evidence: Evidence) => violatedBy(evidence).find(({ number }) => number === 4)?.violations;
 
 describe("the invariants", () => {
-  test("are numbered 0 to 19, pass on good evidence, and each checks something", () => {
+  test("are numbered 0 to 19 and 22, pass on good evidence, and each checks something", () => {
     expect(violatedBy(good())).toEqual([]);
     const checks = invariants.map((invariant) => invariant(good()));
     for (const { checked } of checks) expect(checked).toBeGreaterThan(0);
     const numbers = checks.map(({ number }) => number).sort((a, b) => a - b);
-    expect(numbers).toEqual(Array.from({ length: 20 }, (_, number) => number));
+    // 20 and 21 are about the run.
+    expect(numbers).toEqual([...Array.from({ length: 20 }, (_, number) => number), 22]);
     // 18 is that all others hold.
     expect(new Set([...bad.map(([number]) => number), 18])).toEqual(new Set(numbers));
   });
@@ -99,13 +106,34 @@ describe("the invariants", () => {
     expect(violatedBy(evidence).map((check) => check.number)).toContain(number);
   });
 
-  test("4 excuses a frozen process, up to its concurrency", () => {
+  // The process of the run is 7, the service that started it is 6.
+  test.each([6, 7])("4 excuses overlaps while %d was frozen, up to its concurrency", (pid) => {
     const evidence = good();
     evidence.runs.push(run("start", second, 2, 15), run("end", second, 2, 18));
-    evidence.stalls.push({ pid: 7, fromNs: 12_000_000n, toNs: 19_000_000n });
+    evidence.stalls.push({ pid, fromNs: 12_000_000n, toNs: 19_000_000n });
     expect(overlaps(evidence)).toBeUndefined();
     evidence.concurrency = 0;
     expect(overlaps(evidence)).toHaveLength(1);
+  });
+
+  test("4 excuses no overlap by a process whose service was not frozen at that time", () => {
+    const evidence = good();
+    evidence.runs.push(run("start", second, 2, 15), run("end", second, 2, 18));
+    evidence.stalls.push({ pid: 6, fromNs: 21_000_000n, toNs: 29_000_000n });
+    evidence.stalls.push({ pid: 5, fromNs: 12_000_000n, toNs: 19_000_000n });
+    expect(overlaps(evidence)).toHaveLength(1);
+  });
+
+  test("22 excuses an execution that was run again and is out of time, and handlers that cannot write", () => {
+    const late = good();
+    change(late.dump.results[0], { error: '{"code":"timeout"}' });
+    expect(violatedBy(late).map(({ number }) => number)).toEqual([22]);
+    change(late.dump.executions[0], { epoch: 2 });
+    expect(violatedBy(late)).toEqual([]);
+    const unlogged = good();
+    change(unlogged.dump.results[0], { error: '{"code":"unexpected_error"}' });
+    unlogged.fullDisks.push({ pid: 5, fromNs: 1n, toNs: 2n });
+    expect(violatedBy(unlogged)).toEqual([]);
   });
 
   test("4 treats a run as ended if its end could not be written, as endless otherwise", () => {

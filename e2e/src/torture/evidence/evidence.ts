@@ -20,6 +20,8 @@ type StoredResult = {
   execution_id: string;
   is_success: boolean;
   outputs: string;
+  /** JSON text. */
+  error?: string | null;
   payload: string;
 };
 
@@ -49,12 +51,12 @@ export type Evidence = {
   dump: Dump;
   runs: RunEvent[];
   malformed: Malformed[];
-  /** Runs of a frozen process may overlap with those of its successor. */
+  /** Runs of a frozen service may overlap with those of its successor, whether they have a process of their own or not. */
   stalls: Stall[];
   /** A process that cannot write leaves no end of its runs in the handlers' log. */
   fullDisks: Stall[];
-  /** When a process that has ended was last seen alive, by pid. */
-  lastAlive: Record<number, bigint>;
+  /** Runs whose process has ended, by `keyOfRun`: when it was last seen alive. */
+  lastAlive: Map<string, bigint>;
   /** Committed records that the databases did not know at that moment, and how many were checked. */
   committed: { looked: number; unknown: string[] };
   faultsDone: number;

@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { groups } from "@sate/contracts";
 import { readRunLog } from "../../runs/run-log.ts";
+import { leftOf } from "../../system/children.ts";
 import { isReady, type System } from "../../system/system.ts";
 import { isWithin } from "../../until.ts";
 import type { Nemesis } from "../faults/fault.ts";
@@ -68,7 +69,7 @@ export async function gather(
   nemesis: Nemesis,
   during: Pick<Evidence, "twoActive" | "snapshots" | "committed" | "faultsDone" | "broken" | "clocksSet">,
   healedAtMs: number,
-  stopCounters: () => Promise<Record<string, number>>,
+  stop: { counters: () => Promise<Evidence["counters"]>; runs: () => Evidence["lastAlive"] },
   say: (text: string) => void,
 ): Promise<Seen> {
   const { system, store, history, malformed, stalls, fullDisks } = nemesis;
@@ -85,8 +86,8 @@ export async function gather(
   const dump = await store.dump();
   const runs = readRunLog(system.runLog);
   const lag = await store.lag();
-  const counters = await stopCounters();
-  const lastAlive = system.watch.lastAlive();
+  const counters = await stop.counters();
+  const lastAlive = stop.runs();
   const seen = { dump, runs, lastAlive, counters, restMs, lag, stuck, logs: readLogs(system) };
   const noted = { history, malformed, stalls, fullDisks };
   const terms = { maxFailures, concurrency, secrets: [system.serviceToken, '"big":12345678901234567890'] };
@@ -104,25 +105,12 @@ function readLogs({ kind, dataDir }: System): { name: string; text: string }[] {
     .map((name) => ({ name, text: readFileSync(join(folder, name), "utf8") }));
 }
 
-/** Processes of this run that still run after the stop, recognised by their environment where there is a /proc. */
+/** Processes of this run that still run after the stop. */
 export async function orphansOf({ watch, dataDir }: TorturedSystem): Promise<string[]> {
   const left = () => [
     ...watch.left().map(({ name, pid }) => `${name} ${pid}`),
-    ...pids().flatMap((pid) => (environmentOf(pid).includes(dataDir) ? [`process ${pid}`] : [])),
+    ...leftOf(dataDir, watch.boots()).map((pid) => `process ${pid}`),
   ];
   await isWithin(orphanMs, () => left().length === 0);
   return left();
-}
-
-function pids(): string[] {
-  const all = existsSync("/proc") ? readdirSync("/proc") : [];
-  return all.filter((name) => /^\d+$/.test(name) && name !== String(process.pid));
-}
-
-function environmentOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, "utf8");
-  } catch {
-    return "";
-  }
 }

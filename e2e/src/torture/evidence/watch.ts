@@ -3,8 +3,10 @@ import { headerNames, topics } from "@sate/contracts";
 import { periodic } from "@sate/contracts/runtime";
 import { type Counters, countersOf, sumOfAll } from "../../measure.ts";
 import { machineNs } from "../../runs/monotonic.ts";
+import { followRunLog, keyOfRun } from "../../runs/run-log.ts";
+import { childrenOf } from "../../system/children.ts";
 import { kafkaLog, type ReadRecord } from "../../system/kafka.ts";
-import { type Announced, isAlive, residentBytes } from "../../system/processes.ts";
+import { type Announced, isAlive, residentBytes, startOf } from "../../system/processes.ts";
 import { type System, services, whoIsNotReady } from "../../system/system.ts";
 import { isWithin } from "../../until.ts";
 import type { Nemesis } from "../faults/fault.ts";
@@ -38,21 +40,18 @@ function every<T>(pauseMs: number, look: () => Promise<void>, result: () => T | 
   return () => watching.stop().then(result);
 }
 
-/** Watches every process from its announcement to its end. */
-export function watchProcesses(announced: () => Announced[]) {
-  const all = new Map<number, Usage & { since: number; seenNs: bigint; hasEnded: boolean }>();
+/** Watches every process from its announcement to its end, and which services have had children. */
+export function watchProcesses(announced: () => Announced[], dataDir: string) {
+  const all = new Map<number, Usage & { since: number; hasEnded: boolean }>();
+  const boots = new Set<string>();
   const alive = () => [...all.values()].filter(({ hasEnded }) => !hasEnded);
 
   const look = setInterval(() => {
-    const nowNs = machineNs();
     for (const { name, pid } of announced()) {
       if (all.has(pid)) continue;
-      all.set(pid, { name, pid, samples: [], since: performance.now(), seenNs: nowNs, hasEnded: false });
+      all.set(pid, { name, pid, samples: [], since: performance.now(), hasEnded: false });
     }
-    for (const one of alive()) {
-      one.hasEnded = !isAlive(one.pid);
-      if (!one.hasEnded) one.seenNs = nowNs;
-    }
+    for (const one of alive()) one.hasEnded = !isAlive(one.pid);
   }, aliveEveryMs);
   const measure = setInterval(() => {
     for (const { pid, since, samples } of alive()) {
@@ -60,19 +59,50 @@ export function watchProcesses(announced: () => Announced[]) {
       if (bytes === undefined || handles === undefined) continue;
       samples.push({ ageMs: performance.now() - since, bytes, handles });
     }
+    for (const { boot } of childrenOf(dataDir)) boots.add(boot);
   }, usageEveryMs);
 
   return {
-    /** By the machine's monotonic clock: when each process that has ended was last seen alive, by pid. */
-    lastAlive: (): Record<number, bigint> =>
-      Object.fromEntries([...all.values()].flatMap((one) => (one.hasEnded ? [[one.pid, one.seenNs]] : []))),
     usage: (): Usage[] => [...all.values()].filter(({ samples }) => samples.length > 0),
+    /** The services that have had children, by the first part of their cookie. */
+    boots: (): ReadonlySet<string> => boots,
     /** Processes that were started at any time and still run. */
     left: () => alive().filter(({ pid }) => isAlive(pid)),
     stop() {
       clearInterval(look);
       clearInterval(measure);
     },
+  };
+}
+
+/**
+ * Watches the processes of runs until the runs have ended. The result stops it, and returns for each run whose process
+ * ended first when that was last seen alive, by the machine's monotonic clock.
+ */
+export function watchRuns(runLog: string): () => Map<string, bigint> {
+  const next = followRunLog(runLog);
+  const open = new Map<string, { pid: number; start: number | null; seenNs: bigint }>();
+  const lastAlive = new Map<string, bigint>();
+  const look = () => {
+    const nowNs = machineNs();
+    for (const event of next()) {
+      const { pid, monotonic_ns } = event;
+      if (event.event === "end") open.delete(keyOfRun(event));
+      else open.set(keyOfRun(event), { pid, start: startOf(pid), seenNs: BigInt(monotonic_ns) });
+    }
+    for (const [key, run] of open) {
+      if (run.start !== null && startOf(run.pid) === run.start) run.seenNs = nowNs;
+      else {
+        lastAlive.set(key, run.seenNs);
+        open.delete(key);
+      }
+    }
+  };
+  const looking = setInterval(look, aliveEveryMs);
+  return () => {
+    clearInterval(looking);
+    look();
+    return lastAlive;
   };
 }
 

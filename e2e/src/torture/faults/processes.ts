@@ -12,8 +12,6 @@ import { readyMs, recovered, recoverMs, throughEverything } from "./probe.ts";
 const fireMs = 20_000;
 const sessionMs = 10_000;
 const hourMs = 3_600_000;
-/** How processes end that their handlers kill. A stop is not to blame. */
-const endsByHandlers = ["SIGKILL", "41"];
 /** A process that has just started may receive a signal before it handles it. */
 const goodEnds = ["0", "SIGTERM"];
 const anyService = ["gateway", "requests-service", "processor", "results-listener", "results-service"];
@@ -74,9 +72,8 @@ async function ended({ system, random }: Nemesis, { name, pid }: Announced, agai
 async function terminated(nemesis: Nemesis, process: Announced, again = false): Promise<Harm> {
   const { name } = process;
   const how = await ended(nemesis, process, again);
-  const good = name.startsWith("processor") ? [...goodEnds, ...endsByHandlers] : goodEnds;
   const outcome = how === undefined ? "did not end in time" : `ended with ${how}`;
-  return kept([name], good.includes(how ?? ""), outcome, outcome);
+  return kept([name], goodEnds.includes(how ?? ""), outcome, outcome);
 }
 
 export const stops = (...prefixes: string[]): Fault[] =>

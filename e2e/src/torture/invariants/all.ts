@@ -3,5 +3,5 @@ import { outcomes } from "./outcomes.ts";
 import { rest } from "./rest.ts";
 import { runs } from "./runs.ts";
 
-/** The 19 invariants of the proof, and 0: what is promised about single faults. */
+/** The invariants of the proof, and 0: what is promised about single faults. */
 export const invariants = [...acknowledged, ...outcomes, ...runs, ...rest];

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { trials } from "../../runs/trials.ts";
 import { executionsByRequest, invariant } from "../evidence/evidence.ts";
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
@@ -62,5 +63,30 @@ export const outcomes = [
       if (outputs.get(execution_id) !== result.outputs) violation(`the outputs of ${execution_id} differ`);
     }
     return checked;
+  }),
+
+  // What a handler does to its process, F17 and F18, is the end of its own execution and of no other one.
+  invariant(22, "each execution ends as its processor does, with the reason", (evidence, violation) => {
+    const { history, dump, fullDisks } = evidence;
+    const ends = new Map(trials.map((trial) => [trial.name, trial.ends]));
+    const epochs = new Map(dump.executions.map(({ id, epoch }) => [id, epoch]));
+    const counts: Record<string, number> = {};
+    let checked = 0;
+    for (const { request_id, execution_id, is_success, error } of dump.results) {
+      const name = history.requests.get(request_id)?.processor ?? "";
+      const end = is_success ? "succeeded" : String((JSON.parse(error ?? "{}") as { code?: string }).code);
+      counts[end] = (counts[end] ?? 0) + 1;
+      const own = ends.get(name);
+      if (own === undefined) continue;
+      checked++;
+      // One that was run again has lost time with its workers, or was lost with all of them.
+      const isAgain = (epochs.get(execution_id) ?? 0) > 1 && (end === "timeout" || end === "lost");
+      // A handler that cannot write its log fails.
+      const isUnlogged = fullDisks.length > 0 && !is_success;
+      if (!own.includes(end) && !isAgain && !isUnlogged)
+        violation(`execution ${execution_id} of ${name} ended as ${end}`);
+    }
+    const note = Object.entries(counts).map(([end, count]) => `${count} ${end}`);
+    return [checked, note.join(", ")];
   }),
 ];

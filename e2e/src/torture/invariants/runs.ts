@@ -1,5 +1,5 @@
-import { type Run, type RunEvent, runsOf } from "../../runs/run-log.ts";
-import { type Evidence, executionsByRequest, invariant, isFinal } from "../evidence/evidence.ts";
+import { keyOfRun, type Run, type RunEvent, runsOf } from "../../runs/run-log.ts";
+import { type Evidence, executionsByRequest, invariant, isFinal, type Stall } from "../evidence/evidence.ts";
 
 const forever = 2n ** 63n;
 
@@ -9,12 +9,15 @@ const forever = 2n ** 63n;
  */
 function intervalsOf(events: RunEvent[], { lastAlive, fullDisks }: Evidence): (Run & { to: bigint })[] {
   return runsOf(events).map((run) => {
-    const { pid, startedAt, endedAt } = run;
-    const died = lastAlive[pid] ?? forever;
-    const full = fullDisks.find((one) => one.pid === pid && one.toNs > startedAt && one.fromNs < died);
+    const { startedAt, endedAt } = run;
+    const died = lastAlive.get(keyOfRun(run)) ?? forever;
+    const full = fullDisks.find((one) => isOf(run, one) && one.toNs > startedAt && one.fromNs < died);
     return { ...run, to: endedAt ?? full?.fromNs ?? died };
   });
 }
+
+/** Whether what happened to a service happened to the run: in its process, or in the one that started it. */
+const isOf = ({ pid, host }: Run, stall: Stall) => stall.pid === pid || stall.pid === host;
 
 const nameOf = ({ epoch, execution_id }: Run) => `run ${epoch} of ${execution_id}`;
 
@@ -25,18 +28,18 @@ export const runs = [
     return snapshots;
   }),
 
-  // A frozen process excuses at most its concurrency in overlaps. A handler that ignores its signal cannot be ended.
+  // The process of a run goes on while the service that started it is frozen. This excuses at most its concurrency in
+  // overlaps. Nothing else does: a handler that ignores its signal is killed.
   invariant(4, "runs of one request do not overlap", (evidence, violation) => {
-    const { stalls, history, concurrency } = evidence;
+    const { stalls, concurrency } = evidence;
     let excused = 0;
     const byRequest = Map.groupBy(evidence.runs, ({ request_id }) => request_id);
     for (const [requestId, events] of byRequest) {
-      if (history.requests.get(requestId)?.processor === "trial-deaf") continue;
       const intervals = intervalsOf(events, evidence).sort((a, b) => (a.startedAt < b.startedAt ? -1 : 1));
       for (const [at, later] of intervals.entries()) {
         for (const earlier of intervals.slice(0, at).filter(({ to }) => to > later.startedAt)) {
-          const { pid, startedAt, to } = earlier;
-          if (stalls.some((one) => one.pid === pid && one.fromNs < to && one.toNs > startedAt)) excused++;
+          const { startedAt, to } = earlier;
+          if (stalls.some((one) => isOf(earlier, one) && one.fromNs < to && one.toNs > startedAt)) excused++;
           else violation(`request ${requestId}: ${nameOf(later)} started before ${nameOf(earlier)} ended`);
         }
       }

@@ -1,0 +1,2 @@
+/** Does nothing, in a child process. */
+export default { run: () => null };
