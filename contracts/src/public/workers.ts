@@ -143,7 +143,7 @@ export const WorkerHeartbeat = Type.Object(
                   minimum: 0,
                   maximum: 1_000_000,
                   description:
-                    "0, 1, … for each part of the run's log. A part that was sent before is ignored.",
+                    "The number of this part of the run's log: 0, 1, …. A part that was sent before is ignored.",
                 }),
                 text: Type.String({
                   maxLength: limits.logChunkBytesMax,
