@@ -193,7 +193,8 @@ export const FinishRun = Type.Object(
           message: Type.String({ description: "What went wrong, for people. Cut to 4 KiB." }),
           retryable: Type.Optional(
             Type.Boolean({
-              description: "false if another try would fail too. It matters if the processor has retries.",
+              description:
+                "Whether another try may succeed, which matters if the processor has retries. true if absent.",
             }),
           ),
         },
@@ -218,7 +219,7 @@ export const FinishResponse = Type.Object(
       [Type.Literal("stored"), Type.Literal("retrying"), Type.Literal("refused"), Type.Literal("unknown")],
       {
         description:
-          "stored: the execution has ended, by this or an earlier call. retrying: there will be another try. refused: the run is not this worker's any more. unknown: there is no such run.",
+          "What became of the run. stored: the execution has ended, by this or an earlier call. retrying: there will be another try. refused: the run is not this worker's any more. unknown: there is no such run.",
       },
     ),
   },
