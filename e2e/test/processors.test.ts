@@ -6,7 +6,7 @@ import { type Context, logged, seen } from "../src/runs/logged.ts";
 import { machineNs, wallToMachineNs } from "../src/runs/monotonic.ts";
 import { followRunLog, readRunLog } from "../src/runs/run-log.ts";
 import { startEndpoint } from "../src/runs/trial-endpoint.ts";
-import { trials } from "../src/runs/trials.ts";
+import { remoteTrial, trials } from "../src/runs/trials.ts";
 import { isAlive, signal } from "../src/system/processes.ts";
 import { until } from "../src/until.ts";
 
@@ -98,7 +98,7 @@ test("torture uses every trial processor, and each of them exists", () => {
   const files = readdirSync(join(import.meta.dir, "../processors")).map((name) => name.replace(/\..*/, ""));
   const endpoint = startEndpoint(folder);
   const declared = readdirSync(folder).flatMap((name) => (name.endsWith(".toml") ? [name.slice(0, -5)] : []));
-  const known = [...files, ...declared].filter((name) => name.startsWith("trial-"));
+  const known = [...files, ...declared, remoteTrial].filter((name) => name.startsWith("trial-"));
   expect(trials.map(({ name }) => name).toSorted()).toEqual([...new Set(known)].toSorted());
   return endpoint.stop();
 });

@@ -78,7 +78,10 @@ test("a processor cannot be withdrawn while it is served; then what waits for it
   const again = await client.execute(requestId);
   expect([again.status, again.json.type]).toEqual([422, "urn:sate:problem:unknown-processor"]);
   worker = await startRemoteWorker(system, name);
-  const { status, json: next } = await client.execute(requestId);
-  expect(status).toBe(201);
-  expect(await client.ended(requestId, next.id)).toBe("succeeded");
+  // Each replica of requests-service sees it within a moment.
+  const next = await until("it is accepted again", 5_000, async () => {
+    const { status, json } = await client.execute(requestId);
+    return status === 201 && json.id;
+  });
+  expect(await client.ended(requestId, next)).toBe("succeeded");
 }, 120_000);

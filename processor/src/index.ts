@@ -10,7 +10,7 @@ import type { Ports } from "./ports.ts";
 import { createRuns } from "./runs/table.ts";
 import { createInternalApp } from "./runtime/internal-app.ts";
 import { shutDown } from "./shutdown.ts";
-import { createWakeUpReader } from "./wakeups/read.ts";
+import { createWakeUpReader } from "./wake-ups/read.ts";
 
 export { processorsOf } from "./open.ts";
 export type { Handler, HandlerEnd, HandlerRun, Processor, Processors } from "./ports.ts";

@@ -176,6 +176,12 @@ function createSweeps(
       log.warn("confirming results failed; the next look tries again", errorFields(error));
     });
   }
+  /** A failure does not affect readiness: nothing waits for it, and the next removal takes what this one left. */
+  async function removeLogs(): Promise<void> {
+    await removeOldLogs(ports, logsKeptMs, stopping).catch((error) =>
+      log.warn("old logs could not be removed; the next removal takes them", errorFields(error)),
+    );
+  }
   return [
     { name: "sweep of the workers", pauseMs: leaseMs / sweepsPerLease, work: sweepAllWorkers },
     {
@@ -197,7 +203,7 @@ function createSweeps(
     {
       name: "removal of old logs",
       pauseMs: Math.min(logsKeptMs, logSweepMsMax),
-      work: () => attempt("log removal", () => removeOldLogs(ports, logsKeptMs, stopping), storeAway),
+      work: removeLogs,
     },
     // Each process at its own pace, so that they do not all look at the same moment.
     { name: "look for results", pauseMs: confirmMs * (0.75 + random() / 2), work: lookForResults },

@@ -168,6 +168,18 @@ describe("its sweeps", () => {
   });
 });
 
+test("logs that cannot be removed for a moment do not affect readiness", async () => {
+  const it = made({ logsKeptMs: 10 });
+  let failures = 0;
+  it.store.logs.removeBefore = async () => {
+    failures++;
+    throw new Unavailable("away");
+  };
+  await it.service.start();
+  await until("some removals failed", () => failures > 2);
+  expect(await it.service.notReadyReasons()).toEqual([]);
+});
+
 describe("missing results", () => {
   async function finished(it: ReturnType<typeof made>) {
     await it.service.start();

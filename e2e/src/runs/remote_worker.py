@@ -105,11 +105,15 @@ class Worker:
         self.current = None
         # No new claim may begin while a heartbeat is unanswered.
         self.lock = threading.Lock()
+        self.heard = time.monotonic()
         self.ended = threading.Event()
         threading.Thread(target=self.beat, daemon=True).start()
 
+    def is_silent(self):
+        """Two heartbeats in a row got no response: its runs may be another worker's."""
+        return time.monotonic() - self.heard > 1.5 * self.seconds
+
     def beat(self):
-        heard = time.monotonic()
         while not self.ended.wait(self.seconds):
             with self.lock:
                 current = self.current
@@ -117,11 +121,11 @@ class Worker:
                 try:
                     said = call(f"{self.path}/heartbeat", body, "POST", self.seconds, False)
                 except OSError:
-                    if current and time.monotonic() - heard > 1.5 * self.seconds:
+                    if current and self.is_silent():
                         current.is_lost = True
                         current.stop.set()
                     continue
-                heard = time.monotonic()
+                self.heard = time.monotonic()
                 if current and current.text:
                     current.text, current.sequence = "", current.sequence + 1
                 if current and current.ref in said["lost"]:
@@ -152,7 +156,9 @@ class Worker:
                     self.claim = str(uuid.uuid4())
                 claimed = call(f"{self.path}/claims", {"claim_id": self.claim, "limit": 1, "wait_seconds": 5})
                 for run in claimed["runs"] if claimed else []:
-                    self.run(run)
+                    # The response may come late.
+                    if not self.is_silent():
+                        self.run(run)
         finally:
             self.ended.set()
             try:

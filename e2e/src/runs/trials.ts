@@ -1,6 +1,9 @@
 /** The lease of torture. Some trial processors run longer. */
 export const trialLeaseMs = 3_000;
 
+/** Served by a remote worker. */
+export const remoteTrial = "trial-remote";
+
 /**
  * A processor that torture uses: a file of processors/, or a route of trial-endpoint.ts. `ends`: how its executions may
  * end, as "succeeded" or by the code of their error. `share`: how many of 10,000 requests name it.
@@ -36,4 +39,5 @@ export const trials: Trial[] = [
   { name: "trial-http-fast", share: 200, ends: ["succeeded"] },
   { name: "trial-http-flaky", share: 60, ends: ["succeeded"] },
   { name: "trial-http-hanging", share: 30, ends: ["timeout"] },
+  { name: remoteTrial, share: 150, ends: ["succeeded"] },
 ];

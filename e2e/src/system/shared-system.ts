@@ -31,8 +31,10 @@ async function start(): Promise<Shared> {
     // The hosts of hostile clients. Without API keys all others are refused.
     ALLOWED_HOSTS: `sate.example,${canary}.example`,
   };
-  const scale = { "requests-service": 2, processor: 3, "results-listener": 2 };
-  const system = await startSystem(kind, { settings, scale });
+  // The second set of processors serves the examples, in a group of its own.
+  const scale = { "requests-service": 2, processor: 3, "processor-examples": 1, "results-listener": 2 };
+  const secondSet = { COMPOSE_PROFILES: "examples" };
+  const system = await startSystem(kind, { settings: { ...settings, ...secondSet }, scale });
   return { system, client: createClient(system.url) };
 }
 

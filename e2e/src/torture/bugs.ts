@@ -83,7 +83,7 @@ export const bugs: Bug[] = [
   },
   {
     name: "a poison record is retried forever",
-    file: "processor/src/wakeups/read.ts",
+    file: "processor/src/wake-ups/read.ts",
     from: "    await publisher.publish(unreadable.map(",
     to: '    throw new Error("once more");\n    await publisher.publish(unreadable.map(',
     words: during("F15"),

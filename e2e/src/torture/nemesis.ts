@@ -3,6 +3,7 @@ import { signal } from "../system/processes.ts";
 import type { Fault, Harm, Nemesis } from "./faults/fault.ts";
 import { kindOf, networkFaults } from "./faults/network.ts";
 import { processFaults } from "./faults/processes.ts";
+import { remoteWorkerFaults } from "./faults/remote-worker.ts";
 import { standaloneFaults } from "./faults/standalone.ts";
 import { topicFaults } from "./faults/topics.ts";
 import { countBy } from "./invariants/outcomes.ts";
@@ -18,8 +19,8 @@ const restBetweenMs = { least: 200, most: 2_000 };
 const faultMs = 120_000;
 
 export function faultsFor({ system, only, minutes }: Pick<Options, "system" | "only" | "minutes">): Fault[] {
-  const all =
-    system === "standalone" ? standaloneFaults : [...processFaults, ...networkFaults, ...topicFaults];
+  const inClusters = [...processFaults, ...networkFaults, ...topicFaults];
+  const all = [...remoteWorkerFaults, ...(system === "standalone" ? standaloneFaults : inClusters)];
   // A fault that is named is injected in a short run, too.
   return all.filter(({ id, fromMinutes = 0 }) =>
     only.length > 0 ? only.includes(id) : minutes >= fromMinutes,

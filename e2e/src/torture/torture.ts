@@ -1,5 +1,7 @@
 import { join } from "node:path";
 import { emptyHistory } from "../clients/history.ts";
+import { remoteTrial } from "../runs/trials.ts";
+import { keepRemoteWorker, type RemoteWorker } from "../system/remote-worker.ts";
 import type { Check, Evidence } from "./evidence/evidence.ts";
 import { gather, orphansOf, type Seen } from "./evidence/gather.ts";
 import { clusterStore, standaloneStore } from "./evidence/store.ts";
@@ -46,7 +48,11 @@ export async function torture(
 ): Promise<{ report: Report; page: string }> {
   const started = performance.now();
   const system = await startTortured(options.system, dataDir);
-  const { seen, faults } = await harm(system, options, say).finally(system.stop);
+  const remote = keepRemoteWorker(system, remoteTrial);
+  const { seen, faults } = await harm(system, remote, options, say).finally(async () => {
+    await remote.stop();
+    await system.stop();
+  });
   const evidence = { ...seen, usage: system.watch.usage(), orphans: await orphansOf(system) };
   const checks = [
     ...invariants.map((invariant) => invariant(evidence)),
@@ -66,6 +72,7 @@ export async function torture(
 /** Load and faults until the time is over. Then everything heals, and the evidence is gathered. */
 async function harm(
   system: TorturedSystem,
+  remote: RemoteWorker,
   options: Options,
   say: Say,
 ): Promise<{ seen: Seen; faults: Done[] }> {
@@ -73,7 +80,7 @@ async function harm(
   const store = system.kind === "cluster" ? clusterStore(system) : standaloneStore(system);
   const history = emptyHistory();
   const notes = { malformed: [], stalls: [], fullDisks: [], skipped: new Map(), met: new Set<string>() };
-  const nemesis: Nemesis = { system, store, random: seeded(seed), history, ...notes };
+  const nemesis: Nemesis = { system, remote, store, random: seeded(seed), history, ...notes };
   const stop = { counters: watchCounters(system), runs: watchRuns(system.runLog) };
   const stopActive = watchActive(nemesis);
   const stopCommitted = watchCommitted(nemesis);

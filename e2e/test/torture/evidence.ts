@@ -14,7 +14,7 @@ const succeeded = { attempt: 2, outputs };
 
 export const execution = (more: Partial<StoredExecution>): StoredExecution => ({
   ...of,
-  ...{ id: first, status: "failed", epoch: 1, result_id: uuid(21) },
+  ...{ id: first, status: "failed", epoch: 1, lost: 0, tries: 0, result_id: uuid(21) },
   ...more,
 });
 export const result: Dump["results"][number] = {

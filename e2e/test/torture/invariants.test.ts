@@ -128,8 +128,10 @@ describe("the invariants", () => {
     const late = good();
     change(late.dump.results[0], { error: '{"code":"timeout"}' });
     expect(violatedBy(late).map(({ number }) => number)).toEqual([22]);
-    change(late.dump.executions[0], { epoch: 2 });
-    expect(violatedBy(late)).toEqual([]);
+    for (const more of [{ epoch: 2 }, { lost: 1 }, { tries: 1 }]) {
+      change(late.dump.executions[0], { epoch: 1, lost: 0, tries: 0, ...more });
+      expect(violatedBy(late)).toEqual([]);
+    }
     const unlogged = good();
     change(unlogged.dump.results[0], { error: '{"code":"unexpected_error"}' });
     unlogged.fullDisks.push({ pid: 5, fromNs: 1n, toNs: 2n });

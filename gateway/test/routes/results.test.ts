@@ -19,6 +19,14 @@ test("a result has exactly the original's fields, byte for byte, and takes one c
   expect(gateway.requests.calls).toEqual({ createRequests: 1, getRequest: 0 });
 });
 
+test("a result says what ran it, if that is known, and after how many tries", async () => {
+  const gateway = testGateway();
+  const id = await gateway.stored();
+  const ran = { processor: "word-count", processor_version: "v7", tries: 2 };
+  gateway.results.records.push(result(id, 1, ran));
+  expect((await gateway.get(`/requests/${id}/results`)).json.results).toMatchObject([ran]);
+});
+
 test("a failed result has empty outputs and an error", async () => {
   const gateway = testGateway();
   const id = await gateway.stored();

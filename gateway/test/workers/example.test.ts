@@ -1,9 +1,12 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { until } from "@sate/contracts/test/until.ts";
 import { type TestGateway, testGateway } from "../support/gateway.ts";
 import { listen } from "../support/listen.ts";
 import { queued } from "../support/worker.ts";
+
+// Its deadlines are those of `until`.
+setDefaultTimeout(60_000);
 
 const script = join(import.meta.dir, "../../../examples/remote-worker/worker.py");
 const python = Bun.which("python3");

@@ -52,10 +52,17 @@ export function createGuard(cookiePrefix: string, folder: string, log: Log) {
   };
 }
 
+/**
+ * Where this process runs under a supervisor that sets this, as `cluster` does, Bun has the kernel kill its direct
+ * children when it dies. The guard must outlive it, so there is a shell between them.
+ */
+const endsDirectChildren = Boolean(Bun.env.BUN_FEATURE_FLAG_NO_ORPHANS);
+const between = ["sh", "-c", 'exec 3<&0; "$@" <&3 3<&- & exec 3<&-; wait', "sh"];
+
 /** In a session of its own, so that a signal to the group of this process does not reach it. */
 function startGuard(cookiePrefix: string, folder: string) {
   const guard = Bun.spawn({
-    cmd: ["sh", script, cookiePrefix, folder],
+    cmd: [...(endsDirectChildren ? between : []), "sh", script, cookiePrefix, folder],
     env: { PATH: Bun.env.PATH },
     detached: true,
     stdin: "pipe",

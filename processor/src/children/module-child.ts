@@ -1,6 +1,6 @@
 import { writeSync } from "node:fs";
-import { definitionOf, describeModule, reasonOf } from "../handlers/describe-module.ts";
-import { type ModuleEnd, runModule, unexpected } from "../handlers/run-module.ts";
+import { definitionOf, describeModule, reasonOf } from "../handlers/module/describe.ts";
+import { type ModuleEnd, runModule, unexpected } from "../handlers/module/run.ts";
 import type { Definition } from "../kit/index.ts";
 import { Aborted, type AbortReason } from "../ports.ts";
 import type { FromChild, Question, RunMessage, ToChild } from "./messages.ts";

@@ -4,8 +4,8 @@ import type { Lease } from "../lease/lease.ts";
 import type { Ports } from "../ports.ts";
 import type { Runs } from "../runs/table.ts";
 import { backoffMs } from "../time.ts";
+import { createWakeUps, type NamedWakeUp } from "../wake-ups/queues.ts";
 import { type NextClaim, nextClaim } from "./next-claim.ts";
-import { createWakeUps, type NamedWakeUp } from "./wake-ups.ts";
 
 type ClaimIds = { claim_id: string; worker_id: string };
 

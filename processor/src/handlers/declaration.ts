@@ -3,18 +3,18 @@ import { basename, dirname, relative, resolve } from "node:path";
 import type { Log } from "@sate/contracts/runtime";
 import type { Groups } from "../children/group.ts";
 import type { Handler, Processor } from "../ports.ts";
-import { commandGraceMs, commandHandler } from "./command.ts";
-import { resolveCommandLine } from "./command-line.ts";
+import { resolveCommandLine } from "./command/command-line.ts";
+import { commandGraceMs, commandHandler } from "./command/handler.ts";
 import {
   type CommandDeclaration,
   checkDeclaration,
   type Declaration,
   type HttpDeclaration,
 } from "./declaration-schema.ts";
-import { httpGraceMs, httpHandler } from "./http.ts";
-import { readEndpoint } from "./http-endpoint.ts";
+import { readEndpoint } from "./http/endpoint.ts";
+import { httpGraceMs, httpHandler } from "./http/handler.ts";
 import { inputCheck } from "./input.ts";
-import { firstSecondsDefault, maxSecondsDefault } from "./module-settings.ts";
+import { firstSecondsDefault, maxSecondsDefault } from "./module/settings.ts";
 
 export type DeclarationOptions = {
   /** For a declaration without `timeout_seconds`. */

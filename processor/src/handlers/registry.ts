@@ -7,7 +7,7 @@ import { createWarm } from "../children/warm.ts";
 import type { Processor, Processors } from "../ports.ts";
 import { readDeclaration } from "./declaration.ts";
 import { type ProcessorFile, processorFiles } from "./folder.ts";
-import { type Loaded, loadModule } from "./load-module.ts";
+import { type Loaded, loadModule } from "./module/load.ts";
 import { watchFolder } from "./watch.ts";
 
 export type ProcessorsOptions = {

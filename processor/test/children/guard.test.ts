@@ -31,29 +31,34 @@ async function carriersOf(mark: string): Promise<string> {
   return await found.stdout.text();
 }
 
-test("no process and no file survives a kill -9 of the service, neither in a session of its own nor while it is starting", async () => {
-  const mark = `MARK=${Bun.randomUUIDv7()}`;
-  const files = temporaryFolder();
-  const killed = Bun.spawn([process.execPath, "-e", service], {
-    env: { ...process.env, MARK: mark.slice(5), TMPDIR: files },
-    cwd: files,
-    stdin: "ignore",
-    stdout: "pipe",
-    detached: true,
-  });
-  let printed = "";
-  for await (const chunk of killed.stdout) {
-    printed += Buffer.from(chunk).toString();
-    // The whole group of the service is killed, as a supervisor may do.
-    if (printed.split("\n").length > 40) process.kill(-killed.pid, "SIGKILL");
-  }
-  const [guard = 0, ...children] = (printed.match(/\d+/g) ?? []).map(Number);
-  expect(children.length).toBeGreaterThan(30);
-  await eventually(() => isDead(guard), "the guard has done its work and ended");
-  for (const pid of children) expect(await isDead(pid)).toBe(true);
-  expect(await carriersOf(mark)).toBe("");
-  expect(readdirSync(files)).toEqual([]);
-});
+// As Docker and standalone start a service, and as `cluster` does.
+test.each(["", "1"])(
+  "no process and no file survives a kill -9 of the service, neither in a session of its own nor while it is starting, with BUN_FEATURE_FLAG_NO_ORPHANS=%s",
+  async (flag) => {
+    const mark = `MARK=${Bun.randomUUIDv7()}`;
+    const files = temporaryFolder();
+    const killed = Bun.spawn([process.execPath, "-e", service], {
+      env: { ...process.env, MARK: mark.slice(5), TMPDIR: files, BUN_FEATURE_FLAG_NO_ORPHANS: flag },
+      cwd: files,
+      stdin: "ignore",
+      stdout: "pipe",
+      detached: true,
+    });
+    let printed = "";
+    for await (const chunk of killed.stdout) {
+      printed += Buffer.from(chunk).toString();
+      // The whole group of the service is killed, as a supervisor may do.
+      if (printed.split("\n").length > 40) process.kill(-killed.pid, "SIGKILL");
+    }
+    const [guard = 0, ...children] = (printed.match(/\d+/g) ?? []).map(Number);
+    expect(children.length).toBeGreaterThan(30);
+    await eventually(() => isDead(guard), "the guard has ended");
+    const areDead = async () => (await Promise.all(children.map(isDead))).every(Boolean);
+    await eventually(areDead, "its children are dead");
+    await eventually(() => readdirSync(files).length === 0, "its files are deleted");
+    expect(await carriersOf(mark)).toBe("");
+  },
+);
 
 test("a guard that dies is replaced, and its successor knows the groups", async () => {
   const guard = createGuard(`SATE_GROUP=${Bun.randomUUIDv7()}`, temporaryFolder(), noLog);

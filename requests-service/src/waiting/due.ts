@@ -31,14 +31,16 @@ export function isClaimable(execution: Waiting & Pick<Execution, "status">, now:
 
 /**
  * The instant by which an execution must have ended that is claimed now. The first claim sets it, and it covers all
- * tries and lost runs. `timeoutSeconds`: what its processor allows.
+ * tries and lost runs. `timeoutSeconds`: what its processor allows. It is never further away than that, so a clock that
+ * was set back gives an execution no more time for a run.
  */
 export function deadlineOf(
   { deadline_at, timeout_seconds }: Pick<Execution, "deadline_at" | "timeout_seconds">,
   timeoutSeconds: number,
   now: number,
 ): number {
-  return deadline_at ?? now + Math.ceil(Math.min(timeout_seconds ?? timeoutSeconds, timeoutSeconds) * 1_000);
+  const latest = now + Math.ceil(Math.min(timeout_seconds ?? timeoutSeconds, timeoutSeconds) * 1_000);
+  return Math.min(deadline_at ?? latest, latest);
 }
 
 /** Only a first run can come too late. */

@@ -63,6 +63,12 @@ test.each([
   ["the processor's, where the client's is longer", { timeout_seconds: 9 }, 2, 12_000],
   ["whole ms", { timeout_seconds: 0.0001 }, 2, 10_001],
   ["that of the first claim, for all later ones", { timeout_seconds: 0.5, deadline_at: 10_100 }, 2, 10_100],
+  [
+    "no later than a first claim would make it, if the clock was set back",
+    { deadline_at: 3_610_000 },
+    2,
+    12_000,
+  ],
 ])("the deadline is %s", (_, execution, timeoutSeconds, deadline) => {
   expect(deadlineOf(execution, timeoutSeconds, 10_000)).toBe(deadline);
 });

@@ -8,6 +8,8 @@ export type StoredExecution = {
   id: string;
   status: string;
   epoch: number;
+  lost: number;
+  tries: number;
   mark?: string | null;
   result_id?: string | null;
   outputs?: string | null;

@@ -1,6 +1,7 @@
 import type { History } from "../../clients/history.ts";
 import { machineNs } from "../../runs/monotonic.ts";
 import { type Announced, signal } from "../../system/processes.ts";
+import type { RemoteWorker } from "../../system/remote-worker.ts";
 import type { Malformed, Stall } from "../evidence/evidence.ts";
 import type { Store } from "../evidence/store.ts";
 import type { Random } from "../random.ts";
@@ -8,6 +9,7 @@ import type { TorturedSystem } from "../system.ts";
 
 export type Nemesis = {
   system: TorturedSystem;
+  remote: RemoteWorker;
   store: Store;
   random: Random;
   history: History;

@@ -83,12 +83,13 @@ export const stops = (...prefixes: string[]): Fault[] =>
     ),
   );
 
-export const clockSet = fault("F23", "a wall clock set an hour off", async ({ system, random }) => {
-  const { name } = random.pick(services(system));
-  const offsetMs = random.pick([-1, 0, 1]) * (hourMs + random.between(0, hourMs));
-  system.setClock(name, offsetMs);
-  return { targets: [name], outcome: `set to ${(offsetMs / hourMs).toFixed(2)} h` };
-});
+export const clockSet = (what: string, ms: number) =>
+  fault("F23", `a wall clock set ${what} off`, async ({ system, random }) => {
+    const { name } = random.pick(services(system));
+    const offsetMs = random.pick([-1, 0, 1]) * (ms + random.between(0, ms));
+    system.setClock(name, offsetMs);
+    return { targets: [name], outcome: `set to ${(offsetMs / 60_000).toFixed(1)} minutes` };
+  });
 
 const sweeperFrozen = fault("F4", "a sweeper frozen before it requeues", async (nemesis) => {
   const { system, random } = nemesis;
@@ -223,7 +224,7 @@ export const processFaults: Fault[] = [
     freeze(nemesis, nemesis.system.processes("processor"), 15_000),
   ),
   fault("F20", `${queued} executions queued`, backlog, { mostMs: drainMs, fromMinutes: 30 }),
-  clockSet,
+  clockSet("an hour", hourMs),
   ...(["kafka", "mongo"] as const).flatMap(serverFaults),
 ];
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { trials } from "../../runs/trials.ts";
-import { executionsByRequest, invariant } from "../evidence/evidence.ts";
+import { executionsByRequest, invariant, type StoredExecution } from "../evidence/evidence.ts";
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
@@ -10,6 +10,9 @@ export function countBy(keys: Iterable<string>): Record<string, number> {
   for (const key of keys) counts[key] = (counts[key] ?? 0) + 1;
   return counts;
 }
+
+/** Whether one run was not all. */
+const isRunAgain = ({ epoch, lost, tries }: StoredExecution) => epoch > 1 || lost > 0 || tries > 0;
 
 /** Results, failures, and the bytes of payloads and outputs. */
 export const outcomes = [
@@ -69,7 +72,7 @@ export const outcomes = [
   invariant(22, "each execution ends as its processor does, with the reason", (evidence, violation) => {
     const { history, dump, fullDisks } = evidence;
     const ends = new Map(trials.map((trial) => [trial.name, trial.ends]));
-    const epochs = new Map(dump.executions.map(({ id, epoch }) => [id, epoch]));
+    const runAgain = new Set(dump.executions.flatMap((one) => (isRunAgain(one) ? [one.id] : [])));
     const counts: Record<string, number> = {};
     let checked = 0;
     for (const { request_id, execution_id, is_success, error } of dump.results) {
@@ -79,8 +82,8 @@ export const outcomes = [
       const own = ends.get(name);
       if (own === undefined) continue;
       checked++;
-      // One that was run again has lost time with its workers, or was lost with all of them.
-      const isAgain = (epochs.get(execution_id) ?? 0) > 1 && (end === "timeout" || end === "lost");
+      // It has lost time with its workers or between its tries, or it was lost with all of its workers.
+      const isAgain = runAgain.has(execution_id) && (end === "timeout" || end === "lost");
       // A handler that cannot write its log fails.
       const isUnlogged = fullDisks.length > 0 && !is_success;
       if (!own.includes(end) && !isAgain && !isUnlogged)

@@ -1,12 +1,12 @@
 import { limits } from "@sate/contracts";
 import { errorFields, type Log } from "@sate/contracts/runtime";
-import { childEnvironment } from "../children/environment.ts";
-import type { Group, Groups } from "../children/group.ts";
-import { Aborted, type Handler, type HandlerEnd, type HandlerRun } from "../ports.ts";
-import { commandEnd } from "./command-end.ts";
-import { createRunFolder, type RunFolder, readSmallFile } from "./command-folder.ts";
-import { followProgress } from "./command-progress.ts";
-import { secondsLeft } from "./seconds-left.ts";
+import { childEnvironment } from "../../children/environment.ts";
+import type { Group, Groups } from "../../children/group.ts";
+import { Aborted, type Handler, type HandlerEnd, type HandlerRun } from "../../ports.ts";
+import { secondsLeft } from "../seconds-left.ts";
+import { commandEnd } from "./end.ts";
+import { followProgress } from "./progress.ts";
+import { createRunFolder, type RunFolder, readSmallFile } from "./run-folder.ts";
 
 export type Command = {
   /** The program and its arguments. */

@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { limits } from "@sate/contracts";
-import { createGroups } from "../../src/children/group.ts";
-import { commandHandler } from "../../src/handlers/command.ts";
-import type { HandlerEnd } from "../../src/ports.ts";
-import { noLog } from "../children/start.ts";
-import { startRun } from "../conformance/handlers/run.ts";
-import { eventually } from "../eventually.ts";
+import { createGroups } from "../../../src/children/group.ts";
+import { commandHandler } from "../../../src/handlers/command/handler.ts";
+import type { HandlerEnd } from "../../../src/ports.ts";
+import { noLog } from "../../children/start.ts";
+import { startRun } from "../../conformance/handlers/run.ts";
+import { eventually } from "../../eventually.ts";
 
 const groups = createGroups({ log: noLog });
 afterAll(groups.close);

@@ -1,8 +1,8 @@
 import { constants } from "node:os";
-import type { GroupEnd } from "../children/group.ts";
-import type { HandlerEnd } from "../ports.ts";
-import { type FileReading, readSmallFile } from "./command-folder.ts";
-import { failed, notJson, oneLine, outputsEnd, reportedFailure, shown, tooLarge } from "./ends.ts";
+import type { GroupEnd } from "../../children/group.ts";
+import type { HandlerEnd } from "../../ports.ts";
+import { failed, notJson, oneLine, outputsEnd, reportedFailure, shown, tooLarge } from "../ends.ts";
+import { type FileReading, readSmallFile } from "./run-folder.ts";
 
 /** EX_TEMPFAIL of sysexits.h: try again. */
 const retryableExitCode = 75;

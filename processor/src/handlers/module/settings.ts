@@ -1,7 +1,7 @@
 import { limits, ProcessorAnnouncement, RetryPolicy } from "@sate/contracts";
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { Value, ValueErrorType } from "@sinclair/typebox/value";
-import type { ModuleDescription } from "./describe-module.ts";
+import type { ModuleDescription } from "./describe.ts";
 
 /** Each `description` completes the sentence "<member> must be …". */
 

@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { limits } from "@sate/contracts";
-import { httpHandler } from "../../src/handlers/http.ts";
-import { signatureHeaders, signingKey } from "../../src/handlers/http-signature.ts";
-import { startRun } from "../conformance/handlers/run.ts";
-import { eventually } from "../eventually.ts";
+import { httpHandler } from "../../../src/handlers/http/handler.ts";
+import { signatureHeaders, signingKey } from "../../../src/handlers/http/signature.ts";
+import { startRun } from "../../conformance/handlers/run.ts";
+import { eventually } from "../../eventually.ts";
 
 const nowMs = 1_700_000_000_000;
 type Respond = (request: Request) => Response | Promise<Response>;

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createWakeUps } from "../../src/claims/wake-ups.ts";
+import { createWakeUps } from "../../src/wake-ups/queues.ts";
 
 const wakeUp = (name: string) => {
   const [processor = "", id = ""] = name.split(" ");

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { BunPlugin } from "bun";
-import type { Definition } from "../kit/index.ts";
-import { validatorOf } from "./run-module.ts";
+import type { Definition } from "../../kit/index.ts";
+import { validatorOf } from "./run.ts";
 
 // This runs in children, so it imports nothing that takes long to load.
 

@@ -1,16 +1,16 @@
 import { expect } from "bun:test";
 import { join } from "node:path";
-import { createGroups } from "../../src/children/group.ts";
-import { createWarm } from "../../src/children/warm.ts";
-import { loadModule } from "../../src/handlers/load-module.ts";
-import type { Processor } from "../../src/ports.ts";
-import { noLog } from "../children/start.ts";
-import { type Behaviour, handlerSuite, type Kind, named, secret } from "../conformance/handlers/suite.ts";
-import { folderOf, removeFolders } from "../folder.ts";
+import { createGroups } from "../../../src/children/group.ts";
+import { createWarm } from "../../../src/children/warm.ts";
+import { loadModule } from "../../../src/handlers/module/load.ts";
+import type { Processor } from "../../../src/ports.ts";
+import { noLog } from "../../children/start.ts";
+import { type Behaviour, handlerSuite, type Kind, named, secret } from "../../conformance/handlers/suite.ts";
+import { folderOf, removeFolders } from "../../folder.ts";
 
 const groups = createGroups({ log: noLog });
 const env = { ...Bun.env, ...named, ...secret };
-const behave = JSON.stringify(join(import.meta.dir, "../conformance/handlers/behave-module.ts"));
+const behave = JSON.stringify(join(import.meta.dir, "../../conformance/handlers/behave-module.ts"));
 
 async function processor(behaviour: Behaviour, more: string): Promise<Processor> {
   const text = `import { behaviours } from ${behave}; export default { ...behaviours.${behaviour}, ${more} };`;

@@ -1,8 +1,8 @@
 import { type IncomingRecord, readExecution, unreadableRecord, type WakeUp } from "@sate/contracts";
 import { failpoint } from "@sate/contracts/runtime";
 import type { Claimer } from "../claims/claimer.ts";
-import type { NamedWakeUp } from "../claims/wake-ups.ts";
 import type { Ports } from "../ports.ts";
+import type { NamedWakeUp } from "./queues.ts";
 
 /**
  * Handles records of the executions topic. Resolves when they may be committed: those for processors that are served

@@ -1,14 +1,14 @@
 import { expect } from "bun:test";
 import { join } from "node:path";
-import { createGroups } from "../../src/children/group.ts";
-import { readDeclaration } from "../../src/handlers/declaration.ts";
-import { noLog } from "../children/start.ts";
-import { handlerSuite, named, secret } from "../conformance/handlers/suite.ts";
-import { folderOf, removeFolders } from "../folder.ts";
+import { createGroups } from "../../../src/children/group.ts";
+import { readDeclaration } from "../../../src/handlers/declaration.ts";
+import { noLog } from "../../children/start.ts";
+import { handlerSuite, named, secret } from "../../conformance/handlers/suite.ts";
+import { folderOf, removeFolders } from "../../folder.ts";
 
 const groups = createGroups({ log: noLog });
 const env = { ...Bun.env, ...named, ...secret };
-const behave = join(import.meta.dir, "../conformance/handlers/behave.ts");
+const behave = join(import.meta.dir, "../../conformance/handlers/behave.ts");
 const inputOfText = `
 [input]
 type = "object"

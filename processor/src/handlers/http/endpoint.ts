@@ -1,6 +1,6 @@
-import type { HttpDeclaration } from "./declaration-schema.ts";
-import { type Endpoint, ownHeaders } from "./http.ts";
-import { signingKey } from "./http-signature.ts";
+import type { HttpDeclaration } from "../declaration-schema.ts";
+import { type Endpoint, ownHeaders } from "./handler.ts";
+import { signingKey } from "./signature.ts";
 
 type Environment = Record<string, string | undefined>;
 

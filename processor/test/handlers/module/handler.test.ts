@@ -1,11 +1,11 @@
 import { afterAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import { createGroups } from "../../src/children/group.ts";
-import { createWarm } from "../../src/children/warm.ts";
-import { loadModule } from "../../src/handlers/load-module.ts";
-import { noLog } from "../children/start.ts";
-import { startRun } from "../conformance/handlers/run.ts";
-import { folderOf, removeFolders } from "../folder.ts";
+import { createGroups } from "../../../src/children/group.ts";
+import { createWarm } from "../../../src/children/warm.ts";
+import { loadModule } from "../../../src/handlers/module/load.ts";
+import { noLog } from "../../children/start.ts";
+import { startRun } from "../../conformance/handlers/run.ts";
+import { folderOf, removeFolders } from "../../folder.ts";
 
 const groups = createGroups({ log: noLog });
 afterAll(async () => {

@@ -1,10 +1,10 @@
 import { limits } from "@sate/contracts";
 import type { Log } from "@sate/contracts/runtime";
-import type { Reply } from "../children/child.ts";
-import { killGraceMs, type Pool } from "../children/pool.ts";
-import type { Definition } from "../kit/index.ts";
-import type { Handler, HandlerEnd, HandlerRun } from "../ports.ts";
-import { type ModuleEnd, runModule } from "./run-module.ts";
+import type { Reply } from "../../children/child.ts";
+import { killGraceMs, type Pool } from "../../children/pool.ts";
+import type { Definition } from "../../kit/index.ts";
+import type { Handler, HandlerEnd, HandlerRun } from "../../ports.ts";
+import { type ModuleEnd, runModule } from "./run.ts";
 
 /** The grace period of the children, and what the kernel may take to end them. */
 export const isolatedGraceMs = killGraceMs + 6_000;

@@ -1,5 +1,5 @@
-import type { HandlerRun } from "../ports.ts";
-import { readFileEnd } from "./command-folder.ts";
+import type { HandlerRun } from "../../ports.ts";
+import { readFileEnd } from "./run-folder.ts";
 
 const lookMs = 1_000;
 /** Longer lines are not read. */

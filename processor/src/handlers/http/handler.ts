@@ -1,9 +1,9 @@
 import { limits } from "@sate/contracts";
-import type { Handler, HandlerEnd, HandlerRun } from "../ports.ts";
-import { failed, notJson, outputsEnd, reportedFailure, tooLarge } from "./ends.ts";
-import { type HttpResponse, httpPost } from "./http-call.ts";
-import { signatureHeaders } from "./http-signature.ts";
-import { secondsLeft } from "./seconds-left.ts";
+import type { Handler, HandlerEnd, HandlerRun } from "../../ports.ts";
+import { failed, notJson, outputsEnd, reportedFailure, tooLarge } from "../ends.ts";
+import { secondsLeft } from "../seconds-left.ts";
+import { type HttpResponse, httpPost } from "./call.ts";
+import { signatureHeaders } from "./signature.ts";
 
 export type Endpoint = {
   /** Without a user name and password. */

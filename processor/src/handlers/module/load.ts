@@ -1,15 +1,15 @@
 import { basename } from "node:path";
 import { DeadlinePassed, inTime, type Log } from "@sate/contracts/runtime";
-import { type ChildOptions, type Reply, startModuleChild } from "../children/child.ts";
-import { childEnvironment } from "../children/environment.ts";
-import type { Groups } from "../children/group.ts";
-import { createPool } from "../children/pool.ts";
-import type { Warm } from "../children/warm.ts";
-import "../kit/preload.ts";
-import type { Processor } from "../ports.ts";
-import { definitionOf, type ModuleDescription, reasonOf } from "./describe-module.ts";
-import { isolatedGraceMs, isolatedHandler, sharedGraceMs, sharedHandler } from "./module.ts";
-import { announcementOf, checkSettings } from "./module-settings.ts";
+import { type ChildOptions, type Reply, startModuleChild } from "../../children/child.ts";
+import { childEnvironment } from "../../children/environment.ts";
+import type { Groups } from "../../children/group.ts";
+import { createPool } from "../../children/pool.ts";
+import type { Warm } from "../../children/warm.ts";
+import "../../kit/preload.ts";
+import type { Processor } from "../../ports.ts";
+import { definitionOf, type ModuleDescription, reasonOf } from "./describe.ts";
+import { isolatedGraceMs, isolatedHandler, sharedGraceMs, sharedHandler } from "./handler.ts";
+import { announcementOf, checkSettings } from "./settings.ts";
 
 export type ModuleOptions = {
   /** For a module without `timeoutSeconds`. */

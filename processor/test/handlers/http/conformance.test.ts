@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import { createGroups } from "../../src/children/group.ts";
-import { readDeclaration } from "../../src/handlers/declaration.ts";
-import { noLog } from "../children/start.ts";
-import { longest, tooDeep, tooLong } from "../conformance/handlers/payloads.ts";
-import { type Behaviour, handlerSuite } from "../conformance/handlers/suite.ts";
-import { folderOf, removeFolders } from "../folder.ts";
+import { createGroups } from "../../../src/children/group.ts";
+import { readDeclaration } from "../../../src/handlers/declaration.ts";
+import { noLog } from "../../children/start.ts";
+import { longest, tooDeep, tooLong } from "../../conformance/handlers/payloads.ts";
+import { type Behaviour, handlerSuite } from "../../conformance/handlers/suite.ts";
+import { folderOf, removeFolders } from "../../folder.ts";
 
 const json = (text: string, status = 200) =>
   new Response(text, { status, headers: { "content-type": "application/json; charset=utf-8" } });

@@ -1,7 +1,7 @@
 import { format } from "node:util";
 import type { Schema, Validator } from "@cfworker/json-schema";
-import type { Context, Definition } from "../kit/index.ts";
-import type { HandlerEnd, HandlerRun } from "../ports.ts";
+import type { Context, Definition } from "../../kit/index.ts";
+import type { HandlerEnd, HandlerRun } from "../../ports.ts";
 
 // This runs in children, too, so it imports nothing that takes long to load.
 
