@@ -1,5 +1,6 @@
 import { fakeRequests as gatewaysFake } from "../../gateway/test/fakes/requests.ts";
 import { fakeRequests as processorsFake } from "../../processor/test/fakes/requests.ts";
+import { announcementsApiConformance } from "../../requests-service/test/conformance/requests-api/announcements.ts";
 import { clientApiConformance } from "../../requests-service/test/conformance/requests-api/clients.ts";
 import { processorApiConformance } from "../../requests-service/test/conformance/requests-api/processors.ts";
 
@@ -11,6 +12,18 @@ clientApiConformance("the gateway's fake", () => {
     api,
     run: async (requestId) => become(requestId, "running"),
     end: async (requestId, status) => become(requestId, status),
+  };
+});
+
+announcementsApiConformance("the gateway's fake", () => gatewaysFake().api);
+
+processorApiConformance("the gateway's fake", () => {
+  const { api, queue, expire } = gatewaysFake();
+  return {
+    api,
+    queue,
+    cancel: async (ref) => void (await api.cancelExecution(ref)),
+    expire: async (workerId) => expire(workerId),
   };
 });
 

@@ -5,8 +5,6 @@ import type { KnownProcessor } from "./port.ts";
 
 /** How long a processor may still be known here after another process has withdrawn it. */
 const knownMs = 1_000;
-/** How long it may still be unknown here after another process has announced it. Bounds the reads for unknown names. */
-const unknownMs = 100;
 
 /** The built-in simulation before a worker has announced it: the requests that name no processor need it. */
 export const simulation: KnownProcessor = {
@@ -43,17 +41,15 @@ export function cachedProcessors(
     return callers.map(() => known);
   }, {});
 
-  /** Those that were read at most this long ago. */
-  async function within(ms: number) {
-    return monotonic() - readAt < ms ? known : read(null);
-  }
+  const recent = async () => (monotonic() - readAt < knownMs ? known : read(null));
 
   return {
+    // What is unknown is looked for again, so that it may be named as soon as it is announced.
     async find(name) {
-      return (await within(knownMs)).get(name) ?? (await within(unknownMs)).get(name);
+      return (await recent()).get(name) ?? (await read(null)).get(name);
     },
     async names() {
-      return [...(await within(unknownMs)).keys()];
+      return [...(await recent()).keys()];
     },
     async refresh() {
       await read(null);

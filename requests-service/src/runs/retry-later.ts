@@ -1,11 +1,4 @@
-import {
-  cancelled,
-  executionKey,
-  outcomeMark,
-  type RequestsApi,
-  type RunRef,
-  Unavailable,
-} from "@sate/contracts";
+import { cancelled, executionKey, outcomeMark, type RequestsApi, Unavailable } from "@sate/contracts";
 import { type Execution, runRefOf } from "../executions/execution.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import type { Ports, Retry } from "../ports.ts";
@@ -14,17 +7,28 @@ import { outcomeWithoutRun } from "./outcome-without-run.ts";
 
 type Wanted = Parameters<RequestsApi["retryLater"]>[0]["runs"][number];
 type Answer = Awaited<ReturnType<RequestsApi["retryLater"]>>["answers"][number]["kind"];
-type Decision = { kind: "answer"; answer: Answer } | { kind: "retry" | "cancel"; execution: Execution };
+type Decision =
+  | { kind: "answer"; answer: Answer }
+  | { kind: "retry"; execution: Execution }
+  | { kind: "end"; execution: Execution; as: Parameters<typeof outcomeWithoutRun>[1] };
 
-/** Decides what becomes of an execution of which a try failed that is not the last. Pure. */
-export function decideRetry(execution: Execution | undefined, run: RunRef): Decision {
+/** Decides what becomes of an execution of which a try failed that is not the last. Pure; `now` by the store's clock. */
+export function decideRetry(execution: Execution | undefined, run: Wanted, now: number): Decision {
   if (execution?.id !== run.execution_id) return { kind: "answer", answer: "unknown" };
   if (execution.epoch !== run.epoch) return { kind: "answer", answer: "refused" };
-  if (execution.status === "running")
-    return { kind: execution.cancel_requested ? "cancel" : "retry", execution };
+  if (execution.status === "running") {
+    if (execution.cancel_requested) return { kind: "end", execution, as: cancelled };
+    const { deadline_at = Number.POSITIVE_INFINITY } = execution;
+    if (now + run.delay_ms < deadline_at) return { kind: "retry", execution };
+    // It would only wait for its deadline, and lose the reason why it failed.
+    const { code, message } = run.error;
+    return { kind: "end", execution, as: { status: "failed", error: { code, message } } };
+  }
   // An earlier call did it; or the worker was lost, and the execution is run again anyway.
   if (execution.status === "queued") return { kind: "answer", answer: "retrying" };
-  return { kind: "answer", answer: execution.status === "cancelled" ? "ended" : "refused" };
+  const { outcome } = execution;
+  const isSameEnd = outcome?.status === "failed" && outcome.error.code === run.error.code;
+  return { kind: "answer", answer: outcome?.status === "cancelled" || isSameEnd ? "ended" : "refused" };
 }
 
 /** Between read and write a cancellation may be requested, once. More rounds do not happen. */
@@ -51,10 +55,10 @@ export function retryLaterCommand(
     return areQueued;
   }
 
-  /** Returns whether it is cancelled. */
-  async function cancel(executions: Execution[]): Promise<boolean[]> {
-    const ended = executions.map((execution) => {
-      const outcome = outcomeWithoutRun(execution, cancelled, { resultId: newId(), now: clock() });
+  /** Returns whether it has ended so. */
+  async function end(wanted: Extract<Decision, { kind: "end" }>[]): Promise<boolean[]> {
+    const ended = wanted.map(({ execution, as }) => {
+      const outcome = outcomeWithoutRun(execution, as, { resultId: newId(), now: clock() });
       return { ...execution, status: outcome.status, outcome, mark: outcomeMark };
     });
     const ends = await store.runs.finish(
@@ -72,17 +76,17 @@ export function retryLaterCommand(
       const stored = await store.executions.get(open.map(([, run]) => run));
       const byKey = new Map(stored.map((one) => [executionKey(one.request_id, one.attempt), one]));
       const toRetry: { index: number; run: Wanted; execution: Execution }[] = [];
-      const toCancel: { index: number; execution: Execution }[] = [];
+      const toEnd: { index: number; decision: Extract<Decision, { kind: "end" }> }[] = [];
       for (const [index, run] of open) {
-        const decision = decideRetry(byKey.get(executionKey(run.request_id, run.attempt)), run);
+        const decision = decideRetry(byKey.get(executionKey(run.request_id, run.attempt)), run, store.now());
         if (decision.kind === "answer") answers[index] = decision.answer;
         else if (decision.kind === "retry") toRetry.push({ index, run, execution: decision.execution });
-        else toCancel.push({ index, execution: decision.execution });
+        else toEnd.push({ index, decision });
       }
       const areQueued = await retry(toRetry);
       for (const [at, { index }] of toRetry.entries()) if (areQueued[at]) answers[index] = "retrying";
-      const areEnded = await cancel(toCancel.map(({ execution }) => execution));
-      for (const [at, { index }] of toCancel.entries()) if (areEnded[at]) answers[index] = "ended";
+      const areEnded = await end(toEnd.map(({ decision }) => decision));
+      for (const [at, { index }] of toEnd.entries()) if (areEnded[at]) answers[index] = "ended";
       open = open.filter(([index]) => answers[index] === undefined);
     }
     const refused = answers.filter((answer) => answer === "refused").length;

@@ -37,7 +37,7 @@ export function workerCommands(
 
     async heartbeat({ worker_id, progress = [], held, claim_id }) {
       if (!(await store.workers.beat(worker_id))) return { kind: "given_up" };
-      await store.workers.progress(progress.map(reportOf));
+      await store.workers.progress(progress.map(reportOf), worker_id);
       const { kept, unknown } = divideHeld(await heldBy(worker_id), { held, claim_id });
       await requeueRuns(unknown, false);
       return {

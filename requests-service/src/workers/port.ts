@@ -28,8 +28,8 @@ export type Workers = {
   expire(id: string, beats?: number): Promise<boolean>;
   /** Deletes workers whose lease has expired: an unknown worker counts as one of those. */
   forget(ids: string[]): Promise<void>;
-  /** Stores how far these runs have come: of those that are still running with this epoch. */
-  progress(reports: ProgressReport[]): Promise<void>;
+  /** Stores how far these runs have come: of those that this worker still runs, with this epoch. */
+  progress(reports: ProgressReport[], workerId: string): Promise<void>;
 };
 
 export type ProgressReport = RunRef & { progress: Progress };

@@ -122,3 +122,11 @@ test("a lost run that had tries before keeps them, and its deadline", async () =
   const next = await it.run(await it.worker(), { request_id, attempt, id: execution_id });
   expect(next).toMatchObject({ epoch: 3, try: 2, left_ms: 299_000 });
 });
+
+test("a failure whose next try would begin after the deadline is the outcome, instead of a timeout", async () => {
+  const { it, run } = await running();
+  expect(await retry(it, run, run.left_ms - 1)).toBe("retrying");
+  const other = await it.run(await it.worker());
+  for (let time = 0; time < 2; time++) expect(await retry(it, other, other.left_ms)).toBe("ended");
+  expect(await it.stored(other)).toMatchObject({ status: "failed", outcome: { error, tries: 1 } });
+});

@@ -106,7 +106,7 @@ test("an execution that waits in the queue past its deadline ends as timed out, 
   const run = await it.run(await it.worker(), execution);
   expect(run.left_ms).toBe(10_000);
   const error = { code: "busy", message: "Not now." };
-  await it.commands.retryLater({ runs: [{ ...run, delay_ms: 60_000, error }] });
+  await it.commands.retryLater({ runs: [{ ...run, delay_ms: 9_999, error }] });
   it.time.now += 9_999;
   await swept(it);
   expect((await it.stored(execution)).status).toBe("queued");

@@ -146,8 +146,9 @@ export const workerOperations = {
     ),
   },
   /**
-   * A try failed and there will be another: requeues the execution for after `delay_ms`. `ended`: a cancellation was
-   * requested, so it is cancelled instead. `retrying`: also if an earlier call did it.
+   * A try failed and there will be another: requeues the execution for after `delay_ms`. `ended`: instead it is
+   * cancelled, because that was requested, or it fails with `error`, because its deadline comes before the next try.
+   * `retrying` and `ended`: also if an earlier call did it.
    */
   retryLater: {
     path: "/internal/runs/retry-later",

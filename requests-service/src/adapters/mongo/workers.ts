@@ -31,10 +31,11 @@ export function mongoWorkers(access: MongoAccess, now: () => number): Workers {
       return worker === null || worker.given_up;
     }),
     forget: changeEach((ids) => workers.deleteMany({ _id: { $in: ids }, given_up: true })),
-    progress: changeEach(async (reports) => {
+    progress: guarded(async (reports, worker_id) => {
+      if (reports.length === 0) return;
       const operations = reports.map(({ progress, execution_id, epoch, ...key }) => ({
         updateOne: {
-          filter: { _id: idOf(key), id: execution_id, status: "running" as const, epoch },
+          filter: { _id: idOf(key), id: execution_id, status: "running" as const, epoch, worker_id },
           update: { $set: { progress: JSON.stringify(progress) } },
         },
       }));

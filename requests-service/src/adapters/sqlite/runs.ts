@@ -58,11 +58,12 @@ export function sqliteRuns({ read, write, writeEach }: SqliteAccess, now: () => 
   /** Nothing can change between what is read and what is written. */
   const claimAll = write((db, claim: Claim, refs: ExecutionRef[], processors: Claimable[] | undefined) => {
     const found = new Map<string, Execution>();
+    const context = { processors, now: now() };
     for (const ref of refs) {
       const row = one<ExecutionRow>(db, byRef, ref);
       if (!row) continue;
       const execution = executionOf(row);
-      const claimed = claimedBy(claim, execution, { processors, now: now() });
+      const claimed = claimedBy(claim, execution, context);
       if (claimed) {
         const { request_id, attempt, epoch, deadline_at } = claimed;
         change(db, setRunning, { ...claim, request_id, attempt, epoch, deadline_at });

@@ -1,4 +1,5 @@
 import type { Worker, Workers } from "../../ports.ts";
+import type { ProgressReport } from "../../workers/port.ts";
 import { all, change, insertInto, one, type SqliteAccess } from "./access.ts";
 import { atRun } from "./runs.ts";
 import { type Row, recordOf } from "./schema.ts";
@@ -8,7 +9,17 @@ type WorkerRow = Row<Omit<Worker, "processors">> & { processors: string };
 const insert = insertInto("workers", "id, beats, given_up, name, processors, seen_at");
 const byId = "SELECT * FROM workers WHERE id = $id";
 
-export function sqliteWorkers({ read, write, changeEach }: SqliteAccess, now: () => number): Workers {
+export function sqliteWorkers(
+  { read, write, writeEach, changeEach }: SqliteAccess,
+  now: () => number,
+): Workers {
+  const storeProgress = writeEach((db, { progress, ...run }: ProgressReport, worker_id: string) =>
+    change(db, `UPDATE executions SET progress = $progress WHERE ${atRun} AND worker_id = $worker_id`, {
+      ...run,
+      worker_id,
+      progress: JSON.stringify(progress),
+    }),
+  );
   return {
     register: write((db, { id, name = null, processors }) => {
       const values = { id, name, processors: JSON.stringify(processors), seen_at: now() };
@@ -33,12 +44,9 @@ export function sqliteWorkers({ read, write, changeEach }: SqliteAccess, now: ()
       return change(db, "UPDATE workers SET given_up = 1 WHERE id = $id", { id }) === 1;
     }),
     forget: changeEach((db, id) => change(db, "DELETE FROM workers WHERE id = $id AND given_up = 1", { id })),
-    progress: changeEach((db, { progress, ...run }) =>
-      change(db, `UPDATE executions SET progress = $progress WHERE ${atRun}`, {
-        ...run,
-        progress: JSON.stringify(progress),
-      }),
-    ),
+    async progress(reports, worker_id) {
+      await storeProgress(reports, worker_id);
+    },
   };
 }
 

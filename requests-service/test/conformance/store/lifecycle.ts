@@ -23,7 +23,7 @@ export function lifecycleConformance(given: Given): void {
       expect(await store.waiting.end([])).toEqual([]);
       expect(await store.workers.get([])).toEqual([]);
       await store.workers.forget([]);
-      await store.workers.progress([]);
+      await store.workers.progress([], newId());
       await store.processors.announce([]);
       expect(await store.processors.get([])).toEqual([]);
       await store.processors.restore([]);

@@ -110,19 +110,30 @@ export function workersConformance(given: Given): void {
   });
 
   describe("the progress of runs", () => {
-    test("is stored of those that still run with their epoch, and the last report counts", async () => {
-      const [a, b, other] = [await given.running(), await given.running(), await given.running()];
+    test("is stored of those that this worker still runs with their epoch, and the last report counts", async () => {
+      const worker = newId();
+      const [a, b, other] = [
+        await given.running(worker),
+        await given.running(worker),
+        await given.running(worker),
+      ];
+      const foreign = await given.running();
       const waiting = await given.one();
       const half: Progress = { fraction: 0.5, message: "half of it \u0000 \ud800 😀" };
-      await given.store.workers.progress([
-        { ...runOf(a), progress: { fraction: 0.1 } },
-        { ...runOf(b), progress: half },
-        { ...runOf(other, 2), progress: half },
-        { ...runOf(other), execution_id: newId(), progress: half },
-        { ...runOf(waiting), progress: half },
-        { ...runOf(madeExecution(), 1), progress: half },
-      ]);
-      await given.other.workers.progress([{ ...runOf(a), progress: { fraction: 1 } }]);
+      await given.store.workers.progress(
+        [
+          { ...runOf(a), progress: { fraction: 0.1 } },
+          { ...runOf(b), progress: half },
+          { ...runOf(other, 2), progress: half },
+          { ...runOf(other), execution_id: newId(), progress: half },
+          { ...runOf(waiting), progress: half },
+          { ...runOf(madeExecution(), 1), progress: half },
+          { ...runOf(foreign), progress: half },
+        ],
+        worker,
+      );
+      await given.other.workers.progress([{ ...runOf(a), progress: { fraction: 1 } }], worker);
+      expect((await given.now(foreign)).progress).toBeUndefined();
       expect((await given.now(a)).progress).toEqual({ fraction: 1 });
       expect((await given.now(b)).progress).toEqual(half);
       expect((await given.now(other)).progress).toBeUndefined();
@@ -130,12 +141,13 @@ export function workersConformance(given: Given): void {
     });
 
     test("goes with its run", async () => {
-      const run = await given.running();
+      const worker = newId();
+      const run = await given.running(worker);
       const report = { ...runOf(run), progress: { fraction: 0.5 } };
-      await given.store.workers.progress([report]);
+      await given.store.workers.progress([report], worker);
       await given.store.runs.requeue([runOf(run)], true);
       expect((await given.now(run)).progress).toBeUndefined();
-      await given.store.workers.progress([report]);
+      await given.store.workers.progress([report], worker);
       expect((await given.now(run)).progress).toBeUndefined();
     });
   });
