@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { topics } from "@sate/contracts";
+import { defaultProcessor, topics } from "@sate/contracts";
 import { readCounters } from "../src/measure.ts";
 import { runsByExecution } from "../src/runs/run-log.ts";
 import { kafkaLog } from "../src/system/kafka.ts";
@@ -45,7 +45,7 @@ function garbageWith(mark: string): { records: TopicRecord[]; unknown: TopicReco
       of(`{"id":1,"mark":"${mark}"}`),
       of(`{"mark":"${mark}"}`, { headers: { "schema-version": "999" } }),
     ],
-    unknown: of(unknown),
+    unknown: of(unknown, { headers: { processor: defaultProcessor } }),
   };
 }
 

@@ -113,7 +113,7 @@ export function createHandler(world: World, die: (name: string) => void) {
     if (!owner) throw new Error("a handler was called outside of a process");
     const { random } = weather;
     const startedAt = simulation.now();
-    const isDeaf = !world.isPeaceful && random.chance(0.03) && deaf++ < deafMost;
+    const isDeaf = !world.isPeaceful && random.chance(0.08) && deaf++ < deafMost;
     const seen = {
       ...{ requestId, executionId, epoch, tryNumber, processor, owner, isDeaf, startedAt },
       endedAt: null as number | null,
