@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createClient } from "../src/clients/client.ts";
 import { startPlain } from "../src/measure.ts";
 import { freePorts } from "../src/system/ports.ts";
 import { root } from "../src/system/processes.ts";
@@ -26,7 +27,7 @@ beforeAll(async () => {
   [receiverPort] = (await freePorts(1)) as [number];
   const notify = join(folder, "notify.toml");
   writeFileSync(notify, readFileSync(notify, "utf8").replaceAll("8090", String(receiverPort)));
-  system = await startPlain("standalone", { processors: folder });
+  system = await startPlain("standalone", { processors: folder, settings: { LEASE_SECONDS: "3" } });
 }, 120_000);
 
 afterAll(async () => {
@@ -86,6 +87,46 @@ describe("as examples/README.md shows it", () => {
     expect(printed.match(calls)).toHaveLength(2);
   }, 30_000);
 });
+
+test("the remote worker runs what it registers for; killed in a run, another one runs it again", async () => {
+  // Its work takes until a file exists, so that it can be killed meanwhile.
+  const go = join(folder, "go");
+  const source = readFileSync(join(root, "examples/remote-worker/worker.py"), "utf8");
+  const waiting = source.replace(
+    /(def work\(payload, stop\):.*\n)/,
+    `$1    while not os.path.exists(${JSON.stringify(go)}): time.sleep(0.05)\n`,
+  );
+  expect(waiting).not.toBe(source);
+  const program = join(folder, "worker.py");
+  writeFileSync(program, waiting);
+  const start = () =>
+    Bun.spawn(["python3", program], {
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, SATE_URL: system.url },
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+  const workers = [start()];
+  try {
+    const client = createClient(system.url);
+    await until(
+      "it is served",
+      20_000,
+      async () => (await client.get("/processors/letter-count")).status === 200,
+    );
+    const requestId = await client.createRequest({ text: "banana" }, "letter-count");
+    const { json } = await client.execute(requestId);
+    const runs = async () => (await client.get(`/requests/${requestId}/executions/${json.id}`)).json.runs;
+    await until("it runs", 20_000, async () => (await runs()) === 1);
+    workers[0]?.kill("SIGKILL");
+    workers.push(start());
+    await until("it runs again", 60_000, async () => (await runs()) === 2);
+    writeFileSync(go, "");
+    const [result] = await client.results(requestId);
+    expect(result).toMatchObject({ outputs: { a: 3, b: 1, n: 2 }, processor: "letter-count", tries: 1 });
+  } finally {
+    for (const worker of workers) worker.kill("SIGTERM");
+    await Promise.all(workers.map(({ exited }) => exited));
+  }
+}, 120_000);
 
 async function failureOf(processor: string, payload: unknown) {
   const post = (path: string, body?: unknown) =>

@@ -38,10 +38,11 @@ const trials: Record<string, () => unknown> = {
     const line = `${"x".repeat(2 ** 20 - 1)}\n`;
     for (let count = 0; count < 1_024; count++) await Bun.write(Bun.stdout, line);
   },
-  /** Leaves processes behind, in its process group and outside of it. */
-  children: () => {
+  /** Leaves processes behind, in its process group and outside of it, when it ends or is killed. */
+  children: async () => {
     Bun.spawn(sleep, { stdio: ["ignore", "inherit", "inherit"] });
     Bun.spawn(["setsid", ...sleep], { stdio: ["ignore", "inherit", "inherit"] });
+    await pause(1_000);
     outputs();
   },
 };

@@ -53,7 +53,11 @@ export async function torture(
     await remote.stop();
     await system.stop();
   });
-  const evidence = { ...seen, usage: system.watch.usage(), orphans: await orphansOf(system) };
+  const evidence = {
+    ...seen,
+    usage: system.watch.usage(),
+    orphans: [...system.watch.outlived(), ...(await orphansOf(system))],
+  };
   const checks = [
     ...invariants.map((invariant) => invariant(evidence)),
     ...completeness(options, evidence, faults),
@@ -126,8 +130,8 @@ function completeness(options: Options, { counters }: Evidence, faults: Done[]):
   const deck = faultsFor(options);
   const [canSee, canDo] = [isLong(allSeenMinutes), isLong(allDoneMinutes)];
   return [
-    check(20, "everything happened that must happen sometimes", wanted, unseen, canSee),
-    check(21, "every fault was injected everywhere", deck, notDone(deck, faults), canDo),
+    check(24, "everything happened that must happen sometimes", wanted, unseen, canSee),
+    check(25, "every fault was injected everywhere", deck, notDone(deck, faults), canDo),
   ];
 }
 

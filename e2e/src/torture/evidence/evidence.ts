@@ -67,7 +67,7 @@ export type Evidence = {
   /** Processes that were not ready for too long after the heal, or after their start. */
   stuck: string[];
   usage: Usage[];
-  /** Processes that were still running after everything had been stopped. */
+  /** Processes that outlived their service, or were still running after everything had been stopped. */
   orphans: string[];
   clocksSet: number;
   /** Requests that had two active executions in one snapshot of the database. */

@@ -19,6 +19,8 @@ const stillMs = 120_000;
 /** Longer than the rest may take, so that a late rest is distinguished from none. */
 const waitMs = restMsMax + 60_000;
 const orphanMs = 5_000;
+/** Of payloads, and of what processors throw. */
+const secrets = ['"big":12345678901234567890', "secret-canary"];
 
 /** A handler that ignores its signal logs its end seconds after its run was decided, so only starts count. */
 const startsIn = (runLog: string) => readRunLog(runLog).filter(({ event }) => event === "start").length;
@@ -90,7 +92,7 @@ export async function gather(
   const lastAlive = stop.runs();
   const seen = { dump, runs, lastAlive, counters, restMs, lag, stuck, logs: readLogs(system) };
   const noted = { history, malformed, stalls, fullDisks };
-  const terms = { maxFailures, concurrency, secrets: [system.serviceToken, '"big":12345678901234567890'] };
+  const terms = { maxFailures, concurrency, secrets: [system.serviceToken, ...secrets] };
   const isReplayed = system.kind === "cluster" && restMs !== null;
   if (isReplayed) say("replaying every record");
   const replayed = isReplayed ? await replay(nemesis, dump) : { wasDone: false, runs: 0, changes: [] };
@@ -107,10 +109,11 @@ function readLogs({ kind, dataDir }: System): { name: string; text: string }[] {
 
 /** Processes of this run that still run after the stop. */
 export async function orphansOf({ watch, dataDir }: TorturedSystem): Promise<string[]> {
-  const left = () => [
-    ...watch.left().map(({ name, pid }) => `${name} ${pid}`),
-    ...leftOf(dataDir, watch.boots()).map((pid) => `process ${pid}`),
-  ];
+  const left = () =>
+    [
+      ...watch.left().map(({ name, pid }) => `${name} ${pid}`),
+      ...leftOf(dataDir, watch.boots()).map((pid) => `process ${pid}`),
+    ].map((name) => `${name} was still running after everything had been stopped`);
   await isWithin(orphanMs, () => left().length === 0);
   return left();
 }

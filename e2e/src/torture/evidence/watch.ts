@@ -43,7 +43,11 @@ function every<T>(pauseMs: number, look: () => Promise<void>, result: () => T | 
 /** Watches every process from its announcement to its end, and which services have had children. */
 export function watchProcesses(announced: () => Announced[], dataDir: string) {
   const all = new Map<number, Usage & { since: number; hasEnded: boolean }>();
-  const boots = new Set<string>();
+  /** The process of each service that has had children, by the first part of their cookie. */
+  const boots = new Map<string, number>();
+  /** Those that had ended at the last look, and those that had and still had children at this one. */
+  let ended = new Set<string>();
+  const outlived = new Set<string>();
   const alive = () => [...all.values()].filter(({ hasEnded }) => !hasEnded);
 
   const look = setInterval(() => {
@@ -59,13 +63,19 @@ export function watchProcesses(announced: () => Announced[], dataDir: string) {
       if (bytes === undefined || handles === undefined) continue;
       samples.push({ ageMs: performance.now() - since, bytes, handles });
     }
-    for (const { boot } of childrenOf(dataDir)) boots.add(boot);
+    const children = childrenOf(dataDir);
+    for (const { boot, parent } of children) if (all.has(parent)) boots.set(boot, parent);
+    for (const { boot, pid } of children)
+      if (ended.has(boot)) outlived.add(`process ${pid} outlived its service ${boots.get(boot)}`);
+    ended = new Set([...boots].flatMap(([boot, pid]) => (isAlive(pid) ? [] : [boot])));
   }, usageEveryMs);
 
   return {
     usage: (): Usage[] => [...all.values()].filter(({ samples }) => samples.length > 0),
     /** The services that have had children, by the first part of their cookie. */
-    boots: (): ReadonlySet<string> => boots,
+    boots: (): ReadonlySet<string> => new Set(boots.keys()),
+    /** Sentences about processes that lived on for seconds after the service that had started them. */
+    outlived: (): string[] => [...outlived],
     /** Processes that were started at any time and still run. */
     left: () => alive().filter(({ pid }) => isAlive(pid)),
     stop() {

@@ -69,7 +69,7 @@ export const outcomes = [
   }),
 
   // What a handler does to its process, F17 and F18, is the end of its own execution and of no other one.
-  invariant(22, "each execution ends as its processor does, with the reason", (evidence, violation) => {
+  invariant(23, "each execution ends as its processor does, with the reason", (evidence, violation) => {
     const { history, dump, fullDisks } = evidence;
     const ends = new Map(trials.map((trial) => [trial.name, trial.ends]));
     const runAgain = new Set(dump.executions.flatMap((one) => (isRunAgain(one) ? [one.id] : [])));

@@ -83,7 +83,7 @@ export const rest = [
         if (text.includes(secret)) violation(`the log of ${name} contains ${secret}`);
     }
     if (history.answers["500"]) violation(`${history.answers["500"]} responses were 500`);
-    for (const name of orphans) violation(`${name} was still running after everything had been stopped`);
+    orphans.forEach(violation);
     const ours = usage.filter(({ name }) => !isServer(name));
     let peak = 0;
     for (const { name, pid, samples } of ours) {

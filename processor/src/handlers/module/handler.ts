@@ -50,9 +50,14 @@ export function sharedHandler(definition: Definition, { name, log }: { name: str
 
 function endOf({ end, detail }: ModuleEnd, run: HandlerRun, name: string, log: Log): HandlerEnd {
   if (detail !== undefined && !run.signal.aborted) {
-    log.warn("a processor threw an unexpected error", { ...idsOf(run, name), detail });
+    log.warn("a processor threw an unexpected error", { ...idsOf(run, name), at: placeOf(detail) });
   }
   return end;
+}
+
+/** Where it was thrown. Its text may hold a secret, so only the log of the run has it. */
+function placeOf(detail: string): string | undefined {
+  return /(\/[^\s()]+:\d+:\d+)\)?$/m.exec(detail)?.[1];
 }
 
 function idsOf({ executionId, requestId, epoch }: HandlerRun, processor: string) {
