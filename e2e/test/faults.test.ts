@@ -39,7 +39,7 @@ test("a process that is killed in the middle of a run loses the run, not the exe
     }),
   );
   await until("the victim runs something", 30_000, () =>
-    [...runsByExecution(system.runLog).values()].flat().some(({ pid }) => pid === victim.pid),
+    [...runsByExecution(system.runLog).values()].flat().some(({ host }) => host === victim.pid),
   );
   process.kill(victim.pid, "SIGKILL");
   for (const { requestId, executionId } of executed) {

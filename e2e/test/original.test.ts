@@ -42,6 +42,8 @@ test("create a processing request, execute it, read the results", async () => {
       processing_end_time: date,
       processing_total_seconds: expect.any(Number),
       outputs: { message: "pong" },
+      // Added to the original's fields.
+      ...{ processor: "simulate", tries: 1 },
       execution: created.json,
     },
   ]);
