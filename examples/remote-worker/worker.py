@@ -16,13 +16,13 @@ def call(path, body=None, method="POST", timeout=60, patient=True):
                 return json.loads(response.read() or "null")
         except OSError as error:  # An HTTPError is one, too.
             if not patient or getattr(error, "code", 500) < 500: raise
-            time.sleep(1)
+            print(f"{URL}{path}: {error}, so it is tried again", file=sys.stderr); time.sleep(1)
 
 def serve():
     new = call("/workers", {"name": os.uname().nodename, "processors": [PROCESSOR]})
     path, seconds, claim, ref = "/workers/" + new["worker_id"], new["heartbeat_seconds"], str(uuid.uuid4()), None
     lock, stop, ended = threading.Lock(), threading.Event(), threading.Event()
-
+    print(f"serves {PROCESSOR['name']} for {URL} as {new['worker_id']}", flush=True)
     def beat():  # Heartbeats keep the run ours. Once two got no response it may be another worker's, so it must stop.
         heard = time.monotonic()
         while not ended.wait(seconds):

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { resolve } from "node:path";
+import { defaultProcessor } from "@sate/contracts";
 import {
   createCounters,
   exitForSettings,
@@ -16,6 +17,8 @@ import { openSqliteFile } from "./sqlite/file.ts";
 
 /** EX_USAGE of sysexits.h. */
 const exUsage = 64;
+/** The names of processors that the start shows. */
+const namesMax = 50;
 const usage = `Sate in one process. Start it at the root of the repository:
 
   npx -y bun run up            serves the processors of the folder "processors"
@@ -47,6 +50,7 @@ if (opened.kind === "refused") {
 
 const { processors, problems } = await processorsOf(settings, { env: Bun.env, watch, log });
 for (const problem of problems) console.error(problem);
+if (watch) processors.onChange(() => console.log(`processors       ${servedNames()}`));
 const standalone = createStandalone(
   { file: opened.file, processors, log, counters, fatal: fatalExit(log) },
   {
@@ -82,6 +86,17 @@ await runService(stoppable, {
 while ((await standalone.notReadyReasons()).length > 0) await Bun.sleep(1_000);
 console.log(banner(access.keys.length > 0));
 
+/** The user's processors, without the simulation. */
+function servedNames(): string {
+  const names = processors
+    .all()
+    .map(({ announcement }) => announcement.name)
+    .filter((name) => name !== defaultProcessor);
+  if (names.length === 0) return `none yet: put files into ${resolve(settings.PROCESSORS_DIR)}`;
+  const others = names.length - namesMax;
+  return names.slice(0, namesMax).join(", ") + (others > 0 ? ` and ${others} more` : "");
+}
+
 /** Where it listens, and what to try. */
 function banner(hasKeys: boolean): string {
   const url = addressOf(settings.HOST, standalone.app.server?.port);
@@ -90,6 +105,7 @@ function banner(hasKeys: boolean): string {
 Sate is ready on ${url}
   API reference  ${url}/swagger
   data folder    ${dataDir}
+  processors     ${servedNames()}${problems.length > 0 ? "\n  not served     see above" : ""}
   stop           Ctrl-C
 
 Try it:

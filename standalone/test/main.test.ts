@@ -75,6 +75,7 @@ describe("the folder of processors", () => {
     expect(await outputsOf(it, "shout")).toEqual({ version: 1 });
     it.child.kill("SIGTERM");
     const { code, said } = await it.ended();
+    expect(it.text()).toMatch(/^ {2}processors {5}shout\n {2}not served {5}see above$/m);
     expect([code, said]).toEqual([0, expect.stringMatching(/^broken\.ts: It has no default export.*\n$/)]);
   }, 30_000);
 
@@ -89,6 +90,7 @@ describe("the folder of processors", () => {
     writeFileSync(path, shouts(2));
     const isChanged = async () => Bun.deepEquals(await outputsOf(it, "shout"), { version: 2 });
     await until("the new version is served", isChanged, 20_000);
+    await until("it says so", () => it.text().includes("\nprocessors       shout\n"));
     it.child.kill("SIGTERM");
     expect(await it.ended()).toEqual({ code: 0, said: "" });
   }, 60_000);

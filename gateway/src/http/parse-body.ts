@@ -1,4 +1,4 @@
-import { jsonMembers } from "@sate/contracts";
+import { instantPattern, jsonMembers } from "@sate/contracts";
 import type { TObject, TSchema } from "@sinclair/typebox";
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
 import { fieldIfPlain } from "./parameters.ts";
@@ -67,12 +67,15 @@ function fieldAt(pointer: string): string {
 }
 
 function quoted(names: string[]): string {
-  return names.map((name) => `\`${name}\``).join(" and ");
+  const marked = names.map((name) => `\`${name}\``);
+  return [marked.slice(0, -1).join(", "), marked.at(-1)].filter(Boolean).join(" and ");
 }
 
 function described(schema: TSchema): string {
   if (schema.type === "boolean") return "true or false";
   if (schema.type === "number" || schema.type === "integer") return describedNumber(schema);
+  if (schema.pattern === instantPattern)
+    return "a string with an instant of RFC 3339, such as 2030-01-31T09:00:00Z";
   if (schema.pattern !== undefined) return `a string that matches ${schema.pattern}`;
   if (schema.type === "array") return `an array of ${schema.minItems ?? 0} to ${schema.maxItems} items`;
   if (schema.maxLength !== undefined) return `a string of at most ${schema.maxLength} characters`;

@@ -7,7 +7,7 @@ const namesMax = 100;
 export function unknownProcessor(known: readonly string[]): Refusal {
   return new Refusal(
     "unknown-processor",
-    "No worker has announced a processor of this name, or it was withdrawn. Use one of `processors`, or start a worker that serves it.",
+    "No worker has announced a processor of this name, or it was withdrawn. Use one of `processors`, or start a worker that serves it: new files in its folder are read when it starts, or at once with `bun run up --watch`.",
     { processors: known.slice(0, namesMax) },
   );
 }

@@ -48,8 +48,8 @@ const refused: [body: object, field: string, says: string][] = [
   [{ expires_in_seconds: 0 }, "expires_in_seconds", `at most ${yearAhead}`],
   [{ expires_in_seconds: yearAhead + 1 }, "expires_in_seconds", "at most"],
   [{ start_after: 1_700_000_000 }, "start_after", "a string"],
-  [{ start_after: "tomorrow" }, "start_after", "a string that matches"],
-  [{ start_after: "2030-01-31T09:00:00" }, "start_after", "a string that matches"],
+  [{ start_after: "tomorrow" }, "start_after", "such as 2030-01-31T09:00:00Z"],
+  [{ start_after: "2030-01-31T09:00:00" }, "start_after", "such as 2030-01-31T09:00:00Z"],
   [{ start_after: "2030-13-01T00:00:00Z" }, "start_after", "not an instant that exists"],
   [{ start_after: "9999-01-01T00:00:00Z" }, "start_after", "366 days ahead"],
 ];

@@ -42,7 +42,7 @@ const refused: [body: unknown, field: string | undefined, says: string][] = [
   [{ processors: [] }, "processors", `an array of 1 to ${limits.workerProcessorsMax} items`],
   [{ processors: [{}] }, "processors[0].name", "missing"],
   [{ processors: ["a"] }, "processors[0]", "an object"],
-  [{ processors: [{ name: "a", kind: "module" }] }, "processors[0].kind", "only `name` and `input`"],
+  [{ processors: [{ name: "a", kind: "module" }] }, "processors[0].kind", "only `name`, `input`"],
   [{ processors: [{ name: "sate:webhook" }] }, "processors[0].name", "a string that matches"],
   [{ processors: [{ name: named64 }] }, "processors[0].name", "a string that matches"],
   [{ processors: [{ name: "simulate" }] }, "processors[0].name", "simulation"],

@@ -101,7 +101,9 @@ function commandWork(
 ): Work | Wrong {
   const missing = named.filter((name) => env[name] === undefined);
   if (missing.length > 0)
-    return wrong(`\`env\` names ${missing.join(", ")}, which is not set or not for processors.`);
+    return wrong(
+      `\`env\` names ${missing.join(", ")}, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.`,
+    );
   const line = resolveCommandLine(command, { folder, path: env.PATH });
   if (line.kind === "wrong") return wrong(line.problem);
   const handler = commandHandler({ argv: line.argv, env, named, memoryMib: memory_mib, groups, log });

@@ -27,6 +27,8 @@ export type ProcessorsOptions = {
   log: Log;
 };
 
+const servedBefore = "Processes that have loaded the version before still serve it, new ones cannot.";
+
 /** Files that are loaded at once. */
 const loadsMost = 4;
 
@@ -34,7 +36,7 @@ const loadsMost = 4;
  * Opens the processors of a folder. `problems` has one line for each file that cannot be loaded; the others are served.
  *
  * When a folder that is watched changes, runs that are under way keep the version that they started with, and a file
- * that cannot be loaded any more is served as it was.
+ * that cannot be loaded any more is served as it was by the processes that have loaded it.
  */
 export async function openProcessors(
   given: ProcessorsOptions,
@@ -60,7 +62,8 @@ export async function openProcessors(
   /** Loads what is in the folder now. Returns the problems. */
   async function reload(): Promise<string[]> {
     const found = processorFiles(folder, builtIn.map(nameOf));
-    if (found === null && isRequired) return ["PROCESSORS_DIR must be a folder that exists and can be read."];
+    if (found === null && isRequired)
+      return [`PROCESSORS_DIR must be a folder that exists and can be read, and ${folder} is not.`];
     const { files, problems } = found ?? { files: [], problems: [] };
     const most = limits.workerProcessorsMax - builtIn.length;
     if (files.length > most) problems.push(`Only the first ${most} processors of the folder are served.`);
@@ -68,7 +71,8 @@ export async function openProcessors(
     await atOnce(loadsMost, files.slice(0, most), async (file) => {
       const loaded = await load(file);
       const before = served.get(file.name);
-      if (loaded.kind === "wrong") problems.push(loaded.problem);
+      if (loaded.kind === "wrong")
+        problems.push(before ? `${loaded.problem} ${servedBefore}` : loaded.problem);
       const isNew = loaded.kind === "read" && !(before && isSame(before, loaded));
       const kept = isNew ? loaded : before;
       if (kept) next.set(file.name, kept);

@@ -76,7 +76,8 @@ export function createHeartbeat(
       throw error;
     }
     if (!lease.renew(id, sentAt)) return;
-    log.info("worker registered", { worker_id: id });
+    const names = processors.all().map(({ announcement }) => announcement.name);
+    log.info("worker registered", { worker_id: id, processors: names.join(" ") });
     claimer.claimNext();
   }
 

@@ -48,9 +48,9 @@ test("no processor is given a setting of the service", async () => {
   });
   const { problems } = await open(folder);
   expect(problems).toEqual([
-    "one.ts: `env` names SERVICE_TOKEN, which is not set or not for processors.",
-    "three.toml: `signing_secret_env` names SERVICE_TOKEN, which is not set or not for processors.",
-    "two.toml: `env` names SERVICE_TOKEN, which is not set or not for processors.",
+    "one.ts: `env` names SERVICE_TOKEN, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.",
+    "three.toml: `signing_secret_env` names SERVICE_TOKEN, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.",
+    "two.toml: `env` names SERVICE_TOKEN, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.",
   ]);
 });
 
@@ -105,7 +105,7 @@ test("a file that cannot be loaded is named with the reason, and the others are 
     "limit.ts: `retry.tries` must be a whole number from 1 to 100, the first try included.",
     `member.ts: \`timeoutSecond\` is not a member of a definition; the members are ${members}.`,
     'memory.ts: `memoryMib` and `reuse` need a child process, and `isolation` is "none".',
-    "nothing.ts: It has no default export with a function `run`.",
+    "nothing.ts: It has no default export with a function `run`: export default defineProcessor({ run(payload) { … } }).",
     expect.stringMatching(
       /^package\.ts: Cannot find package 'no-such-package' imported from .*package\.ts\.$/,
     ),
@@ -116,7 +116,7 @@ test("a file that cannot be loaded is named with the reason, and the others are 
     `twice.toml: ${twice}`,
     `twice.ts: ${twice}`,
     "typo.ts: Unexpected ; (typo.ts:1:11).",
-    "variable.ts: `env` names NOT_SET_ANYWHERE, which is not set or not for processors.",
+    "variable.ts: `env` names NOT_SET_ANYWHERE, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.",
     expect.stringMatching(/^wrong\.toml: /),
   ]);
 });
@@ -125,7 +125,9 @@ test("a folder that is missing is a problem only if it was asked for", async () 
   expect((await open("/nowhere/processors", { isRequired: false })).problems).toEqual([]);
   for (const folder of ["/nowhere/processors", "/etc/passwd/x", `/${"n".repeat(300)}`]) {
     const { problems, names } = await open(folder);
-    expect(problems).toEqual(["PROCESSORS_DIR must be a folder that exists and can be read."]);
+    expect(problems).toEqual([
+      `PROCESSORS_DIR must be a folder that exists and can be read, and ${folder} is not.`,
+    ]);
     expect(names()).toEqual(["simulate"]);
   }
 });
@@ -150,7 +152,9 @@ test("changes of a watched folder are served, and a file that gets worse is serv
   await Bun.write(join(folder, "changed.ts"), "const a = ;");
   await Bun.write(join(folder, "new.ts"), 'export default { isolation: "none", run: () => 2 };');
   await eventually(() => changes === 2, "the change is served");
-  expect(errors).toEqual(["changed.ts: Unexpected ; (changed.ts:1:11)."]);
+  expect(errors).toEqual([
+    expect.stringMatching(/^changed\.ts: Unexpected ; \(changed\.ts:1:11\)\. Processes that/),
+  ]);
   expect(names()).toEqual(["simulate", "changed", "new", "same"]);
   expect(await outputsOf(processors, "new")).toBe(2);
 });

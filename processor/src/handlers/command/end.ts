@@ -53,6 +53,7 @@ function outputsOf({ outputs, printed }: CommandOutput): HandlerEnd {
 /** What is no JSON is most often a message, so the user sees how it begins. */
 function withBeginning(end: HandlerEnd, bytes: Uint8Array): HandlerEnd {
   if (end.kind !== "failed" || end.error.code !== "outputs_not_json") return end;
+  if (bytes.length === 0) return notJson(`${end.error.message} It is empty; print null for no outputs.`);
   return notJson(`${end.error.message} It begins with: ${shown(bytes)}`);
 }
 

@@ -24,7 +24,7 @@ export function readEndpoint(
     const filled = withVariables(value, env);
     if (filled.missing.length > 0) {
       problems.push(
-        `\`headers.${name}\` names ${filled.missing.join(", ")}, which is not set or not for processors.`,
+        `\`headers.${name}\` names ${filled.missing.join(", ")}, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.`,
       );
     } else if (isOwnHeader(name)) problems.push(`\`headers.${name}\` is a header that Sate sets.`);
     else if (!isHeader(name, filled.text)) problems.push(`\`headers.${name}\` cannot be sent as a header.`);
@@ -35,7 +35,7 @@ export function readEndpoint(
   const key = secret ? signingKey(secret) : null;
   if (secret === undefined)
     problems.push(
-      `\`signing_secret_env\` names ${signing_secret_env}, which is not set or not for processors.`,
+      `\`signing_secret_env\` names ${signing_secret_env}, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.`,
     );
   else if (secret !== null && key === null) {
     problems.push(`\`signing_secret_env\` names ${signing_secret_env}, which must be base64 after whsec_.`);

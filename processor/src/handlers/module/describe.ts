@@ -17,7 +17,9 @@ export type ModuleDescription = {
 export function definitionOf(module: unknown): Definition {
   const { default: given } = (module ?? {}) as { default?: Partial<Definition> };
   if (typeof given?.run === "function") return given as Definition;
-  throw new Error("it has no default export with a function `run`.");
+  throw new Error(
+    "it has no default export with a function `run`: export default defineProcessor({ run(payload) { … } }).",
+  );
 }
 
 /** Throws an error with a sentence if a schema cannot be one. */
@@ -25,6 +27,8 @@ export async function describeModule(definition: Definition, path: string): Prom
   const { input, output, ...others } = definition;
   for (const [name, schema] of Object.entries({ input, output })) {
     if (schema === undefined) continue;
+    if (typeof schema !== "object")
+      throw new Error(`its ${name} must be a schema, of TypeBox or JSON Schema.`);
     try {
       (await validatorOf(schema)).validate(null);
     } catch (error) {

@@ -72,7 +72,9 @@ export function checkSettings(
   }
   const missing = settings.env?.filter((name) => env[name] === undefined) ?? [];
   if (missing.length > 0)
-    return wrong(`\`env\` names ${missing.join(", ")}, which is not set or not for processors.`);
+    return wrong(
+      `\`env\` names ${missing.join(", ")}, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.`,
+    );
   return { kind: "checked", settings };
 }
 
