@@ -33,4 +33,5 @@ export * from "./values/ids.ts";
 export * from "./values/json.ts";
 export * from "./values/limits.ts";
 export * from "./values/processor.ts";
+export * from "./values/processor-error.ts";
 export * from "./values/time.ts";

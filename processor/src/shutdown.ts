@@ -65,7 +65,7 @@ export async function shutDown(
   const ended = processors.close();
   await upTo(left.tasks, Promise.all(tasks.map((task) => task.stop())));
   if (!(await upTo(left.processors, ended)))
-    log.warn("a processor does not end; its runs are requeued by the sweepers");
+    log.warn("processors did not end in time; the sweepers will requeue their runs");
   else if (!(await upTo(left.worker, heartbeat.end())))
     log.warn("could not end the worker; the sweepers will");
   await upTo(left.publications, Promise.all([outcomes.flush(), logs.send()]));

@@ -67,7 +67,7 @@ export type Store = {
   ping(): Promise<void>;
   /**
    * The database's clock, in whole ms since 1970, as it was read last and has run since. Every instant that is stored is
-   * compared with it and with no other clock. Throws `Unavailable` before it was read.
+   * compared with it and with no other clock. Throws `Unavailable` until it has been read.
    */
   now(): number;
   /** Safe before open, and twice. Later calls reject. */

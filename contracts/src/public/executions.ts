@@ -22,7 +22,7 @@ export const CreateExecution = Type.Object(
         exclusiveMinimum: 0,
         maximum: limits.timeoutSecondsMax,
         description:
-          "The longest that the execution may take from its first start, over all its tries. At most the maximum of the processor, which is the default.",
+          "The maximum duration of the execution, from its first start and across all its tries. At most the maximum of its processor, which is the default.",
       }),
     ),
     start_after: Type.Optional(
@@ -30,7 +30,7 @@ export const CreateExecution = Type.Object(
         pattern: instantPattern,
         maxLength: 40,
         description:
-          "The execution does not start before this instant (RFC 3339), such as 2030-01-31T09:00:00Z. At most a year ahead.",
+          "The earliest start of the execution: an RFC 3339 instant, such as 2030-01-31T09:00:00Z, at most a year ahead.",
       }),
     ),
     expires_in_seconds: Type.Optional(

@@ -34,7 +34,7 @@ export const problems = {
   "host-not-allowed": { status: 421, title: "The host is not allowed" },
   "invalid-body": { status: 422, title: "The body does not match the schema" },
   "invalid-payload": { status: 422, title: "The payload does not match the input schema of the processor" },
-  "unknown-processor": { status: 422, title: "No such processor is known" },
+  "unknown-processor": { status: 422, title: "The processor is unknown" },
   "too-many-attempts": { status: 429, title: "Too many attempts to execute an exhausted request" },
   internal: { status: 500, title: "Internal server error" },
   unavailable: { status: 503, title: "A dependency is unavailable" },
@@ -64,18 +64,18 @@ export const Problem = Type.Object(
       Type.Integer({ description: "The maximum number of failed executions of a processing request." }),
     ),
     processors: Type.Optional(
-      Type.Array(Type.String(), { description: "The names of the processors that are known, at most 100." }),
+      Type.Array(Type.String(), { description: "The names of known processors, at most 100." }),
     ),
     errors: Type.Optional(
       Type.Array(
         Type.Object(
           {
             pointer: Type.String({ description: "A JSON pointer (RFC 6901) to the value in the payload." }),
-            detail: Type.String({ description: "What is wrong with it." }),
+            detail: Type.String({ description: "What is wrong with the value." }),
           },
           { additionalProperties: true },
         ),
-        { description: "Why the payload does not match, at most 20." },
+        { description: "The mismatches, at most 20." },
       ),
     ),
   },

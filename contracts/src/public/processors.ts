@@ -18,17 +18,23 @@ export const PublicProcessor = Type.Object(
       }),
     ),
     timeout_seconds: Type.Number({
-      description: "The longest that an execution may take, over all its tries, and the default.",
+      description: "The maximum duration of an execution, across all its tries, and its default.",
     }),
-    concurrency: Type.Optional(Type.Integer({ description: "The most runs at once, per worker." })),
-    max_per_minute: Type.Optional(Type.Integer({ description: "The most starts a minute, per worker." })),
-    memory_mib: Type.Optional(Type.Integer({ description: "The most memory of one run, in MiB." })),
+    concurrency: Type.Optional(
+      Type.Integer({ description: "The maximum number of concurrent runs, per worker." }),
+    ),
+    max_per_minute: Type.Optional(
+      Type.Integer({ description: "The maximum number of runs started per minute, per worker." }),
+    ),
+    memory_mib: Type.Optional(
+      Type.Integer({ description: "The memory limit of each process of a run, in MiB." }),
+    ),
     retry: Type.Optional(RetryPolicy),
     announced_at: Type.Optional(
       Type.String({
         ...Timestamp,
         description:
-          "When it was last announced, a time in UTC. Absent for the built-in simulation, which needs no announcement.",
+          "When the processor was last announced, in UTC. Absent for the built-in simulation, which needs no announcement.",
       }),
     ),
     workers: Type.Array(
@@ -36,7 +42,9 @@ export const PublicProcessor = Type.Object(
         { id: Type.String(), name: Type.Optional(Type.String()), seen_at: Type.Optional(Timestamp) },
         open,
       ),
-      { description: "The live workers that serve the processor. Without any, its executions wait." },
+      {
+        description: "The live workers that serve the processor. While there are none, its executions wait.",
+      },
     ),
   },
   open,

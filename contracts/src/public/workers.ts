@@ -19,7 +19,7 @@ export const claimRunsMax = 16;
 export const RegisterWorker = Type.Object(
   {
     name: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 255, description: "What people know the worker by." }),
+      Type.String({ minLength: 1, maxLength: 255, description: "The name of the worker, for people." }),
     ),
     processors: Type.Array(
       Type.Object(
@@ -35,7 +35,7 @@ export const RegisterWorker = Type.Object(
             Type.Number({
               exclusiveMinimum: 0,
               maximum: limits.timeoutSecondsMax,
-              description: "The longest that an execution may take, over all its tries. 300 if absent.",
+              description: "The maximum duration of an execution, across all its tries. 300 if absent.",
             }),
           ),
           concurrency: Type.Optional(
@@ -43,7 +43,7 @@ export const RegisterWorker = Type.Object(
               minimum: 1,
               maximum: limits.workerRunsMax,
               description:
-                "The most runs that one claim returns. The worker limits how many it claims in all.",
+                "The maximum number of runs of this processor per claim. The worker itself limits how many it holds in total.",
             }),
           ),
           retry: Type.Optional(Type.Object(RetryPolicy.properties, closed)),
@@ -51,7 +51,11 @@ export const RegisterWorker = Type.Object(
         },
         closed,
       ),
-      { minItems: 1, maxItems: limits.workerProcessorsMax, description: "The processors that it serves." },
+      {
+        minItems: 1,
+        maxItems: limits.workerProcessorsMax,
+        description: "The processors that the worker serves.",
+      },
     ),
   },
   { ...closed, description: "A worker that runs executions." },
@@ -63,7 +67,7 @@ export const RegisteredWorker = Type.Object(
     worker_id: Uuid,
     heartbeat_seconds: Type.Number({
       description:
-        "How often to send a heartbeat. A worker that gets no response to two in a row must stop its runs: they may be given to another worker.",
+        "The interval between heartbeats. A worker that gets no response to two in a row must stop its runs, because another worker may already run them.",
     }),
   },
   open,
@@ -84,7 +88,8 @@ export const ClaimRuns = Type.Object(
   {
     claim_id: {
       ...Uuid,
-      description: "New for every claim, the same when one is repeated: it then returns the same runs.",
+      description:
+        "A new id for every claim. A repetition of a claim has the same id and returns the same runs.",
     },
     limit: Type.Integer({
       minimum: 1,
@@ -109,7 +114,7 @@ export const ClaimedRuns = Type.Object(
       Type.Object(
         {
           ...ref,
-          processor: Type.String({ description: "The processor that the execution wants." }),
+          processor: Type.String({ description: "The processor to run." }),
           try: Type.Integer({ minimum: 1, description: "The number of this try." }),
           timeout_seconds: Type.Number({ description: "The time left until the deadline of the execution." }),
           force_error: Type.Boolean({ description: "Whether the client asked for the execution to fail." }),
@@ -129,7 +134,7 @@ export const WorkerHeartbeat = Type.Object(
     claim_id: Type.Optional({
       ...Uuid,
       description:
-        "The claim under way, or else the last one: its runs are kept although they are not listed.",
+        "The claim in progress, or otherwise the latest one. Its runs are kept even if they are not listed.",
     }),
     runs: Type.Array(
       Type.Object(
@@ -147,7 +152,7 @@ export const WorkerHeartbeat = Type.Object(
                 }),
                 text: Type.String({
                   maxLength: limits.logChunkBytesMax,
-                  description: "Lines, each with its line feed.",
+                  description: "Lines of text, each ending with a line feed.",
                 }),
               },
               closed,
@@ -159,11 +164,11 @@ export const WorkerHeartbeat = Type.Object(
       {
         maxItems: limits.workerRunsMax,
         description:
-          "All runs that the worker has and has not finished. Others of earlier claims are requeued.",
+          "All runs that the worker holds. Runs of earlier claims that are not listed are requeued.",
       },
     ),
   },
-  { ...closed, description: "A sign of life, and how far the runs are." },
+  { ...closed, description: "A heartbeat, with the progress of the runs." },
 );
 export type WorkerHeartbeat = Static<typeof WorkerHeartbeat>;
 
@@ -171,7 +176,7 @@ const refs = (description: string) => Type.Array(Type.Object(ref, open), { descr
 
 export const HeartbeatResponse = Type.Object(
   {
-    cancel: refs("Runs that a client wants to be cancelled: stop them, and finish them with any error."),
+    cancel: refs("Runs whose cancellation was requested: stop them, and finish them with any error."),
     lost: refs("Runs that no longer belong to the worker: stop them, and do not finish them."),
   },
   open,
@@ -181,7 +186,7 @@ export const FinishRun = Type.Object(
   {
     ...ref,
     outputs: Type.Optional(
-      Type.Unknown({ description: "Of a run that succeeded: any JSON value. It is stored byte for byte." }),
+      Type.Unknown({ description: "The outputs of a successful run: any JSON value, stored byte for byte." }),
     ),
     error: Type.Optional(
       Type.Object(
@@ -198,7 +203,10 @@ export const FinishRun = Type.Object(
             }),
           ),
         },
-        { ...closed, description: "Of a run that failed. Exactly one of outputs and error must be there." },
+        {
+          ...closed,
+          description: "The error of a failed run. Exactly one of outputs and error is required.",
+        },
       ),
     ),
     seconds: Type.Optional(
@@ -219,7 +227,7 @@ export const FinishResponse = Type.Object(
       [Type.Literal("stored"), Type.Literal("retrying"), Type.Literal("refused"), Type.Literal("unknown")],
       {
         description:
-          "What became of the run. stored: the execution has ended, by this or an earlier call. retrying: there will be another try. refused: the run is not this worker's any more. unknown: there is no such run.",
+          "What became of the run. stored: the execution has ended, by this or an earlier call. retrying: there will be another try. refused: the run no longer belongs to this worker. unknown: there is no such run.",
       },
     ),
   },

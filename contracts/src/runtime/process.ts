@@ -67,7 +67,7 @@ type App = {
 type Runnable = {
   app: App;
   start(): Promise<void>;
-  /** Ends the requests that only wait for something to happen: a stop begins with it. */
+  /** Called first when a stop begins: ends the requests that only wait for something to happen. */
   endWaits?(): void;
   stop(): Promise<void>;
 };

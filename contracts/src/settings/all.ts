@@ -34,7 +34,7 @@ export const settingNames: ReadonlySet<string> = new Set(
   }),
 );
 
-/** What code of others may be given of an environment: all but the settings of Sate, some of which are secrets. */
+/** The part of an environment that user code may get: everything except the settings of Sate, some of which are secrets. */
 export function withoutSettings(env: Environment): Environment {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !settingNames.has(name)));
 }

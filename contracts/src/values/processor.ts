@@ -37,7 +37,7 @@ export function retryDelayMs(policy: RetryPolicy, ended: number, random: number)
   return Math.ceil(Math.max(ceiling * random, policy.first_seconds / 10) * 1_000);
 }
 
-/** What a worker says of a processor that it serves. Limits are per worker, but `timeout_seconds` and `retry`. */
+/** What a worker announces of a processor that it serves. Limits are per worker, except `timeout_seconds` and `retry`. */
 export const ProcessorAnnouncement = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 64 }),
@@ -51,7 +51,7 @@ export const ProcessorAnnouncement = Type.Object(
     version: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
     /** JSON Schema 2020-12 of the payload, as JSON text. */
     input_json: Type.Optional(Type.String({ maxLength: limits.inputSchemaCharsMax })),
-    /** The longest that an execution may take, over all its tries, from its first start. */
+    /** The maximum duration of an execution, from its first start and across all its tries. */
     timeout_seconds: Type.Number({ exclusiveMinimum: 0, maximum: limits.timeoutSecondsMax }),
     concurrency: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.workerRunsMax })),
     max_per_minute: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),

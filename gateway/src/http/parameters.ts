@@ -107,7 +107,7 @@ const unknown = {
   ],
   unknown_processor: [
     "processor-not-found",
-    "No worker has announced a processor of this name, or it was withdrawn. `GET /processors` lists the others.",
+    "No worker has announced a processor with this name, or it was withdrawn. `GET /processors` lists the known ones.",
   ],
   unknown_worker: [
     "worker-gone",

@@ -1,8 +1,8 @@
 import type { LogChunk } from "@sate/contracts";
 import { unknownId } from "../http/parameters.ts";
-import { printable } from "../http/printable.ts";
 import type { Uris } from "../http/uris.ts";
 import type { Ports } from "../ports.ts";
+import { printable } from "./printable.ts";
 
 type Wanted = {
   request_id: string;

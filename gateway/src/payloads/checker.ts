@@ -60,7 +60,7 @@ export function createPayloadChecker({ deadlineMs = deadlineMsDefault, avoidedMs
 
   function startThread(): Worker {
     const started = new Worker(new URL("./thread.ts", import.meta.url));
-    // What a thread that has been ended still sends is for nobody.
+    // Messages of a thread that has been terminated are ignored.
     started.onmessage = ({ data }) => started === thread && end(data as Checked);
     started.onerror = () => started === thread && giveUp();
     // It must not keep the process alive.

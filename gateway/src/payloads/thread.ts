@@ -1,6 +1,6 @@
 import { createCheck } from "./check.ts";
 
-/** The thread that checks payloads: it answers each check in turn. checker.ts starts and ends it. */
+/** The thread that checks payloads, one after the other. checker.ts starts and ends it. */
 declare const self: Worker;
 
 const check = createCheck();

@@ -54,7 +54,7 @@ export function processorRoutes({ operation, ingress, requests }: RouteParts) {
         scope: "admin",
         summary: "Withdraw a processor",
         description:
-          "Its name is unknown from then on, and the executions that wait for it end as failed, until a worker announces it again. Stop its workers first.",
+          "From then on its name is unknown and executions that wait for it fail, until a worker announces it again. Stop its workers first.",
         responses: { 204: { description: "The processor is withdrawn." } },
         problems: ["processor-served"],
       }),

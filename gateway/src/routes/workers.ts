@@ -24,7 +24,7 @@ const claimIdleSeconds = 60;
 /** What a run's end has beside its outputs. */
 const envelopeBytesMax = 4_096;
 
-/** Remote workers: programs of users that claim executions over the REST API, run them, and say how they ended. */
+/** Remote workers: programs of users that claim executions over the REST API, run them, and report how they ended. */
 export function workerRoutes(parts: RouteParts) {
   const liveWorkers = createLiveWorkers(parts);
   const withWorkers = { ...parts, liveWorkers };
@@ -75,7 +75,7 @@ function lifeRoutes(parts: RouteParts) {
         scope: "work",
         summary: "Renew the lease of a worker",
         description:
-          "Send one every `heartbeat_seconds`, one at a time, and begin no new claim while one is unanswered. It lists all runs that are not finished; what the worker holds of earlier claims and does not list is requeued.",
+          "Send one every `heartbeat_seconds`, one at a time, and begin no new claim while one is unanswered. It lists all runs that are not finished; runs of earlier claims that it does not list are requeued.",
         responses: { 200: ["What to do with the runs.", "HeartbeatResponse"] },
       }),
     )
@@ -116,7 +116,7 @@ function claimRoute(parts: RouteParts & { liveWorkers: ReturnType<typeof createL
       description:
         "Waits up to `wait_seconds` if nothing is queued. A repetition with the same `claim_id` returns the same runs, so repeat a claim that got no response. It also renews the lease.",
       responses: {
-        200: ["Runs, which the worker now holds.", "ClaimedRuns"],
+        200: ["The claimed runs, which the worker now holds.", "ClaimedRuns"],
         204: { description: "Nothing is queued." },
       },
     }),
@@ -144,7 +144,7 @@ function finishRoute(parts: RouteParts & { liveWorkers: ReturnType<typeof create
       scope: "work",
       summary: "Finish a run",
       description:
-        "With `outputs` it has succeeded, with `error` it has failed. If the processor has retries and a try is left, the execution is tried again after a pause, unless `retryable` is false. Safe to repeat until there is a response.",
+        "A run with `outputs` has succeeded, one with `error` has failed. If the processor has retries and a try is left, the execution is tried again after a pause, unless `retryable` is false. Safe to repeat until there is a response.",
       responses: { 200: ["What became of the execution.", "FinishResponse"] },
     }),
   );

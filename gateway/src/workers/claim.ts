@@ -1,9 +1,8 @@
-import { type ClaimRuns, limits, type Run } from "@sate/contracts";
+import { type ClaimRuns, limits, type Run, runRef } from "@sate/contracts";
 import type { ApiKey } from "../access/api-keys.ts";
 import type { Ingress } from "../capacity/ingress.ts";
 import { overloaded, Refusal } from "../http/problem-response.ts";
 import type { Ports } from "../ports.ts";
-import { refOf } from "./ids.ts";
 import type { LiveWorkers } from "./live-worker.ts";
 
 /** Claims that may wait at once. */
@@ -21,7 +20,7 @@ type Claim = {
 
 /**
  * Creates the claims of remote workers. A claim returns runs, or none after `wait_seconds`, at a stop, and when its
- * client has gone. Only its looks for queued executions count as work in progress, so waiting claims hold up nobody.
+ * client has gone. Only its looks for queued executions count as work in progress, so waiting claims delay no other request.
  */
 export function createClaimRuns(
   parts: Pick<Ports, "requests"> & { ingress: Ingress; liveWorkers: LiveWorkers; stopping: AbortSignal },
@@ -47,7 +46,7 @@ export function createClaimRuns(
     try {
       await liveWorkers.renew(worker_id);
     } catch (error) {
-      if (error instanceof Refusal) await requests.handBack({ runs: runs.map(refOf) });
+      if (error instanceof Refusal) await requests.handBack({ runs: runs.map(runRef) });
       throw error;
     }
   }

@@ -4,12 +4,12 @@ import {
   type RetryPolicy,
   type RunRef,
   retryDelayMs,
+  runRef,
 } from "@sate/contracts";
 import { type ApiKey, mayServe } from "../access/api-keys.ts";
 import { Refusal } from "../http/problem-response.ts";
 import type { Ports } from "../ports.ts";
 import type { Announcements } from "../processors/announcements.ts";
-import { refOf } from "./ids.ts";
 import type { LiveWorkers } from "./live-worker.ts";
 import { endOf, outcomeOf } from "./outcome.ts";
 
@@ -45,7 +45,7 @@ export function createFinishRun(
   }
 
   return async (workerId: string, key: ApiKey | undefined, body: FinishRun): Promise<Finished> => {
-    const run = refOf(body);
+    const run = runRef(body);
     const holds = await liveWorkers.renew(workerId);
     const held = holds.find((one) => one.execution_id === run.execution_id && one.epoch === run.epoch);
     const { end, isRetryable } = endOf(body, held?.cancel === true);

@@ -1,30 +1,29 @@
-import { type LogChunk, limits, type RunRef, type WorkerHeartbeat } from "@sate/contracts";
+import { type LogChunk, limits, type RunRef, runRef, type WorkerHeartbeat } from "@sate/contracts";
 import { inTime } from "@sate/contracts/runtime";
 import { unknownId } from "../http/parameters.ts";
 import type { Ports } from "../ports.ts";
-import { refOf } from "./ids.ts";
 
 /** Logs must not delay the response to a heartbeat. */
 const logMsMax = 2_000;
 
-type Heard = { cancel: RunRef[]; lost: RunRef[] };
+type RunsToStop = { cancel: RunRef[]; lost: RunRef[] };
 
 /** Creates the heartbeat of remote workers: renews the lease, and compares what the worker lists with what it holds. */
 export function createHeartbeat({ requests, counters }: Pick<Ports, "requests" | "counters">) {
-  return async (worker_id: string, { claim_id, runs }: WorkerHeartbeat): Promise<Heard> => {
+  return async (worker_id: string, { claim_id, runs }: WorkerHeartbeat): Promise<RunsToStop> => {
     const beat = await requests.heartbeat({
       worker_id,
-      held: runs.map(refOf),
-      progress: runs.flatMap(({ progress, ...run }) => (progress ? [{ ...refOf(run), progress }] : [])),
+      held: runs.map(runRef),
+      progress: runs.flatMap(({ progress, ...run }) => (progress ? [{ ...runRef(run), progress }] : [])),
       ...(claim_id !== undefined && { claim_id }),
     });
     if (beat.kind === "given_up") throw unknownId("unknown_worker");
     const held = new Map(beat.runs.map((run) => [keyOf(run), run]));
     const listed = runs.filter((run) => held.has(keyOf(run)));
-    await appendLogs(listed.flatMap(({ log, ...run }) => (log ? [{ ...refOf(run), ...log }] : [])));
+    await appendLogs(listed.flatMap(({ log, ...run }) => (log ? [{ ...runRef(run), ...log }] : [])));
     return {
-      cancel: listed.filter((run) => held.get(keyOf(run))?.cancel).map(refOf),
-      lost: runs.filter((run) => !held.has(keyOf(run))).map(refOf),
+      cancel: listed.filter((run) => held.get(keyOf(run))?.cancel).map(runRef),
+      lost: runs.filter((run) => !held.has(keyOf(run))).map(runRef),
     };
   };
 

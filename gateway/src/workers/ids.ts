@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import type { RunRef } from "@sate/contracts";
 
 /**
  * The id by which requests-service knows the worker that a client calls `publicId`. It depends on the API key: with
@@ -13,11 +12,6 @@ export function workerIdOf(keyName: string | undefined, publicId: string): strin
 /** The id of the result of a run: the same in every repetition of its end. */
 export function resultIdOf({ execution_id, epoch }: { execution_id: string; epoch: number }): string {
   return uuidOf("result", execution_id, String(epoch));
-}
-
-/** The ids of a run, without what else a body says of it. */
-export function refOf({ request_id, attempt, execution_id, epoch }: RunRef): RunRef {
-  return { request_id, attempt, execution_id, epoch };
 }
 
 /** A UUID version 8 of 122 bits of a hash. https://www.rfc-editor.org/rfc/rfc9562#section-5.8 */

@@ -1,18 +1,14 @@
 import {
   cancelled,
-  type ExecutionError,
   type FinishRun,
   formatTimestamp,
   limits,
+  neverRetried,
   type Outcome,
-  sateErrorCodes,
+  processorError,
 } from "@sate/contracts";
-import { printable } from "../http/printable.ts";
 import { Refusal } from "../http/problem-response.ts";
 import { resultIdOf } from "./ids.ts";
-
-/** Failures that the next try would only repeat. */
-const neverRetried = new Set(["outputs_too_large", "outputs_not_json", "invalid_input"]);
 
 /** How a run ended, from what its worker says. `isCancelled`: a client wants it to be cancelled. */
 export function endOf({ outputs, error }: FinishRun, isCancelled: boolean) {
@@ -27,26 +23,11 @@ export function endOf({ outputs, error }: FinishRun, isCancelled: boolean) {
   }
   if (isCancelled) return { end: cancelled, isRetryable: false };
   const { code, retryable = true } = error;
-  const end = { status: "failed" as const, error: errorOf(error) };
+  const end = { status: "failed" as const, error: processorError("failed", error) };
   return { end, isRetryable: retryable && !neverRetried.has(code) };
 }
 
-/** A code by which Sate itself ends executions gets a prefix, so that a reader can rely on the code. */
-function errorOf({ code, message }: NonNullable<FinishRun["error"]>): ExecutionError {
-  const own = sateErrorCodes.includes(code) ? `processor_${code}` : code;
-  return { code: own, message: cut(printable(message.slice(0, limits.errorMessageBytesMax))) };
-}
-
-/** The longest beginning of a text that fits into an error message as UTF-8. */
-function cut(text: string): string {
-  const bytes = Buffer.from(text);
-  let end = Math.min(bytes.length, limits.errorMessageBytesMax);
-  // Not within a character.
-  while (end < bytes.length && (bytes.readUInt8(end) & 0xc0) === 0x80) end--;
-  return bytes.toString("utf8", 0, end);
-}
-
-/** The outcome of a run that has ended `now`, an instant of the wall clock, after `seconds`. */
+/** The outcome of a run that ended at `now`, an instant of the wall clock, after `seconds`. */
 export function outcomeOf(
   end: ReturnType<typeof endOf>["end"],
   run: Pick<FinishRun, "execution_id" | "epoch" | "seconds">,

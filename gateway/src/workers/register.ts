@@ -40,7 +40,7 @@ export function createRegister({
     for (const [index, one] of processors.entries()) {
       const { input, ...rest } = one;
       if (one.name === defaultProcessor)
-        throw invalid(`[${index}].name`, "is the name of Sate's own simulation");
+        throw invalid(`[${index}].name`, "is the name of the built-in simulation");
       if (!mayServe(key, one.name)) throw mayNotServe(key);
       const input_json = input === undefined ? undefined : await usableInput(input, `[${index}].input`);
       announcements.push({

@@ -52,7 +52,7 @@ test("without retries an error fails the execution; its text is cut and harmless
   expect(statusOf(await worker.finish(run, { error: { code: "broken", message } }))).toBe("stored");
   const error = (execution().outcome as { error: { code: string; message: string } }).error;
   expect([execution().status, error.code]).toEqual(["failed", "broken"]);
-  expect(error.message).toStartWith("\\x1b[31mé");
+  expect(error.message).toStartWith("\\u001b[31mé");
   expect(Buffer.byteLength(error.message)).toBeLessThanOrEqual(limits.errorMessageBytesMax);
   expect(error.message).toEndWith("é");
 });

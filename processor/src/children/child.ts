@@ -5,7 +5,7 @@ import { markedOutput } from "./marked-output.ts";
 import type { FromChild, Question, ToChild } from "./messages.ts";
 import { hasChildren, isAlive } from "./processes.ts";
 
-/** What came of asking a child. `body` is what the child says, in which types do not hold. */
+/** The result of asking a child. `body` is what the child sent: its type is not checked. */
 export type Reply =
   | { kind: "replied"; body: unknown; isReusable: boolean }
   | { kind: "refused" }
@@ -34,7 +34,7 @@ export type ChildOptions = {
   /** All of the environment. */
   env: Record<string, string>;
   memoryMib?: number | undefined;
-  /** Called with the first that the child prints while it does nothing, such as an error that comes after a run. */
+  /** Called once, with the first output of the child while it runs nothing, such as an error after a run. */
   onStrayOutput(text: string): void;
 };
 
@@ -44,8 +44,7 @@ const preload = join(import.meta.dir, "../kit/preload.ts");
 const outputMs = 500;
 
 /**
- * Starts a child. Bun would install missing packages by itself, and read `.env` and `bunfig.toml` of the folder: it may
- * not.
+ * Starts a child. Flags keep Bun from installing missing packages and from reading `.env` and `bunfig.toml` of the folder.
  */
 export function startModuleChild(groups: Groups, options: ChildOptions): Child {
   const { path, env, memoryMib, onStrayOutput } = options;

@@ -49,9 +49,9 @@ export type Group = {
 export type Groups = {
   /** Throws if the program cannot be started, such as `ENOENT`. With `memoryMib` it exits with 126 or 127 instead. */
   spawn(options: GroupOptions): Group;
-  /** A folder for the files of the groups. Whoever needs it makes it; it is deleted when the groups are gone. */
+  /** A folder for the files of the groups, which the caller creates. The guard deletes it when the service is gone. */
   readonly folder: string;
-  /** Kills all groups and ends the guard; then nothing can be started any more. Safe twice. */
+  /** Kills all groups and ends the guard. Nothing can be started afterwards. Safe twice. */
   close(): Promise<void>;
   /** The process id of the guard, if it runs. */
   guardPid(): number | undefined;
@@ -83,7 +83,8 @@ export function createGroups({ log }: { log: Log }): Groups {
   return {
     folder,
     spawn(options) {
-      if (isClosed) throw new Error("No child is started any more.");
+      if (isClosed) throw new Error("Groups are closed: no child can be started.");
+      guard.ensureStarted();
       const cookie = `${prefix}${++count}`;
       const group = spawnGroup(options, cookie, log, (pid) => guard.add(pid));
       groups.add(group);

@@ -1,5 +1,5 @@
-# Kills what a processor service has started when the service is gone, also by kill -9, which nothing in the service can
-# react to. A shell needs 1 MiB, and another runtime 25.
+# Kills what a processor service has started once the service is gone, even by kill -9, to which nothing in the service
+# can react. A shell needs 1 MiB, a JavaScript runtime 25.
 #
 # stdin: "+ <group>" and "- <group>", a line each, for each process group that begins and ends. The service is gone when
 # stdin ends. $1 is in the environment of all processes that it has started, so that those that left their group are

@@ -7,7 +7,7 @@ const restartMs = 100;
 
 /**
  * The guard: a process that outlives this one, and then kills all groups that are under guard and whatever has
- * `cookiePrefix` in its environment, and deletes `folder`. It is started with the first group and replaced if it dies.
+ * `cookiePrefix` in its environment, and deletes `folder`. It is replaced if it dies.
  */
 export function createGuard(cookiePrefix: string, folder: string, log: Log) {
   const groups = new Set<number>();
@@ -16,7 +16,7 @@ export function createGuard(cookiePrefix: string, folder: string, log: Log) {
 
   function start(): void {
     guard = startGuard(cookiePrefix, folder);
-    for (const group of groups) tell(`+ ${group}`);
+    for (const group of groups) send(`+ ${group}`);
     void guard.exited.then(() => {
       if (isClosed) return;
       log.warn("the guard of the child processes died; it is started again");
@@ -24,8 +24,8 @@ export function createGuard(cookiePrefix: string, folder: string, log: Log) {
     });
   }
 
-  /** To one that has just died this throws or rejects; its successor is told everything. */
-  function tell(line: string): void {
+  /** To one that has just died this throws or rejects; its successor gets all groups. */
+  function send(line: string): void {
     try {
       guard?.stdin.write(`${line}\n`);
       void Promise.resolve(guard?.stdin.flush()).catch(() => {});
@@ -33,13 +33,16 @@ export function createGuard(cookiePrefix: string, folder: string, log: Log) {
   }
 
   return {
+    /** Must be called before a group is started, so that none is ever without a guard. Throws if it cannot run. */
+    ensureStarted(): void {
+      if (guard === null) start();
+    },
     add(group: number): void {
       groups.add(group);
-      if (guard === null) start();
-      else tell(`+ ${group}`);
+      send(`+ ${group}`);
     },
     delete(group: number): void {
-      if (groups.delete(group)) tell(`- ${group}`);
+      if (groups.delete(group)) send(`- ${group}`);
     },
     /** Ends the guard: it kills what is still under guard. Safe twice. */
     close(): void {

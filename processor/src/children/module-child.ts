@@ -24,7 +24,7 @@ let asked = 0;
 let isReusable = true;
 let mustEnd = false;
 
-/** A run that is told to end has its grace period, and its end must arrive. */
+/** A run that gets SIGTERM has its grace period, and its end must still be reported. */
 process.on("SIGTERM", () => {
   if (current === null) process.exit(0);
   mustEnd = true;
@@ -32,8 +32,8 @@ process.on("SIGTERM", () => {
 for (const event of ["uncaughtException", "unhandledRejection"] as const) process.on(event, onStrayError);
 
 /**
- * Something threw where nothing catches it. Only in the first run it is certain whose error it is; a later run may be
- * innocent of what an earlier one has left behind, so it goes on. In any case nothing further is done here.
+ * Something threw where nothing catches it. Only during the first run is it certain whose error it is: a later
+ * run goes on, because an earlier one may have caused it. In any case this process runs nothing further.
  */
 function onStrayError(thrown: unknown): void {
   show(thrown);
@@ -47,7 +47,7 @@ function show(thrown: unknown): void {
   } catch {} // a getter or a proxy throws
 }
 
-async function answer(question: Question, definition: Definition): Promise<void> {
+async function respond(question: Question, definition: Definition): Promise<void> {
   if (!isReusable) return send({ kind: "refused" });
   const controller = new AbortController();
   const stray = Promise.withResolvers<unknown>();
@@ -123,7 +123,7 @@ function listen(definition: Definition): void {
   process.on("disconnect", () => process.exit(1));
   process.on("message", (message: ToChild) => {
     if (message.kind === "abort") current?.abort(message.why);
-    else if (message.kind !== "received") void answer(message, definition);
+    else if (message.kind !== "received") void respond(message, definition);
     else if (mustEnd) process.exit(0);
   });
 }

@@ -33,9 +33,9 @@ export type Pool = {
     listener: Listener,
     signal: AbortSignal,
   ): Promise<Exclude<Reply, { kind: "refused" }>>;
-  /** The pool is not needed any more: ends the children that run nothing, and the others after their run. */
+  /** Ends the pool: idle children at once, the others after their run. */
   retire(): void;
-  /** How many children run nothing. */
+  /** The number of idle children. */
   idle(): number;
 };
 

@@ -31,7 +31,7 @@ export function hasChildren(pid: number): boolean {
   return read(`/proc/${pid}/task/${pid}/children`) !== "";
 }
 
-/** Sends a signal; `false` if there is nobody to send it to, or none who may get it from us. */
+/** Sends a signal. Returns `false` if there is no such process, or none that this process may signal. */
 export function signal(target: number, name: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(target, name);

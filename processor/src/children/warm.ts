@@ -1,9 +1,9 @@
-/** A child that runs nothing. `leave` ends it. */
+/** An idle child. `leave` ends it. */
 export type Idle = { leave(): void };
 
 /**
- * The children of all pools together: those that run nothing, and the number of those that run something. Together
- * they are at most `most`, as long as no more run: whatever has been idle for longest leaves for another.
+ * Bounds the children of all pools together, idle and busy, to `most`, unless more than that are busy: when one becomes
+ * busy, the one that has been idle for longest is ended.
  */
 export function createWarm(most: number) {
   const idle = new Set<Idle>();
@@ -17,7 +17,7 @@ export function createWarm(most: number) {
       const [longest] = idle;
       if (longest !== undefined && busy + idle.size > most) longest.leave();
     },
-    /** It does not run anything any more. */
+    /** A child has ended its run. */
     end(): void {
       busy--;
     },

@@ -1,4 +1,4 @@
-import type { Claimable, Run, RunRef } from "@sate/contracts";
+import { type Claimable, type Run, type RunRef, runRef } from "@sate/contracts";
 import { errorFields, failpoint } from "@sate/contracts/runtime";
 import type { Lease } from "../lease/lease.ts";
 import type { Ports } from "../ports.ts";
@@ -123,10 +123,7 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
   function handBack(unserved: RunRef[]): void {
     if (unserved.length === 0) return;
     counters.add("runs_handed_back", unserved.length);
-    const refs = unserved.map(({ request_id, attempt, execution_id, epoch }) => {
-      return { request_id, attempt, execution_id, epoch };
-    });
-    requests.handBack({ runs: refs }).catch((error) => {
+    requests.handBack({ runs: unserved.map(runRef) }).catch((error) => {
       log.warn("could not hand runs back; they are released after the next heartbeats", errorFields(error));
     });
   }

@@ -1,32 +1,23 @@
-import { limits, ProcessorAnnouncement, RetryPolicy } from "@sate/contracts";
-import { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox";
+import { limits, RetryPolicy } from "@sate/contracts";
+import { type Static, type TObject, Type } from "@sinclair/typebox";
 import { Value, ValueErrorType } from "@sinclair/typebox/value";
+import { runLimits } from "./run-limits.ts";
 
 /** Each `description` completes the sentence "<field> must be …". */
 
 const closed = { additionalProperties: false } as const;
-const { timeout_seconds, concurrency, max_per_minute } = ProcessorAnnouncement.properties;
-const { tries, first_seconds, max_seconds } = RetryPolicy.properties;
-const is = <S extends TSchema>(schema: S, description: string): S => ({ ...schema, description });
-const text = (description: string) => Type.String({ pattern: "^[^\\0]+$", description });
 
 /** The fields that every kind has. */
-const limitsOfRuns = {
-  timeout_seconds: Type.Optional(
-    is(timeout_seconds, `a number of seconds above 0, at most ${limits.timeoutSecondsMax}`),
-  ),
-  concurrency: is(concurrency, `a whole number from 1 to ${limits.workerRunsMax}`),
-  max_per_minute: is(max_per_minute, "a whole number from 1 to 1000000"),
+const common = {
+  timeout_seconds: runLimits.timeoutSeconds,
+  concurrency: runLimits.concurrency,
+  max_per_minute: runLimits.maxPerMinute,
   retry: Type.Optional(
     Type.Object(
       {
-        tries: is(tries, `a whole number from 1 to ${limits.triesMax}, the first try included`),
-        first_seconds: Type.Optional(
-          is(first_seconds, "a number of seconds from 0.1 to 86400: the first pause"),
-        ),
-        max_seconds: Type.Optional(
-          is(max_seconds, "a number of seconds from 0.1 to 86400: the longest pause"),
-        ),
+        tries: runLimits.tries,
+        first_seconds: runLimits.firstSeconds,
+        max_seconds: runLimits.maxSeconds,
       },
       { ...closed, description: "a table, such as { tries = 3, first_seconds = 1, max_seconds = 60 }" },
     ),
@@ -43,18 +34,9 @@ export const CommandDeclaration = Type.Object(
       minItems: 1,
       description: 'a list of the program and its arguments, such as ["python3", "transcode.py"]',
     }),
-    env: Type.Optional(
-      Type.Array(
-        Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*$", description: "the name of a variable" }),
-        {
-          description: 'a list of names of environment variables, such as ["S3_KEY"]',
-        },
-      ),
-    ),
-    memory_mib: Type.Optional(
-      Type.Integer({ minimum: 16, maximum: 1_048_576, description: "a whole number from 16 to 1048576" }),
-    ),
-    ...limitsOfRuns,
+    env: runLimits.env,
+    memory_mib: runLimits.memoryMib(16),
+    ...common,
   },
   closed,
 );
@@ -72,8 +54,10 @@ export const HttpDeclaration = Type.Object(
         description: `a table of texts, such as { Authorization = "Bearer \${TOKEN}" }`,
       }),
     ),
-    signing_secret_env: Type.Optional(text("the name of an environment variable")),
-    ...limitsOfRuns,
+    signing_secret_env: Type.Optional(
+      Type.String({ pattern: "^[^\\0]+$", description: "the name of an environment variable" }),
+    ),
+    ...common,
   },
   closed,
 );

@@ -14,7 +14,7 @@ import {
 import { readEndpoint } from "./http/endpoint.ts";
 import { httpGraceMs, httpHandler } from "./http/handler.ts";
 import { inputCheck } from "./input.ts";
-import { firstSecondsDefault, maxSecondsDefault } from "./module/settings.ts";
+import { announcementOf, variablesProblem } from "./run-limits.ts";
 
 export type DeclarationOptions = {
   /** For a declaration without `timeout_seconds`. */
@@ -68,11 +68,15 @@ async function processorOf(
   if (work.kind === "wrong") return work;
   const input = declaration.input && inputCheck(declaration.input);
   if (input?.kind === "wrong") return wrong(input.problem);
-  const version = await versionOf(text, dirname(path), work.files);
+  const identity = {
+    name: basename(path, ".toml"),
+    kind: declaration.kind,
+    version: await versionOf(text, dirname(path), work.files),
+  };
   return {
     kind: "read",
     processor: {
-      announcement: announcementOf(path, declaration, version, options),
+      announcement: announcementOf(identity, declaredBy(declaration), options.timeoutSeconds),
       handler: input ? input.before(work.handler) : work.handler,
       graceMs: work.graceMs,
     },
@@ -99,37 +103,24 @@ function commandWork(
   folder: string,
   { env, groups, log }: DeclarationOptions,
 ): Work | Wrong {
-  const missing = named.filter((name) => env[name] === undefined);
-  if (missing.length > 0)
-    return wrong(
-      `\`env\` names ${missing.join(", ")}, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.`,
-    );
+  const problem = variablesProblem(named, env);
+  if (problem !== null) return wrong(problem);
   const line = resolveCommandLine(command, { folder, path: env.PATH });
   if (line.kind === "wrong") return wrong(line.problem);
   const handler = commandHandler({ argv: line.argv, env, named, memoryMib: memory_mib, groups, log });
   return { kind: "work", handler, graceMs: commandGraceMs, files: line.files };
 }
 
-function announcementOf(
-  path: string,
-  { kind, timeout_seconds, input, retry, ...declared }: Declaration,
-  version: string,
-  { timeoutSeconds }: DeclarationOptions,
-): Processor["announcement"] {
-  const { concurrency, max_per_minute } = declared;
-  const memory_mib = "memory_mib" in declared ? declared.memory_mib : undefined;
+function declaredBy(declaration: Declaration): Parameters<typeof announcementOf>[1] {
+  const { timeout_seconds, concurrency, max_per_minute, retry, input } = declaration;
+  const memory_mib = "memory_mib" in declaration ? declaration.memory_mib : undefined;
   return {
-    name: basename(path, ".toml"),
-    kind,
-    version,
-    timeout_seconds: timeout_seconds ?? timeoutSeconds,
+    ...(timeout_seconds !== undefined && { timeout_seconds }),
     ...(input && { input_json: JSON.stringify(input) }),
     ...(concurrency !== undefined && { concurrency }),
     ...(max_per_minute !== undefined && { max_per_minute }),
     ...(memory_mib !== undefined && { memory_mib }),
-    ...(retry && {
-      retry: { first_seconds: firstSecondsDefault, max_seconds: maxSecondsDefault, ...retry },
-    }),
+    ...(retry && { retry }),
   };
 }
 

@@ -1,13 +1,15 @@
 import { limits, readJson } from "@sate/contracts";
 import type { HandlerEnd } from "../ports.ts";
 
-/** Commands and endpoints hand back bytes. This file makes the end of a run of them. */
+/**
+ * Commands and endpoints return bytes, from which these functions make the end of a run. Texts may be of any length and
+ * contain anything: they are cut and escaped where the run ends.
+ */
 
 type Failed = Extract<HandlerEnd, { kind: "failed" }>;
 
 /** Characters of bytes that are no JSON, shown to the user. */
 const shownCharsMax = 200;
-const codeCharsMax = 100;
 
 /** Success with these bytes as the outputs, or the failure that they are too large, or no JSON. `source` begins a sentence. */
 export function outputsEnd(bytes: Uint8Array, source: string): HandlerEnd {
@@ -43,7 +45,7 @@ export function failed(code: string, message: string, isRetryable?: boolean): Fa
 }
 
 /**
- * The failure that is reported as JSON, `{"code", "message", "retryable"?}`, cut to the limits; `null` if the bytes are
+ * The failure that is reported as JSON, `{"code", "message", "retryable"?}`; `null` if the bytes are
  * anything else.
  */
 export function reportedFailure(bytes: Uint8Array): Failed | null {
@@ -51,23 +53,10 @@ export function reportedFailure(bytes: Uint8Array): Failed | null {
   if (reading.kind !== "read") return null;
   const { code, message, retryable } = (reading.value ?? {}) as Record<string, unknown>;
   if (typeof code !== "string" || code === "" || typeof message !== "string") return null;
-  return failed(
-    oneLine(code, codeCharsMax),
-    message.slice(0, limits.errorMessageBytesMax).toWellFormed(),
-    typeof retryable === "boolean" ? retryable : undefined,
-  );
+  return failed(code, message, typeof retryable === "boolean" ? retryable : undefined);
 }
 
 /** The beginning of bytes that may be anything, to be shown to a person. */
 export function shown(bytes: Uint8Array): string {
-  return oneLine(new TextDecoder().decode(bytes.subarray(0, shownCharsMax * 4)), shownCharsMax);
-}
-
-/** At most `charsMax` characters, control characters escaped as in JSON, so that no terminal interprets them. */
-export function oneLine(text: string, charsMax: number): string {
-  const escaped = (control: string) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return text
-    .slice(0, charsMax)
-    .toWellFormed()
-    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, escaped);
+  return new TextDecoder().decode(bytes.subarray(0, shownCharsMax * 4)).slice(0, shownCharsMax);
 }

@@ -33,7 +33,7 @@ export function processorFiles(
     if (!Value.Check(CreateRequest, { payload: null, processor: name })) {
       problems.push(`${entry}: "${name}" cannot be the name of a processor; ${nameRule}`);
     } else if (reserved.includes(name)) {
-      problems.push(`${entry}: "${name}" is the name of a processor of Sate's own.`);
+      problems.push(`${entry}: "${name}" is the name of a built-in processor.`);
     } else {
       found.push({ kind: extension === ".ts" ? "module" : "declaration", path, name });
     }
@@ -41,7 +41,7 @@ export function processorFiles(
   const files = found.filter(({ name }) => found.filter((other) => other.name === name).length === 1);
   for (const { path, name } of found) {
     if (files.some((file) => file.path === path)) continue;
-    problems.push(`${basename(path)}: Another file declares the processor ${name}, too; neither is served.`);
+    problems.push(`${basename(path)}: Another file also declares the processor ${name}; neither is served.`);
   }
   return { files, problems };
 }

@@ -1,6 +1,6 @@
 import { type Schema, type ValidationResult, Validator } from "@cfworker/json-schema";
 import type { Handler } from "../ports.ts";
-import { failed, oneLine } from "./ends.ts";
+import { failed } from "./ends.ts";
 
 const whyCharsMax = 500;
 
@@ -20,7 +20,7 @@ export function inputCheck(schema: Schema): InputCheck {
     validator.validate(null); // shows references that lead nowhere
   } catch (error) {
     const [why = ""] = error instanceof Error ? error.message.split(/\.?\s*\n|\.\s/) : [];
-    return { kind: "wrong", problem: `\`input\` is not a JSON Schema: ${oneLine(why, 100)}.` };
+    return { kind: "wrong", problem: `\`input\` is not a JSON Schema: ${why.slice(0, 100)}.` };
   }
   return {
     kind: "usable",
@@ -38,5 +38,5 @@ function sentence(errors: ValidationResult["errors"]): string {
   const { instanceLocation = "#", error = "" } = deepest ?? {};
   const pointer = instanceLocation.slice(1);
   const where = pointer === "" ? "" : ` at ${pointer}`;
-  return oneLine(`The payload does not fit the schema of the processor${where}: ${error}`, whyCharsMax);
+  return `The payload does not fit the schema of the processor${where}: ${error}`.slice(0, whyCharsMax);
 }

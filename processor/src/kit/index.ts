@@ -28,13 +28,13 @@ export type Context = {
   attempt: number;
   /** The number of the try within the execution: 1, 2, … */
   try: number;
-  /** The client asked for an error. The processor may do as it likes. */
+  /** The client set `force_error`. The processor decides what that means. */
   forceError: boolean;
   /** The trace that the run belongs to. https://www.w3.org/TR/trace-context/ */
   traceparent?: string | undefined;
-  /** Aborted when the run must end: it was cancelled, or its time is up. Its process is killed two seconds later. */
+  /** Aborted when the run must end, such as after a cancellation or a timeout. Its process is killed two seconds later. */
   signal: AbortSignal;
-  /** When the time of the run is up, by the clock of this machine. */
+  /** The deadline of the run, by the clock of this machine. */
   deadline: Date;
   /** The payload as it was sent, byte for byte, with digits that JavaScript's numbers do not hold. */
   payloadText: string;
@@ -49,15 +49,15 @@ export type Definition<Input extends TSchema = TSchema, Output extends TSchema =
   input?: Input;
   /** The schema of the outputs. Outputs that do not fit it are an unexpected error. */
   output?: Output;
-  /** The longest that an execution may take, over all its tries. Default: the service's EXECUTION_SECONDS. */
+  /** The maximum duration of an execution, across all its tries. Default: the service's EXECUTION_SECONDS. */
   timeoutSeconds?: number;
-  /** The most runs at once, per worker. */
+  /** The maximum number of concurrent runs, per worker. */
   concurrency?: number;
-  /** The most starts of runs a minute, per worker. */
+  /** The maximum number of runs started per minute, per worker. */
   maxPerMinute?: number;
-  /** Retries within one execution; none without it. `tries` includes the first one. */
+  /** Retries within one execution; none if absent. `tries` includes the first one. */
   retry?: { tries: number; firstSeconds?: number; maxSeconds?: number };
-  /** The most memory of each process of a run, in MiB; at least 320. No limit without it. */
+  /** The memory limit of each process of a run, in MiB; at least 320. No limit if absent. */
   memoryMib?: number;
   /** `none` runs the module in the process of the service: faster, for code that you trust. Default: a child process. */
   isolation?: "process" | "none";

@@ -29,7 +29,7 @@ export function createHeartbeat(
   let doubts: Doubts = noDoubts();
   /** Expired workers whose handlers have ended and whose runs have not been requeued yet. */
   let leftovers: string[] = [];
-  /** Whether requests-service knows the processors of the present worker. */
+  /** Whether requests-service knows the processors of the current worker. */
   let isAnnounced = false;
 
   function expire(): void {
@@ -57,7 +57,9 @@ export function createHeartbeat(
       const registration = { worker_id, name: workerName, processors: announcements };
       const { refused = [] } = await inTime(requests.registerWorker(registration), responseMs);
       if (refused.length > 0)
-        log.error("too many processors are known; these stay unknown", { refused: refused.join(" ") });
+        log.error("too many processors are known: these announcements were refused", {
+          refused: refused.join(" "),
+        });
     } catch (error) {
       isAnnounced = false;
       throw error;

@@ -1,4 +1,4 @@
-import { type LogChunk, limits, type Run } from "@sate/contracts";
+import { type LogChunk, limits, type Run, runRef } from "@sate/contracts";
 import { errorFields, fitting, inTime } from "@sate/contracts/runtime";
 import type { Ports } from "../ports.ts";
 import { createRunLog, type RunLog } from "./run-log.ts";
@@ -15,7 +15,7 @@ const afterEndMsMax = 10_000;
 /**
  * Sends the logs of runs: beside each heartbeat, sooner when much waits, and when a run ends. One call at a time, with
  * chunks of many runs. Nothing waits for it, and what cannot be sent within a few seconds after the end of its run is
- * dropped: a log must never hold up what it tells about.
+ * dropped: a log must never delay the run that it describes.
  */
 export function createLogSender({ requests, time, counters, log }: SenderPorts) {
   const open = new Set<Open>();
@@ -36,8 +36,7 @@ export function createLogSender({ requests, time, counters, log }: SenderPorts) 
         if (one.endedAt !== null) open.delete(one);
         continue;
       }
-      const { request_id, attempt, execution_id, epoch } = one.run;
-      const chunk = { request_id, attempt, execution_id, epoch, ...next };
+      const chunk = { ...runRef(one.run), ...next };
       if (!fits(chunk)) break;
       chunks.push({ one, chunk });
     }
@@ -50,7 +49,10 @@ export function createLogSender({ requests, time, counters, log }: SenderPorts) 
         await inTime(requests.appendLogs({ chunks: chunks.map(({ chunk }) => chunk) }), callMs);
       } catch (error) {
         counters.add("log_chunks_unsent", chunks.length);
-        log.debug("parts of logs are not stored yet", { chunks: chunks.length, ...errorFields(error) });
+        log.debug("log chunks were not stored; they are sent again", {
+          chunks: chunks.length,
+          ...errorFields(error),
+        });
         return dropOld();
       }
       counters.add("log_chunks_sent", chunks.length);

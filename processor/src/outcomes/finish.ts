@@ -4,7 +4,7 @@ import {
   type Outcome,
   type RequestsApi,
   type Run,
-  type RunRef,
+  runRef,
   Unavailable,
 } from "@sate/contracts";
 import { errorFields, microBatch } from "@sate/contracts/runtime";
@@ -20,7 +20,7 @@ type Ended = OfRun & { outcome: Outcome };
 type Failed = OfRun & { pauseMs: number; error: ExecutionError };
 
 /** `dropped`: not sent any more, because the lease of the run's worker has expired or the processor ends. */
-type Answer<Name extends "finish" | "retryLater"> =
+type ReportResult<Name extends "finish" | "retryLater"> =
   | Awaited<ReturnType<RequestsApi[Name]>>["answers"][number]["kind"]
   | "dropped";
 
@@ -71,14 +71,14 @@ export function createFinisher(ports: FinisherPorts, lease: Pick<Lease, "id">) {
     };
   }
 
-  const finish: (ended: Ended) => Promise<Answer<"finish">> = reporter(
-    (all) => requests.finish({ runs: all.map(({ run, outcome }) => ({ ...refOf(run), outcome })) }),
+  const finish: (ended: Ended) => Promise<ReportResult<"finish">> = reporter(
+    (all) => requests.finish({ runs: all.map(({ run, outcome }) => ({ ...runRef(run), outcome })) }),
     ({ outcome }) => (outcome.status === "succeeded" ? outcome.outputs_json.length : 0),
   );
-  const retryLater: (failed: Failed) => Promise<Answer<"retryLater">> = reporter(
+  const retryLater: (failed: Failed) => Promise<ReportResult<"retryLater">> = reporter(
     (all) =>
       requests.retryLater({
-        runs: all.map(({ run, pauseMs, error }) => ({ ...refOf(run), delay_ms: pauseMs, error })),
+        runs: all.map(({ run, pauseMs, error }) => ({ ...runRef(run), delay_ms: pauseMs, error })),
       }),
     () => 0,
   );
@@ -93,7 +93,3 @@ export function createFinisher(ports: FinisherPorts, lease: Pick<Lease, "id">) {
 }
 
 export type Finisher = ReturnType<typeof createFinisher>;
-
-function refOf({ request_id, attempt, execution_id, epoch }: RunRef): RunRef {
-  return { request_id, attempt, execution_id, epoch };
-}

@@ -1,6 +1,13 @@
-import { type ExecutionError, formatTimestamp, limits, type Outcome, readJson } from "@sate/contracts";
+import {
+  type ExecutionError,
+  formatTimestamp,
+  limits,
+  neverRetried,
+  type Outcome,
+  processorError,
+  readJson,
+} from "@sate/contracts";
 import { errorFields, type LogFields } from "@sate/contracts/runtime";
-import { errorOf } from "./error.ts";
 
 /** How a run ended: its outcome without what was measured. */
 export type RunEnd =
@@ -9,9 +16,6 @@ export type RunEnd =
 
 /** The end of a handler, and whether another try may end better: not before `retryAfterMs` are over. */
 export type HandlerVerdict = { end: RunEnd; isRetryable: boolean; retryAfterMs: number };
-
-/** Failures that the next try would only repeat. */
-const neverRetried = new Set(["outputs_too_large", "outputs_not_json", "invalid_input"]);
 
 /** `leftMs`: what the run had of the time that all runs of the execution have together. */
 export function timedOut(leftMs: number): RunEnd {
@@ -38,7 +42,10 @@ export function readHandlerEnd(given: unknown): HandlerVerdict {
     return unexpected("The processor did not return a valid result.");
   }
   return {
-    end: { status: kind === "failed" ? "failed" : "dead_lettered", error: errorOf(kind, code, message) },
+    end: {
+      status: kind === "failed" ? "failed" : "dead_lettered",
+      error: processorError(kind, { code, message }),
+    },
     isRetryable: isRetryable !== false && !neverRetried.has(code),
     retryAfterMs: typeof retryAfterMs === "number" && retryAfterMs > 0 ? retryAfterMs : 0,
   };

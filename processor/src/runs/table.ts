@@ -1,4 +1,4 @@
-import { type Claimable, limits, type Progress, type Run, type RunRef } from "@sate/contracts";
+import { type Claimable, limits, type Progress, type Run, type RunRef, runRef } from "@sate/contracts";
 import { failpoint } from "@sate/contracts/runtime";
 import type { Lease } from "../lease/lease.ts";
 import type { LogSender } from "../logs/sender.ts";
@@ -65,14 +65,14 @@ export function createRuns(
     const isEnd = decision.kind === "ended";
     counters.add(isEnd ? `runs_ended_${decision.outcome.status}` : "runs_to_be_retried");
     failpoint("processor.ended");
-    const answer = isEnd
+    const result = isEnd
       ? await finisher.finish({ run, workerId, outcome: decision.outcome })
       : await finisher.retryLater({ run, workerId, pauseMs: decision.pauseMs, error: decision.error });
-    if (answer === "stored") failpoint("processor.finished");
-    log.debug("a run ended", { ...fieldsOf(run, decision), finish: answer });
-    if (isEnd && answer === "stored") outcomes.publishSoon(run, decision.outcome);
-    if (answer === "dropped") counters.add("finishes_dropped");
-    if (answer === "refused" || answer === "unknown") counters.add("finishes_refused");
+    if (result === "stored") failpoint("processor.finished");
+    log.debug("a run ended", { ...fieldsOf(run, decision), finish: result });
+    if (isEnd && result === "stored") outcomes.publishSoon(run, decision.outcome);
+    if (result === "dropped") counters.add("finishes_dropped");
+    if (result === "refused" || result === "unknown") counters.add("finishes_refused");
   }
 
   /** The database has given this execution a newer epoch, so an earlier run of it here is fenced. */
@@ -149,8 +149,7 @@ export function createRuns(
       return [...held.values()].flatMap((one) => {
         const progress = one.handler.progress();
         if (!one.isRunning || progress === undefined || progress === one.reported) return [];
-        const { request_id, attempt, execution_id, epoch } = one.run;
-        return [{ request_id, attempt, execution_id, epoch, progress }];
+        return [{ ...runRef(one.run), progress }];
       });
     },
     /** Requests-service has acknowledged these. */

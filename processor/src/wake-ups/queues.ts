@@ -46,7 +46,7 @@ export function createWakeUps() {
       if (hasPlace) queue.set(wakeUp.execution_id, wakeUp);
       return hasPlace;
     },
-    /** Puts them back at the front of their queues. Returns those at the end for which there is no place any more. */
+    /** Requeues them at the front of their queues. Returns those at the end that no longer have a place. */
     requeue(wakeUps: NamedWakeUp[]): NamedWakeUp[] {
       const dropped: NamedWakeUp[] = [];
       for (const [processor, again] of Map.groupBy(wakeUps, (wakeUp) => wakeUp.processor)) {

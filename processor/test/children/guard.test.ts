@@ -65,6 +65,7 @@ test("a guard that dies is replaced, and its successor knows the groups", async 
   // Without a cookie: only the number of its group leads to it.
   const start = () => Bun.spawn(["env", "-i", "sleep", "1000"], { detached: true });
   const [guarded, released] = [start(), start()];
+  guard.ensureStarted();
   guard.add(guarded.pid);
   guard.add(released.pid);
   const first = guard.pid() as number;

@@ -180,19 +180,19 @@ describe("a declaration that is wrong is explained in one line that names the fi
     ['kind = "command"\ncommand = ["bin/none"]', "`command` names bin/none, which is not a file."],
     [
       `${command}env = ["NOT_SET", "TOKEN", "NOR_THIS"]`,
-      "`env` names NOT_SET, NOR_THIS, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.",
+      "`env` names NOT_SET, NOR_THIS, which must be set, and must not be a setting of Sate.",
     ],
     [`${command}env = ["A=B"]`, "`env.0` must be the name of a variable."],
     ['kind = "http"\nurl = "ftp://host"', "`url` must be an address that begins with https:// or http://."],
     ['kind = "http"\nurl = "http://"', "`url` must be an address that begins with https:// or http://."],
     [
       'kind = "http"\nurl = "https://user:hidden@host"',
-      "`url` must be without a user name and password: use the header Authorization.",
+      "`url` must not contain a user name or password: use an Authorization header.",
     ],
     [`${http}memory_mib = 64`, "`memory_mib` is not a field"],
     [
       `${http}headers = { A = "\${NOT_SET}" }`,
-      "`headers.A` names NOT_SET, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.",
+      "`headers.A` names NOT_SET, which must be set, and must not be a setting of Sate.",
     ],
     [`${http}headers = { Sate-Try = "1" }`, "`headers.Sate-Try` is a header that Sate sets."],
     [`${http}headers = { Content-Type = "1" }`, "`headers.Content-Type` is a header that Sate sets."],
@@ -201,11 +201,11 @@ describe("a declaration that is wrong is explained in one line that names the fi
     [`${http}headers = { A = 1 }`, "`headers.A` must be text."],
     [
       `${http}signing_secret_env = "NOT_SET"`,
-      "`signing_secret_env` names NOT_SET, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.",
+      "`signing_secret_env` names NOT_SET, which must be set, and must not be a setting of Sate.",
     ],
     [
       `${http}signing_secret_env = "EMPTY"`,
-      "`signing_secret_env` names EMPTY, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.",
+      "`signing_secret_env` names EMPTY, which must be set, and must not be a setting of Sate.",
     ],
     [
       `${http}signing_secret_env = "WHSEC"`,

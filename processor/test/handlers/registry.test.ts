@@ -48,9 +48,9 @@ test("no processor is given a setting of the service", async () => {
   });
   const { problems } = await open(folder);
   expect(problems).toEqual([
-    "one.ts: `env` names SERVICE_TOKEN, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.",
-    "three.toml: `signing_secret_env` names SERVICE_TOKEN, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.",
-    "two.toml: `env` names SERVICE_TOKEN, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.",
+    "one.ts: `env` names SERVICE_TOKEN, which must be set, and must not be a setting of Sate.",
+    "three.toml: `signing_secret_env` names SERVICE_TOKEN, which must be set, and must not be a setting of Sate.",
+    "two.toml: `env` names SERVICE_TOKEN, which must be set, and must not be a setting of Sate.",
   ]);
 });
 
@@ -98,7 +98,7 @@ test("a file that cannot be loaded is named with the reason, and the others are 
   expect(await outputsOf(processors, "good")).toBe(1);
   const members =
     "input, output, run, timeoutSeconds, concurrency, maxPerMinute, retry, memoryMib, isolation, reuse, env";
-  const twice = "Another file declares the processor twice, too; neither is served.";
+  const twice = "Another file also declares the processor twice; neither is served.";
   expect(problems).toEqual([
     'Upper.ts: "Upper" cannot be the name of a processor; use 1 to 64 lower-case letters, digits, dots, - and _, a letter or digit first.',
     "exits.ts: It ended its process while it was loaded (exit code 3).",
@@ -116,7 +116,7 @@ test("a file that cannot be loaded is named with the reason, and the others are 
     `twice.toml: ${twice}`,
     `twice.ts: ${twice}`,
     "typo.ts: Unexpected ; (typo.ts:1:11).",
-    "variable.ts: `env` names NOT_SET_ANYWHERE, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.",
+    "variable.ts: `env` names NOT_SET_ANYWHERE, which must be set, and must not be a setting of Sate.",
     expect.stringMatching(/^wrong\.toml: /),
   ]);
 });

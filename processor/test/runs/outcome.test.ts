@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { cancelled, limits, Outcome, sateErrorCodes } from "@sate/contracts";
+import { cancelled, limits, Outcome } from "@sate/contracts";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { outcomeOf, type RunEnd, readHandlerEnd, readThrown, timedOut } from "../../src/runs/outcome.ts";
 
@@ -17,8 +17,8 @@ function decided(end: RunEnd) {
 }
 
 const succeeded = (outputsJson: string) => decided(readHandlerEnd({ kind: "succeeded", outputsJson }).end);
-const failed = (code: string, message: string, kind = "failed") =>
-  decided(readHandlerEnd({ kind, error: { code, message } }).end);
+const failed = (code: string, message: string) =>
+  decided(readHandlerEnd({ kind: "failed", error: { code, message } }).end);
 const unexpected = (message: string) => ({
   status: "dead_lettered",
   error: { code: "unexpected_error", message },
@@ -79,40 +79,6 @@ test("a failure has the code and message that the handler reported, cut to the l
     error: { code: "no_such_file", message: "There is no such file." },
   });
   expect(failed("c".repeat(200), "m")).toMatchObject({ error: { code: "c".repeat(100) } });
-});
-
-describe("the message of an error", () => {
-  const messageOf = (message: string) =>
-    (failed("c", message) as { error: { message: string } }).error.message;
-  const most = limits.errorMessageBytesMax;
-
-  test("is cut to its limit in UTF-8 bytes, between two characters", () => {
-    expect(messageOf("m".repeat(most))).toBe("m".repeat(most));
-    expect(messageOf("m".repeat(100_000_000))).toBe("m".repeat(most));
-    expect(messageOf("😀".repeat(most))).toBe("😀".repeat(most / 4));
-    expect(messageOf(`a${"😀".repeat(most)}`)).toBe(`a${"😀".repeat(most / 4 - 1)}`);
-    expect(messageOf(`${"é".repeat(most / 2 - 1)}\u0000`)).toBe(`${"é".repeat(most / 2 - 1)}\\u`);
-  });
-
-  test("has its control characters escaped, and its lone surrogates replaced", () => {
-    expect(messageOf("a\nb\tc\u0000\u001b[31m\u007f\u0085\ud800")).toBe(
-      "a\\nb\\tc\\u0000\\u001b[31m\\u007f\\u0085\ufffd",
-    );
-  });
-});
-
-describe("who ended a run can be told by the code", () => {
-  test.each(sateErrorCodes)("a processor that calls its own failure %s gets a prefix", (code) => {
-    expect(failed(code, "m")).toMatchObject({
-      status: "failed",
-      error: { code: `processor_${code}`, message: "m" },
-    });
-  });
-
-  test.each(["process_died", "unexpected_error"])("a handler that broke may say %s", (code) => {
-    expect(failed(code, "m", "broken")).toMatchObject({ status: "dead_lettered", error: { code } });
-    expect(failed("lost", "m", "broken")).toMatchObject({ error: { code: "processor_lost" } });
-  });
 });
 
 test("every member is read once, so it cannot change between the check and its use", () => {

@@ -32,7 +32,7 @@ export function cachedProcessors(
 ): CachedProcessors {
   let known = new Map<string, ProcessorAnnouncement>();
   let readAt = Number.NEGATIVE_INFINITY;
-  /** One read at a time. Who calls during a read gets the next one, which began after the call. */
+  /** One read at a time. A call during a read gets the next one, which begins after the call. */
   const read = microBatch(async (callers: null[]) => {
     const now = monotonic();
     const all = available(await store.processors.list());

@@ -26,7 +26,7 @@ const forgetMs = 3_600_000;
  * Withdraws processors: a withdrawn one cannot be named any more, and what waits for it ends as failed, until a worker
  * announces it again.
  *
- * The withdrawal is stored first. Whoever creates an execution at that moment may not see it yet, so sweeps look for
+ * The withdrawal is stored first. A caller that creates an execution at that moment may not see it yet, so sweeps look for
  * stragglers until the withdrawal is an hour old and nothing waits; then the processor is forgotten. A worker that
  * registers stores that it serves the processor before it announces it. So if it registers at the same time, either it
  * is seen here after the withdrawal was stored, or its announcement comes later; both end the withdrawal.

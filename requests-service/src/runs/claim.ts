@@ -5,7 +5,7 @@ import { deadlineOf, isClaimable } from "../waiting/due.ts";
 
 /**
  * What a claim makes of a queued execution, or `null` if it may not have it: the execution waits or is over, or the
- * claim has no room for its processor. Without `processors` every processor will do. Pure; `now` by the clock of the
+ * claim has no room for its processor. Without `processors` it may be of any. Pure; `now` by the clock of the
  * store.
  */
 export function claimedBy(

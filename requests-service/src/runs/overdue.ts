@@ -55,7 +55,7 @@ export function createEndOverdue({ store, counters, clock, newId, log }: Ports, 
     );
     const stored = ended.filter((_, index) => ends[index] === "stored");
     for (const { id, request_id, epoch, worker_id } of stored) {
-      log.warn("an execution was running past its deadline and was ended; its worker did not end it", {
+      log.warn("an execution that its worker had not ended at its deadline was ended", {
         ...{ execution_id: id, request_id, epoch, worker_id },
       });
     }

@@ -112,6 +112,11 @@ export const RunRef = Type.Composite(
 );
 export type RunRef = Static<typeof RunRef>;
 
+/** The reference alone, of a value that has more besides. */
+export function runRef({ request_id, attempt, execution_id, epoch }: RunRef): RunRef {
+  return { request_id, attempt, execution_id, epoch };
+}
+
 /** Everything that a processor needs for a run. */
 export const Run = Type.Composite(
   [

@@ -72,9 +72,9 @@ export const workerOperations = {
    * worker
    *
    * - has one claim under way at a time, and names it in `claim_id`; without one, the last claim that it sent;
-   * - has one heartbeat under way at a time, and begins no new claim while a heartbeat is unanswered, because one that
-   *   is late would requeue the runs of the new claim (a claim may be under way, or be repeated, meanwhile);
-   * - lists a run, with its epoch, until the call that finishes or returns it is answered.
+   * - has one heartbeat under way at a time, and begins no new claim before its response, because a late one
+   *   would requeue the runs of the new claim (a claim may be under way, or be repeated, meanwhile);
+   * - lists a run, with its epoch, until the call that finishes or returns it has a response.
    */
   heartbeat: {
     path: "/internal/workers/heartbeat",

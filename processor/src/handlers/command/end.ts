@@ -1,7 +1,7 @@
 import { constants } from "node:os";
 import type { GroupEnd } from "../../children/group.ts";
 import type { HandlerEnd } from "../../ports.ts";
-import { failed, notJson, oneLine, outputsEnd, reportedFailure, shown, tooLarge } from "../ends.ts";
+import { failed, notJson, outputsEnd, reportedFailure, shown, tooLarge } from "../ends.ts";
 import { type FileReading, readSmallFile } from "./run-folder.ts";
 
 /** EX_TEMPFAIL of sysexits.h: try again. */
@@ -9,7 +9,6 @@ const retryableExitCode = 75;
 /** From here on, shells report a signal: 128 and its number. */
 const signalExitCode = 128;
 const errorFileBytesMax = 64 * 1024;
-const lastLineCharsMax = 1_000;
 
 export type CommandOutput = {
   /** The file `$SATE_OUTPUTS`. */
@@ -62,7 +61,7 @@ function failureOf(code: number, { lastLine, errorPath }: CommandOutput): Handle
   const error = readSmallFile(errorPath, errorFileBytesMax);
   const reported = error.kind === "read" ? reportedFailure(error.bytes) : null;
   if (reported) return { ...reported, isRetryable: reported.isRetryable ?? isRetryable };
-  const message = oneLine(lastLine, lastLineCharsMax) || `The command ended with exit code ${code}.`;
+  const message = lastLine || `The command ended with exit code ${code}.`;
   return failed(`exit_${code}`, message, isRetryable);
 }
 

@@ -16,7 +16,7 @@ export function readEndpoint(
   const address = URL.canParse(url) ? new URL(url) : null;
   if (address === null) problems.push("`url` must be an address that begins with https:// or http://.");
   else if (address.username !== "" || address.password !== "") {
-    problems.push("`url` must be without a user name and password: use the header Authorization.");
+    problems.push("`url` must not contain a user name or password: use an Authorization header.");
   }
 
   const valued: Record<string, string> = {};
@@ -24,7 +24,7 @@ export function readEndpoint(
     const filled = withVariables(value, env);
     if (filled.missing.length > 0) {
       problems.push(
-        `\`headers.${name}\` names ${filled.missing.join(", ")}, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.`,
+        `\`headers.${name}\` names ${filled.missing.join(", ")}, which must be set, and must not be a setting of Sate.`,
       );
     } else if (isOwnHeader(name)) problems.push(`\`headers.${name}\` is a header that Sate sets.`);
     else if (!isHeader(name, filled.text)) problems.push(`\`headers.${name}\` cannot be sent as a header.`);
@@ -35,7 +35,7 @@ export function readEndpoint(
   const key = secret ? signingKey(secret) : null;
   if (secret === undefined)
     problems.push(
-      `\`signing_secret_env\` names ${signing_secret_env}, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.`,
+      `\`signing_secret_env\` names ${signing_secret_env}, which must be set, and must not be a setting of Sate.`,
     );
   else if (secret !== null && key === null) {
     problems.push(`\`signing_secret_env\` names ${signing_secret_env}, which must be base64 after whsec_.`);

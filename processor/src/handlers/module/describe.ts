@@ -5,7 +5,7 @@ import { validatorOf } from "./run.ts";
 
 // This runs in children, so it imports nothing that takes long to load.
 
-/** What a module says of itself. */
+/** What a module declares. */
 export type ModuleDescription = {
   version: string;
   inputJson?: string;

@@ -28,7 +28,7 @@ export function isolatedHandler(
     if (reply.kind === "replied") return endOf(reply.body as ModuleEnd, run, name, log);
     const end = brokenEnd(reply, memoryMib);
     if (!signal.aborted)
-      log.warn("a processor's child broke", { ...idsOf(run, name), detail: reasonOf(reply) });
+      log.warn("the child process of a processor failed", { ...idsOf(run, name), detail: reasonOf(reply) });
     return end;
   };
 }

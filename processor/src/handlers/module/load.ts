@@ -9,7 +9,7 @@ import "../../kit/preload.ts";
 import type { Processor } from "../../ports.ts";
 import { definitionOf, type ModuleDescription, reasonOf } from "./describe.ts";
 import { isolatedGraceMs, isolatedHandler, sharedGraceMs, sharedHandler } from "./handler.ts";
-import { announcementOf, checkSettings } from "./settings.ts";
+import { checkSettings, moduleAnnouncement } from "./settings.ts";
 
 export type ModuleOptions = {
   /** For a module without `timeoutSeconds`. */
@@ -57,7 +57,7 @@ async function processorOf(
   const { settings } = checked;
   const { memoryMib, reuse = true } = settings;
   const name = basename(path, ".ts");
-  const announcement = announcementOf(name, description, settings, timeoutSeconds);
+  const announcement = moduleAnnouncement(name, description, settings, timeoutSeconds);
   if (settings.isolation === "none") {
     try {
       // Each version is a module of its own, so that a change is seen.
@@ -73,7 +73,7 @@ async function processorOf(
     env: childEnvironment(env, settings.env ?? []),
     memoryMib,
     onStrayOutput(text) {
-      log.warn("a processor printed something after its run", {
+      log.warn("a processor printed output after its run had ended", {
         processor: name,
         text: text.slice(0, strayCharsMax),
       });

@@ -1,62 +1,37 @@
-import { limits, ProcessorAnnouncement, RetryPolicy } from "@sate/contracts";
-import { type Static, type TSchema, Type } from "@sinclair/typebox";
+import { limits, type ProcessorAnnouncement } from "@sate/contracts";
+import { type Static, Type } from "@sinclair/typebox";
 import { Value, ValueErrorType } from "@sinclair/typebox/value";
+import { announcementOf, runLimits, variablesProblem } from "../run-limits.ts";
 import type { ModuleDescription } from "./describe.ts";
 
-/** Each `description` completes the sentence "<member> must be …". */
-
-const closed = { additionalProperties: false } as const;
-const { timeout_seconds, concurrency, max_per_minute } = ProcessorAnnouncement.properties;
-const { tries, first_seconds, max_seconds } = RetryPolicy.properties;
-const is = <S extends TSchema>(schema: S, description: string): S => ({ ...schema, description });
-
-/** Bun needs so much to start. */
+/** Bun needs this much to start. */
 const memoryMibMin = 320;
 
+const closed = { additionalProperties: false } as const;
+const { timeoutSeconds, concurrency, maxPerMinute, tries, firstSeconds, maxSeconds, env } = runLimits;
+
+/** Each `description` completes the sentence "<member> must be …". */
 const ModuleSettings = Type.Object(
   {
-    timeoutSeconds: Type.Optional(
-      is(timeout_seconds, `a number of seconds above 0, at most ${limits.timeoutSecondsMax}`),
-    ),
-    concurrency: is(concurrency, `a whole number from 1 to ${limits.workerRunsMax}`),
-    maxPerMinute: is(max_per_minute, "a whole number from 1 to 1000000"),
+    ...{ timeoutSeconds, concurrency, maxPerMinute },
     retry: Type.Optional(
       Type.Object(
-        {
-          tries: is(tries, `a whole number from 1 to ${limits.triesMax}, the first try included`),
-          firstSeconds: Type.Optional(is(first_seconds, "a number of seconds from 0.1 to 86400")),
-          maxSeconds: Type.Optional(is(max_seconds, "a number of seconds from 0.1 to 86400")),
-        },
+        { tries, firstSeconds, maxSeconds },
         { ...closed, description: "an object, such as { tries: 3, firstSeconds: 1, maxSeconds: 60 }" },
       ),
     ),
-    memoryMib: Type.Optional(
-      Type.Integer({
-        minimum: memoryMibMin,
-        maximum: 1_048_576,
-        description: `a whole number from ${memoryMibMin} to 1048576`,
-      }),
-    ),
+    memoryMib: runLimits.memoryMib(memoryMibMin),
     isolation: Type.Optional(
       Type.Union([Type.Literal("process"), Type.Literal("none")], { description: '"process" or "none"' }),
     ),
     reuse: Type.Optional(Type.Boolean({ description: "true or false" })),
-    env: Type.Optional(
-      Type.Array(
-        Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*$", description: "the name of a variable" }),
-        { description: "a list of names of environment variables" },
-      ),
-    ),
+    env,
   },
   closed,
 );
 export type ModuleSettings = Static<typeof ModuleSettings>;
 
-/** The pauses of a processor that names only the number of its tries. */
-export const firstSecondsDefault = 1;
-export const maxSecondsDefault = 60;
-
-/** Checks what a module says of itself. A problem is a sentence. */
+/** Checks what a module declares. A problem is a sentence. */
 export function checkSettings(
   { settings, inputJson = "" }: ModuleDescription,
   env: Record<string, string | undefined>,
@@ -70,12 +45,8 @@ export function checkSettings(
   if (isolation === "none" && (memoryMib !== undefined || reuse !== undefined)) {
     return wrong('`memoryMib` and `reuse` need a child process, and `isolation` is "none".');
   }
-  const missing = settings.env?.filter((name) => env[name] === undefined) ?? [];
-  if (missing.length > 0)
-    return wrong(
-      `\`env\` names ${missing.join(", ")}, which is not in the environment of Sate, or is a setting of Sate, which processors do not get.`,
-    );
-  return { kind: "checked", settings };
+  const problem = variablesProblem(settings.env ?? [], env);
+  return problem === null ? { kind: "checked", settings } : wrong(problem);
 }
 
 function firstProblem(settings: unknown): string {
@@ -89,17 +60,14 @@ function firstProblem(settings: unknown): string {
 }
 
 /** What the worker announces of a module. */
-export function announcementOf(
+export function moduleAnnouncement(
   name: string,
   { version, inputJson }: ModuleDescription,
   { timeoutSeconds, concurrency, maxPerMinute, memoryMib, retry }: ModuleSettings,
   timeoutSecondsDefault: number,
 ): ProcessorAnnouncement {
-  return {
-    name,
-    kind: "module",
-    version,
-    timeout_seconds: timeoutSeconds ?? timeoutSecondsDefault,
+  const declared = {
+    ...(timeoutSeconds !== undefined && { timeout_seconds: timeoutSeconds }),
     ...(inputJson !== undefined && { input_json: inputJson }),
     ...(concurrency !== undefined && { concurrency }),
     ...(maxPerMinute !== undefined && { max_per_minute: maxPerMinute }),
@@ -107,9 +75,10 @@ export function announcementOf(
     ...(retry && {
       retry: {
         tries: retry.tries,
-        first_seconds: retry.firstSeconds ?? firstSecondsDefault,
-        max_seconds: retry.maxSeconds ?? maxSecondsDefault,
+        ...(retry.firstSeconds !== undefined && { first_seconds: retry.firstSeconds }),
+        ...(retry.maxSeconds !== undefined && { max_seconds: retry.maxSeconds }),
       },
     }),
   };
+  return announcementOf({ name, kind: "module", version }, declared, timeoutSecondsDefault);
 }

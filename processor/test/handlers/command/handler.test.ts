@@ -36,7 +36,7 @@ describe("the exit of a command", () => {
     ["echo '[1]'", succeeded("[1]")],
     ["exit 3", failed("exit_3", "The command ended with exit code 3.")],
     ["echo one >&2; echo two >&2; echo >&2; exit 1", failed("exit_1", "two")],
-    ["printf 'red \\033[31m' >&2; exit 1", failed("exit_1", "red \\u001b[31m")],
+    ["printf 'red \\033[31m' >&2; exit 1", failed("exit_1", "red \u001b[31m")],
     ["echo 'try later' >&2; exit 75", failed("exit_75", "try later", true)],
     ["exit 127", failed("exit_127", "The command ended with exit code 127.")],
     ["exit 143", died("The command ended unexpectedly (SIGTERM).")],
@@ -95,11 +95,11 @@ describe("the outputs of a command", () => {
 
   test("are not JSON: the failure shows how they begin, the log all of it", async () => {
     const run = start('printf "\\033Ready.\\nä%0300d" 7');
-    const message = `Standard output is not JSON. It begins with: \\u001bReady.\\u000aä${"0".repeat(191)}`;
+    const message = `Standard output is not JSON. It begins with: \u001bReady.\nä${"0".repeat(191)}`;
     expect(await run.end).toEqual(failed("outputs_not_json", message, false));
     expect(run.log()).toBe(`\u001bReady.\nä${"0".repeat(299)}7`);
     expect(await endOf("echo Ready. > $SATE_OUTPUTS; echo 1")).toEqual(
-      failed("outputs_not_json", "The file $SATE_OUTPUTS is not JSON. It begins with: Ready.\\u000a", false),
+      failed("outputs_not_json", "The file $SATE_OUTPUTS is not JSON. It begins with: Ready.\n", false),
     );
   });
 

@@ -5,7 +5,7 @@ import type { MongoClient } from "mongodb";
 export type MongoClock = {
   /** Reads it. The error is less than the time that this call takes. */
   read(): Promise<void>;
-  /** Whole ms since 1970. Throws `Unavailable` before it was read. */
+  /** Whole ms since 1970. Throws `Unavailable` until it has been read. */
   now(): number;
 };
 

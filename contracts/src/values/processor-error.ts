@@ -1,18 +1,26 @@
-import { type ExecutionError, limits, sateErrorCodes } from "@sate/contracts";
+import { type ExecutionError, sateErrorCodes } from "./execution.ts";
+import { limits } from "./limits.ts";
 
 const codeCharsMax = 100;
-/** How a handler says that it broke. */
+/** How the run of a processor may end that reported no failure of its own. */
 const brokenCodes = ["unexpected_error", "process_died"];
 
+/** Failures that another try would only repeat. */
+export const neverRetried: ReadonlySet<string> = new Set([
+  "outputs_too_large",
+  "outputs_not_json",
+  "invalid_input",
+]);
+
 /**
- * An error in the words of a handler, within the limits of the contract. Control characters are escaped, since a
+ * An error in the words of a processor, within the limits of the contract. Control characters are escaped, since a
  * terminal would obey them. A code by which Sate itself ends executions gets the prefix `processor_`, so that a reader
- * can rely on the code.
+ * can rely on the code; `broken` ones, which reported no failure, may have the codes for that.
  */
-export function errorOf(kind: "failed" | "broken", code: string, message: string): ExecutionError {
-  const isItsOwn = !sateErrorCodes.includes(code) || (kind === "broken" && brokenCodes.includes(code));
+export function processorError(kind: "failed" | "broken", { code, message }: ExecutionError): ExecutionError {
+  const isAllowed = !sateErrorCodes.includes(code) || (kind === "broken" && brokenCodes.includes(code));
   return {
-    code: printable(isItsOwn ? code : `processor_${code}`, codeCharsMax),
+    code: printable(isAllowed ? code : `processor_${code}`, codeCharsMax),
     message: printable(message, limits.errorMessageBytesMax),
   };
 }
