@@ -31,6 +31,8 @@ type WithoutMarker<T> = T extends unknown ? Omit<T, "marker"> : never;
 export type ChildOptions = {
   /** The file of the module. Its folder is the working directory. */
   path: string;
+  /** A snapshot of the module as JSON; without it the child takes one. */
+  snapshot?: Uint8Array;
   /** All of the environment. */
   env: Record<string, string>;
   memoryMib?: number | undefined;
@@ -47,7 +49,7 @@ const outputMs = 500;
  * Starts a child. Flags keep Bun from installing missing packages and from reading `.env` and `bunfig.toml` of the folder.
  */
 export function startModuleChild(groups: Groups, options: ChildOptions): Child {
-  const { path, env, memoryMib, onStrayOutput } = options;
+  const { path, snapshot, env, memoryMib, onStrayOutput } = options;
   const flags = ["--no-install", "--no-env-file", "--config=/dev/null", "--preload", preload];
   const marker = `\0${Bun.randomUUIDv7()}\n`;
   let current: { listener: Listener; end(reply: Reply): void } | null = null;
@@ -70,6 +72,7 @@ export function startModuleChild(groups: Groups, options: ChildOptions): Child {
     argv: [process.execPath, ...flags, program, path],
     cwd: dirname(path),
     env,
+    ...(snapshot && { stdin: snapshot }),
     memoryMib,
     stdout,
     stderr,

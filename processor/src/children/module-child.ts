@@ -1,13 +1,14 @@
-import { writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { definitionOf, describeModule, reasonOf } from "../handlers/module/describe.ts";
 import { type ModuleEnd, runModule, unexpected } from "../handlers/module/run.ts";
+import { type Snapshot, serveSnapshot, takeSnapshot } from "../handlers/module/snapshot.ts";
 import type { Definition } from "../kit/index.ts";
 import { Aborted, type AbortReason } from "../ports.ts";
 import type { FromChild, Question, RunMessage, ToChild } from "./messages.ts";
 
 /**
- * The program of a child: loads the module that its argument names, and does what it is asked over IPC, one after the
- * other. Started by `startModuleChild`.
+ * The program of a child: loads a module, and does what it is asked over IPC, one after the other. The module is the
+ * snapshot on the standard input, or else the file that the argument names. Started by `startModuleChild`.
  */
 
 const path = Bun.argv[2] as string;
@@ -18,6 +19,7 @@ process.send = undefined as never;
 const progressMs = 100;
 const { log: print, error: printError } = console;
 
+type Loaded = { definition: Definition; snapshot: Snapshot };
 type Current = { signal: AbortSignal; abort(why: AbortReason): void; fail(thrown: unknown): void };
 let current: Current | null = null;
 let asked = 0;
@@ -47,7 +49,7 @@ function show(thrown: unknown): void {
   } catch {} // a getter or a proxy throws
 }
 
-async function respond(question: Question, definition: Definition): Promise<void> {
+async function respond(question: Question, loaded: Loaded): Promise<void> {
   if (!isReusable) return send({ kind: "refused" });
   const controller = new AbortController();
   const stray = Promise.withResolvers<unknown>();
@@ -58,7 +60,7 @@ async function respond(question: Question, definition: Definition): Promise<void
   };
   current = mine;
   asked++;
-  const body = await Promise.race([stray.promise, work(question, definition, mine)]);
+  const body = await Promise.race([stray.promise, work(question, loaded, mine)]);
   // What was rejected and is not awaited comes up before the next turn, and so within this run.
   await new Promise((resolve) => setImmediate(resolve));
   current = null;
@@ -73,10 +75,10 @@ async function respond(question: Question, definition: Definition): Promise<void
 }
 
 /** Never rejects. */
-function work(question: Question, definition: Definition, mine: Current): Promise<unknown> {
+function work(question: Question, { definition, snapshot }: Loaded, mine: Current): Promise<unknown> {
   if (question.kind === "run") return run(question, definition, mine);
-  return describeModule(definition, path).then(
-    (description) => ({ kind: "described", description }),
+  return describeModule(definition, snapshot.version).then(
+    (description) => ({ kind: "described", description, snapshot }),
     (error) => ({ kind: "wrong", reason: reasonOf(error) }),
   );
 }
@@ -119,17 +121,28 @@ function throttled(ms: number, report: (fraction: number, message?: string) => v
 }
 
 /** From now on messages arrive, those before are kept by the channel, and the channel keeps this process alive. */
-function listen(definition: Definition): void {
+function listen(loaded: Loaded): void {
   process.on("disconnect", () => process.exit(1));
   process.on("message", (message: ToChild) => {
     if (message.kind === "abort") current?.abort(message.why);
-    else if (message.kind !== "received") void respond(message, definition);
+    else if (message.kind !== "received") void respond(message, loaded);
     else if (mustEnd) process.exit(0);
   });
 }
 
+/** Returns the standard input. For the module, and what it starts, it is empty: the lowest descriptor is the next. */
+async function readInput(): Promise<string> {
+  const text = await Bun.stdin.text();
+  closeSync(0);
+  openSync("/dev/null", "r");
+  return text;
+}
+
 try {
-  listen(definitionOf(await import(path)));
+  const given = await readInput();
+  const snapshot: Snapshot = given === "" ? await takeSnapshot(path) : JSON.parse(given);
+  serveSnapshot(snapshot);
+  listen({ definition: definitionOf(await import(snapshot.main)), snapshot });
 } catch (error) {
   show(error);
   process.on("message", (message: ToChild) => {

@@ -27,7 +27,7 @@ export type ProcessorsOptions = {
   log: Log;
 };
 
-const servedBefore = "Processes that have loaded the version before still serve it, new ones cannot.";
+const servedBefore = "The version before is still served.";
 
 /** Files that are loaded at once. */
 const loadsMost = 4;
@@ -35,8 +35,8 @@ const loadsMost = 4;
 /**
  * Opens the processors of a folder. `problems` has one line for each file that cannot be loaded; the others are served.
  *
- * When a folder that is watched changes, runs that are under way keep the version that they started with, and a file
- * that cannot be loaded any more is served as it was by the processes that have loaded it.
+ * Modules and declarations are served as they were loaded. When a folder that is watched changes, runs that are under
+ * way keep the version that they started with, and a file that cannot be loaded any more is served as it was.
  */
 export async function openProcessors(
   given: ProcessorsOptions,

@@ -54,7 +54,8 @@ test("no processor is given a setting of the service", async () => {
   ]);
 });
 
-const returns = (text: string) => `export default { run: () => ${text} };`;
+/** Each run has a new process. */
+const returns = (text: string) => `export default { reuse: false, run: () => ${text} };`;
 
 test("modules and declarations are served by the names of their files, beside what is built in", async () => {
   const { processors, problems, names } = await open(
@@ -147,16 +148,28 @@ test("changes of a watched folder are served, and a file that gets worse is serv
   expect(names()).toEqual(["simulate", "changed", "new", "same"]);
   expect(processors.find("same")).toBe(same);
   expect(await outputsOf(processors, "changed")).toBe(2);
-  expect(processors.find("changed")?.announcement.version).not.toBe(changed?.announcement.version);
+  const version = processors.find("changed")?.announcement.version;
+  expect(version).not.toBe(changed?.announcement.version);
 
   await Bun.write(join(folder, "changed.ts"), "const a = ;");
   await Bun.write(join(folder, "new.ts"), 'export default { isolation: "none", run: () => 2 };');
   await eventually(() => changes === 2, "the change is served");
   expect(errors).toEqual([
-    expect.stringMatching(/^changed\.ts: Unexpected ; \(changed\.ts:1:11\)\. Processes that/),
+    expect.stringMatching(
+      /^changed\.ts: Unexpected ; \(changed\.ts:1:11\)\. The version before is still served\.$/,
+    ),
   ]);
+  expect(processors.find("changed")?.announcement.version).toBe(version);
+  expect(await outputsOf(processors, "changed")).toBe(2);
   expect(names()).toEqual(["simulate", "changed", "new", "same"]);
   expect(await outputsOf(processors, "new")).toBe(2);
+});
+
+test("without a watch a change of the folder reaches no run", async () => {
+  const folder = folderOf({ "one.ts": returns("1") });
+  const { processors } = await open(folder);
+  await Bun.write(join(folder, "one.ts"), returns("2"));
+  expect(await outputsOf(processors, "one")).toBe(1);
 });
 
 test("a run under way is untouched by a change, and its process ends after it", async () => {

@@ -1,5 +1,4 @@
 import { basename } from "node:path";
-import type { BunPlugin } from "bun";
 import type { Definition } from "../../kit/index.ts";
 import { validatorOf } from "./run.ts";
 
@@ -23,7 +22,7 @@ export function definitionOf(module: unknown): Definition {
 }
 
 /** Throws an error with a sentence if a schema cannot be one. */
-export async function describeModule(definition: Definition, path: string): Promise<ModuleDescription> {
+export async function describeModule(definition: Definition, version: string): Promise<ModuleDescription> {
   const { input, output, ...others } = definition;
   for (const [name, schema] of Object.entries({ input, output })) {
     if (schema === undefined) continue;
@@ -39,34 +38,11 @@ export async function describeModule(definition: Definition, path: string): Prom
     Object.entries(others).filter(([, value]) => typeof value !== "function"),
   );
   return {
-    version: await versionOf(path),
+    version,
     ...(input !== undefined && { inputJson: JSON.stringify(input) }),
     settings: JSON.parse(JSON.stringify(settings)),
   };
 }
-
-/** SHA-256 of the module with all files that it imports, but packages, without comments and formatting. */
-async function versionOf(path: string): Promise<string> {
-  const built = await Bun.build({
-    entrypoints: [path],
-    target: "bun",
-    packages: "external",
-    plugins: [withoutKit],
-    minify: true,
-    throw: false,
-  }).catch(() => null);
-  const [main] = built?.success ? built.outputs : [];
-  const text = await (main ?? Bun.file(path)).text();
-  return new Bun.CryptoHasher("sha256").update(text).digest("hex");
-}
-
-/** Also where a `tsconfig.json` for editors says where "sate" is. */
-const withoutKit: BunPlugin = {
-  name: "without sate",
-  setup(build) {
-    build.onResolve({ filter: /^sate$/ }, () => ({ path: "sate", external: true }));
-  },
-};
 
 const reasonCharsMax = 500;
 

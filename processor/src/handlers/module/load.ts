@@ -9,7 +9,9 @@ import "../../kit/preload.ts";
 import type { Processor } from "../../ports.ts";
 import { definitionOf, type ModuleDescription, reasonOf } from "./describe.ts";
 import { isolatedGraceMs, isolatedHandler, sharedGraceMs, sharedHandler } from "./handler.ts";
+import { importHere } from "./import-here.ts";
 import { checkSettings, moduleAnnouncement } from "./settings.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 export type ModuleOptions = {
   /** For a module without `timeoutSeconds`. */
@@ -25,6 +27,7 @@ export type ModuleOptions = {
 /** `retire` ends what the processor keeps running once its runs are over: there is a newer one. */
 export type Loaded = { processor: Processor; retire(): void };
 
+type Described = { kind: "described"; description: ModuleDescription; snapshot: Snapshot };
 type Wrong = { kind: "wrong"; problem: string };
 
 const loadMs = 10_000;
@@ -32,16 +35,15 @@ const strayCharsMax = 2_000;
 
 /**
  * Loads a TypeScript module in a child that is thrown away, so that a bad one cannot harm the service, and returns the
- * processor that it describes. The name of the file is the name of the processor. A problem is one line that begins
- * with the name of the file.
+ * processor that it describes. It runs what was loaded: later changes of its files reach no run. The name of the file
+ * is the name of the processor. A problem is one line that begins with the name of the file.
  */
 export async function loadModule(
   path: string,
   options: ModuleOptions,
 ): Promise<({ kind: "read" } & Loaded) | Wrong> {
   const described = await describe(path, options);
-  const loaded =
-    described.kind === "wrong" ? described : await processorOf(path, described.description, options);
+  const loaded = described.kind === "wrong" ? described : await processorOf(path, described, options);
   return loaded.kind === "wrong"
     ? { kind: "wrong", problem: `${basename(path)}: ${loaded.problem}` }
     : loaded;
@@ -49,7 +51,7 @@ export async function loadModule(
 
 async function processorOf(
   path: string,
-  description: ModuleDescription,
+  { description, snapshot }: Described,
   { timeoutSeconds, env, groups, warm, log }: ModuleOptions,
 ): Promise<({ kind: "read" } & Loaded) | Wrong> {
   const checked = checkSettings(description, env);
@@ -60,8 +62,7 @@ async function processorOf(
   const announcement = moduleAnnouncement(name, description, settings, timeoutSeconds);
   if (settings.isolation === "none") {
     try {
-      // Each version is a module of its own, so that a change is seen.
-      const module = await inTime(import(`${path}?${description.version}`), loadMs);
+      const module = await inTime(importHere(snapshot), loadMs);
       const handler = sharedHandler(definitionOf(module), { name, log });
       return { kind: "read", processor: { announcement, handler, graceMs: sharedGraceMs }, retire() {} };
     } catch (error) {
@@ -70,6 +71,7 @@ async function processorOf(
   }
   const child: ChildOptions = {
     path,
+    snapshot: Buffer.from(JSON.stringify(snapshot)),
     env: childEnvironment(env, settings.env ?? []),
     memoryMib,
     onStrayOutput(text) {
@@ -88,10 +90,7 @@ async function processorOf(
   };
 }
 
-async function describe(
-  path: string,
-  { env, groups }: ModuleOptions,
-): Promise<{ kind: "described"; description: ModuleDescription } | Wrong> {
+async function describe(path: string, { env, groups }: ModuleOptions): Promise<Described | Wrong> {
   const child = startModuleChild(groups, { path, env: childEnvironment(env, []), onStrayOutput() {} });
   try {
     const reply = await inTime(child.ask({ kind: "describe" }, { log() {}, progress() {} }), loadMs);
@@ -104,14 +103,11 @@ async function describe(
   }
 }
 
-function readReply(reply: Reply): { kind: "described"; description: ModuleDescription } | Wrong {
+function readReply(reply: Reply): Described | Wrong {
   const wrong = (problem: string): Wrong => ({ kind: "wrong", problem });
   switch (reply.kind) {
     case "replied": {
-      const body = reply.body as
-        | { kind: "described"; description: ModuleDescription }
-        | { kind: "wrong"; reason: string }
-        | { end: unknown };
+      const body = reply.body as Described | { kind: "wrong"; reason: string } | { end: unknown };
       if ("end" in body) return wrong(strayError);
       return body.kind === "wrong" ? wrong(sentence(body.reason)) : body;
     }

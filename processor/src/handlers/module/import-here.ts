@@ -1,0 +1,24 @@
+import { basename } from "node:path";
+import { type Snapshot, serveSnapshot } from "./snapshot.ts";
+
+/** What this process has imported, by its path. Only the modules themselves can be imported again. */
+const imported = new Map<string, string>();
+
+/**
+ * Imports a module into this process. Each version is a module of its own, so that a change is seen. Throws an error
+ * with a sentence if a file that it imports has changed since this process imported it.
+ */
+export function importHere(snapshot: Snapshot): Promise<unknown> {
+  const { main, version, files } = snapshot;
+  const others = Object.entries(files).filter(([path]) => path !== main);
+  for (const [path, { text }] of others) {
+    if ((imported.get(path) ?? text) === text) continue;
+    throw new Error(
+      `the service itself has imported ${basename(path)}, and must be restarted to serve its change.`,
+    );
+  }
+  for (const [path, { text }] of others) imported.set(path, text);
+  const query = `?${version}`;
+  serveSnapshot(snapshot, query);
+  return import(main + query);
+}
