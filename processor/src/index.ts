@@ -22,6 +22,8 @@ export type Config = {
   leaseMs: number;
   /** For people, who see it beside the worker's processors. */
   workerName: string;
+  /** The consumer group. Absent if no other worker reads the same records. */
+  group?: string;
   /** Handlers that run at once. */
   concurrency: number;
   /** The time that `stop` may take. */

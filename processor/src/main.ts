@@ -56,6 +56,7 @@ const service = createProcessor(
     serviceToken: settings.SERVICE_TOKEN,
     leaseMs: settings.LEASE_SECONDS * 1_000,
     workerName: hostname().slice(0, 255),
+    group: settings.PROCESSOR_GROUP,
     concurrency: settings.CONCURRENCY,
     shutdownMs: shutdownMs - drainMs(shutdownMs),
   },

@@ -7,7 +7,7 @@ import { type Link, makeLinks, scale, spare } from "./links.ts";
 
 export const leaseMs = trialLeaseMs;
 export const maxFailures = 3;
-export const concurrency = 24;
+export const concurrency = 12;
 /** SHUTDOWN_SECONDS. The adapters of a listener need up to 9 s to close if no server responds. */
 export const shutdownMs = (name: string) => (name.startsWith("results-listener") ? 10_000 : 5_000);
 

@@ -57,7 +57,7 @@ function lifeRoutes(parts: RouteParts) {
         scope: "work",
         summary: "Register a worker and announce the processors that it serves",
         description:
-          "A worker then claims runs, sends heartbeats while it has any, and finishes them. It is known under this id to the API key that registered it. A key with the scope `work:<processor>` may serve only that processor.",
+          "A worker then claims runs, sends a heartbeat every `heartbeat_seconds`, also while a claim waits, and finishes the runs. It is known under this id to the API key that registered it. A key with the scope `work:<processor>` may serve only that processor.",
         responses: { 201: ["The worker is registered.", "RegisteredWorker"] },
       }),
     )

@@ -52,7 +52,8 @@ export function createFinishRun(
     const execution = await executionOf(run);
     if (execution === undefined || !mayServe(key, execution.processor)) return "unknown";
     const isRunning = execution.status === "running" && execution.epoch === run.epoch;
-    if (isRunning && held === undefined) return "refused"; // another worker's
+    // Another worker's, or one that does not exist yet and may be another's at any moment.
+    if ((isRunning && held === undefined) || run.epoch > execution.epoch) return "refused";
     const { retry, version } = (await announced(execution.processor)) ?? {};
     if (
       end.status === "failed" &&

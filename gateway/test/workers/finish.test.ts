@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { limits } from "@sate/contracts";
 import { json, named, testGateway } from "../support/gateway.ts";
-import { claimedRun, queued, remoteWorker } from "../support/worker.ts";
+import { type ClaimedRun, claimedRun, queued, remoteWorker } from "../support/worker.ts";
 
 const retry = { tries: 3, first_seconds: 1, max_seconds: 60 };
 
@@ -127,6 +127,22 @@ test("a run of another worker cannot be finished, whoever knows its ids", async 
   expect(statusOf(await other.finish(run, { outputs: 1 }))).toBe("refused");
   expect(statusOf(await other.finish(run, { error: { code: "a", message: "" } }))).toBe("refused");
   expect(execution()).toMatchObject({ status: "running", epoch: 1 });
+});
+
+test("a run of another worker cannot be finished either by a guess of it just before it begins", async () => {
+  const gateway = testGateway();
+  const [worker, other] = [await remoteWorker(gateway), await remoteWorker(gateway)];
+  const id = await queued(gateway);
+  const { id: execution_id } = gateway.requests.last(id);
+  const guessed = { request_id: id, attempt: 1, execution_id, epoch: 1 } as ClaimedRun;
+  gateway.requests.control.before = async (name) => {
+    if (name !== "finish") return;
+    gateway.requests.control.before = () => {};
+    await claimedRun(worker);
+  };
+  expect(statusOf(await other.finish(guessed, { outputs: "stolen" }))).toBe("refused");
+  gateway.requests.control.before = () => {};
+  expect(gateway.requests.last(id).status).not.toBe("succeeded");
 });
 
 test("a stale epoch is refused, and a run that does not exist is unknown", async () => {

@@ -1,19 +1,8 @@
+import type { ModuleRun } from "../handlers/module/run.ts";
 import type { AbortReason } from "../ports.ts";
 
 /** One run, as it is passed to a child. */
-export type RunMessage = {
-  kind: "run";
-  payloadJson: string;
-  requestId: string;
-  executionId: string;
-  epoch: number;
-  attempt: number;
-  tryNumber: number;
-  forceError: boolean;
-  traceparent?: string | undefined;
-  deadlineMs: number;
-  outputsBytesMax: number;
-};
+export type RunMessage = { kind: "run" } & Omit<ModuleRun, "signal" | "progress" | "log">;
 
 /** What a child is asked to do, one after the other. `marker` is printed when it is done: see `markedOutput`. */
 export type Question = (RunMessage | { kind: "describe" }) & { marker: string };

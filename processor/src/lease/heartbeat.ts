@@ -2,6 +2,7 @@ import { errorFields, inTime } from "@sate/contracts/runtime";
 import type { Claimer } from "../claims/claimer.ts";
 import type { Ports } from "../ports.ts";
 import type { Runs } from "../runs/table.ts";
+import { createGroupWarning } from "./group-warning.ts";
 import type { Lease } from "./lease.ts";
 import { type Doubts, noDoubts, reconcile, type Seen } from "./reconcile.ts";
 
@@ -22,10 +23,12 @@ const leftoversMax = 16;
  */
 export function createHeartbeat(
   { requests, processors, time, counters, log }: Ports,
-  { leaseMs, workerName }: { leaseMs: number; workerName: string },
+  { leaseMs, workerName, group }: { leaseMs: number; workerName: string; group?: string },
   { lease, runs, claimer }: { lease: Lease; runs: Runs; claimer: Claimer },
 ) {
   const responseMs = leaseMs * responseShareOfLease;
+  const named = { name: workerName, ...(group !== undefined && { group }) };
+  const warnOfGroup = createGroupWarning(log, group);
   let doubts: Doubts = noDoubts();
   /** Expired workers whose handlers have ended and whose runs have not been requeued yet. */
   let leftovers: string[] = [];
@@ -54,8 +57,10 @@ export function createHeartbeat(
     const announcements = processors.all().map(({ announcement }) => announcement);
     isAnnounced = true; // unless they change meanwhile
     try {
-      const registration = { worker_id, name: workerName, processors: announcements };
-      const { refused = [] } = await inTime(requests.registerWorker(registration), responseMs);
+      const registration = { worker_id, ...named, processors: announcements };
+      const registered = await inTime(requests.registerWorker(registration), responseMs);
+      const { refused = [], group_differs = [] } = registered;
+      warnOfGroup(group_differs);
       if (refused.length > 0)
         log.error("too many processors are known: these announcements were refused", {
           refused: refused.join(" "),

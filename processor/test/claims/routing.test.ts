@@ -119,6 +119,26 @@ test("an announcement that got no response is repeated with the next heartbeat, 
   expect(requests.workers.size).toBe(1);
 });
 
+test("that its group serves other processors is warned of once, and again only when the difference changes", async () => {
+  const { requests, processors, lines } = await serving({ a: pong }, { group: "gpu" });
+  const warnings = () =>
+    lines.filter((line) => line.includes("PROCESSOR_GROUP")).map((line) => JSON.parse(line));
+  const calls = () => requests.calls.filter((name) => name === "registerWorker").length;
+  const announceAgain = async (differing: string[]) => {
+    const before = calls();
+    requests.groupDiffers = differing;
+    processors.serve({ a: pong });
+    await eventually(() => calls() > before, "they are announced");
+    await turns();
+  };
+  await announceAgain([]);
+  expect(warnings()).toEqual([]);
+  for (const differing of [["b"], ["b"], ["b", "c"], [], ["b", "c"]]) await announceAgain(differing);
+  expect(warnings()).toMatchObject(
+    ["b", "b c", "b c"].map((processors) => ({ level: "warn", group: "gpu", processors })),
+  );
+});
+
 test("a claimed run whose processor has just been unloaded is handed back, and counts neither as lost nor failed", async () => {
   const { requests, processors, consumer, queue, count } = await serving({ a: pong, b: pong });
   const ref = queue("a");

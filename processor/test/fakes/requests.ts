@@ -111,11 +111,12 @@ export function fakeRequests() {
   }
 
   const api: Requests = {
-    registerWorker: ({ worker_id, processors = [] }) =>
+    registerWorker: ({ worker_id, group, processors = [] }) =>
       respond("registerWorker", () => {
         if (!workers.has(worker_id)) workers.set(worker_id, "alive");
         announced.set(worker_id, processors);
-        return {};
+        // Only a worker of a group is told.
+        return group === undefined ? {} : { group_differs: fake.groupDiffers };
       }),
     heartbeat: ({ worker_id, progress = [] }) =>
       respond("heartbeat", () => {
@@ -205,6 +206,8 @@ export function fakeRequests() {
     violations: [] as string[],
     /** While it is set, no operation does anything, and all reject. */
     isAway: false,
+    /** What the workers of a group are told when they register. */
+    groupDiffers: [] as string[],
     /** The most runs that fit into the response to a claim. */
     runsPerClaim: Number.POSITIVE_INFINITY,
     /** What is left until the deadline of claimed executions, instead of the timeout of their processor. */

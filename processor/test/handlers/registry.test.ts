@@ -111,7 +111,7 @@ test("a file that cannot be loaded is named with the reason, and the others are 
       /^package\.ts: Cannot find package 'no-such-package' imported from .*package\.ts\.$/,
     ),
     expect.stringMatching(/^schema\.ts: Its input is not a JSON Schema: .*\.$/),
-    'simulate.ts: "simulate" is the name of a processor of Sate\'s own.',
+    'simulate.ts: "simulate" is the name of a built-in processor.',
     "text.ts: It threw text.",
     "throws.ts: No disk at all.",
     `twice.toml: ${twice}`,

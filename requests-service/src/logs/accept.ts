@@ -10,13 +10,16 @@ export function runNameOf({ execution_id, epoch }: Pick<LogChunk, "execution_id"
 
 /**
  * Counts the bytes of each run over chunks in the order of their sequence, and leaves out those that would take a run
- * beyond `limits.logStoredBytesMax`. `totals`: by `runNameOf`, what is stored of a run before its first chunk. Pure.
+ * beyond `limits.logStoredBytesMax`, and those of a run that come too late. `totals`: by `runNameOf`, what is stored of a
+ * run before its first chunk, or `null` if that comes too late. Pure.
  */
-export function countChunks(chunks: LogChunk[], totals: ReadonlyMap<string, number>): Counted[] {
+export function countChunks(chunks: LogChunk[], totals: ReadonlyMap<string, number | null>): Counted[] {
   const now = new Map(totals);
   return chunks.flatMap((chunk) => {
     const run = runNameOf(chunk);
-    const total = (now.get(run) ?? 0) + chunkBytes(chunk);
+    const before = now.get(run);
+    if (before === null) return [];
+    const total = (before ?? 0) + chunkBytes(chunk);
     if (total > limits.logStoredBytesMax) return [];
     now.set(run, total);
     return { ...chunk, total };

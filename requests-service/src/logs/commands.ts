@@ -20,10 +20,10 @@ export function logCommands({ store, counters }: Pick<Ports, "store" | "counters
   }
 
   /** What is stored of each run before the first of these chunks, which are in the order of their sequence. */
-  async function totalsBefore(chunks: LogChunk[]): Promise<Map<string, number>> {
+  async function totalsBefore(chunks: LogChunk[]): Promise<Map<string, number | null>> {
     const firsts = new Map(chunks.toReversed().map((chunk) => [runNameOf(chunk), chunk]));
     const totals = await store.logs.totalsBefore([...firsts.values()]);
-    return new Map([...firsts.keys()].map((run, index) => [run, totals[index] ?? 0]));
+    return new Map([...firsts.keys()].map((run, index) => [run, totals[index] ?? null]));
   }
 
   return {

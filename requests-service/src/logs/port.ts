@@ -12,8 +12,12 @@ export type LogPosition = Pick<LogChunk, "epoch" | "sequence">;
 
 /** The logs of runs. */
 export type Logs = {
-  /** For each chunk, the `total` of the last stored one of its run before it; 0 if there is none. */
-  totalsBefore(chunks: (Omit<RunRef, "execution_id"> & LogPosition)[]): Promise<number[]>;
+  /**
+   * For each chunk, the `total` of the chunk right before it, which is 0 for the first. If that one is not stored, the
+   * `total` of the last stored chunk of its run, or 0 if there is none; `null` if that one does not come before it. So a
+   * run's chunks cannot be stored in an order in which they are not counted.
+   */
+  totalsBefore(chunks: (Omit<RunRef, "execution_id"> & LogPosition)[]): Promise<(number | null)[]>;
   /** Stores each chunk whose (execution, epoch, sequence) is free. */
   append(chunks: Omit<StoredChunk, "written_at">[]): Promise<void>;
   /**

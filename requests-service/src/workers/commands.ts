@@ -4,7 +4,9 @@ import type { Ports } from "../ports.ts";
 import { acceptAnnouncements } from "../processors/accept.ts";
 import type { CachedProcessors } from "../processors/known.ts";
 import type { RequeueRuns } from "../runs/requeue.ts";
+import { groupDifferences } from "./group.ts";
 import { divideHeld } from "./held.ts";
+import { liveWorkers } from "./live.ts";
 import type { ProgressReport } from "./port.ts";
 
 /** The life of a worker, which is one boot of a processor: what it serves, its lease, and its end. */
@@ -14,25 +16,28 @@ export function workerCommands(
   requeueRuns: RequeueRuns,
   leaseMs: number,
 ) {
-  const lease = { lease_seconds: leaseMs / 1_000 };
+  const lease_seconds = leaseMs / 1_000;
   const heldBy = (worker_id: string) => store.runs.running({ worker_id, limit: limits.workerRunsMax });
 
   return {
     /** First the worker, then its announcements: a withdrawal that sees no worker is ended by what comes after. */
-    async registerWorker({ worker_id: id, name, processors: wanted = [] }) {
-      const names = new Set(wanted.map((one) => one.name));
-      const isAlive = await store.workers.register({ id, name, processors: [...names] });
-      if (!isAlive || wanted.length === 0) return lease;
+    async registerWorker({ worker_id: id, name, group, processors: wanted = [] }) {
+      const worker = { id, name, group, processors: [...new Set(wanted.map((one) => one.name))] };
+      const isAlive = await store.workers.register(worker);
+      if (!isAlive || wanted.length === 0) return { lease_seconds };
+      // After it is stored: of two that register at once, at least one sees the other.
+      const group_differs = group === undefined ? [] : groupDifferences(worker, await liveWorkers(store));
+      const registered = { lease_seconds, ...(group_differs.length > 0 && { group_differs }) };
       const { accepted, refused } = acceptAnnouncements(wanted, await store.processors.list());
       await store.processors.announce(accepted);
       await processors.refresh();
-      if (refused.length === 0) return lease;
+      if (refused.length === 0) return registered;
       counters.add("announcements_refused", refused.length);
       log.warn("too many processors are known: announcements were refused", {
         worker_id: id,
         processors: refused.join(" "),
       });
-      return { ...lease, refused };
+      return { ...registered, refused };
     },
 
     async heartbeat({ worker_id, progress = [], held, claim_id }) {

@@ -12,9 +12,10 @@ export function divideHeld(
   { held, claim_id }: { held?: RunRef[] | undefined; claim_id?: string | undefined },
 ): { kept: Execution[]; unknown: Execution[] } {
   if (held === undefined) return { kept: running, unknown: [] };
-  const epochs = new Map(held.map(({ execution_id, epoch }) => [execution_id, epoch]));
-  const { kept = [], unknown = [] } = Object.groupBy(running, (execution) =>
-    epochs.get(execution.id) === execution.epoch || execution.claim_id === claim_id ? "kept" : "unknown",
+  // A worker may list two runs of one execution: it was lost here and claimed again.
+  const listed = new Set(held.map(({ execution_id, epoch }) => `${execution_id} ${epoch}`));
+  const { kept = [], unknown = [] } = Object.groupBy(running, ({ id, epoch, claim_id: claim }) =>
+    listed.has(`${id} ${epoch}`) || claim === claim_id ? "kept" : "unknown",
   );
   return { kept, unknown };
 }

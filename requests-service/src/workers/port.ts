@@ -8,6 +8,8 @@ export type Worker = {
   given_up: boolean;
   /** For people. */
   name?: string | undefined;
+  /** Its consumer group, if it has one. */
+  group?: string | undefined;
   /** The names of the processors that it serves. */
   processors: string[];
   /** When it registered or its last heartbeat was counted, by the store's clock. No decision depends on it. */
@@ -15,8 +17,8 @@ export type Worker = {
 };
 
 export type Workers = {
-  /** Stores a worker, or the name and the processors of a known one. `false`: its lease has expired, nothing is stored. */
-  register(worker: Pick<Worker, "id" | "name" | "processors">): Promise<boolean>;
+  /** Stores a worker, or what a known one says now. `false`: its lease has expired, nothing is stored. */
+  register(worker: Pick<Worker, "id" | "name" | "group" | "processors">): Promise<boolean>;
   /** Counts a heartbeat; `false` if the worker is unknown or its lease has expired. */
   beat(id: string): Promise<boolean>;
   get(ids: string[]): Promise<Worker[]>;

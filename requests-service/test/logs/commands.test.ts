@@ -68,6 +68,15 @@ describe("appending", () => {
     expect(textOf(await logOf(it, other))).toBe("0\n");
   });
 
+  test("bounds what is stored of a run also if its chunks come in descending order", async () => {
+    const { it, run } = await givenRun();
+    const text = "x".repeat(limits.logChunkBytesMax);
+    for (let sequence = 30; sequence >= 0; sequence--) {
+      await it.commands.appendLogs({ chunks: [chunkOf(run, sequence, text)] });
+    }
+    expect((await logOf(it, run)).chunks.map(({ sequence }) => sequence)).toEqual([0, 30]);
+  });
+
   test("fields of a later version are not stored", async () => {
     const { it, run } = await givenRun();
     await it.commands.appendLogs({ chunks: [{ ...chunkOf(run, 0), total: 9, later: 1 } as LogChunk] });

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { RunRef } from "@sate/contracts";
 import type { Execution } from "../../src/executions/execution.ts";
 import { divideHeld } from "../../src/workers/held.ts";
 import { madeExecution, newId, runOf } from "../builders.ts";
@@ -30,6 +31,17 @@ test("a listed run is kept, with its present epoch only; so are all runs of the 
     expect(kept).toEqual(running.filter(isKept));
     expect(unknown).toEqual(running.filter((one) => !isKept(one)));
     expect(unknown.every(({ claim_id }) => claim_id === others)).toBe(true);
+  }
+});
+
+test("a list may name an earlier run beside the present one of the same execution, in any order", () => {
+  const running = [runningOf(newId(), 2)];
+  const [earlier, present] = [1, 2].map((epoch) => runOf(running[0] as Execution, epoch)) as [RunRef, RunRef];
+  for (const held of [
+    [earlier, present],
+    [present, earlier],
+  ]) {
+    expect(divideHeld(running, { held })).toEqual({ kept: running, unknown: [] });
   }
 });
 

@@ -50,6 +50,8 @@ export const workerOperations = {
       {
         ...worker,
         name: Type.Optional(Type.String({ maxLength: 255 })),
+        /** The consumer group, of whose workers each wake-up reaches one. Workers that read no records send none. */
+        group: Type.Optional(Type.String({ maxLength: 255 })),
         processors: Type.Optional(batch(ProcessorAnnouncement, limits.workerProcessorsMax)),
       },
       open,
@@ -57,6 +59,8 @@ export const workerOperations = {
     response: Type.Object(
       {
         refused: Type.Optional(Type.Array(Type.String())),
+        /** At most 20 names that only one of this worker and another live worker of its group serves; absent if there are none. */
+        group_differs: Type.Optional(Type.Array(Type.String())),
         /** LEASE_SECONDS: for workers that do not know it. */
         lease_seconds: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
       },

@@ -9,7 +9,7 @@ const callMs = 3_000;
 export const recoverMs = 15_000;
 export const readyMs = 30_000;
 
-/** Sends requests until one has succeeded. Returns after how many milliseconds, or null after `mostMs`. */
+/** Sends requests, past the queue of the load, until one has succeeded. Returns after how many milliseconds, or null after `mostMs`. */
 export async function throughEverything(
   { system, history }: Nemesis,
   mostMs: number,
@@ -21,7 +21,7 @@ export async function throughEverything(
   const isThrough = await isWithin(mostMs, async () => {
     if (requestId === null) {
       const token = `probe-${crypto.randomUUID()}`;
-      requestId = await client.submit({ token, payload: `{"token":"${token}"}`, processor: "trial-fast" });
+      requestId = await client.submit({ token, payload: `{"token":"${token}"}`, processor: "trial-probe" });
       if (requestId === null) return false;
     }
     if (executionId === null) {

@@ -26,7 +26,8 @@ export type ModuleRun = Pick<
 export type ModuleEnd = { end: HandlerEnd; detail?: string };
 
 const messageCharsMax = 1_000;
-const detailCharsMax = 8_000;
+/** Of a text on its way out of a child. The service, which must not take in a giant, cuts it further. */
+const textCharsMax = 8_000;
 
 /**
  * Runs a module. Whatever it returns or throws is exactly one end; never rejects. Types do not hold in the code of
@@ -63,7 +64,10 @@ function contextOf(run: ModuleRun): Context {
     payloadText: run.payloadJson,
     progress(fraction, message) {
       if (!(fraction >= 0)) return;
-      run.progress(Math.min(fraction, 1), message === undefined ? undefined : String(message));
+      run.progress(
+        Math.min(fraction, 1),
+        message === undefined ? undefined : String(message).slice(0, textCharsMax),
+      );
     },
     log: (...values) => run.log(`${format(...values)}\n`),
   };
@@ -95,7 +99,7 @@ function readThrown(thrown: unknown): ModuleEnd {
     const { name, code, message, retryable } = (thrown ?? {}) as Record<string, unknown>;
     // By its name, as a module may bring its own copy of the class.
     if (name === "Failure" && typeof code === "string" && code !== "" && typeof message === "string") {
-      return failed(code, message, retryable !== false);
+      return failed(code.slice(0, textCharsMax), message.slice(0, textCharsMax), retryable !== false);
     }
   } catch {} // a getter throws
   return unexpected(thrown);
@@ -125,7 +129,7 @@ function classOf(thrown: unknown): string {
 
 function detailOf(thrown: unknown): string {
   try {
-    return Bun.inspect(thrown, { colors: false }).slice(0, detailCharsMax);
+    return Bun.inspect(thrown, { colors: false }).slice(0, textCharsMax);
   } catch {
     return "It cannot be shown.";
   }

@@ -34,7 +34,13 @@ async function runOf(text: string, payload: unknown = null) {
   const run = startRun(loaded.processor, { payloadJson: JSON.stringify(payload) });
   const end: unknown = await run.end;
   loaded.retire();
-  return { end, log: run.log(), warnings, announcement: loaded.processor.announcement };
+  return {
+    end,
+    log: run.log(),
+    progress: run.progress,
+    warnings,
+    announcement: loaded.processor.announcement,
+  };
 }
 
 /** The end of a module whose `run` has this body. */
@@ -160,4 +166,14 @@ test("a run that is killed says what its memory is limited to", async () => {
   );
   const { message } = (end as { error: { message: string } }).error;
   expect(message).toEndWith("perhaps out of memory. Its memory is limited to 400 MiB.");
+});
+
+test("no giant text leaves the child", async () => {
+  const { end, progress } = await runOf(`export default { async run(_, { progress }) {
+    const giant = "x".repeat(10_000_000);
+    progress(0.5, giant);
+    throw new Failure(giant, giant);
+  } };`);
+  const { error } = end as { error: Record<"code" | "message", string> };
+  for (const text of [progress.at(-1)?.message, error.code, error.message]) expect(text).toHaveLength(8_000);
 });

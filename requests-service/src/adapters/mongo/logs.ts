@@ -5,7 +5,7 @@ import { insertFree, type MongoAccess } from "./access.ts";
 import { chunkId, chunkOf, idOf, type LogDocument, logDocument } from "./documents.ts";
 
 export function mongoLogs({ logs, guarded, each, changeEach }: MongoAccess, now: () => number): Logs {
-  const onlyTotal = { projection: { total: 1 } };
+  const onlyTotal = { projection: { sequence: 1, total: 1 } };
   return {
     totalsBefore: each(async (chunks) => {
       // Nearly always the chunk before it is stored: one command for all of them.
@@ -16,10 +16,10 @@ export function mongoLogs({ logs, guarded, each, changeEach }: MongoAccess, now:
         chunks.map(async ({ epoch, sequence, ...key }, index) => {
           const total = sequence === 0 ? 0 : totals.get(before[index] as string);
           if (total !== undefined) return total;
-          const last = { ...onlyTotal, sort: { sequence: -1 } } as const;
-          return (
-            (await logs.findOne({ key: idOf(key), epoch, sequence: { $lt: sequence } }, last))?.total ?? 0
-          );
+          const descending = { ...onlyTotal, sort: { sequence: -1 } } as const;
+          const last = await logs.findOne({ key: idOf(key), epoch }, descending);
+          if (last === null) return 0;
+          return last.sequence < sequence ? last.total : null;
         }),
       );
     }),

@@ -5,8 +5,8 @@ import { idOf, workerOf } from "./documents.ts";
 export function mongoWorkers(access: MongoAccess, now: () => number): Workers {
   const { workers, executions, guarded, each, changeEach } = access;
   return {
-    register: guarded(async ({ id, name, processors }) => {
-      const fields = { name, processors, seen_at: now() };
+    register: guarded(async ({ id, name, group, processors }) => {
+      const fields = { name, group, processors, seen_at: now() };
       const taken = await insertFree(workers, [{ _id: id, beats: 0, given_up: false, ...fields }]);
       if (taken.size === 0) return true;
       const { matchedCount } = await workers.updateOne({ _id: id, given_up: false }, { $set: fields });

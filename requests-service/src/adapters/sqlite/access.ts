@@ -84,6 +84,6 @@ export function change(db: Database, sql: string, values: Values): number {
 }
 /** A statement that inserts a row if its key is free. */
 export function insertInto(table: string, columns: string): string {
-  const values = columns.replaceAll(/\w+/g, "$$$&");
+  const values = columns.replaceAll(/"?(\w+)"?/g, "$$$1");
   return `INSERT INTO ${table} (${columns}) VALUES (${values}) ON CONFLICT DO NOTHING`;
 }

@@ -11,9 +11,15 @@ const ofExecution = "request_id = $request_id AND attempt = $attempt";
 export function sqliteLogs({ read, write, changeEach }: SqliteAccess, now: () => number): Logs {
   return {
     totalsBefore: read((db, chunks) => {
-      const sql = `SELECT total FROM logs WHERE ${ofExecution} AND epoch = $epoch AND sequence < $sequence
-                   ORDER BY sequence DESC LIMIT 1`;
-      return chunks.map((chunk) => one<{ total: number }>(db, sql, chunk)?.total ?? 0);
+      const ofRun = `SELECT sequence, total FROM logs WHERE ${ofExecution} AND epoch = $epoch`;
+      type Found = Pick<StoredChunk, "sequence" | "total">;
+      return chunks.map((chunk) => {
+        if (chunk.sequence === 0) return 0;
+        const before = one<Found>(db, `${ofRun} AND sequence = $sequence - 1`, chunk);
+        const last = before ?? one<Found>(db, `${ofRun} ORDER BY sequence DESC LIMIT 1`, chunk);
+        if (last === null) return 0;
+        return last.sequence < chunk.sequence ? last.total : null;
+      });
     }),
     append: changeEach((db, chunk) => change(db, insert, { ...chunk, written_at: now() })),
     read: read((db, { epoch = null, after, limit, bytesMax, ...execution }) => {

@@ -63,6 +63,7 @@ export const schema = `
     beats INTEGER NOT NULL,
     given_up INTEGER NOT NULL,
     name TEXT,
+    "group" TEXT,
     processors TEXT NOT NULL,
     seen_at INTEGER
   ) STRICT;

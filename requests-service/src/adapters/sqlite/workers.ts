@@ -6,7 +6,7 @@ import { type Row, recordOf } from "./schema.ts";
 
 type WorkerRow = Row<Omit<Worker, "processors">> & { processors: string };
 
-const insert = insertInto("workers", "id, beats, given_up, name, processors, seen_at");
+const insert = insertInto("workers", 'id, beats, given_up, name, "group", processors, seen_at');
 const byId = "SELECT * FROM workers WHERE id = $id";
 
 export function sqliteWorkers(
@@ -21,11 +21,11 @@ export function sqliteWorkers(
     }),
   );
   return {
-    register: write((db, { id, name = null, processors }) => {
-      const values = { id, name, processors: JSON.stringify(processors), seen_at: now() };
+    register: write((db, { id, name = null, group = null, processors }) => {
+      const values = { id, name, group, processors: JSON.stringify(processors), seen_at: now() };
       if (change(db, insert, { ...values, beats: 0, given_up: 0 }) === 1) return true;
-      const sql = `UPDATE workers SET name = $name, processors = $processors, seen_at = $seen_at
-                   WHERE id = $id AND given_up = 0`;
+      const sql = `UPDATE workers SET name = $name, "group" = $group, processors = $processors,
+                   seen_at = $seen_at WHERE id = $id AND given_up = 0`;
       return change(db, sql, values) === 1;
     }),
     beat: write((db, id) => {

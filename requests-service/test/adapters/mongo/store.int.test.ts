@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import net, { type Socket } from "node:net";
-import { executionKey, type Run, Unavailable } from "@sate/contracts";
+import { type Run, Unavailable } from "@sate/contracts";
 import { createCounters, inTime } from "@sate/contracts/runtime";
 import { proxyTo, type TcpProxy } from "@sate/contracts/test/support/proxy.ts";
 import { testServers } from "@sate/contracts/test/support/servers.ts";
@@ -11,6 +11,7 @@ import type { Store } from "../../../src/ports.ts";
 import { madeExecution, madeOutcome, madeRequest, newId, refOf, runOf } from "../../builders.ts";
 import { storeConformance } from "../../conformance/store/store.ts";
 import { createCore, wanted } from "../../core.ts";
+import { withDatabase } from "./database.ts";
 
 const servers = await testServers();
 
@@ -96,6 +97,8 @@ if (servers.kind === "running") {
       // The worker, the known ones, the new ones, and the known ones once more for admission.
       expect(await commandsOf(() => commands.registerWorker(worker))).toBe(4);
       expect(await commandsOf(() => commands.registerWorker(worker))).toBe(6);
+      // And the live workers.
+      expect(await commandsOf(() => commands.registerWorker({ ...worker, group: "g" }))).toBe(7);
       expect(await commandsOf(() => commands.endWorker(worker))).toBe(3);
 
       const runs: Run[] = [];
@@ -179,47 +182,6 @@ if (servers.kind === "running") {
       const before = store.now();
       expect(await commandsOf(() => until("it has moved", () => store.now() > before))).toBe(0);
     });
-  });
-
-  test("active executions of 0.1.0 get their processor and number of tries when the store is opened", async () => {
-    const url = withDatabase(servers.requestsMongoUrl, `requests-${newId()}`);
-    const client = new MongoClient(url);
-    const store = mongoStore({ url, counters: createCounters() });
-    const other = mongoStore({ url, counters: createCounters() });
-    try {
-      const documents = Array.from({ length: 1_203 }, (_, index) => {
-        const { processor, tries, ...old } = madeExecution({ status: index === 0 ? "failed" : "queued" });
-        return {
-          _id: executionKey(old.request_id, old.attempt) as never,
-          ...old,
-          ...(index === 1 && { status: "running", epoch: 1 }),
-        };
-      });
-      const named = documents[2]?.request_id as string;
-      const last = documents.pop() as (typeof documents)[number];
-      await client.db().collection("executions").insertMany(documents);
-      await client
-        .db()
-        .collection("requests")
-        .insertOne({ _id: named as never, payload: "1", processor: "p" });
-      await Promise.all([store.open(), other.open()]);
-      // An instance of 0.1.0 that still runs.
-      await client.db().collection("executions").insertOne(last);
-      await store.open();
-      documents.push(last);
-      const found = await store.executions.get(documents);
-      const byRequest = new Map(found.map((one) => [one.request_id, one]));
-      const [ended, ...active] = documents.map(({ request_id }) => byRequest.get(request_id));
-      expect([ended?.processor, ended?.tries]).toEqual([undefined as never, 0]);
-      expect(new Set(active.map((one) => `${one?.processor} ${one?.tries}`))).toEqual(
-        new Set(["simulate 0", "p 0"]),
-      );
-      expect(active[1]?.processor).toBe("p");
-      const [listed] = await store.runs.queued([{ processor: "simulate", limit: 2_000 }]);
-      expect(listed).toHaveLength(1_200);
-    } finally {
-      for (const one of [store, other, client]) await one.close();
-    }
   });
 
   describe("mongoStore behind a bad connection", () => {
@@ -321,10 +283,4 @@ if (servers.kind === "running") {
   });
 } else {
   describe.skip(`mongoStore is not tested: ${servers.reason}`, () => test("a database", () => {}));
-}
-
-function withDatabase(url: string, name: string): string {
-  const parsed = new URL(url);
-  parsed.pathname = `/${name}`;
-  return parsed.href;
 }

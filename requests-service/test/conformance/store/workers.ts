@@ -44,13 +44,17 @@ export function workersConformance(given: Given): void {
       expect(await given.store.workers.beat(id)).toBe(false);
     });
 
-    test("say their name and what they serve, as they registered last", async () => {
-      const id = await registered({ name: "gpu-1", processors: ["word-count", "transcode"] });
-      expect(await stored(id)).toMatchObject({ name: "gpu-1", processors: ["word-count", "transcode"] });
-      expect(await given.other.workers.register({ id, name: "gpu-1", processors: ["transcode"] })).toBe(true);
-      expect(await stored(id)).toMatchObject({ beats: 0, name: "gpu-1", processors: ["transcode"] });
+    test("say their name, their group and what they serve, as they registered last", async () => {
+      const first = { name: "gpu-1", group: "gpu", processors: ["word-count", "transcode"] };
+      const id = await registered(first);
+      expect(await stored(id)).toMatchObject(first);
+      const last = { name: "gpu-2", group: "gpus", processors: ["transcode"] };
+      expect(await given.other.workers.register({ id, ...last })).toBe(true);
+      expect(await stored(id)).toMatchObject({ beats: 0, ...last });
+      const listed = (await Array.fromAsync(pagesOf(given.store.workers.list, 500))).flat();
+      expect(listed.find((worker) => worker.id === id)).toMatchObject(last);
       const unnamed = await stored(await registered());
-      expect([unnamed.name, unnamed.processors]).toEqual([undefined, []]);
+      expect([unnamed.name, unnamed.group, unnamed.processors]).toEqual([undefined, undefined, []]);
     });
 
     test("are seen when they register and with each heartbeat, by the store's clock", async () => {
