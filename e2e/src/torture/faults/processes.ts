@@ -48,9 +48,11 @@ const killAll = (those: Announced[]) => {
 /** Kills the first process that reaches this gap between two writes. */
 export const killedAt = (id: string, gap: string): Fault =>
   fault(id, `kill -9 at ${gap}`, async (nemesis) => {
+    const { system } = nemesis;
     await met(nemesis, gap, "kill", () => {
       // It is reached only if a run is lost.
-      if (failpoints[gap]?.met === "lost") killAll(nemesis.system.processes("processor"));
+      const hosts = system.processes(system.kind === "standalone" ? "standalone" : "processor");
+      if (failpoints[gap]?.met === "lost") killAll(hosts);
     });
     return { targets: [gap.replace(/\..*/, "")], outcome: "killed" };
   });
