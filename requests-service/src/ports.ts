@@ -118,8 +118,8 @@ export type Runs = {
    */
   claim(claim: Claim, refs: ExecutionRef[], processors?: Claimable[]): Promise<Claimed>;
   /**
-   * For each, the first queued executions of a processor by key, or of all processors, that wait for no instant. Its
-   * cost does not depend on how many wait, or are queued for other processors.
+   * For each, the first queued executions of a processor by key, or of all processors, that wait for no instant: up to
+   * `limit`, and at least one if there is any. The cost does not depend on how many wait or are queued.
    */
   queued(wanted: { processor?: string; limit: number }[]): Promise<ExecutionRef[][]>;
   /**

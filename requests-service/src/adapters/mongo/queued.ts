@@ -6,28 +6,32 @@ import type { ExecutionDocument } from "./documents.ts";
 type Wanted = Parameters<Runs["queued"]>[0];
 
 /**
- * The first queued executions of each processor. Where little is queued for all of them together, one command finds it;
- * otherwise each processor gets a command of its own, so that no backlog hides the others.
+ * The first queued executions of each processor. One command reads the first ones of all; if that is full, another reads
+ * those of the processors that it did not show, so no backlog hides the others, and what is not backlogged costs nothing.
  */
 export async function firstQueued(access: MongoAccess, wanted: Wanted): Promise<ExecutionRef[][]> {
-  const lists = (await allTogether(access, wanted)) ?? (await oneByOne(access, wanted));
-  return lists.map((list) =>
-    list.map(({ request_id, attempt, id }) => ({ request_id, attempt, execution_id: id })),
+  const found = await firstOfEach(access, wanted);
+  return wanted.map(({ processor, limit }) =>
+    found
+      .filter((one) => processor === undefined || one.processor === processor)
+      .slice(0, limit)
+      .map(({ request_id, attempt, id }) => ({ request_id, attempt, execution_id: id })),
   );
 }
 
-const oneByOne = (access: MongoAccess, wanted: Wanted) =>
-  Promise.all(wanted.map(({ processor, limit }) => first(access, processor ? { processor } : {}, limit)));
-
-/** `null`: there is more than one command returns. */
-async function allTogether(access: MongoAccess, wanted: Wanted): Promise<ExecutionDocument[][] | null> {
-  if (wanted.length < 2) return null;
-  const limit = Math.max(...wanted.map((one) => one.limit)) + 1;
-  const found = await first(access, { processor: { $in: wanted.map(({ processor }) => processor) } }, limit);
-  if (found.length === limit) return null;
-  return wanted.map((one) =>
-    found.filter(({ processor }) => processor === one.processor).slice(0, one.limit),
-  );
+async function firstOfEach(access: MongoAccess, wanted: Wanted): Promise<ExecutionDocument[]> {
+  const limit = Math.max(0, ...wanted.map((one) => one.limit));
+  const names = wanted.flatMap(({ processor }) => processor ?? []);
+  if (names.length < wanted.length) return first(access, {}, limit);
+  const found: ExecutionDocument[] = [];
+  for (let unseen = names; unseen.length > 0; ) {
+    const more = await first(access, { processor: { $in: unseen } }, limit);
+    found.push(...more);
+    if (more.length < limit) break;
+    const seen = new Set(more.map(({ processor }) => processor));
+    unseen = unseen.filter((name) => !seen.has(name));
+  }
+  return found;
 }
 
 function first({ executions }: MongoAccess, processor: object, limit: number): Promise<ExecutionDocument[]> {

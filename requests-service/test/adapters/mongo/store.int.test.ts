@@ -87,6 +87,19 @@ if (servers.kind === "running") {
       expect(await commandsOf(() => core.commands.claimAny({ ...idle, processors }))).toBe(2);
     });
 
+    test("a poll costs one more command for a backlog, however many processors it names", async () => {
+      const worker_id = await core.worker();
+      for (let backlog = 0; backlog < 12; backlog++) await core.execution();
+      const commandsFor = (names: string[]) => {
+        const processors = ["simulate", ...names].map((name) => ({ name, limit: 1, timeout_seconds: 60 }));
+        const poll = { worker_id, claim_id: newId(), limit: 1, processors };
+        return commandsOf(() => core.commands.claimAny(poll));
+      };
+      const alone = await commandsFor([]);
+      expect(await commandsFor(["a"])).toBe(alone + 1);
+      expect(await commandsFor(Array.from({ length: 60 }, (_, index) => `p${index}`))).toBe(alone + 1);
+    });
+
     test("registrations, progress, logs and withdrawals cost a fixed number of commands", async () => {
       const { commands, withdrawals } = core;
       const worker_id = await core.worker();
