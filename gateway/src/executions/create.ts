@@ -88,6 +88,12 @@ function refusalOf(
         `The field \`start_after\` is more than ${limits.startAheadSecondsMax / 86_400} days ahead, which is the maximum.`,
         { field: "start_after" },
       );
+    case "expires_before_start":
+      return new Refusal(
+        "invalid-body",
+        "The execution would expire before its `start_after`. Make `expires_in_seconds` longer: it begins now.",
+        { field: "expires_in_seconds" },
+      );
     case "active":
       return new Refusal(
         "execution-active",

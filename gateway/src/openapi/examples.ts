@@ -45,9 +45,7 @@ export const examples = {
     createExecution: {
       success: { value: { force_error: false } },
       failure: { value: { force_error: true } },
-      later: {
-        value: { start_after: "2030-01-31T09:00:00Z", expires_in_seconds: 3_600, timeout_seconds: 60 },
-      },
+      limited: { value: { timeout_seconds: 60, expires_in_seconds: 3_600 } },
     },
     registerWorker: {
       original: {

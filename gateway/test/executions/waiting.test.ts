@@ -9,21 +9,24 @@ const start = async (body: object) => {
   return { gateway, id, answer };
 };
 
+/** A day from now, with a quarter of a second. */
+const startAt = Math.floor(Date.now() / 1_000) * 1_000 + 86_400_250;
+const inParis = `${new Date(startAt + 3_600_000).toISOString().slice(0, -1)}+01:00`;
+
 test("a start, an expiry and a deadline of its own are passed on, instants in ms", async () => {
   const { gateway, id, answer } = await start({
     timeout_seconds: 0.5,
-    start_after: "2027-01-31T10:00:00.25+01:00",
-    expires_in_seconds: 3_600,
+    start_after: inParis,
+    expires_in_seconds: 2 * 86_400,
   });
   expect(answer.status).toBe(201);
-  const startAt = Date.UTC(2027, 0, 31, 9, 0, 0, 250);
   expect(gateway.requests.last(id)).toMatchObject({ start_after: startAt });
   const state = await gateway.get(`/requests/${id}/executions/${answer.json.id}`);
   const { expires_at = 0 } = gateway.requests.last(id);
   expect(state.json).toMatchObject({
     processor: "simulate",
     tries: 0,
-    start_after: "2027-01-31 09:00:00.250000",
+    start_after: formatTimestamp(startAt),
     expires_at: formatTimestamp(expires_at),
     log_uri: `/requests/${id}/executions/${answer.json.id}/log`,
   });
@@ -52,6 +55,11 @@ const refused: [body: object, field: string, says: string][] = [
   [{ start_after: "2030-01-31T09:00:00" }, "start_after", "such as 2030-01-31T09:00:00Z"],
   [{ start_after: "2030-13-01T00:00:00Z" }, "start_after", "not an instant that exists"],
   [{ start_after: "9999-01-01T00:00:00Z" }, "start_after", "366 days ahead"],
+  [
+    { start_after: inParis, expires_in_seconds: 1 },
+    "expires_in_seconds",
+    "would expire before its `start_after`",
+  ],
 ];
 describe.each(refused)("%j", (body, field, says) => {
   test("is refused with the field and what it may be, and nothing is stored", async () => {

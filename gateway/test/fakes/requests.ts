@@ -66,6 +66,8 @@ export function fakeRequests() {
     if (start_after !== undefined && start_after > now + limits.startAheadSecondsMax * 1_000)
       return { kind: "start_too_far" as const };
     const { expires_in_seconds } = wanted;
+    if ((start_after ?? 0) >= now + (expires_in_seconds ?? Number.POSITIVE_INFINITY) * 1_000)
+      return { kind: "expires_before_start" as const };
     const execution: StoredExecution = {
       id,
       request_id,

@@ -10,16 +10,16 @@ import type { Processors } from "../ports.ts";
 
 export type Refusal = Extract<
   Admission,
-  { kind: "unknown_processor" | "timeout_too_long" | "start_too_far" }
+  { kind: "unknown_processor" | "timeout_too_long" | "start_too_far" | "expires_before_start" }
 >;
 
 /**
  * Why an execution that its request would allow may not be created, or `null`: its processor is not known, or it asks for
- * more time than that allows, or for a start too far ahead. The default processor is always known. `now` by the clock of
+ * more time than that allows, or for a start too far ahead or after its expiry. The default processor is always known. `now` by the clock of
  * the store.
  */
 export async function refusalOf(
-  { timeout_seconds = 0, start_after = 0 }: NewExecution,
+  { timeout_seconds = 0, start_after = 0, expires_in_seconds = Number.POSITIVE_INFINITY }: NewExecution,
   request: RequestRecord,
   { processors, now }: { processors: Processors; now: number },
 ): Promise<Refusal | null> {
@@ -34,5 +34,6 @@ export async function refusalOf(
   if (announced && timeout_seconds > announced.timeout_seconds) {
     return { kind: "timeout_too_long", max_seconds: announced.timeout_seconds };
   }
-  return start_after > now + limits.startAheadSecondsMax * 1_000 ? { kind: "start_too_far" } : null;
+  if (start_after > now + limits.startAheadSecondsMax * 1_000) return { kind: "start_too_far" };
+  return start_after >= now + expires_in_seconds * 1_000 ? { kind: "expires_before_start" } : null;
 }

@@ -40,6 +40,16 @@ describe("creating an execution", () => {
     expect((await create(it, "word-count", later)).answer).toEqual({ kind: "start_too_far" });
   });
 
+  test("that would expire before its start is refused; one that starts at once is not", async () => {
+    const it = served();
+    const start_after = it.time.now + 1_000;
+    const answerFor = async (expires_in_seconds: number, start: number) =>
+      (await create(it, "word-count", { expires_in_seconds, start_after: start })).answer?.kind;
+    expect(await answerFor(1, start_after)).toBe("expires_before_start");
+    expect(await answerFor(1.001, start_after)).toBe("created");
+    expect(await answerFor(0.001, it.time.now)).toBe("created");
+  });
+
   test("that exists already returns it, although it would be refused now; so does one that is active", async () => {
     const it = testCore();
     const { execution, answer } = await create(it, "old", {

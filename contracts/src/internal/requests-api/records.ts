@@ -84,6 +84,8 @@ export const Admission = Type.Union([
   Type.Object({ kind: Type.Literal("timeout_too_long"), max_seconds: Type.Number() }, open),
   /** `start_after` is more than `limits.startAheadSecondsMax` ahead. */
   tagged("start_too_far"),
+  /** The execution would expire before its `start_after`. */
+  tagged("expires_before_start"),
 ]);
 export type Admission = Static<typeof Admission>;
 
