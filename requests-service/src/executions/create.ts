@@ -39,7 +39,7 @@ export function createExecutionsCommand(
     const now = store.now();
     const requests = await store.requests.get([...new Set(items.map((item) => item.request_id))]);
     const answers: Admission[] = items.map(() => ({ kind: "unknown_request" }));
-    let open = await wantedOf(items, requests, { processors, now });
+    let open = await wantedOf(items, requests, { processors: decidedOnce(processors), now });
 
     for (let round = 0; open.length > 0; round++) {
       if (round === roundsMax) {
@@ -82,6 +82,19 @@ export function createExecutionsCommand(
       open = open.filter(isUndecided);
     }
     return { answers };
+  };
+}
+
+/** In one batch a processor is known or not, even if it is announced meanwhile: the same execution may be in it twice. */
+function decidedOnce({ find, names }: Processors): Processors {
+  const found = new Map<string, ReturnType<Processors["find"]>>();
+  return {
+    find(name) {
+      const known = found.get(name) ?? find(name);
+      found.set(name, known);
+      return known;
+    },
+    names,
   };
 }
 

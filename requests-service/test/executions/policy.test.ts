@@ -67,6 +67,21 @@ describe("creating an execution", () => {
     expect(await again(another)).toMatchObject({ kind: "unknown_processor" });
   });
 
+  test("that is in a batch twice is decided once, even if its processor is announced in between", async () => {
+    const it = served();
+    const { id } = await it.request({ processor: "late" });
+    const { find } = it.processors;
+    it.processors.find = async (name) => {
+      const found = await find(name);
+      it.processors.announce("late");
+      return found;
+    };
+    const execution = wanted(id);
+    const { answers } = await it.commands.createExecutions({ executions: [execution, execution] });
+    expect(answers.map(({ kind }) => kind)).toEqual(["unknown_processor", "unknown_processor"]);
+    expect(await it.store.executions.get([{ request_id: id, attempt: 1 }])).toEqual([]);
+  });
+
   test("in a batch is decided alone: what is refused keeps nobody else out", async () => {
     const it = served();
     const { id } = await it.request({ processor: "word-count" });
