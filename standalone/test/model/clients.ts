@@ -115,7 +115,7 @@ export function createHandler(world: World, die: (name: string) => void) {
     const startedAt = simulation.now();
     const isDeaf = !world.isPeaceful && random.chance(0.08) && deaf++ < deafMost;
     const seen = {
-      ...{ requestId, executionId, epoch, tryNumber, processor, owner, isDeaf, startedAt },
+      ...{ requestId, executionId, epoch, tryNumber, processor, owner, isDeaf, signal, startedAt },
       endedAt: null as number | null,
     };
     history.runStarts(seen, payloadJson);

@@ -13,6 +13,8 @@ export type HandlerRunSeen = {
   owner: Owner;
   /** It goes on whatever its signal says: nothing can stop it. */
   isDeaf: boolean;
+  /** Aborted when Sate wants it to stop. */
+  signal: AbortSignal;
   startedAt: number;
   endedAt: number | null;
 };
@@ -188,7 +190,8 @@ export function createHistory(db: Database, maxFailures: number) {
       for (const other of runs) {
         if (other.requestId !== run.requestId || other.endedAt !== null || other.owner.isDead) continue;
         const isEnded = (execution.get(other.executionId)?.result_id ?? null) !== null;
-        const isExcused = other.owner.frozenUntil > other.startedAt || (other.isDeaf && isEnded);
+        const isUnstoppable = other.isDeaf && (isEnded || other.signal.aborted);
+        const isExcused = other.owner.frozenUntil > other.startedAt || isUnstoppable;
         if (isExcused) excusedOverlaps++;
         must(isExcused, `4: ${run.owner.name} runs beside ${other.owner.name}`);
       }
