@@ -1,8 +1,7 @@
-import { type Schema, type ValidationResult, Validator } from "@cfworker/json-schema";
+import { type Schema, Validator } from "@cfworker/json-schema";
 import type { Handler } from "../ports.ts";
 import { failed } from "./ends.ts";
-
-const whyCharsMax = 500;
+import { misfitOf, payloadMisfits } from "./misfit.ts";
 
 /** A handler that runs only payloads that fit the schema; to others it ends as failed, `invalid_input`. */
 export type InputCheck =
@@ -25,18 +24,8 @@ export function inputCheck(schema: Schema): InputCheck {
   return {
     kind: "usable",
     before: (handler) => async (run) => {
-      const { valid, errors } = validator.validate(JSON.parse(run.payloadJson));
-      return valid ? handler(run) : failed("invalid_input", sentence(errors), false);
+      const misfit = misfitOf(validator, JSON.parse(run.payloadJson), payloadMisfits);
+      return misfit === null ? handler(run) : failed("invalid_input", misfit, false);
     },
   };
-}
-
-/** The first error at the deepest place: those above it only say that something below is wrong. */
-function sentence(errors: ValidationResult["errors"]): string {
-  const depth = (pointer: string) => pointer.split("/").length;
-  const [deepest] = errors.toSorted((a, b) => depth(b.instanceLocation) - depth(a.instanceLocation));
-  const { instanceLocation = "#", error = "" } = deepest ?? {};
-  const pointer = instanceLocation.slice(1);
-  const where = pointer === "" ? "" : ` at ${pointer}`;
-  return `The payload does not fit the schema of the processor${where}: ${error}`.slice(0, whyCharsMax);
 }

@@ -14,7 +14,7 @@ async function refusalOf(schema: object, payloadJson: string): Promise<string | 
   return end.kind === "failed" ? end.error.message : null;
 }
 
-const beginning = "The payload does not fit the schema of the processor";
+const beginning = "The payload does not match the input schema of the processor";
 
 test("a payload that does not fit is refused with the place where it does not", async () => {
   const text = { type: "object", required: ["text"], properties: { text: { type: "string" } } };

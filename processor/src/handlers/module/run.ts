@@ -2,6 +2,7 @@ import { format } from "node:util";
 import type { Schema, Validator } from "@cfworker/json-schema";
 import type { Context, Definition } from "../../kit/index.ts";
 import type { HandlerEnd, HandlerRun } from "../../ports.ts";
+import { misfitOf, payloadMisfits } from "../misfit.ts";
 
 // This runs in children, too, so it imports nothing that takes long to load.
 
@@ -25,7 +26,6 @@ export type ModuleRun = Pick<
 /** `detail` is for logs: the message and the stack of what the client only gets the class of. */
 export type ModuleEnd = { end: HandlerEnd; detail?: string };
 
-const messageCharsMax = 1_000;
 /** Of a text on its way out of a child. The service, which must not take in a giant, cuts it further. */
 const textCharsMax = 8_000;
 
@@ -43,9 +43,10 @@ export async function runModule(definition: Definition, run: ModuleRun): Promise
 
 async function checkAndRun(definition: Definition, run: ModuleRun): Promise<ModuleEnd> {
   const payload: unknown = JSON.parse(run.payloadJson);
-  const wrong = await misfit(definition.input, payload);
-  if (wrong !== null) {
-    return failed("invalid_input", `The payload does not fit the processor's input schema: ${wrong}`, false);
+  const { input } = definition;
+  if (input !== undefined) {
+    const misfit = misfitOf(await validatorOf(input), payload, payloadMisfits);
+    if (misfit !== null) return failed("invalid_input", misfit, false);
   }
   let outputs: unknown;
   try {
@@ -89,8 +90,11 @@ async function readOutputs(outputs: unknown, { output }: Definition, bytesMax: n
   if (json.length > bytesMax) {
     return failed("outputs_too_large", `The outputs have more than ${bytesMax} bytes.`, false);
   }
-  const wrong = output === undefined ? null : await misfit(output, JSON.parse(json));
-  if (wrong !== null) return broken(`The outputs do not fit the processor's output schema: ${wrong}`);
+  if (output !== undefined) {
+    const outputsMisfits = "The outputs do not match the output schema of the processor";
+    const misfit = misfitOf(await validatorOf(output), JSON.parse(json), outputsMisfits);
+    if (misfit !== null) return broken(misfit);
+  }
   return { end: { kind: "succeeded", outputsJson: json } };
 }
 
@@ -136,15 +140,6 @@ function detailOf(thrown: unknown): string {
 }
 
 const validators = new WeakMap<object, Validator>();
-
-/** Where a value does not fit a schema, in a sentence; `null` if it does. */
-async function misfit(schema: unknown, value: unknown): Promise<string | null> {
-  if (schema === undefined) return null;
-  const { errors } = (await validatorOf(schema as object)).validate(value);
-  const last = errors.at(-1);
-  if (last === undefined) return null;
-  return `${last.instanceLocation.slice(1) || "the whole"}: ${last.error}`.slice(0, messageCharsMax);
-}
 
 /** Loaded only where there is a schema. Throws if the schema cannot be one. */
 export async function validatorOf(schema: object): Promise<Validator> {
