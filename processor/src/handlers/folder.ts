@@ -46,10 +46,11 @@ export function processorFiles(
   return { files, problems };
 }
 
-function isFile(path: string): boolean {
+/** Whether this is a file, or a symbolic link to one. */
+export function isFile(path: string): boolean {
   try {
     return statSync(path).isFile();
   } catch {
-    return false;
+    return false; // such as one with a name that is too long
   }
 }

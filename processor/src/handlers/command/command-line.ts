@@ -1,5 +1,5 @@
-import { statSync } from "node:fs";
 import { resolve } from "node:path";
+import { isFile } from "../folder.ts";
 
 /** `files` are those of the command line that stand beside the declaration. */
 export type CommandLine =
@@ -36,12 +36,4 @@ export function resolveCommandLine(
     return { kind: "wrong", problem };
   }
   return { kind: "resolved", argv, files: [...files] };
-}
-
-function isFile(path: string): boolean {
-  try {
-    return statSync(path).isFile();
-  } catch {
-    return false; // such as one with a name that is too long
-  }
 }
