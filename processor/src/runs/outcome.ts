@@ -8,6 +8,7 @@ import {
   readJson,
 } from "@sate/contracts";
 import { errorFields, type LogFields } from "@sate/contracts/runtime";
+import { classOf } from "./class-of.ts";
 
 /** How a run ended: its outcome without what was measured. */
 export type RunEnd =
@@ -56,11 +57,9 @@ export function readHandlerEnd(given: unknown): HandlerVerdict {
  * class of what was thrown, since its text may hold a secret. Never throws, whatever it was.
  */
 export function readThrown(thrown: unknown): { verdict: HandlerVerdict; fields: LogFields } {
-  let name = "Error";
+  const name = classOf(thrown);
   let fields: LogFields = {};
   try {
-    const given: unknown = thrown instanceof Error ? thrown.name : typeof thrown;
-    if (typeof given === "string" && /^[A-Za-z0-9_$]{1,60}$/.test(given)) name = given;
     fields = errorFields(thrown);
   } catch {} // a getter or a proxy throws
   const verdict = unexpected(`The processor threw an unexpected error (${name}).`);

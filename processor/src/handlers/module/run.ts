@@ -2,6 +2,7 @@ import { format } from "node:util";
 import type { Schema, Validator } from "@cfworker/json-schema";
 import type { Context, Definition } from "../../kit/index.ts";
 import type { HandlerEnd, HandlerRun } from "../../ports.ts";
+import { classOf } from "../../runs/class-of.ts";
 import { misfitOf, payloadMisfits } from "../misfit.ts";
 
 // This runs in children, too, so it imports nothing that takes long to load.
@@ -121,14 +122,6 @@ function failed(code: string, message: string, isRetryable: boolean): ModuleEnd 
 
 function broken(message: string): ModuleEnd {
   return { end: { kind: "broken", error: { code: "unexpected_error", message } } };
-}
-
-function classOf(thrown: unknown): string {
-  try {
-    const name: unknown = thrown instanceof Error ? thrown.name : typeof thrown;
-    if (typeof name === "string" && /^[A-Za-z0-9_$]{1,60}$/.test(name)) return name;
-  } catch {} // a getter or a proxy throws
-  return "Error";
 }
 
 function detailOf(thrown: unknown): string {
