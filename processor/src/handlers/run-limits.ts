@@ -63,5 +63,10 @@ export function variablesProblem(
 ): string | null {
   const missing = names.filter((name) => env[name] === undefined);
   if (missing.length === 0) return null;
-  return `\`env\` names ${missing.join(", ")}, which must be set, and must not be a setting of Sate.`;
+  return unsetProblem("env", missing);
+}
+
+/** The problem with a field that names environment variables which processors cannot get, as a sentence. */
+export function unsetProblem(field: string, names: readonly string[]): string {
+  return `\`${field}\` names ${names.join(", ")}, which must be set, and must not be a setting of Sate.`;
 }

@@ -1,4 +1,5 @@
 import type { HttpDeclaration } from "../declaration-schema.ts";
+import { unsetProblem } from "../run-limits.ts";
 import { type Endpoint, ownHeaders } from "./handler.ts";
 import { signingKey } from "./signature.ts";
 
@@ -23,22 +24,21 @@ export function readEndpoint(
   for (const [name, value] of Object.entries(headers)) {
     const filled = withVariables(value, env);
     if (filled.missing.length > 0) {
-      problems.push(
-        `\`headers.${name}\` names ${filled.missing.join(", ")}, which must be set, and must not be a setting of Sate.`,
-      );
+      problems.push(unsetProblem(`headers.${name}`, filled.missing));
     } else if (isOwnHeader(name)) problems.push(`\`headers.${name}\` is a header that Sate sets.`);
     else if (!isHeader(name, filled.text)) problems.push(`\`headers.${name}\` cannot be sent as a header.`);
     else valued[name.toLowerCase()] = filled.text;
   }
 
-  const secret = signing_secret_env === undefined ? null : env[signing_secret_env] || undefined;
-  const key = secret ? signingKey(secret) : null;
-  if (secret === undefined)
-    problems.push(
-      `\`signing_secret_env\` names ${signing_secret_env}, which must be set, and must not be a setting of Sate.`,
-    );
-  else if (secret !== null && key === null) {
-    problems.push(`\`signing_secret_env\` names ${signing_secret_env}, which must be base64 after whsec_.`);
+  let key: Uint8Array | null = null;
+  if (signing_secret_env !== undefined) {
+    const secret = env[signing_secret_env];
+    if (!secret) problems.push(unsetProblem("signing_secret_env", [signing_secret_env]));
+    else {
+      key = signingKey(secret);
+      if (key === null)
+        problems.push(`\`signing_secret_env\` names ${signing_secret_env}, which must be base64 after whsec_.`);
+    }
   }
 
   if (problems.length > 0 || address === null) return { kind: "wrong", problems };
