@@ -156,7 +156,7 @@ function spawnGroup(
       if (livingOf({ pid, cookie }).length === 0) break;
       await Bun.sleep(lookMs);
     }
-    if (!(await killAll({ pid, cookie }))) log.warn("processes of a child cannot be killed", { pid });
+    if (!(await killAll({ pid, cookie }))) log.warn("could not kill all processes of a child", { pid });
     killAt = 0;
     const cancel = setTimeout(() => outputs.forEach((output) => void output.cancel()), drainMs);
     await Promise.all(outputs.map((output) => output.ended));

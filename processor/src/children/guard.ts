@@ -19,7 +19,7 @@ export function createGuard(cookiePrefix: string, folder: string, log: Log) {
     for (const group of groups) send(`+ ${group}`);
     void guard.exited.then(() => {
       if (isClosed) return;
-      log.warn("the guard of the child processes died; it is started again");
+      log.warn("the guard of the child processes died and will be restarted");
       setTimeout(start, restartMs).unref();
     });
   }

@@ -30,7 +30,7 @@ const common = {
 export const CommandDeclaration = Type.Object(
   {
     kind: Type.Literal("command"),
-    command: Type.Array(Type.String({ pattern: "^[^\\0]*$", description: "text" }), {
+    command: Type.Array(Type.String({ pattern: "^[^\\0]*$", description: "a string" }), {
       minItems: 1,
       description: 'a list of the program and its arguments, such as ["python3", "transcode.py"]',
     }),
@@ -50,8 +50,8 @@ export const HttpDeclaration = Type.Object(
       description: "an address that begins with https:// or http://",
     }),
     headers: Type.Optional(
-      Type.Record(Type.String(), Type.String({ description: "text" }), {
-        description: `a table of texts, such as { Authorization = "Bearer \${TOKEN}" }`,
+      Type.Record(Type.String(), Type.String({ description: "a string" }), {
+        description: `a table of strings, such as { Authorization = "Bearer \${TOKEN}" }`,
       }),
     ),
     signing_secret_env: Type.Optional(
@@ -81,7 +81,7 @@ export function checkDeclaration(
     if (problems.has(field)) continue;
     if (type === ValueErrorType.ObjectAdditionalProperties) {
       const known = Object.keys(field.startsWith("retry.") ? RetryPolicy.properties : schema.properties);
-      problems.set(field, `\`${field}\` is not a field; the fields are ${known.join(", ")}.`);
+      problems.set(field, `\`${field}\` is not a known field; the fields are ${known.join(", ")}.`);
     } else if (type === ValueErrorType.ObjectRequiredProperty) {
       problems.set(field, `\`${field}\` is missing: it must be ${of.description}.`);
     } else {

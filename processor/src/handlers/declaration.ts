@@ -88,7 +88,7 @@ function parse(text: string): { kind: "parsed"; value: object } | Wrong {
     return { kind: "parsed", value: Bun.TOML.parse(text) };
   } catch (error) {
     const why = error instanceof Error ? error.message.replace("TOML Parse error: ", "") : "";
-    return wrong(`It is not TOML: ${why}.`);
+    return wrong(`It is not valid TOML: ${why}.`);
   }
 }
 

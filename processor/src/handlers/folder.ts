@@ -6,7 +6,8 @@ import { Value } from "@sinclair/typebox/value";
 /** A file that declares a processor. */
 export type ProcessorFile = { kind: "module" | "declaration"; path: string; name: string };
 
-const nameRule = "use 1 to 64 lower-case letters, digits, dots, - and _, a letter or digit first.";
+const nameRule =
+  "use 1 to 64 lowercase letters, digits, dots, hyphens and underscores, starting with a letter or digit.";
 
 /**
  * The processors of a folder, without its subfolders: `.ts` files, but no `.d.ts`, and `.toml` files. `reserved` names are
@@ -31,7 +32,7 @@ export function processorFiles(
     if (!isFile(path)) continue;
     const name = basename(entry, extension);
     if (!Value.Check(CreateRequest, { payload: null, processor: name })) {
-      problems.push(`${entry}: "${name}" cannot be the name of a processor; ${nameRule}`);
+      problems.push(`${entry}: "${name}" is not a valid processor name; ${nameRule}`);
     } else if (reserved.includes(name)) {
       problems.push(`${entry}: "${name}" is the name of a built-in processor.`);
     } else {

@@ -27,7 +27,7 @@ export type ProcessorsOptions = {
   log: Log;
 };
 
-const servedBefore = "The version before is still served.";
+const servedBefore = "The previous version is still served.";
 
 /** Files that are loaded at once. */
 const loadsMost = 4;
@@ -63,7 +63,7 @@ export async function openProcessors(
   async function reload(): Promise<string[]> {
     const found = processorFiles(folder, builtIn.map(nameOf));
     if (found === null && isRequired)
-      return [`PROCESSORS_DIR must be a folder that exists and can be read, and ${folder} is not.`];
+      return [`PROCESSORS_DIR must be a readable folder, but ${folder} is not.`];
     const { files, problems } = found ?? { files: [], problems: [] };
     const most = limits.workerProcessorsMax - builtIn.length;
     if (files.length > most) problems.push(`Only the first ${most} processors of the folder are served.`);
@@ -92,7 +92,7 @@ export async function openProcessors(
 
   function reloadNext(): void {
     reloading = reloading.then(onChanged).catch((error) => {
-      if (!isClosed) log.error("the folder of processors cannot be read again", errorFields(error));
+      if (!isClosed) log.error("could not reload the folder of processors", errorFields(error));
     });
   }
 

@@ -49,7 +49,7 @@ export function createLogSender({ requests, time, counters, log }: SenderPorts) 
         await inTime(requests.appendLogs({ chunks: chunks.map(({ chunk }) => chunk) }), callMs);
       } catch (error) {
         counters.add("log_chunks_unsent", chunks.length);
-        log.debug("log chunks were not stored; they are sent again", {
+        log.debug("could not store log chunks; they will be sent again", {
           chunks: chunks.length,
           ...errorFields(error),
         });

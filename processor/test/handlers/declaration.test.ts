@@ -153,18 +153,18 @@ describe("a declaration that is wrong is explained in one line that names the fi
   const cases: [string, string][] = [
     ["", '`kind` must be "command" or "http".'],
     ['kind = "module"', '`kind` must be "command" or "http".'],
-    ["kind = ", "It is not TOML: Missing value after '='."],
+    ["kind = ", "It is not valid TOML: Missing value after '='."],
     [
       'kind = "command"',
       '`command` is missing: it must be a list of the program and its arguments, such as ["python3", "transcode.py"].',
     ],
     [
       `${command}comand = 1`,
-      "`comand` is not a field; the fields are kind, command, env, memory_mib, timeout_seconds, concurrency, max_per_minute, retry, input.",
+      "`comand` is not a known field; the fields are kind, command, env, memory_mib, timeout_seconds, concurrency, max_per_minute, retry, input.",
     ],
     [
       `${command}retry = { tries = 0, first_seconds = 1, max_seconds = 1, times = 3 }`,
-      "`retry.times` is not a field; the fields are tries, first_seconds, max_seconds. `retry.tries` must be a whole number from 1 to 100, the first try included.",
+      "`retry.times` is not a known field; the fields are tries, first_seconds, max_seconds. `retry.tries` must be a whole number from 1 to 100, the first try included.",
     ],
     [
       `${command}timeout_seconds = 0\nconcurrency = 1.5`,
@@ -172,7 +172,7 @@ describe("a declaration that is wrong is explained in one line that names the fi
     ],
     [`${command}memory_mib = 1`, "`memory_mib` must be a whole number from 16 to 1048576."],
     ['kind = "command"\ncommand = []', "`command` must be a list of the program and its arguments"],
-    ['kind = "command"\ncommand = ["a", 1]', "`command.1` must be text."],
+    ['kind = "command"\ncommand = ["a", 1]', "`command.1` must be a string."],
     [
       'kind = "command"\ncommand = ["no-such-program"]',
       "`command` names no-such-program, which is not found in PATH.",
@@ -189,16 +189,25 @@ describe("a declaration that is wrong is explained in one line that names the fi
       'kind = "http"\nurl = "https://user:hidden@host"',
       "`url` must not contain a user name or password: use an Authorization header.",
     ],
-    [`${http}memory_mib = 64`, "`memory_mib` is not a field"],
+    [`${http}memory_mib = 64`, "`memory_mib` is not a known field"],
     [
       `${http}headers = { A = "\${NOT_SET}" }`,
       "`headers.A` names NOT_SET, which must be set, and must not be a setting of Sate.",
     ],
-    [`${http}headers = { Sate-Try = "1" }`, "`headers.Sate-Try` is a header that Sate sets."],
-    [`${http}headers = { Content-Type = "1" }`, "`headers.Content-Type` is a header that Sate sets."],
-    [`${http}headers = { A = "a\\nB: c" }`, "`headers.A` cannot be sent as a header."],
-    [`${http}headers = { "A B" = "1" }`, "`headers.A B` cannot be sent as a header."],
-    [`${http}headers = { A = 1 }`, "`headers.A` must be text."],
+    [`${http}headers = { Sate-Try = "1" }`, "`headers.Sate-Try` is set by Sate and cannot be overridden."],
+    [
+      `${http}headers = { Content-Type = "1" }`,
+      "`headers.Content-Type` is set by Sate and cannot be overridden.",
+    ],
+    [
+      `${http}headers = { A = "a\\nB: c" }`,
+      "`headers.A` is not a valid HTTP header: its name or value contains a forbidden character.",
+    ],
+    [
+      `${http}headers = { "A B" = "1" }`,
+      "`headers.A B` is not a valid HTTP header: its name or value contains a forbidden character.",
+    ],
+    [`${http}headers = { A = 1 }`, "`headers.A` must be a string."],
     [
       `${http}signing_secret_env = "NOT_SET"`,
       "`signing_secret_env` names NOT_SET, which must be set, and must not be a setting of Sate.",
@@ -209,7 +218,7 @@ describe("a declaration that is wrong is explained in one line that names the fi
     ],
     [
       `${http}signing_secret_env = "WHSEC"`,
-      "`signing_secret_env` names WHSEC, which must be base64 after whsec_.",
+      "`signing_secret_env` names WHSEC, whose value must be Base64 after `whsec_`.",
     ],
     [`${http}input = 1`, "`input` must be a table: the JSON Schema of the payload."],
     [`${http}input = { "$ref" = "#/none" }`, '`input` is not a JSON Schema: Unresolved $ref "#/none".'],

@@ -101,11 +101,11 @@ test("a file that cannot be loaded is named with the reason, and the others are 
     "input, output, run, timeoutSeconds, concurrency, maxPerMinute, retry, memoryMib, isolation, reuse, env";
   const twice = "Another file also declares the processor twice; neither is served.";
   expect(problems).toEqual([
-    'Upper.ts: "Upper" cannot be the name of a processor; use 1 to 64 lower-case letters, digits, dots, - and _, a letter or digit first.',
-    "exits.ts: It ended its process while it was loaded (exit code 3).",
+    'Upper.ts: "Upper" is not a valid processor name; use 1 to 64 lowercase letters, digits, dots, hyphens and underscores, starting with a letter or digit.',
+    "exits.ts: It ended its process while it was loading (exit code 3).",
     "limit.ts: `retry.tries` must be a whole number from 1 to 100, the first try included.",
-    `member.ts: \`timeoutSecond\` is not a member of a definition; the members are ${members}.`,
-    'memory.ts: `memoryMib` and `reuse` need a child process, and `isolation` is "none".',
+    `member.ts: \`timeoutSecond\` is not a known member; the members are ${members}.`,
+    'memory.ts: `memoryMib` and `reuse` require a child process, but `isolation` is "none".',
     "nothing.ts: It has no default export with a function `run`: export default defineProcessor({ run(payload) { … } }).",
     expect.stringMatching(
       /^package\.ts: Cannot find package 'no-such-package' imported from .*package\.ts\.$/,
@@ -126,9 +126,7 @@ test("a folder that is missing is a problem only if it was asked for", async () 
   expect((await open("/nowhere/processors", { isRequired: false })).problems).toEqual([]);
   for (const folder of ["/nowhere/processors", "/etc/passwd/x", `/${"n".repeat(300)}`]) {
     const { problems, names } = await open(folder);
-    expect(problems).toEqual([
-      `PROCESSORS_DIR must be a folder that exists and can be read, and ${folder} is not.`,
-    ]);
+    expect(problems).toEqual([`PROCESSORS_DIR must be a readable folder, but ${folder} is not.`]);
     expect(names()).toEqual(["simulate"]);
   }
 });
@@ -156,7 +154,7 @@ test("changes of a watched folder are served, and a file that gets worse is serv
   await eventually(() => changes === 2, "the change is served");
   expect(errors).toEqual([
     expect.stringMatching(
-      /^changed\.ts: Unexpected ; \(changed\.ts:1:11\)\. The version before is still served\.$/,
+      /^changed\.ts: Unexpected ; \(changed\.ts:1:11\)\. The previous version is still served\.$/,
     ),
   ]);
   expect(processors.find("changed")?.announcement.version).toBe(version);

@@ -39,7 +39,7 @@ export function commandHandler(command: Command): Handler {
     } finally {
       await folder.remove().catch((error) => {
         const { executionId, epoch } = run;
-        command.log.warn("the files of a run cannot be deleted", {
+        command.log.warn("could not delete the files of a run", {
           execution_id: executionId,
           epoch,
           ...errorFields(error),

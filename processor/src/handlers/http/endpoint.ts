@@ -25,8 +25,12 @@ export function readEndpoint(
     const filled = withVariables(value, env);
     if (filled.missing.length > 0) {
       problems.push(unsetProblem(`headers.${name}`, filled.missing));
-    } else if (isOwnHeader(name)) problems.push(`\`headers.${name}\` is a header that Sate sets.`);
-    else if (!isHeader(name, filled.text)) problems.push(`\`headers.${name}\` cannot be sent as a header.`);
+    } else if (isOwnHeader(name))
+      problems.push(`\`headers.${name}\` is set by Sate and cannot be overridden.`);
+    else if (!isHeader(name, filled.text))
+      problems.push(
+        `\`headers.${name}\` is not a valid HTTP header: its name or value contains a forbidden character.`,
+      );
     else valued[name.toLowerCase()] = filled.text;
   }
 
@@ -37,7 +41,9 @@ export function readEndpoint(
     else {
       key = signingKey(secret);
       if (key === null)
-        problems.push(`\`signing_secret_env\` names ${signing_secret_env}, which must be base64 after whsec_.`);
+        problems.push(
+          `\`signing_secret_env\` names ${signing_secret_env}, whose value must be Base64 after \`whsec_\`.`,
+        );
     }
   }
 

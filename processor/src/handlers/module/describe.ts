@@ -26,8 +26,7 @@ export async function describeModule(definition: Definition, version: string): P
   const { input, output, ...others } = definition;
   for (const [name, schema] of Object.entries({ input, output })) {
     if (schema === undefined) continue;
-    if (typeof schema !== "object")
-      throw new Error(`its ${name} must be a schema, of TypeBox or JSON Schema.`);
+    if (typeof schema !== "object") throw new Error(`its ${name} must be a TypeBox or JSON Schema object.`);
     try {
       (await validatorOf(schema)).validate(null);
     } catch (error) {

@@ -14,7 +14,7 @@ export function importHere(snapshot: Snapshot): Promise<unknown> {
   for (const [path, { text }] of others) {
     if ((imported.get(path) ?? text) === text) continue;
     throw new Error(
-      `the service itself has imported ${basename(path)}, and must be restarted to serve its change.`,
+      `the service process has already imported ${basename(path)}. Restart the service to apply the change.`,
     );
   }
   for (const [path, { text }] of others) imported.set(path, text);

@@ -75,7 +75,7 @@ async function processorOf(
     env: childEnvironment(env, settings.env ?? []),
     memoryMib,
     onStrayOutput(text) {
-      log.warn("a processor printed output after its run had ended", {
+      log.warn("a processor wrote output while it had no run; it may not have awaited all of its work", {
         processor: name,
         text: text.slice(0, strayCharsMax),
       });
@@ -115,14 +115,14 @@ function readReply(reply: Reply): Described | Wrong {
       return wrong(sentence(reply.reason));
     case "died":
       return wrong(
-        `It ended its process while it was loaded (${reply.how.signal ?? `exit code ${reply.how.exitCode}`}).`,
+        `It ended its process while it was loading (${reply.how.signal ?? `exit code ${reply.how.exitCode}`}).`,
       );
     case "refused":
       return wrong(strayError);
   }
 }
 
-const strayError = "It threw an error outside of its top level while it was loaded.";
+const strayError = "It threw an uncaught error while it was loading.";
 
 /** A message of others as a sentence. */
 function sentence(reason: string): string {

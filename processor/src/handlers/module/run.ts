@@ -80,11 +80,11 @@ async function readOutputs(outputs: unknown, { output }: Definition, bytesMax: n
   try {
     json = JSON.stringify(outputs);
   } catch (thrown) {
-    const message = `JSON cannot carry what the processor returned (${classOf(thrown)}).`;
+    const message = `The processor returned a value that JSON cannot represent (${classOf(thrown)}).`;
     return { ...failed("outputs_not_json", message, false), detail: detailOf(thrown) };
   }
   if (json === undefined) {
-    const message = `JSON cannot carry what the processor returned (${typeof outputs}). Return null for no outputs.`;
+    const message = `The processor returned a value that JSON cannot represent (${typeof outputs}). Return null for no outputs.`;
     return failed("outputs_not_json", message, false);
   }
   // There are at least as many bytes as characters. The rest is checked where the run ends.
@@ -128,7 +128,7 @@ function detailOf(thrown: unknown): string {
   try {
     return Bun.inspect(thrown, { colors: false }).slice(0, textCharsMax);
   } catch {
-    return "It cannot be shown.";
+    return "The error could not be printed.";
   }
 }
 

@@ -43,7 +43,7 @@ export function checkSettings(
   }
   const { isolation, memoryMib, reuse } = settings;
   if (isolation === "none" && (memoryMib !== undefined || reuse !== undefined)) {
-    return wrong('`memoryMib` and `reuse` need a child process, and `isolation` is "none".');
+    return wrong('`memoryMib` and `reuse` require a child process, but `isolation` is "none".');
   }
   const problem = variablesProblem(settings.env ?? [], env);
   return problem === null ? { kind: "checked", settings } : wrong(problem);
@@ -54,7 +54,7 @@ function firstProblem(settings: unknown): string {
   const member = first?.path.slice(1).replaceAll("/", ".");
   if (first?.type === ValueErrorType.ObjectAdditionalProperties) {
     const known = ["input", "output", "run", ...Object.keys(ModuleSettings.properties)];
-    return `\`${member}\` is not a member of a definition; the members are ${known.join(", ")}.`;
+    return `\`${member}\` is not a known member; the members are ${known.join(", ")}.`;
   }
   return `\`${member}\` must be ${first?.schema.description ?? "something else"}.`;
 }

@@ -53,7 +53,10 @@ const unexpected = (name: string) => ({
 });
 const notJson = (message: string) => ({
   kind: "failed",
-  error: { code: "outputs_not_json", message: `JSON cannot carry what the processor returned ${message}` },
+  error: {
+    code: "outputs_not_json",
+    message: `The processor returned a value that JSON cannot represent ${message}`,
+  },
   isRetryable: false,
 });
 

@@ -126,7 +126,7 @@ test("a module in the process of the service is served anew, but not with a chan
   expect(await outputsOf(await load(folder))).toEqual([2, 1]);
   await Bun.write(join(folder, "code.ts"), "export const m = 2;");
   await expect(load(folder)).rejects.toThrow(
-    "one.ts: The service itself has imported code.ts, and must be restarted to serve its change.",
+    "one.ts: The service process has already imported code.ts. Restart the service to apply the change.",
   );
 });
 
