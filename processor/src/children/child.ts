@@ -5,7 +5,7 @@ import { markedOutput } from "./marked-output.ts";
 import type { FromChild, Question, ToChild } from "./messages.ts";
 import { hasChildren, isAlive } from "./processes.ts";
 
-/** The result of asking a child. `body` is what the child sent: its type is not checked. */
+/** The reply of a child to a question. `body` comes from the child, and its type is not checked. */
 export type Reply =
   | { kind: "replied"; body: unknown; isReusable: boolean }
   | { kind: "refused" }
@@ -14,11 +14,11 @@ export type Reply =
 
 export type Listener = { log(text: string): void; progress(fraction: number, message?: string): void };
 
-/** A process that has loaded a module. It does one thing at a time. */
+/** A process that has loaded a module. It handles one question at a time. */
 export type Child = {
-  /** Resolves also when the process dies. What it prints meanwhile goes to the listener. Never rejects. */
+  /** Also resolves when the process dies. Its output goes to the listener meanwhile. Never rejects. */
   ask(question: WithoutMarker<Question>, listener: Listener): Promise<Reply>;
-  /** Aborts the signal of the run under way. It has until the kill to end by itself. */
+  /** Aborts the signal of the current run, which may end by itself until it is killed. */
   abort(why: AbortReason): void;
   isAlive(): boolean;
   /** Whether it has left processes running. */
@@ -29,24 +29,28 @@ export type Child = {
 type WithoutMarker<T> = T extends unknown ? Omit<T, "marker"> : never;
 
 export type ChildOptions = {
-  /** The file of the module. Its folder is the working directory. */
+  /** The file of the module. Its folder is the working directory of the child. */
   path: string;
   /** A snapshot of the module as JSON; without it the child takes one. */
   snapshot?: Uint8Array;
-  /** All of the environment. */
+  /** The complete environment. */
   env: Record<string, string>;
   memoryMib?: number | undefined;
-  /** Called once, with the first output of the child while it runs nothing, such as an error after a run. */
+  /** Called once, with the first output that the child writes while it has no run, such as an error after a run. */
   onStrayOutput(text: string): void;
 };
 
 const program = join(import.meta.dir, "module-child.ts");
 const preload = join(import.meta.dir, "../kit/preload.ts");
-/** How long the output may take to follow a reply; only if the module has closed it. */
+/**
+ * How long to wait for the rest of the output after a reply. It only takes this long if the module has closed its
+ * output.
+ */
 const outputMs = 500;
 
 /**
- * Starts a child. Flags keep Bun from installing missing packages and from reading `.env` and `bunfig.toml` of the folder.
+ * Starts a child. Flags keep Bun from installing missing packages and from reading `.env` and `bunfig.toml` in the
+ * folder.
  */
 export function startModuleChild(groups: Groups, options: ChildOptions): Child {
   const { path, snapshot, env, memoryMib, onStrayOutput } = options;
@@ -54,7 +58,7 @@ export function startModuleChild(groups: Groups, options: ChildOptions): Child {
   const marker = `\0${Bun.randomUUIDv7()}\n`;
   let current: { listener: Listener; end(reply: Reply): void } | null = null;
   let printed = Promise.resolve<unknown>(undefined);
-  /** How it will end, and whether it has. */
+  /** The last reply, once it is known, and whether the process has ended. */
   let end: Reply | null = null;
   let isOver = false;
   let hasStrayed = false;
@@ -101,7 +105,7 @@ export function startModuleChild(groups: Groups, options: ChildOptions): Child {
       case "refused":
         return reply(message);
       case "unloadable":
-        end = message; // it exits now, and what it has printed is read
+        end = message; // it exits now, and its output is still read
         return send({ kind: "received" });
     }
   }

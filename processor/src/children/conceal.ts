@@ -1,10 +1,11 @@
-/** Of <linux/prctl.h>. */
+/** From <linux/prctl.h>. */
 const PR_SET_DUMPABLE = 4;
 
 /**
- * Keeps the secrets of this process from other processes of its user, such as children that run code of others: from now
- * on they can read neither its environment nor its memory in /proc, and cannot trace it. Root still can. Returns `false`
- * where it is not possible, outside of Linux. Costs 3 ms and 3 MiB. https://man7.org/linux/man-pages/man2/PR_SET_DUMPABLE.2const.html
+ * Hides the secrets of this process from other processes of the same user, such as children that run third-party code:
+ * they can no longer read its environment or memory in /proc, or trace it. Root still can. Returns `false` where this
+ * is not possible, such as outside Linux. Costs 3 ms and 3 MiB.
+ * https://man7.org/linux/man-pages/man2/PR_SET_DUMPABLE.2const.html
  */
 export async function concealProcess(): Promise<boolean> {
   if (process.platform !== "linux") return false;

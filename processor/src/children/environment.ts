@@ -2,8 +2,8 @@
 const always = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
 
 /**
- * The environment of a child: of the service's own `env` only the usual variables and those that the processor names, so
- * that no secret of the service is among them; and `own`, the `SATE_…` variables of the run.
+ * The environment of a child: the usual variables and those that the processor names, from the service's `env`, and
+ * `own`, the `SATE_…` variables of the run. No other variable of the service, and so none of its secrets, is passed on.
  */
 export function childEnvironment(
   env: Record<string, string | undefined>,

@@ -9,37 +9,37 @@ import { type GroupId, livingOf, signal } from "./processes.ts";
 export type GroupOptions = {
   /** The program and its arguments. */
   argv: string[];
-  /** All of the environment but the cookie. See `childEnvironment`. */
+  /** The complete environment, except for the cookie. See `childEnvironment`. */
   env: Record<string, string>;
   cwd?: string;
-  /** All of the input; empty without it. Whether the child reads it is up to the child. */
+  /** The complete standard input; empty if absent. The child need not read it. */
   stdin?: Uint8Array;
   stdout: Output;
   stderr: Output;
-  /** Opens an IPC channel, for a child that is Bun. What arrives was sent by code of others. */
+  /** Opens an IPC channel to a child that runs Bun. Its messages are not trusted. */
   onMessage?(message: unknown): void;
   /** A limit on the data of each process of the group (RLIMIT_DATA), in MiB. */
   memoryMib?: number | undefined;
 };
 
-/** How a group ended: the exit code or the signal of its leader, and the output that went beyond its limit. */
+/** How a group ended: the exit code or the signal of its leader, and the output that exceeded its limit. */
 export type GroupEnd = {
   exitCode: number | null;
   signal: string | null;
   exceeded: "stdout" | "stderr" | null;
 };
 
-/** A child process and all that it starts. */
+/** A child process and every process that it starts. */
 export type Group = {
   readonly pid: number;
   /**
-   * Resolves when the child has exited, whether by itself or not, none of its processes is left, and its output was
-   * read. What is left when the child exits by itself is killed at once. Never rejects.
+   * Resolves when the child has exited, none of its processes is left, and its output has been read. Processes that are
+   * left when the child exits by itself are killed at once. Never rejects.
    */
   readonly ended: Promise<GroupEnd>;
   /**
-   * Sends SIGTERM to the group, and after `graceMs` SIGKILL to all that is left, also to processes that left the group.
-   * Returns `ended`. The earliest end of a grace period counts; 0 kills at once.
+   * Sends SIGTERM to the group, and after `graceMs` SIGKILL to all processes that are left, including those that left
+   * the group. Returns `ended`. Of several calls, the grace period that ends first applies; 0 kills at once.
    */
   kill(options: { graceMs: number }): Promise<GroupEnd>;
   /** Sends a message over IPC. Does nothing if the child has gone. */
@@ -51,16 +51,16 @@ export type Groups = {
   spawn(options: GroupOptions): Group;
   /** A folder for the files of the groups, which the caller creates. The guard deletes it when the service is gone. */
   readonly folder: string;
-  /** Kills all groups and ends the guard. Nothing can be started afterwards. Safe twice. */
+  /** Kills all groups and ends the guard. No group can be started afterwards. Safe to call twice. */
   close(): Promise<void>;
   /** The process id of the guard, if it runs. */
   guardPid(): number | undefined;
 };
 
-/** Raises the likelihood that the kernel ends a child, and not the service, when memory runs out. */
+/** Makes the kernel prefer a child to the service when it must kill a process because memory runs out. */
 const oomScore = "300";
 const lookMs = 10;
-/** After this long, what survives SIGKILL is left alone: another user's, or stuck in the kernel. */
+/** How long SIGKILL is repeated. A process that survives it belongs to another user, or is stuck in the kernel. */
 const killMsMost = 5_000;
 /** How long an output may stay open when no process of the group can be found. */
 const drainMs = 500;
@@ -68,8 +68,8 @@ const drainMs = 500;
 /**
  * Starts process groups, each in a session of its own, and makes sure that none outlives this process: see `guard.sh`.
  *
- * Every process of a group inherits the cookie `SATE_GROUP`, by which those are found that leave the group. One that
- * leaves it *and* clears its environment escapes.
+ * Every process of a group inherits the cookie `SATE_GROUP`, by which processes that leave the group are found. A
+ * process that leaves the group *and* clears its environment escapes.
  */
 export function createGroups({ log }: { log: Log }): Groups {
   const boot = Bun.randomUUIDv7();
@@ -125,7 +125,7 @@ function spawnGroup(
   raiseOomScore(pid);
 
   let exceeded: GroupEnd["exceeded"] = null;
-  /** When the grace period ends; never before the first `kill`. */
+  /** When the grace period ends; infinite until the first `kill`. */
   let killAt = Number.POSITIVE_INFINITY;
   let killTimer: Timer | undefined;
 
@@ -142,7 +142,7 @@ function spawnGroup(
     if (graceMs > 0 && killTimer === undefined) signal(-pid, "SIGTERM");
     killAt = at;
     clearTimeout(killTimer);
-    // Ends the leader; `end` sees to the others.
+    // Kills the leader; `end` kills the others.
     if (graceMs === 0) signal(-pid, "SIGKILL");
     else killTimer = setTimeout(() => signal(-pid, "SIGKILL"), graceMs);
     return ended;
@@ -151,7 +151,7 @@ function spawnGroup(
   async function end(): Promise<GroupEnd> {
     await child.exited;
     clearTimeout(killTimer);
-    // What was asked to stop may use all of its grace period.
+    // Processes that were asked to stop may use their whole grace period.
     while (killAt !== Number.POSITIVE_INFINITY && performance.now() < killAt) {
       if (livingOf({ pid, cookie }).length === 0) break;
       await Bun.sleep(lookMs);
@@ -190,7 +190,7 @@ function raiseOomScore(pid: number): void {
   } catch {} // outside of Linux, or it has gone
 }
 
-/** Repeats SIGKILL until nothing is left, as a process may start others meanwhile. `false` if that never comes. */
+/** Repeats SIGKILL until nothing is left, as a process may start others meanwhile. Returns `false` if some survive. */
 async function killAll(id: GroupId): Promise<boolean> {
   const endsAt = performance.now() + killMsMost;
   signal(-id.pid, "SIGKILL");

@@ -2,12 +2,12 @@ import { join } from "node:path";
 import type { Log } from "@sate/contracts/runtime";
 
 const script = join(import.meta.dir, "guard.sh");
-/** The pause before a guard that died is replaced, so that one that cannot run does not take the machine's time. */
+/** The pause before a guard that died is restarted, so that one that always fails does not use up the CPU. */
 const restartMs = 100;
 
 /**
- * The guard: a process that outlives this one, and then kills all groups that are under guard and whatever has
- * `cookiePrefix` in its environment, and deletes `folder`. It is replaced if it dies.
+ * The guard: a process that outlives this one. It then kills all guarded groups and every process that has
+ * `cookiePrefix` in its environment, and deletes `folder`. If it dies, it is restarted.
  */
 export function createGuard(cookiePrefix: string, folder: string, log: Log) {
   const groups = new Set<number>();
@@ -24,7 +24,7 @@ export function createGuard(cookiePrefix: string, folder: string, log: Log) {
     });
   }
 
-  /** To one that has just died this throws or rejects; its successor gets all groups. */
+  /** Writing to a guard that has just died throws or rejects. Its replacement is sent all groups. */
   function send(line: string): void {
     try {
       guard?.stdin.write(`${line}\n`);
@@ -44,7 +44,7 @@ export function createGuard(cookiePrefix: string, folder: string, log: Log) {
     delete(group: number): void {
       if (groups.delete(group)) send(`- ${group}`);
     },
-    /** Ends the guard: it kills what is still under guard. Safe twice. */
+    /** Ends the guard, which kills the groups that it still guards. Safe to call twice. */
     close(): void {
       if (isClosed) return;
       isClosed = true;

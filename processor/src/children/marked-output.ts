@@ -1,7 +1,7 @@
 /**
- * The output of a child that does one thing after the other. It prints `marker`, which is random, after each; so what
- * was printed before belongs to it, though output and messages arrive in any order. `take` gets the text without the
- * markers.
+ * Tells which output of a child belongs to which question. The child prints `marker`, a random text, at the end of
+ * each, so all output before it belongs to that question, although output and messages arrive in any order. `take` gets
+ * the text without the markers.
  */
 export function markedOutput(marker: string, take: (text: string) => void) {
   const decoder = new TextDecoder();
@@ -20,7 +20,7 @@ export function markedOutput(marker: string, take: (text: string) => void) {
         emit(at, marker.length);
         reached.resolve();
       }
-      // What may be the beginning of a marker waits for the rest of it.
+      // Text that may be the beginning of a marker waits for the rest.
       const start = held.lastIndexOf(marker.slice(0, 1));
       emit(start < 0 || held.length - start >= marker.length ? held.length : start);
     },

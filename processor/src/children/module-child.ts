@@ -7,13 +7,13 @@ import { Aborted, type AbortReason } from "../ports.ts";
 import type { FromChild, Question, RunMessage, ToChild } from "./messages.ts";
 
 /**
- * The program of a child: loads a module, and does what it is asked over IPC, one after the other. The module is the
- * snapshot on the standard input, or else the file that the argument names. Started by `startModuleChild`.
+ * The program of a child: loads a module and handles questions over IPC, one at a time. The module is the snapshot on
+ * standard input or, if that is empty, the file that the argument names. Started by `startModuleChild`.
  */
 
 const path = Bun.argv[2] as string;
 const send = process.send?.bind(process) as (message: FromChild) => void;
-// The channel is ours.
+// The module must not use the channel.
 process.send = undefined as never;
 
 const progressMs = 100;
@@ -26,7 +26,7 @@ let asked = 0;
 let isReusable = true;
 let mustEnd = false;
 
-/** A run that gets SIGTERM has its grace period, and its end must still be reported. */
+/** A run may use its grace period after SIGTERM, and its end must still be reported. */
 process.on("SIGTERM", () => {
   if (current === null) process.exit(0);
   mustEnd = true;
@@ -34,8 +34,8 @@ process.on("SIGTERM", () => {
 for (const event of ["uncaughtException", "unhandledRejection"] as const) process.on(event, onStrayError);
 
 /**
- * Something threw where nothing catches it. Only during the first run is it certain whose error it is: a later
- * run goes on, because an earlier one may have caused it. In any case this process runs nothing further.
+ * Handles an uncaught error. Only during the first run is it certain which run caused it: a later run continues,
+ * because an earlier one may have caused the error. Either way, this process accepts no further run.
  */
 function onStrayError(thrown: unknown): void {
   show(thrown);
@@ -61,7 +61,7 @@ async function respond(question: Question, loaded: Loaded): Promise<void> {
   current = mine;
   asked++;
   const body = await Promise.race([stray.promise, work(question, loaded, mine)]);
-  // What was rejected and is not awaited comes up before the next turn, and so within this run.
+  // An unhandled rejection is reported before the next turn of the event loop, and so during this run.
   await new Promise((resolve) => setImmediate(resolve));
   current = null;
   for (const output of [1, 2]) {
@@ -99,7 +99,9 @@ async function run(message: RunMessage, definition: Definition, mine: Current): 
   return ended;
 }
 
-/** The first report goes on at once, even if nothing else can happen meanwhile, and later ones at most every `ms`. */
+/**
+ * Passes the first report on at once, even if the run then blocks the event loop, and later ones at most every `ms`.
+ */
 function throttled(ms: number, report: (fraction: number, message?: string) => void) {
   let next: [number, string?] | null = null;
   let reportedAt = Number.NEGATIVE_INFINITY;
@@ -120,7 +122,7 @@ function throttled(ms: number, report: (fraction: number, message?: string) => v
   };
 }
 
-/** From now on messages arrive, those before are kept by the channel, and the channel keeps this process alive. */
+/** Starts to receive messages, including earlier ones, which the channel kept. It now keeps this process alive. */
 function listen(loaded: Loaded): void {
   process.on("disconnect", () => process.exit(1));
   process.on("message", (message: ToChild) => {
@@ -130,7 +132,10 @@ function listen(loaded: Loaded): void {
   });
 }
 
-/** Returns the standard input. For the module, and what it starts, it is empty: the lowest descriptor is the next. */
+/**
+ * Returns the standard input, and then makes it empty for the module and the processes that it starts: a file that is
+ * opened gets the lowest free descriptor, which is 0.
+ */
 async function readInput(): Promise<string> {
   const text = await Bun.stdin.text();
   closeSync(0);

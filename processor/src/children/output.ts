@@ -1,16 +1,16 @@
-/** What is done with one output stream of a group. */
+/** How one output stream of a group is handled. */
 export type Output = {
-  /** Called with each chunk as it comes, at most `bytesMax` bytes in all. It is the callee's to keep. */
+  /** Called with each chunk as it arrives, at most `bytesMax` bytes in all. The callee may keep the chunk. */
   take(chunk: Uint8Array): void;
-  /** No limit without it; then `take` must bound what it keeps. */
+  /** No limit if absent; then `take` must limit how much it keeps. */
   bytesMax?: number;
   /** What happens beyond `bytesMax`: the whole group is killed, or the rest is read and dropped. */
   beyond?: "kill" | "drop";
 };
 
 /**
- * Reads a stream from now on: an output that nobody reads is buffered by Bun without limit. `ended` resolves at the end
- * of the stream or when `cancel` is called, and never rejects.
+ * Starts to read a stream at once, because Bun buffers unread output without limit. `ended` resolves at the end of the
+ * stream or when `cancel` is called, and never rejects.
  */
 export function readOutput(
   stream: ReadableStream<Uint8Array>,

@@ -9,31 +9,31 @@ export type PoolOptions = {
   reuse: boolean;
   /** Bounds the children of all pools. */
   warm: Warm;
-  /** How long a child is kept without a run. */
+  /** How long an idle child is kept. */
   idleMs?: number;
-  /** After this many runs a child is replaced, so that what it leaks is bounded. */
+  /** A child is replaced after this many runs, which limits how much memory it can leak. */
   runsMax?: number;
 };
 
 const idleMsDefault = 60_000;
 const runsMaxDefault = 1_000;
-/** How long an aborted run may go on, and how long a child may take to end. */
+/** How long an aborted run may continue, and how long a child may take to end. */
 export const killGraceMs = 2_000;
 
 /** The children of one processor: started on demand, kept warm for a while, each with one run at a time. */
 export type Pool = {
   /**
-   * Runs in a child, which is used again unless it died, was aborted, has left processes running, or says that it must
-   * not be; then it is ended with all that it has started before this resolves. An abort reaches the run, which is
-   * killed after a grace period, or at once if it is fenced. Rejects if the signal is aborted already, or no child can
-   * be started.
+   * Runs in a child. The child is reused unless it died, was aborted, left processes running or reports that it is not
+   * reusable: then it is ended, with every process that it started, before this resolves. An abort is passed on to the
+   * run, which is killed after a grace period, or at once if it is fenced. Rejects if the signal is already aborted or
+   * no child can be started.
    */
   run(
     run: Omit<RunMessage, "marker">,
     listener: Listener,
     signal: AbortSignal,
   ): Promise<Exclude<Reply, { kind: "refused" }>>;
-  /** Ends the pool: idle children at once, the others after their run. */
+  /** Ends idle children at once, and the others after their run. */
   retire(): void;
   /** The number of idle children. */
   idle(): number;
@@ -42,7 +42,7 @@ export type Pool = {
 export function createPool(options: PoolOptions): Pool {
   const { start, reuse, warm, idleMs = idleMsDefault, runsMax = runsMaxDefault } = options;
   type Kept = { child: Child; runs: number; timer?: Timer; leave(): void };
-  /** The last one is the warmest. */
+  /** The most recently used child is last. */
   const idle: Kept[] = [];
   let isRetired = false;
 

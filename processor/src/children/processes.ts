@@ -1,13 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 
-/** A process group by the id of its leader, and the cookie that all its processes have in their environment. */
+/**
+ * Identifies a process group: the id of its leader, and the cookie that all its processes have in their environment.
+ */
 export type GroupId = { pid: number; cookie: string };
 
 const hasProc = existsSync("/proc/self/stat");
 
 /**
- * What is alive of a group, as targets for `process.kill`: its processes, and those that left it with `setsid` but
- * still carry the cookie. Zombies are dead. Without /proc, outside of Linux, only the group itself can be found.
+ * The living processes of a group, as targets for `process.kill`: its members, and processes that left it with `setsid`
+ * but still carry the cookie. Zombies count as dead. Without /proc, outside Linux, only the group itself can be found.
  */
 export function livingOf({ pid, cookie }: GroupId): number[] {
   if (!hasProc) return signal(-pid, 0) ? [-pid] : [];
@@ -26,7 +28,7 @@ export function isAlive(pid: number): boolean {
   return signal(pid, 0) && (!hasProc || statOf(String(pid)) !== null);
 }
 
-/** Whether a process has started others that it has not waited for; those of its threads are not seen. Linux only. */
+/** Whether a process has children that it has not waited for, except those of its other threads. Linux only. */
 export function hasChildren(pid: number): boolean {
   return read(`/proc/${pid}/task/${pid}/children`) !== "";
 }
@@ -51,7 +53,7 @@ function carries(entry: string, cookie: string): boolean {
   return `\0${read(`/proc/${entry}/environ`)}\0`.includes(`\0${cookie}\0`);
 }
 
-/** `""` if the process has gone, or is another user's. */
+/** Returns `""` if the process has gone or belongs to another user. */
 function read(path: string): string {
   try {
     return readFileSync(path, "latin1");

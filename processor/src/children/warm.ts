@@ -2,15 +2,15 @@
 export type Idle = { leave(): void };
 
 /**
- * Bounds the children of all pools together, idle and busy, to `most`, unless more than that are busy: when one becomes
- * busy, the one that has been idle for longest is ended.
+ * Limits the children of all pools together, idle and busy, to `most`, unless more than that are busy: when a child
+ * becomes busy beyond the limit, the child that has been idle the longest is ended.
  */
 export function createWarm(most: number) {
   const idle = new Set<Idle>();
   let busy = 0;
 
   return {
-    /** A child begins to run something: one that was idle, or a new one. */
+    /** A child, idle or new, starts a run. */
     begin(one: Idle): void {
       idle.delete(one);
       busy++;
