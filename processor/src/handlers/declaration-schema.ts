@@ -65,7 +65,9 @@ export type HttpDeclaration = Static<typeof HttpDeclaration>;
 
 export type Declaration = CommandDeclaration | HttpDeclaration;
 
-/** Checks what was read from a file. All mistakes are named at once, one sentence each, by field. Repeats no value. */
+/**
+ * Checks a parsed declaration. Reports all problems at once, one sentence for each field, and never repeats a value.
+ */
 export function checkDeclaration(
   given: object,
 ): { kind: "checked"; declaration: Declaration } | { kind: "wrong"; problems: string[] } {
@@ -77,7 +79,7 @@ export function checkDeclaration(
   const problems = new Map<string, string>();
   for (const { path, type, schema: of } of Value.Errors(schema, given)) {
     const field = path.slice(1).replaceAll("/", ".");
-    // The first error of a field is the one that says most.
+    // The first error of a field is the most specific.
     if (problems.has(field)) continue;
     if (type === ValueErrorType.ObjectAdditionalProperties) {
       const known = Object.keys(field.startsWith("retry.") ? RetryPolicy.properties : schema.properties);

@@ -19,7 +19,7 @@ import { announcementOf, variablesProblem } from "./run-limits.ts";
 export type DeclarationOptions = {
   /** For a declaration without `timeout_seconds`. */
   timeoutSeconds: number;
-  /** What declarations may pass on by name, and what every child gets, such as `PATH`. */
+  /** The variables that declarations may name, and those that every child gets, such as `PATH`. */
   env: Record<string, string | undefined>;
   /** Starts the commands. */
   groups: Groups;
@@ -28,15 +28,15 @@ export type DeclarationOptions = {
 
 type Wrong = { kind: "wrong"; problems: string[] };
 
-/** What runs the executions of a processor, and the files that belong to it besides the declaration. */
+/** The handler of a processor, and the files that belong to it besides the declaration. */
 type Work = { kind: "work"; handler: Handler; graceMs: number; files: string[] };
 
 const fileBytesMax = 1024 * 1024;
 
 /**
- * Reads a declaration, a TOML file, into the processor that it describes. The name of the file is the name of the
- * processor. Its version is a hash of the file, and of the files beside it that its command line names. A problem is
- * one line that begins with the name of the file.
+ * Reads the processor that a declaration, a TOML file, describes. The name of the file is the name of the processor.
+ * Its version is a hash of the file, and of the files beside it that its command line names. A problem is one line that
+ * begins with the name of the file.
  */
 export async function readDeclaration(
   path: string,
@@ -124,7 +124,7 @@ function declaredBy(declaration: Declaration): Parameters<typeof announcementOf>
   };
 }
 
-/** In hexadecimal. A file that is renamed is another version. */
+/** In hexadecimal. Renaming a file changes the version. */
 async function versionOf(declaration: string, folder: string, files: readonly string[]): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256").update(declaration);
   for (const file of files) {
@@ -138,7 +138,7 @@ function wrong(problem: string): Wrong {
   return { kind: "wrong", problems: [problem] };
 }
 
-/** What a file system throws has a code; anything else is a mistake of ours. */
+/** Errors of the file system have a code. Any other error is a bug in Sate, and is thrown. */
 function unreadable(error: unknown): Wrong {
   const { code } = (error ?? {}) as { code?: unknown };
   if (typeof code !== "string") throw error;

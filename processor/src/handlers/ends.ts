@@ -2,16 +2,18 @@ import { limits, readJson } from "@sate/contracts";
 import type { HandlerEnd } from "../ports.ts";
 
 /**
- * Commands and endpoints return bytes, from which these functions make the end of a run. Texts may be of any length and
- * contain anything: they are cut and escaped where the run ends.
+ * These functions turn the bytes that commands and endpoints return into the end of a run. Texts may have any length
+ * and content: they are cut and escaped where the run ends.
  */
 
 type Failed = Extract<HandlerEnd, { kind: "failed" }>;
 
-/** Characters of bytes that are no JSON, shown to the user. */
+/** How many characters of output that is not JSON are shown to the user. */
 const shownCharsMax = 200;
 
-/** Success with these bytes as the outputs, or the failure that they are too large, or no JSON. `source` begins a sentence. */
+/**
+ * Success with these bytes as the outputs, or a failure if they are too large or not JSON. `source` begins a sentence.
+ */
 export function outputsEnd(bytes: Uint8Array, source: string): HandlerEnd {
   if (bytes.length > limits.outputsBytesMax) return tooLarge(source);
   const reading = readJson(bytes, limits.nestingMax);
@@ -45,8 +47,7 @@ export function failed(code: string, message: string, isRetryable?: boolean): Fa
 }
 
 /**
- * The failure that is reported as JSON, `{"code", "message", "retryable"?}`; `null` if the bytes are
- * anything else.
+ * The failure that the bytes report as JSON, `{"code", "message", "retryable"?}`; `null` if they report none.
  */
 export function reportedFailure(bytes: Uint8Array): Failed | null {
   const reading = readJson(bytes, limits.nestingMax);
@@ -56,7 +57,7 @@ export function reportedFailure(bytes: Uint8Array): Failed | null {
   return failed(code, message, typeof retryable === "boolean" ? retryable : undefined);
 }
 
-/** The beginning of bytes that may be anything, to be shown to a person. */
+/** The beginning of arbitrary bytes, as text for the user. */
 export function shown(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes.subarray(0, shownCharsMax * 4)).slice(0, shownCharsMax);
 }

@@ -10,8 +10,8 @@ const nameRule =
   "use 1 to 64 lowercase letters, digits, dots, hyphens and underscores, starting with a letter or digit.";
 
 /**
- * The processors of a folder, without its subfolders: `.ts` files, but no `.d.ts`, and `.toml` files. `reserved` names are
- * taken. A problem is one line that begins with the name of a file. Returns `null` if there is no such folder.
+ * The processors of a folder, without its subfolders: `.ts` files except `.d.ts`, and `.toml` files. `reserved` names
+ * cannot be used. A problem is one line that begins with the name of a file. Returns `null` if there is no such folder.
  */
 export function processorFiles(
   folder: string,

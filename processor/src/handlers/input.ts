@@ -3,20 +3,20 @@ import type { Handler } from "../ports.ts";
 import { failed } from "./ends.ts";
 import { misfitOf, payloadMisfits } from "./misfit.ts";
 
-/** A handler that runs only payloads that fit the schema; to others it ends as failed, `invalid_input`. */
+/** `before` wraps a handler: a payload that does not match the schema fails as `invalid_input`, without calling it. */
 export type InputCheck =
   | { kind: "usable"; before(handler: Handler): Handler }
   | { kind: "wrong"; problem: string };
 
 /**
- * Checks payloads again where they run: the gateway checks them against the newest announcement, which may be another
- * version's, and stored requests are older than both. JSON Schema 2020-12.
+ * Checks payloads again before they run, because the gateway checks them only when they are submitted, and against the
+ * newest announcement, which may be that of another version. JSON Schema 2020-12.
  */
 export function inputCheck(schema: Schema): InputCheck {
   let validator: Validator;
   try {
     validator = new Validator(schema, "2020-12");
-    validator.validate(null); // shows references that lead nowhere
+    validator.validate(null); // throws if a reference cannot be resolved
   } catch (error) {
     const [why = ""] = error instanceof Error ? error.message.split(/\.?\s*\n|\.\s/) : [];
     return { kind: "wrong", problem: `\`input\` is not a JSON Schema: ${why.slice(0, 100)}.` };

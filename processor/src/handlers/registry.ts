@@ -13,16 +13,16 @@ import { watchFolder } from "./watch.ts";
 export type ProcessorsOptions = {
   /** PROCESSORS_DIR. */
   folder: string;
-  /** PROCESSORS_DIR was set: that the folder is missing is a problem. */
+  /** PROCESSORS_DIR was set, so a missing folder is a problem. */
   isRequired: boolean;
   builtIn: readonly Processor[];
-  /** The most runs of this service at once, and so the most child processes that modules have. */
+  /** The maximum number of concurrent runs, and so of child processes of modules. */
   concurrency: number;
-  /** EXECUTION_SECONDS: for processors that declare no timeout. */
+  /** EXECUTION_SECONDS: the timeout of processors that declare none. */
   timeoutSeconds: number;
   /** Changes of the folder are served without a restart. */
   watch: boolean;
-  /** The environment of the service, of which processors get what they name. They may name no setting of Sate. */
+  /** The environment of the service. Processors get the variables that they name, except settings of Sate. */
   env: Record<string, string | undefined>;
   log: Log;
 };
@@ -35,8 +35,9 @@ const loadsMost = 4;
 /**
  * Opens the processors of a folder. `problems` has one line for each file that cannot be loaded; the others are served.
  *
- * Modules and declarations are served as they were loaded. When a folder that is watched changes, runs that are under
- * way keep the version that they started with, and a file that cannot be loaded any more is served as it was.
+ * Modules and declarations are loaded once. Only if the folder is watched are changed files loaded again: runs in
+ * progress keep the version that they started with, and if a changed file cannot be loaded, its previous version is
+ * still served.
  */
 export async function openProcessors(
   given: ProcessorsOptions,
@@ -59,7 +60,7 @@ export async function openProcessors(
     return read.kind === "wrong" ? read : { ...read, retire() {} };
   }
 
-  /** Loads what is in the folder now. Returns the problems. */
+  /** Loads the current content of the folder. Returns the problems. */
   async function reload(): Promise<string[]> {
     const found = processorFiles(folder, builtIn.map(nameOf));
     if (found === null && isRequired)
@@ -122,12 +123,12 @@ export async function openProcessors(
 
 const nameOf = ({ announcement }: Processor): string => announcement.name;
 
-/** The announcement has the version, so whatever else is the same, too. */
+/** The announcement includes the version, so processors with equal announcements are the same. */
 function isSame(one: Loaded, other: Loaded): boolean {
   return JSON.stringify(one.processor.announcement) === JSON.stringify(other.processor.announcement);
 }
 
-/** Does `work` with all items, so many at once. */
+/** Calls `work` for all items, with at most `most` calls at a time. */
 async function atOnce<T>(most: number, items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const waiting = [...items];
   const one = async () => {

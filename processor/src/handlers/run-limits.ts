@@ -1,7 +1,7 @@
 import { limits, ProcessorAnnouncement, RetryPolicy } from "@sate/contracts";
 import { type TSchema, Type } from "@sinclair/typebox";
 
-/** What a module and a declaration can both say, under names of their own. */
+/** The limits that modules and declarations have in common, under different names. */
 
 const announced = ProcessorAnnouncement.properties;
 const policy = RetryPolicy.properties;
@@ -56,7 +56,7 @@ export function announcementOf(
   };
 }
 
-/** What is wrong with the environment variables that a processor names, in a sentence; `null` if all are set. */
+/** The problem with the environment variables that a processor names, as a sentence; `null` if all are set. */
 export function variablesProblem(
   names: readonly string[],
   env: Record<string, string | undefined>,

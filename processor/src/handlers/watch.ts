@@ -4,9 +4,9 @@ import { join } from "node:path";
 const lookMs = 500;
 
 /**
- * Calls `then` after files in a folder or its subfolders have changed, as soon as they have been the same for one look.
- * The folder may not exist yet. It looks instead of being notified, because notifications are missing for mounted
- * folders and for folders that come later; packages and hidden files are left out. Returns a function that ends it.
+ * Calls `then` after files in a folder or its subfolders have changed and have then stayed the same for one poll. The
+ * folder may not exist yet. Polls, because there are no notifications for mounted folders and for folders that are
+ * created later. Ignores packages and hidden files. Returns a function that ends the polling.
  */
 export function watchFolder(folder: string, then: () => void): () => void {
   let known = stateOf(folder);

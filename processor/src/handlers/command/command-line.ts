@@ -1,13 +1,13 @@
 import { resolve } from "node:path";
 import { isFile } from "../folder.ts";
 
-/** `files` are those of the command line that stand beside the declaration. */
+/** `files` are the files that the command line names. */
 export type CommandLine =
   | { kind: "resolved"; argv: string[]; files: string[] }
   | { kind: "wrong"; problem: string };
 
 /**
- * Resolves a command line against the folder of its declaration, because a command runs in a folder of its own:
+ * Resolves a command line against the folder of its declaration, because a command runs in another folder:
  *
  * - A program with a `/` in its name is a file, relative to `folder`; without one it is looked up in `path` at each run.
  * - Each argument that names an existing file, relative to `folder`, becomes the absolute path of that file. All other

@@ -6,7 +6,7 @@ import { type FileReading, readSmallFile } from "./run-folder.ts";
 
 /** EX_TEMPFAIL of sysexits.h: try again. */
 const retryableExitCode = 75;
-/** From here on, shells report a signal: 128 and its number. */
+/** Shells report a signal as 128 plus its number. */
 const signalExitCode = 128;
 const errorFileBytesMax = 64 * 1024;
 
@@ -21,7 +21,7 @@ export type CommandOutput = {
   errorPath: string;
 };
 
-/** What the exit of a command and what it has written mean for its run. */
+/** The end of a run, from the exit of its command and the output that it has written. */
 export function commandEnd({ exceeded, signal, exitCode }: GroupEnd, output: CommandOutput): HandlerEnd {
   if (exceeded !== null) {
     return tooLarge(
@@ -49,7 +49,7 @@ function outputsOf({ outputs, printed }: CommandOutput): HandlerEnd {
   }
 }
 
-/** What is no JSON is most often a message, so the user sees how it begins. */
+/** Output that is not JSON is usually a message, so the user is shown how it begins. */
 function withBeginning(end: HandlerEnd, bytes: Uint8Array): HandlerEnd {
   if (end.kind !== "failed" || end.error.code !== "outputs_not_json") return end;
   if (bytes.length === 0) return notJson(`${end.error.message} It is empty; print null for no outputs.`);

@@ -11,7 +11,7 @@ import { createRunFolder, type RunFolder, readSmallFile } from "./run-folder.ts"
 export type Command = {
   /** The program and its arguments. */
   argv: string[];
-  /** The environment of the service, of which the command gets the usual variables and those `named`. */
+  /** The environment of the service. The command gets the usual variables and those in `named`. */
   env: Record<string, string | undefined>;
   named: readonly string[];
   memoryMib: number | undefined;
@@ -21,13 +21,13 @@ export type Command = {
 
 /** Between SIGTERM and SIGKILL. */
 const terminationMs = 2_000;
-/** The above, what the kernel may take, and the time to read and delete the files. */
+/** `terminationMs`, and time for the kernel to end the processes and for the files to be read and deleted. */
 export const commandGraceMs = terminationMs + 6_000;
 
 const lastLineCharsMax = 1_000;
 
 /**
- * Runs an execution by one process in a folder of its own: the payload is its standard input, and its outputs are the
+ * Runs an execution as one process in a folder of its own: the payload is its standard input, and its outputs are the
  * file `$SATE_OUTPUTS`, or its standard output. When the handler ends, no process of the command is left, and its
  * folder is deleted.
  */
@@ -78,7 +78,7 @@ async function runIn(folder: RunFolder, run: HandlerRun, command: Command): Prom
   const printed = Buffer.concat(stdout);
   const outputs = readSmallFile(folder.outputs, limits.outputsBytesMax);
   const end = commandEnd(exit, { outputs, printed, lastLine: stderr.end(), errorPath: folder.error });
-  // What the command printed belongs to the log, unless it is the outputs.
+  // Standard output is part of the log, unless it is the outputs.
   if (end.kind !== "succeeded" || outputs.kind !== "absent") run.log(new TextDecoder().decode(printed));
   run.signal.throwIfAborted();
   return end;
@@ -108,7 +108,7 @@ function isFenced({ signal }: HandlerRun): boolean {
   return signal.reason instanceof Aborted && signal.reason.why === "fenced";
 }
 
-/** Passes what a stream carries on to the log of the run. `end` returns its last line that is not blank. */
+/** Copies a stream to the log of the run. `end` returns its last line that is not blank. */
 function logged(run: HandlerRun) {
   const decoder = new TextDecoder();
   let last = "";

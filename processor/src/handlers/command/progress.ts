@@ -16,7 +16,7 @@ export function followProgress(path: string, run: HandlerRun): () => void {
     if (written === reported) return;
     reported = written;
     const [last, before] = written.trimEnd().split("\n").toReversed();
-    // While a line is being written, the one before it is the last.
+    // While the last line is still being written, the one before it counts.
     const progress = parse(last) ?? parse(before);
     if (progress) run.progress(progress.fraction, progress.message);
   }

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-/** The files of one run of a command. The command writes them; it may also do anything else to them. */
+/** The files of one run of a command. The command writes them, and may do anything else to them. */
 export type RunFolder = {
   /** The working directory. */
   work: string;
@@ -11,11 +11,11 @@ export type RunFolder = {
   outputs: string;
   error: string;
   progress: string;
-  /** Deletes all of it, also what the command has written. Rejects if that cannot be done. */
+  /** Deletes all of it, including the files of the command. Rejects if that is not possible. */
   remove(): Promise<void>;
 };
 
-/** Makes the folder of one run in `parent`, which nobody else can read. */
+/** Creates the folder of one run in `parent`, which other users cannot read. */
 export async function createRunFolder(parent: string): Promise<RunFolder> {
   await mkdir(parent, { recursive: true, mode: 0o700 });
   const folder = await mkdtemp(join(parent, "run-"));
@@ -31,7 +31,10 @@ export async function createRunFolder(parent: string): Promise<RunFolder> {
   };
 }
 
-/** Tools make folders that may not be written, such as Go's module cache; what is in those can only be deleted after. */
+/**
+ * Some tools create read-only folders, such as Go's module cache. Those must be made writable before they can be
+ * deleted.
+ */
 async function remove(folder: string): Promise<void> {
   try {
     await rm(folder, { recursive: true, force: true });
@@ -49,8 +52,8 @@ export type FileReading =
   | { kind: "not_a_file" };
 
 /**
- * Reads a regular file of at most `bytesMax` bytes. It follows no link, waits for no pipe, and reads no more than that of
- * a file that is larger, or grows.
+ * Reads a regular file of at most `bytesMax` bytes. Does not follow links, wait for pipes, or read much more than that
+ * if the file is larger or grows.
  */
 export function readSmallFile(path: string, bytesMax: number): FileReading {
   return withFile(path, (file, size): FileReading => {

@@ -11,14 +11,14 @@ export type HttpResponse = {
 export type HttpPost = {
   headers: Record<string, string>;
   body: Uint8Array;
-  /** Of the response's body. A longer one is not read on. */
+  /** The limit for the body of the response. Reading stops when it is exceeded. */
   bytesMax: number;
   signal: AbortSignal;
 };
 
 /**
- * Sends one POST and reads the response. Follows no redirect, has no timeout but `signal`, repeats nothing. Rejects if
- * no complete response comes, or at once when `signal` is aborted; nothing is left open then.
+ * Sends one POST and reads the response. Does not follow redirects or retry, and has no timeout except `signal`.
+ * Rejects if there is no complete response, or at once when `signal` is aborted. Leaves no connection open.
  *
  * Not `fetch`: Bun lets 256 fetches run at once in a process, so that slow endpoints would hold up the heartbeats of
  * the worker, and all its runs would be lost. And each call has a connection of its own: on one that is kept alive a
@@ -44,7 +44,7 @@ export function httpPost(url: URL, { headers, body, bytesMax, signal }: HttpPost
     });
     response.on("end", () => end(Buffer.concat(chunks)));
     response.on("error", reject);
-    // The last that happens: a response that was complete has been taken already.
+    // Always the last event: a complete response has already resolved the promise.
     response.on("close", () => reject(new Error("The response is incomplete.")));
   });
   request.end(body);

@@ -6,8 +6,8 @@ import { signingKey } from "./signature.ts";
 type Environment = Record<string, string | undefined>;
 
 /**
- * The endpoint of a declaration, with what it names of the environment: `${NAME}` in the value of a header, and the
- * secret of the signature. All mistakes are named; no value is repeated.
+ * The endpoint of a declaration, with the environment variables that it names: `${NAME}` in the value of a header, and
+ * the signing secret. Reports all problems at once, and never repeats a value.
  */
 export function readEndpoint(
   { url, headers = {}, signing_secret_env }: HttpDeclaration,

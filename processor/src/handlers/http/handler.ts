@@ -33,14 +33,14 @@ export const ownHeaders: ReadonlySet<string> = new Set([
 /** Whatever an endpoint does, an aborted call ends at once. */
 export const httpGraceMs = 500;
 
-/** Statuses that may be others at the next try. https://www.rfc-editor.org/rfc/rfc9110#name-status-codes */
+/** Statuses after which another try may succeed. https://www.rfc-editor.org/rfc/rfc9110#name-status-codes */
 const retryableStatuses = new Set([408, 425, 429, 500, 502, 503, 504]);
 const retryAfterMsMax = limits.timeoutSecondsMax * 1_000;
 
 /**
- * Runs an execution by one POST of its payload to an endpoint: what the endpoint returns with 2xx are the outputs. The
- * call ends when the run is aborted; whether the endpoint stops working then is up to the endpoint. Neither the URL nor
- * a body that is no reported failure gets into an error.
+ * Runs an execution as one POST of its payload to an endpoint. The body of a 2xx response is the outputs. The call ends
+ * when the run is aborted, but the endpoint may continue to work. An error never contains the URL, or a response body
+ * that does not report a failure.
  */
 export function httpHandler(endpoint: Endpoint, now: () => number): Handler {
   return async (run) => {
@@ -63,7 +63,7 @@ export function httpHandler(endpoint: Endpoint, now: () => number): Handler {
 function headersOf(run: HandlerRun): Record<string, string> {
   return {
     accept: "application/json",
-    // What is compressed would have to be limited twice.
+    // A compressed body would have to be limited twice.
     "accept-encoding": "identity",
     "content-type": "application/json",
     "idempotency-key": run.executionId,
@@ -89,7 +89,7 @@ function endOf(response: HttpResponse, now: () => number): HandlerEnd {
   return body === null ? tooLarge("The response") : outputsEnd(body, "The response");
 }
 
-/** The endpoint may report what went wrong, and whether another try makes sense; otherwise its status says so. */
+/** The body of the response may report the failure and whether it is retryable; otherwise the status decides. */
 function failureOf({ status, headers, body }: HttpResponse, now: () => number): HandlerEnd {
   const reported = body && isJson(headers["content-type"]) ? reportedFailure(body) : null;
   const byStatus = failed(`http_${status}`, `The endpoint responded with status ${status}.`);
@@ -125,7 +125,7 @@ function retryAfterMs(
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), retryAfterMsMax);
 }
 
-/** A sentence without the address, which may be an internal one. */
+/** A sentence without the address, which may be internal. */
 function whyUnreachable(error: unknown): string {
   const { code } = error as { code?: unknown };
   if (code === "ECONNREFUSED") return "The endpoint refused the connection.";

@@ -1,8 +1,8 @@
 import { createHmac } from "node:crypto";
 
 /**
- * The key of a Standard Webhooks secret: base64 after `whsec_`; of any other secret its bytes. `null` if what follows
- * `whsec_` is not base64, or nothing.
+ * The key of a secret: the Base64 after `whsec_`, as in Standard Webhooks, or the bytes of any other secret. `null` if
+ * the part after `whsec_` is empty or not Base64.
  */
 export function signingKey(secret: string): Uint8Array | null {
   const base64 = secret.startsWith("whsec_") ? secret.slice("whsec_".length) : null;
@@ -11,8 +11,9 @@ export function signingKey(secret: string): Uint8Array | null {
 }
 
 /**
- * The headers that sign a body: the receiver checks that it comes from who has the key, and, by `atMs`, ms since 1970,
- * that it is recent. https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+ * The headers that sign a body: with them, the receiver verifies that the sender has the key and that the call is
+ * recent. `atMs`: ms since 1970.
+ * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
 export function signatureHeaders(
   key: Uint8Array,

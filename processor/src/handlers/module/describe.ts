@@ -4,7 +4,7 @@ import { validatorOf } from "./run.ts";
 
 // This runs in children, so it imports nothing that takes long to load.
 
-/** What a module declares. */
+/** The declarations of a module. */
 export type ModuleDescription = {
   version: string;
   inputJson?: string;
@@ -21,7 +21,7 @@ export function definitionOf(module: unknown): Definition {
   );
 }
 
-/** Throws an error with a sentence if a schema cannot be one. */
+/** Throws an error with a sentence if `input` or `output` is not a JSON Schema. */
 export async function describeModule(definition: Definition, version: string): Promise<ModuleDescription> {
   const { input, output, ...others } = definition;
   for (const [name, schema] of Object.entries({ input, output })) {
@@ -45,7 +45,7 @@ export async function describeModule(definition: Definition, version: string): P
 
 const reasonCharsMax = 500;
 
-/** The reason in one line. Several errors of one file arrive as one, whose message is their number. */
+/** The reason in one line. Bun reports several errors of a file as one, whose message is only their number. */
 export function reasonOf(error: unknown): string {
   const first = error instanceof AggregateError ? error.errors[0] : error;
   if (!(first instanceof Error)) return `it threw ${String(first)}.`.slice(0, reasonCharsMax);

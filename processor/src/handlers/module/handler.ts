@@ -6,14 +6,14 @@ import type { Definition } from "../../kit/index.ts";
 import type { Handler, HandlerEnd, HandlerRun } from "../../ports.ts";
 import { type ModuleEnd, runModule } from "./run.ts";
 
-/** The grace period of the children, and what the kernel may take to end them. */
+/** The grace period of the children, and time for the kernel to end them. */
 export const isolatedGraceMs = killGraceMs + 6_000;
-/** Nothing can end a module in this process that ignores its signal. */
+/** A module in this process that ignores its signal cannot be ended. */
 export const sharedGraceMs = 500;
 
 const outputsBytesMax = limits.outputsBytesMax;
 
-/** Runs a module in children, one for each run at a time. */
+/** Runs a module in children, each with one run at a time. */
 export function isolatedHandler(
   pool: Pool,
   { name, memoryMib, log }: { name: string; memoryMib: number | undefined; log: Log },
@@ -55,7 +55,7 @@ function endOf({ end, detail }: ModuleEnd, run: HandlerRun, name: string, log: L
   return end;
 }
 
-/** Where it was thrown. Its text may hold a secret, so only the log of the run has it. */
+/** Where the error was thrown. Its text may contain a secret, so it is only in the log of the run. */
 function placeOf(detail: string): string | undefined {
   return /(\/[^\s()]+:\d+:\d+)\)?$/m.exec(detail)?.[1];
 }

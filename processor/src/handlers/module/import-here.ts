@@ -1,11 +1,13 @@
 import { basename } from "node:path";
 import { type Snapshot, serveSnapshot } from "./snapshot.ts";
 
-/** What this process has imported, by its path. Only the modules themselves can be imported again. */
+/**
+ * The texts of the files that this process has imported, by path. Only the modules themselves can be imported again.
+ */
 const imported = new Map<string, string>();
 
 /**
- * Imports a module into this process. Each version is a module of its own, so that a change is seen. Throws an error
+ * Imports a module into this process, each version as a module of its own, so that changes apply. Throws an error
  * with a sentence if a file that it imports has changed since this process imported it.
  */
 export function importHere(snapshot: Snapshot): Promise<unknown> {

@@ -16,15 +16,17 @@ import type { Snapshot } from "./snapshot.ts";
 export type ModuleOptions = {
   /** For a module without `timeoutSeconds`. */
   timeoutSeconds: number;
-  /** What modules may name, and what every child gets, such as `PATH`. */
+  /** The variables that modules may name, and those that every child gets, such as `PATH`. */
   env: Record<string, string | undefined>;
   groups: Groups;
-  /** Bounds the children of all modules. */
+  /** Limits the children of all modules. */
   warm: Warm;
   log: Log;
 };
 
-/** `retire` ends what the processor keeps running once its runs are over: there is a newer one. */
+/**
+ * `retire` ends the processes of the processor after their runs. It is called when the processor is no longer served.
+ */
 export type Loaded = { processor: Processor; retire(): void };
 
 type Described = { kind: "described"; description: ModuleDescription; snapshot: Snapshot };
@@ -34,9 +36,9 @@ const loadMs = 10_000;
 const strayCharsMax = 2_000;
 
 /**
- * Loads a TypeScript module in a child that is thrown away, so that a bad one cannot harm the service, and returns the
- * processor that it describes. It runs what was loaded: later changes of its files reach no run. The name of the file
- * is the name of the processor. A problem is one line that begins with the name of the file.
+ * Loads a TypeScript module in a temporary child, so that a broken module cannot harm the service, and returns the
+ * processor that it describes. The processor runs the module as it was loaded: later changes to its files do not affect
+ * runs. The name of the file is the name of the processor. A problem is one line that begins with the name of the file.
  */
 export async function loadModule(
   path: string,
@@ -124,7 +126,7 @@ function readReply(reply: Reply): Described | Wrong {
 
 const strayError = "It threw an uncaught error while it was loading.";
 
-/** A message of others as a sentence. */
+/** Makes a sentence of the message of an error. */
 function sentence(reason: string): string {
   return `${reason.slice(0, 1).toUpperCase()}${reason.slice(1)}`.replace(/[^.!?]$/, "$&.");
 }

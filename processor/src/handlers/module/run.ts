@@ -7,7 +7,7 @@ import { misfitOf, payloadMisfits } from "../misfit.ts";
 
 // This runs in children, too, so it imports nothing that takes long to load.
 
-/** What a module needs of a run. */
+/** The part of a run that a module needs. */
 export type ModuleRun = Pick<
   HandlerRun,
   | "payloadJson"
@@ -24,15 +24,17 @@ export type ModuleRun = Pick<
   | "log"
 > & { outputsBytesMax: number };
 
-/** `detail` is for logs: the message and the stack of what the client only gets the class of. */
+/** `detail` is for logs: the message and the stack of an error of which the client only gets the class. */
 export type ModuleEnd = { end: HandlerEnd; detail?: string };
 
-/** Of a text on its way out of a child. The service, which must not take in a giant, cuts it further. */
+/**
+ * The limit for a text that leaves a child, so that the service never receives a huge one. The service cuts it further.
+ */
 const textCharsMax = 8_000;
 
 /**
- * Runs a module. Whatever it returns or throws is exactly one end; never rejects. Types do not hold in the code of
- * others, and a getter may throw: so each member is read once, and all of it where a throw is expected.
+ * Runs a module. Whatever it returns or throws becomes exactly one end. Never rejects. Third-party code may not match
+ * its types, and a getter may throw, so each member is read once, where an exception is caught.
  */
 export async function runModule(definition: Definition, run: ModuleRun): Promise<ModuleEnd> {
   try {
@@ -110,7 +112,7 @@ function readThrown(thrown: unknown): ModuleEnd {
   return unexpected(thrown);
 }
 
-/** The end of a run in which this was thrown. The client gets its class: its text may hold a secret. */
+/** The end of a run that threw this. The client only gets its class, because its text may contain a secret. */
 export function unexpected(thrown: unknown): ModuleEnd {
   const end = broken(`The processor threw an unexpected error (${classOf(thrown)}).`);
   return { ...end, detail: detailOf(thrown) };
@@ -134,7 +136,7 @@ function detailOf(thrown: unknown): string {
 
 const validators = new WeakMap<object, Validator>();
 
-/** Loaded only where there is a schema. Throws if the schema cannot be one. */
+/** The validator of a schema, loaded only if there is one. Throws if it is not a JSON Schema. */
 export async function validatorOf(schema: object): Promise<Validator> {
   let validator = validators.get(schema);
   if (validator === undefined) {

@@ -4,7 +4,7 @@ import { Value, ValueErrorType } from "@sinclair/typebox/value";
 import { announcementOf, runLimits, variablesProblem } from "../run-limits.ts";
 import type { ModuleDescription } from "./describe.ts";
 
-/** Bun needs this much to start. */
+/** Bun needs this much memory to start. */
 const memoryMibMin = 320;
 
 const closed = { additionalProperties: false } as const;
@@ -31,7 +31,7 @@ const ModuleSettings = Type.Object(
 );
 export type ModuleSettings = Static<typeof ModuleSettings>;
 
-/** Checks what a module declares. A problem is a sentence. */
+/** Checks the declarations of a module. A problem is a sentence. */
 export function checkSettings(
   { settings, inputJson = "" }: ModuleDescription,
   env: Record<string, string | undefined>,
@@ -59,7 +59,7 @@ function firstProblem(settings: unknown): string {
   return `\`${member}\` must be ${first?.schema.description ?? "something else"}.`;
 }
 
-/** What the worker announces of a module. */
+/** The announcement of a module. */
 export function moduleAnnouncement(
   name: string,
   { version, inputJson }: ModuleDescription,

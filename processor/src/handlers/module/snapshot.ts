@@ -6,8 +6,8 @@ import { type BunPlugin, type Loader, plugin } from "bun";
 // This runs in children, too, so it imports nothing that takes long to load.
 
 /**
- * What a module consisted of when it was loaded: its file and the files that it imports, without packages and what is
- * neither code nor data, such as images.
+ * A module as it was loaded: its file and the files that it imports, except packages and files that are neither code
+ * nor data, such as images.
  */
 export type Snapshot = {
   /** SHA-256 of the code, without comments and formatting, and the data. */
@@ -31,7 +31,7 @@ const parsers: Partial<Record<Loader, (text: string) => unknown>> = {
 };
 const isCode = (loader: Loader): boolean => ["js", "jsx", "ts", "tsx"].includes(loader);
 
-/** Reads a module and what it imports. Throws an error with a sentence if that is too large. */
+/** Reads a module and the files that it imports. Throws an error with a sentence if they are too large. */
 export async function takeSnapshot(path: string): Promise<Snapshot> {
   const files: Snapshot["files"] = {};
   let main: string | undefined;
@@ -39,7 +39,7 @@ export async function takeSnapshot(path: string): Promise<Snapshot> {
   const collect: BunPlugin = {
     name: "snapshot",
     setup(build) {
-      // Also where a `tsconfig.json` for editors says where "sate" is.
+      // Even if a `tsconfig.json`, which editors need, maps "sate" to a file.
       build.onResolve({ filter: /^sate$/ }, () => ({ path: "sate", external: true }));
       build.onLoad({ filter: /./, namespace: "file" }, async ({ path, loader }) => {
         main ??= path;
@@ -71,9 +71,9 @@ export async function takeSnapshot(path: string): Promise<Snapshot> {
 }
 
 /**
- * From now on this process imports what is in the snapshot, also if a file has been changed or deleted. CommonJS can
- * only be read from its file, so this throws an error with a sentence if that has changed. `query` is that of the
- * import of the module itself.
+ * Makes this process import the files of the snapshot, even if they have been changed or deleted since. CommonJS can
+ * only be read from its file, so this throws an error with a sentence if such a file has changed. `query` is the query
+ * of the import of the module itself.
  */
 export function serveSnapshot({ main, files }: Snapshot, query = ""): void {
   const held = new Map<string, SnapshotFile>();
@@ -106,7 +106,7 @@ function exportsOf(value: unknown): Record<string, unknown> {
   return { ...(typeof value === "object" ? value : {}), default: value };
 }
 
-/** `require` of data must return the data itself, and not what `import` returns. */
+/** `require` of data must return the data itself, unlike `import`. */
 function cacheForRequire(path: string, text: string): void {
   try {
     const module = Object.assign(new Module(path), {
@@ -115,7 +115,7 @@ function cacheForRequire(path: string, text: string): void {
       loaded: true,
     });
     createRequire(import.meta.path).cache[path] = module;
-  } catch {} // whoever imports it gets the error
+  } catch {} // the import throws the error
 }
 
 function isCommonJs(path: string, text: string, loader: Loader): boolean {
@@ -125,7 +125,7 @@ function isCommonJs(path: string, text: string, loader: Loader): boolean {
     const { imports, exports } = new Bun.Transpiler({ loader: loader as "ts" }).scan(text);
     return exports.length === 0 && !imports.some(({ kind }) => kind === "import-statement");
   } catch {
-    return false; // the import says what is wrong
+    return false; // the import throws the error
   }
 }
 
