@@ -20,7 +20,7 @@ export type Config = {
   serviceToken: string;
   /** The lease of a worker; the sweepers of requests-service must have the same. */
   leaseMs: number;
-  /** For people, who see it beside the worker's processors. */
+  /** Shown to users beside the processors of the worker. */
   workerName: string;
   /** The consumer group. Absent if no other worker reads the same records. */
   group?: string;

@@ -12,9 +12,9 @@ const Settings = Type.Object(processingSettings);
 const simulationGraceMs = 500;
 
 /**
- * The processors that a process with these settings serves: the built-in simulation and those of `PROCESSORS_DIR`. A file
- * that cannot be loaded does not take the others down; `problems` has one sentence for each. `watch`: changes in the
- * folder are served without a restart.
+ * The processors that a process with these settings serves: the built-in simulation and those of `PROCESSORS_DIR`. For
+ * each file that cannot be loaded, `problems` has one line; the others are served. `watch`: changes in the folder are
+ * served without a restart.
  */
 export function processorsOf(
   settings: Static<typeof Settings>,

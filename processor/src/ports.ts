@@ -49,20 +49,20 @@ export type HandlerRun = {
   /** The worker that runs it: one boot of a processor. */
   workerId: string;
   traceparent?: string | undefined;
-  /** How long this run may take: what is left of the execution's deadline. */
+  /** How long this run may take: the time until the deadline of the execution. */
   deadlineMs: number;
   /** Aborted with an `Aborted` when the run must stop at once: what it returns after that is dropped. */
   signal: AbortSignal;
-  /** Reports how far the run has come: 0 to 1, and a line for people. The last report counts. Never throws. */
+  /** Reports the progress of the run: 0 to 1, and a line of text for users. The last report counts. Never throws. */
   progress(fraction: number, message?: string): void;
   /** Adds text to the run's log; a line ends with a line feed. Never throws, and never blocks. */
   log(text: string): void;
 };
 
 /**
- * - failed: a failure that the handler foresaw, with texts for the user; retried if the processor has retries, unless
- *   `isRetryable` is false.
- * - broken: the handler ended without an outcome of its own, such as `process_died`. An unexpected error.
+ * - failed: an expected failure, with a code and a message for the user. It is retried if the processor has retries,
+ *   unless `isRetryable` is false.
+ * - broken: an unexpected error: the handler ended without an outcome of its own, such as by `process_died`.
  */
 export type HandlerEnd =
   | { kind: "succeeded"; outputsJson: string }
@@ -70,21 +70,21 @@ export type HandlerEnd =
       kind: "failed";
       error: { code: string; message: string };
       isRetryable?: boolean | undefined;
-      /** The pause that the failing side asks for before the next try. At least the backoff and at most the deadline. */
+      /** The pause that an endpoint requests before the next try. The backoff applies if it is longer. */
       retryAfterMs?: number | undefined;
     }
   | { kind: "broken"; error: { code: string; message: string } };
 
 /**
  * Does the work of an execution. A handler must stop soon after its signal is aborted. It may be called again for the
- * same execution, never while an earlier call is known to be alive. What it throws is an unexpected error, and so is
- * a result of another type: the execution is dead-lettered, with the error's name and not its text.
+ * same execution, never while an earlier call is known to be alive. An exception or a result of another type is an
+ * unexpected error: the execution is dead-lettered, with the error's name and not its text.
  */
 export type Handler = (run: HandlerRun) => Promise<HandlerEnd>;
 
-/** A processor that this worker serves: what it announces of it, and what runs it. */
+/** A processor that this worker serves: its announcement and its handler. */
 export type Processor = {
-  /** `timeout_seconds`, `concurrency`, `max_per_minute` and `retry` are heeded by the runs, whatever the kind. */
+  /** `timeout_seconds`, `concurrency`, `max_per_minute` and `retry` apply to the runs of every kind. */
   announcement: ProcessorAnnouncement;
   handler: Handler;
   /**
@@ -94,13 +94,15 @@ export type Processor = {
   graceMs: number;
 };
 
-/** The processors that this worker serves, by name. They may change while it runs; a run keeps the one it started with. */
+/**
+ * The processors that this worker serves, by name. They may change while it runs; a run keeps the one it started with.
+ */
 export type Processors = {
   all(): readonly Processor[];
   find(name: string): Processor | undefined;
   /** `then` is called after every change. */
   onChange(then: () => void): void;
-  /** Ends what the processors have started, such as child processes. Safe twice. */
+  /** Ends everything that the processors have started, such as child processes. Safe to call twice. */
   close(): Promise<void>;
 };
 

@@ -12,7 +12,7 @@ import { within } from "./time.ts";
 const reserveMsMost = 5_000;
 const reserveShareMost = 0.42;
 /**
- * What of the reserve is left, at the latest, when each step is no longer waited for. Most of it is for aborted handlers:
+ * The share of the reserve that is left when the wait for each step ends. Most of the reserve is for aborted handlers:
  * by default a little more than the two seconds that a child process gets between SIGTERM and SIGKILL.
  */
 const left = {
@@ -31,9 +31,9 @@ const left = {
  * 1. No more claims, and the consumer leaves its group. Running handlers may end and are reported as usual; heartbeats
  *    go on.
  * 2. Handlers that still run are aborted, without an outcome. The outcomes of the others are reported.
- * 3. What the processors have started, such as child processes, is ended.
- * 4. The worker ends: what it still holds is requeued and not counted as lost. Unless a child may still be working: then
- *    its run must not begin elsewhere before the lease has expired.
+ * 3. Everything that the processors have started, such as child processes, is ended.
+ * 4. The worker ends: its remaining runs are requeued and not counted as lost. Not if a child may still be working:
+ *    its run must not start elsewhere before the lease has expired.
  * 5. Stored outcomes are published, the rest of the logs is sent, and the connections close.
  */
 export async function shutDown(

@@ -4,11 +4,11 @@ export type Time = {
   now(): number;
   /** Ms since some moment: for leases and durations. Never goes back, and goes on while the process is frozen. */
   monotonic(): number;
-  /** Calls `then` after `ms`, however many they are, unless the returned function is called before. */
+  /** Calls `then` after `ms`, however long that is, unless the returned function is called before. */
   after(ms: number, then: () => void): () => void;
 };
 
-/** The longest that a timer of the runtime can wait, about 25 days: a longer one would end at once. */
+/** The longest delay of a timer of the runtime, about 25 days. A longer one would fire at once. */
 const timerMsMax = 2 ** 31 - 1;
 
 export const systemTime: Time = {

@@ -14,12 +14,13 @@ type ClaimIds = { claim_id: string; worker_id: string };
  * A claim names the processors that have room, and how much.
  *
  * A claim without a response may have taken effect. Its wake-ups are requeued and claimed again after a pause. If the
- * first claim did take effect, the second is refused, and the heartbeat, whose response lists these runs, releases them.
+ * first claim did take effect, the second is refused, and the heartbeat, whose response lists these runs, releases
+ * them.
  */
 export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; runs: Runs }) {
   const { requests, processors, time, random, newId, counters, log } = ports;
   const wakeUps = createWakeUps();
-  /** The processors of which there are probably more queued executions than wake-ups. */
+  /** The processors that probably have more queued executions than wake-ups. */
   const mayBeMore = new Set<string>();
   let polls = 0;
   let underWay: ClaimIds | null = null;
@@ -97,7 +98,7 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
     polledAt = time.monotonic();
     jitter = 1 + random() / 2;
     for (const { name } of rooms) mayBeMore.delete(name); // unless a wake-up is dropped meanwhile
-    // Another one is first every time: with little room, only the first ones may get any.
+    // The order rotates: with little room, only the first processors may get executions.
     const first = polls++ % rooms.length;
     const inTurn = [...rooms.slice(first), ...rooms.slice(0, first)];
     const result = await requests.claimAny({ ...ids, limit, processors: inTurn });
@@ -119,7 +120,7 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
     mayBeMore.add(processor);
   }
 
-  /** Their processor has just gone from here. Without a response the heartbeat releases them: nothing here holds them. */
+  /** Their processor is no longer served. Without a response the heartbeat releases them, as they are not held here. */
   function handBack(unserved: RunRef[]): void {
     if (unserved.length === 0) return;
     counters.add("runs_handed_back", unserved.length);
@@ -151,13 +152,13 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
 
   return {
     pollSoon,
-    /** The processors that are served have changed. */
+    /** Must be called when the served processors have changed. */
     servedChanged(): void {
       serve();
       pollSoon();
     },
     /**
-     * Takes wake-ups, as many as the queues have room for: the database knows the others. Resolves when the claim under
+     * Takes as many wake-ups as the queues have room for: the database knows the others. Resolves when the claim under
      * way is over: what arrives meanwhile is claimed together.
      */
     enqueue(arrived: NamedWakeUp[]): Promise<void> {
@@ -165,7 +166,9 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
       claimNext();
       return claiming;
     },
-    /** Claims if there is a reason to. Must be called a few times a second, for pauses that have ended and for polls. */
+    /**
+     * Claims if there is a reason to. Must be called a few times a second, for pauses that have ended and for polls.
+     */
     claimNext,
     underWay: (): ClaimIds | null => underWay,
     /** Makes no more claims; the runs of one under way are not started. Resolves when that one is over. */

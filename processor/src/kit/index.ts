@@ -3,11 +3,11 @@ import { type Static, type TSchema, type TUnknown, Type } from "@sinclair/typebo
 // What modules import as "sate". One file without imports of its own, so that editors need no more than a path to it.
 export { type Static, Type };
 
-/** A failure that the processor foresaw. Its code and its message are shown to the client. */
+/** An expected failure. Its code and message are shown to the client. */
 export class Failure extends Error {
   override name = "Failure";
   readonly code: string;
-  /** `false`: it would fail again, so it is not retried. */
+  /** `false`: another try would fail, too, so there is none. */
   readonly retryable: boolean;
 
   constructor(code: string, message: string, { retryable = true }: { retryable?: boolean } = {}) {
@@ -17,14 +17,14 @@ export class Failure extends Error {
   }
 }
 
-/** What `run` learns about its run, besides the payload. */
+/** The facts of a run, besides the payload. */
 export type Context = {
   requestId: string;
   /** The same for every run of the execution: an idempotency key. */
   executionId: string;
   /** Grows with every run of the execution: a fencing token. */
   epoch: number;
-  /** The number of the execution among those of its request: 1, 2, … */
+  /** The number of the execution within its request: 1, 2, … */
   attempt: number;
   /** The number of the try within the execution: 1, 2, … */
   try: number;
@@ -32,13 +32,15 @@ export type Context = {
   forceError: boolean;
   /** The trace that the run belongs to. https://www.w3.org/TR/trace-context/ */
   traceparent?: string | undefined;
-  /** Aborted when the run must end, such as after a cancellation or a timeout. Its process is killed two seconds later. */
+  /**
+   * Aborted when the run must end, such as after a cancellation or a timeout. Its process is killed two seconds later.
+   */
   signal: AbortSignal;
   /** The deadline of the run, by the clock of this machine. */
   deadline: Date;
-  /** The payload as it was sent, byte for byte, with digits that JavaScript's numbers do not hold. */
+  /** The payload exactly as it was sent, with digits that a JavaScript number would lose. */
   payloadText: string;
-  /** Reports how far the run has come: a number from 0 to 1, and a line for people. */
+  /** Reports the progress of the run: a number from 0 to 1, and a line of text for users. */
   progress(fraction: number, message?: string): void;
   /** Writes a line to the run's log, as `console.log` does. */
   log(...values: unknown[]): void;
@@ -59,15 +61,17 @@ export type Definition<Input extends TSchema = TSchema, Output extends TSchema =
   retry?: { tries: number; firstSeconds?: number; maxSeconds?: number };
   /** The memory limit of each process of a run, in MiB; at least 320. No limit if absent. */
   memoryMib?: number;
-  /** `none` runs the module in the process of the service: faster, for code that you trust. Default: a child process. */
+  /**
+   * `none` runs the module in the process of the service: faster, for code that you trust. Default: a child process.
+   */
   isolation?: "process" | "none";
   /** `false` starts a new process for every run. */
   reuse?: boolean;
   /** Names of environment variables of the service that the module may read. */
   env?: string[];
   /**
-   * Does the work and returns the outputs: anything that JSON can carry. A thrown `Failure` is a failure that the
-   * processor foresaw; any other error is unexpected.
+   * Does the work and returns the outputs: any value that JSON can represent. A thrown `Failure` is an expected
+   * failure; any other error is unexpected.
    */
   run(payload: Static<Input>, context: Context): Static<Output> | Promise<Static<Output>>;
 };

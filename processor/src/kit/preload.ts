@@ -1,6 +1,8 @@
 import { plugin } from "bun";
 
-/** Makes `import … from "sate"` work in modules of any folder, without node_modules. Loaded when a module asks for it. */
+/**
+ * Makes `import … from "sate"` work in modules of any folder, without node_modules. Loaded when a module imports it.
+ */
 plugin({
   name: "sate",
   setup(build) {

@@ -1,9 +1,9 @@
 import { limits } from "@sate/contracts";
 
-/** The last lines of a log that has grown beyond `limits.logBytesMax`, which are kept besides its beginning. */
+/** The limit for the last lines of a log, which are kept besides its beginning when it exceeds `limits.logBytesMax`. */
 const tailBytesMax = 32 * 1024;
 const noteBytesMax = 100;
-/** All that waits to be sent, apart from the tail. */
+/** The limit for text that waits to be sent, apart from the tail. */
 const waitingBytesMax = limits.logChunkBytesMax;
 const lineCharsMax = 8_192;
 
@@ -12,15 +12,15 @@ const lineCharsMax = 8_192;
  *
  *     2026-11-07T16:31:58.103Z Read 3 files.
  *
- * Lines wait until the caller has sent them, in chunks. What comes while too much waits, or after `limits.logBytesMax`,
- * goes to the *tail*: the last lines only, with a note of how many bytes are left out.
- * The tail follows as soon as there is room for it again, at the latest at the end of the run. So a run that writes
- * without end costs bounded memory, and its log has its beginning and its end.
+ * Lines wait until the caller has sent them, in chunks. Lines that arrive while too much waits, or after
+ * `limits.logBytesMax`, go to the *tail*, which keeps only the last ones and notes how many bytes it has left out. The
+ * tail is appended as soon as there is room for it, at the latest at the end of the run. So a run that writes without
+ * end needs bounded memory, and its log has its beginning and its end.
  *
- * `now`: the wall clock. `enough` is called when it should be sent soon.
+ * `now`: the wall clock. `enough` is called when the log should be sent soon.
  */
 export function createRunLog({ now, enough }: { now: () => number; enough: () => void }) {
-  /** A part of a line that has no end yet, with its time. */
+  /** A line that has not ended yet, with its time. */
   let open = "";
   let waiting = "";
   let waitingBytes = 0;
@@ -29,7 +29,7 @@ export function createRunLog({ now, enough }: { now: () => number; enough: () =>
   let tailBytes = 0;
   let leftOutBytes = 0;
   let sequence = 0;
-  /** Not acknowledged yet. */
+  /** The chunk that is not acknowledged yet. */
   let chunk: { sequence: number; text: string; bytes: number } | null = null;
   let hasEnded = false;
 
@@ -54,7 +54,7 @@ export function createRunLog({ now, enough }: { now: () => number; enough: () =>
     }
   }
 
-  /** Appends the tail to what waits, if there is room for it now; at the end of the run there is. */
+  /** Appends the tail to the waiting lines if there is room for it. At the end of the run there always is. */
   function resume(): void {
     if (tail.length === 0 || waitingBytes > 0) return;
     if (!hasEnded && sentBytes + held() + tailBytes + noteBytesMax > limits.logBytesMax) return;
@@ -65,7 +65,7 @@ export function createRunLog({ now, enough }: { now: () => number; enough: () =>
   }
 
   return {
-    /** Takes text of the handler. Never throws, whatever it is; ignores what comes after the end. */
+    /** Adds text of the handler. Never throws, whatever the text is. Ignores text after the end. */
     add(text: unknown): void {
       if (hasEnded || typeof text !== "string") return;
       for (let at = 0; at < text.length; ) {
@@ -82,7 +82,7 @@ export function createRunLog({ now, enough }: { now: () => number; enough: () =>
         at = isWhole ? end + 1 : end;
       }
     },
-    /** The run has ended: nothing is added any more, and the rest may be sent. */
+    /** Ends the log with its run: no more text is added, and the rest may be sent. */
     end(): void {
       if (open !== "") addLine(open);
       open = "";

@@ -13,9 +13,9 @@ const callMs = 5_000;
 const afterEndMsMax = 10_000;
 
 /**
- * Sends the logs of runs: beside each heartbeat, sooner when much waits, and when a run ends. One call at a time, with
- * chunks of many runs. Nothing waits for it, and what cannot be sent within a few seconds after the end of its run is
- * dropped: a log must never delay the run that it describes.
+ * Sends the logs of runs: with each heartbeat, sooner when much is waiting, and when a run ends. One call is in flight
+ * at a time, with chunks of many runs. Nothing waits for it, and text that cannot be sent within a few seconds of the
+ * end of its run is dropped: a log must never delay its run.
  */
 export function createLogSender({ requests, time, counters, log }: SenderPorts) {
   const open = new Set<Open>();
@@ -68,7 +68,7 @@ export function createLogSender({ requests, time, counters, log }: SenderPorts) 
     }
   }
 
-  /** At the end of this turn of the event loop, with all that other runs add in it. */
+  /** Sends at the end of this turn of the event loop, with all that other runs add in it. */
   function sendSoon(): void {
     if (isScheduled) return;
     isScheduled = true;
@@ -101,7 +101,7 @@ export function createLogSender({ requests, time, counters, log }: SenderPorts) 
         },
       };
     },
-    /** Sends what waits. Resolves when that is done or has failed. Never rejects. */
+    /** Sends all waiting chunks. Resolves when they have been sent or a call has failed. Never rejects. */
     send,
   };
 }

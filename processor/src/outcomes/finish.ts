@@ -19,7 +19,7 @@ type OfRun = { run: Run; workerId: string };
 type Ended = OfRun & { outcome: Outcome };
 type Failed = OfRun & { pauseMs: number; error: ExecutionError };
 
-/** `dropped`: not sent any more, because the lease of the run's worker has expired or the processor ends. */
+/** `dropped`: no longer sent, because the lease of the run's worker has expired or the processor stops. */
 type ReportResult<Name extends "finish" | "retryLater"> =
   | Awaited<ReturnType<RequestsApi[Name]>>["answers"][number]["kind"]
   | "dropped";
@@ -28,9 +28,9 @@ type ReportResult<Name extends "finish" | "retryLater"> =
 const attemptsTogether = 3;
 
 /**
- * Reports how runs ended to requests-service: their outcomes, and tries that failed and are to be repeated. Each in
- * batches: one call at a time, with all that arrived meanwhile. A report is safe to repeat. It is never sent for a run
- * whose worker has expired: the database has given the run to another worker, or is about to.
+ * Reports the ends of runs to requests-service: outcomes, and failed tries that will be retried. Each kind is sent in
+ * batches: one call is in flight at a time, with all reports that arrived meanwhile. A report is safe to repeat. It is
+ * never sent for a run whose worker has expired: the database has given the run to another worker, or is about to.
  */
 export function createFinisher(ports: FinisherPorts, lease: Pick<Lease, "id">) {
   const { requests, time, random, counters, log } = ports;
@@ -85,9 +85,9 @@ export function createFinisher(ports: FinisherPorts, lease: Pick<Lease, "id">) {
 
   return {
     finish,
-    /** The execution is queued again, for after the pause. */
+    /** Requeues the execution, to run after the pause. */
     retryLater,
-    /** Drops what is not acknowledged yet. */
+    /** Drops all reports that are not acknowledged yet. */
     close: () => closing.abort(),
   };
 }

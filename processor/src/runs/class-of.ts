@@ -1,4 +1,7 @@
-/** The class of what was thrown, such as `TypeError`, or its type. Unlike its message, it cannot hold a secret. Never throws. */
+/**
+ * The class of a thrown value, such as `TypeError`, or its type: unlike a message, it cannot hold a secret. Never
+ * throws.
+ */
 export function classOf(thrown: unknown): string {
   try {
     const name: unknown = thrown instanceof Error ? thrown.name : typeof thrown;

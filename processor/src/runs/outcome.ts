@@ -10,15 +10,15 @@ import {
 import { errorFields, type LogFields } from "@sate/contracts/runtime";
 import { classOf } from "./class-of.ts";
 
-/** How a run ended: its outcome without what was measured. */
+/** How a run ended: its outcome without the measured values. */
 export type RunEnd =
   | { status: "succeeded"; outputs_json: string }
   | { status: "failed" | "dead_lettered" | "cancelled"; error: ExecutionError };
 
-/** The end of a handler, and whether another try may end better: not before `retryAfterMs` are over. */
+/** The end of a handler, whether another try may succeed, and the shortest pause before it. */
 export type HandlerVerdict = { end: RunEnd; isRetryable: boolean; retryAfterMs: number };
 
-/** `leftMs`: what the run had of the time that all runs of the execution have together. */
+/** `leftMs`: the time that the execution had left when this run was claimed. */
 export function timedOut(leftMs: number): RunEnd {
   const message = `The execution did not end before its deadline. This run had ${leftMs / 1_000} seconds.`;
   return { status: "failed", error: { code: "timeout", message } };
@@ -26,8 +26,8 @@ export function timedOut(leftMs: number): RunEnd {
 
 /**
  * The end of a run whose handler resolved to this: its outputs, if they are JSON within the limits, or the failure that
- * it reports. Anything but a `HandlerEnd` is an unexpected error. Handlers are code of others, in which types do not
- * hold and a getter may throw or return something else the next time: so each member is read once. Throws what a
+ * it reports. Anything but a `HandlerEnd` is an unexpected error. Handlers are third-party code, which may not match
+ * its types, and a getter may throw or return another value the next time, so each member is read once. Throws what a
  * getter throws.
  */
 export function readHandlerEnd(given: unknown): HandlerVerdict {
@@ -53,8 +53,8 @@ export function readHandlerEnd(given: unknown): HandlerVerdict {
 }
 
 /**
- * The end of a run whose handler threw this, and fields for the log: codes and causes. The reader of a result gets the
- * class of what was thrown, since its text may hold a secret. Never throws, whatever it was.
+ * The end of a run whose handler threw this, and fields for the log: codes and causes. A result only has the
+ * class of the error, because its text may contain a secret. Never throws, whatever was thrown.
  */
 export function readThrown(thrown: unknown): { verdict: HandlerVerdict; fields: LogFields } {
   const name = classOf(thrown);
@@ -67,9 +67,9 @@ export function readThrown(thrown: unknown): { verdict: HandlerVerdict; fields: 
 }
 
 function readOutputs(outputsJson: string): HandlerVerdict {
-  // A lone surrogate cannot be written as UTF-8, so such a text would change on its way.
+  // A lone surrogate cannot be encoded as UTF-8, so such a text would be changed.
   if (!outputsJson.isWellFormed()) return refused("outputs_not_json", "The outputs are not JSON.");
-  // A string has at least as many bytes as characters: a giant is refused before it is copied.
+  // A string has at least as many bytes as characters, so a huge one is refused before it is copied.
   const bytes = outputsJson.length > limits.outputsBytesMax ? null : Buffer.from(outputsJson);
   if (bytes === null || bytes.length > limits.outputsBytesMax) {
     return refused("outputs_too_large", `The outputs have more than ${limits.outputsBytesMax} bytes.`);

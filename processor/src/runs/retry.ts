@@ -2,10 +2,10 @@ import { type RetryPolicy, retryDelayMs } from "@sate/contracts";
 import type { HandlerVerdict } from "./outcome.ts";
 
 /**
- * How long to wait, in ms, before the next try of an execution whose try number `tryNumber` ended so; `null` if there
- * is none, so that this end is the outcome. Pure. There is a next try if the processor has retries and has tries left,
- * if the failure is retryable, and if the pause ends before the deadline, which is `leftMs` away. The pause is that of
- * the policy, or as long as the handler asks for if that is longer. `random` is at least 0 and less than 1.
+ * How long to wait, in ms, before the next try of an execution, after try `tryNumber` ended with this verdict; `null`
+ * if there is no next try and this end is the outcome. Pure. There is a next try if the processor has retries and has
+ * tries left, if the failure is retryable, and if the pause ends before the deadline, which is `leftMs` away. The pause
+ * is that of the policy, or as long as the handler asks for if that is longer. `random` is at least 0 and less than 1.
  */
 export function retryPauseMs(
   { isRetryable, retryAfterMs }: Pick<HandlerVerdict, "isRetryable" | "retryAfterMs">,

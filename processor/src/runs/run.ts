@@ -18,7 +18,7 @@ import {
 } from "./outcome.ts";
 import { retryPauseMs } from "./retry.ts";
 
-/** What becomes of an execution after a run of it. */
+/** What happens to an execution after a run. */
 export type RunDecision =
   | { kind: "ended"; outcome: Outcome }
   | { kind: "retry"; pauseMs: number; error: ExecutionError };
@@ -28,14 +28,14 @@ export type RunningHandler = {
   /** The first reason counts; later calls do nothing. */
   abort(why: AbortReason): void;
   /**
-   * What follows, or `null` if there is nothing to report: fenced, stopping, or never started. Resolves at the latest
-   * the processor's grace period after the abort, even if the handler ignores its signal; at once if that has not begun.
-   * Never rejects.
+   * The decision, or `null` if there is nothing to report: fenced, stopping, or never started. Resolves no later than
+   * the processor's grace period after the abort, even if the handler ignores its signal, and at once if the handler
+   * has not started. Never rejects.
    */
   ended: Promise<RunDecision | null>;
   /** The handler has really ended. */
   settled: Promise<void>;
-  /** What the handler reported last: the same object until it reports something else. */
+  /** The last progress that the handler reported: the same object until it reports another one. */
   progress(): Progress | undefined;
 };
 
@@ -45,7 +45,7 @@ export type RunToStart = {
   run: Run;
   processor: Processor;
   workerId: string;
-  /** Whether it may start, once it is its turn. */
+  /** Resolves to whether the run may start, when its turn has come. */
   mayStart: () => Promise<boolean>;
   /** Takes text for the log of the run. */
   addToLog: (text: string) => void;
@@ -57,7 +57,7 @@ export type RunToStart = {
  *     waiting ─▶ handler ─▶ its own end                              ─▶ outcome or another try
  *                   └─────▶ aborted ─▶ its end or the grace period ─▶ outcome (cancelled, timeout) or nothing
  *
- * The deadline counts from this call, by the monotonic clock. A handler is code of others: what it returns or throws is
+ * The deadline counts from this call, by the monotonic clock. A handler is third-party code: its result or exception is
  * read once, by `readHandlerEnd` and `readThrown`.
  */
 export function startRun(
@@ -155,7 +155,7 @@ export function startRun(
   return { abort, ended: end(), settled: handling.then(() => {}), progress: () => progress };
 }
 
-/** Whichever came first decides: an end that comes after the abort is not the run's end any more. */
+/** The first event decides: the end of a handler after an abort is ignored. */
 function endOf(given: RunEnd | null, why: AbortReason | null, hadMs: number): RunEnd | null {
   switch (why) {
     case null:
@@ -170,7 +170,7 @@ function endOf(given: RunEnd | null, why: AbortReason | null, hadMs: number): Ru
   }
 }
 
-/** What a handler reported, within the limits of the contract; what it may not report changes nothing. */
+/** The progress that a handler reported, within the limits of the contract; an invalid report is ignored. */
 function progressOf(fraction: unknown, message: unknown, before: Progress | undefined): Progress | undefined {
   if (typeof fraction !== "number" || Number.isNaN(fraction)) return before;
   const next: Progress = { fraction: Math.min(Math.max(fraction, 0), 1) };

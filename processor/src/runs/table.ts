@@ -33,8 +33,8 @@ type TablePorts = RunPorts & Pick<Ports, "processors">;
  *
  * A run takes one of `concurrency` slots, and one of those of its processor, while its handler runs. The slot is free
  * as soon as the handler has ended, so that short handlers do not wait for the reports of others; but a processor whose
- * reports are not taken must not go on forever, so running and ended ones together are at most twice `concurrency`, and
- * never more than the response to a heartbeat can list.
+ * reports are not acknowledged must not continue without limit, so running and ended ones together are at most twice
+ * `concurrency`, and never more than the response to a heartbeat can list.
  */
 export function createRuns(
   ports: TablePorts,
@@ -83,7 +83,7 @@ export function createRuns(
     return Promise.all(earlier.map(({ ended }) => ended));
   }
 
-  /** The starts that a processor is allowed, across its reloads. */
+  /** The rate limit of a processor, which is kept when it is reloaded. */
   function bucketOf({ name, max_per_minute }: Processor["announcement"]): TokenBucket | undefined {
     if (max_per_minute === undefined) return undefined;
     const known = buckets.get(name);
@@ -120,7 +120,7 @@ export function createRuns(
     },
     /** How many more runs may be taken now. */
     room,
-    /** How many of them may be of each processor, of those with any room. */
+    /** How many of them may be of each processor. Processors without room are omitted. */
     roomByProcessor(): Claimable[] {
       const free = room();
       if (free === 0) return [];
@@ -144,7 +144,7 @@ export function createRuns(
     held: (): Set<string> => new Set(held.keys()),
     /** The keys of those whose handler has not ended. */
     running: (): Set<string> => new Set([...held].flatMap(([key, one]) => (one.isRunning ? [key] : []))),
-    /** The progress of running ones that is newer than what was reported. */
+    /** The progress of running ones that is newer than the reported one. */
     newProgress(): RunProgress[] {
       return [...held.values()].flatMap((one) => {
         const progress = one.handler.progress();
@@ -152,7 +152,7 @@ export function createRuns(
         return [{ ...runRef(one.run), progress }];
       });
     },
-    /** Requests-service has acknowledged these. */
+    /** Must be called when requests-service has acknowledged these. */
     progressReported(reported: RunProgress[]): void {
       for (const { progress, ...ref } of reported) {
         const one = held.get(runKey(ref));

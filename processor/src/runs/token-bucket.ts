@@ -1,10 +1,10 @@
-/** How long tokens may pile up beyond one, so that starts which come late do not lower the rate. */
+/** How long tokens may accumulate beyond one, so that late starts do not lower the rate. */
 const slackSeconds = 0.25;
 
 /**
  * A token bucket that allows at most `perMinute` starts within any minute, spread evenly. Times are ms of a monotonic
- * clock. It begins full. In a minute it gives what it holds and what flows in meanwhile, so these together are one
- * token more than `perMinute`, of which the last is never complete within the minute.
+ * clock. It starts full. Within a minute it can give the tokens that it holds and those that flow in: together one more
+ * than `perMinute`, but the last one is never complete within the minute.
  * https://en.wikipedia.org/wiki/Token_bucket
  */
 export function createTokenBucket(perMinute: number, startsAt: number) {
@@ -25,7 +25,7 @@ export function createTokenBucket(perMinute: number, startsAt: number) {
       fill(now);
       return Math.max(Math.floor(tokens), 0);
     },
-    /** Takes a token, also one that is not there yet. */
+    /** Takes a token, even if none is available yet. */
     take(now: number): void {
       fill(now);
       tokens--;

@@ -4,18 +4,18 @@ import type { WakeUp } from "@sate/contracts";
 export type NamedWakeUp = Required<WakeUp>;
 type Room = { name: string; limit: number };
 
-/** The places of all queues together. */
+/** The capacity of all queues together. */
 const placesMax = 4_096;
 const placesMin = 64;
 
 /**
  * Executions that records named and that this process has not tried to claim yet: a queue for each processor, first in,
- * first out, each execution once. The queues share their places equally, and are served in turn, so the backlog of one
- * processor neither takes the place of another's wake-ups nor makes them wait. Losing a wake-up is harmless, because the
+ * first out, each execution once. The queues share the capacity equally and are served in turn, so the backlog of one
+ * processor neither displaces nor delays the wake-ups of another. Losing a wake-up is harmless, because the
  * database knows what is queued.
  */
 export function createWakeUps() {
-  /** The one that was served last comes last. */
+  /** The most recently served queue is last. */
   const queues = new Map<string, Map<string, NamedWakeUp>>();
   let served = 1;
 
@@ -27,7 +27,7 @@ export function createWakeUps() {
     return queue;
   }
 
-  /** Takes the first one of the processor's queue, which becomes the last to be served. */
+  /** Takes the first wake-up of the processor's queue. That queue is then the last to be served. */
   function takeFirst(processor: string): NamedWakeUp[] {
     const queue = queues.get(processor);
     const first = queue?.values().next().value;
@@ -39,14 +39,14 @@ export function createWakeUps() {
   }
 
   return {
-    /** Appends it, unless it is there already. Returns `false` if there is no place. */
+    /** Appends it, unless it is queued already. Returns `false` if there is no room. */
     add(wakeUp: NamedWakeUp): boolean {
       const queue = queueOf(wakeUp.processor);
       const hasPlace = queue.size < places() || queue.has(wakeUp.execution_id);
       if (hasPlace) queue.set(wakeUp.execution_id, wakeUp);
       return hasPlace;
     },
-    /** Requeues them at the front of their queues. Returns those at the end that no longer have a place. */
+    /** Requeues them at the front of their queues. Returns those at the end for which there is no longer any room. */
     requeue(wakeUps: NamedWakeUp[]): NamedWakeUp[] {
       const dropped: NamedWakeUp[] = [];
       for (const [processor, again] of Map.groupBy(wakeUps, (wakeUp) => wakeUp.processor)) {
@@ -82,7 +82,7 @@ export function createWakeUps() {
       queues.delete(processor);
       return size;
     },
-    /** These processors are served from now on, and no others. */
+    /** Serves only these processors from now on, and drops the queues of others. */
     serve(processors: readonly string[]): void {
       served = Math.max(processors.length, 1);
       for (const processor of queues.keys()) if (!processors.includes(processor)) queues.delete(processor);
