@@ -44,7 +44,7 @@ test.each([true, false])(
   },
 );
 
-test("runs are requeued only after what their processors had started has ended", async () => {
+test("runs are requeued only after everything that their processors started has ended", async () => {
   const { requests, processors, count, running, stopped } = await startedAmongFakes({ listens: false });
   const ref = await running();
   let statusAtClose = "";

@@ -6,7 +6,7 @@ afterEach(() => void jest.useRealTimers());
 
 const dayMs = 86_400_000;
 
-test("a timer of thirty days ends after thirty days, and not at once", () => {
+test("a timer of thirty days fires after thirty days, not at once", () => {
   let ended = 0;
   systemTime.after(30 * dayMs, () => ended++);
   jest.advanceTimersByTime(30 * dayMs - 1);
@@ -15,7 +15,7 @@ test("a timer of thirty days ends after thirty days, and not at once", () => {
   expect(ended).toBe(1);
 });
 
-test("a cancelled timer never ends, whenever it is cancelled", () => {
+test("a cancelled timer never fires, whenever it is cancelled", () => {
   let ended = 0;
   const cancel = systemTime.after(30 * dayMs, () => ended++);
   jest.advanceTimersByTime(29 * dayMs);

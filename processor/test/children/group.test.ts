@@ -15,16 +15,16 @@ test("a child gets its input, its environment and its folder, and its output and
   expect(kept).toEqual({ stdout: "in\nyes  /\n", stderr: "problem\n" });
 });
 
-test("a child need not read its input", async () => {
+test("a child may leave its input unread", async () => {
   const { group } = start(["true"], { stdin: Buffer.alloc(3_000_000) });
   expect(await group.ended).toEqual(success);
 });
 
-test("a program that does not exist is an error of the start", () => {
+test("starting a program that does not exist throws", () => {
   expect(() => start(["no-such-program"])).toThrow("no-such-program");
 });
 
-test("what a child leaves running is killed when it exits, also outside of its session", async () => {
+test("processes that a child leaves running are killed when it exits, even in another session", async () => {
   const script =
     "sleep 1000 & echo $!; setsid sh -c 'echo $$; exec sleep 1000' & until [ -e go ]; do sleep 0.01; done";
   const cwd = temporaryFolder();
@@ -36,14 +36,14 @@ test("what a child leaves running is killed when it exits, also outside of its s
   for (const pid of left()) expect(await isDead(pid)).toBe(true);
 });
 
-test("a kill lets the group end by itself", async () => {
+test("a killed group may end by itself within the grace period", async () => {
   const { group, kept } = sh("trap 'echo ended; exit 7' TERM; echo ready; while :; do sleep 0.01; done");
   await eventually(() => kept.stdout === "ready\n", "it is ready");
   expect(await group.kill({ graceMs: 60_000 })).toEqual({ ...success, exitCode: 7 });
   expect(kept.stdout).toBe("ready\nended\n");
 });
 
-test("processes of the group have the grace period, too, when its leader has ended at once", async () => {
+test("the other processes of a group keep their grace period after its leader has ended", async () => {
   const child = "trap 'sleep 0.1; echo cleaned up; exit' TERM; echo ready; while :; do sleep 0.01; done";
   const { group, kept } = sh(`trap 'exit' TERM; sh -c "${child}" & wait`);
   await eventually(() => kept.stdout === "ready\n", "it is ready");
@@ -67,7 +67,7 @@ test("a second kill may end the grace period at once", async () => {
   expect((await group.kill({ graceMs: 0 })).signal).toBe("SIGKILL");
 });
 
-test("an output without end is cut at its limit, and the group killed", async () => {
+test("endless output is cut at its limit and the group is killed", async () => {
   let bytes = 0;
   const take = (chunk: Uint8Array) => {
     bytes += chunk.length;
@@ -77,7 +77,7 @@ test("an output without end is cut at its limit, and the group killed", async ()
   expect(bytes).toBe(100_001);
 });
 
-test("or the rest of it is dropped, and the child goes on", async () => {
+test("with `drop`, output beyond the limit is dropped and the child continues", async () => {
   let bytes = 0;
   const take = (chunk: Uint8Array) => {
     bytes += chunk.length;
@@ -89,14 +89,14 @@ test("or the rest of it is dropped, and the child goes on", async () => {
   expect(bytes).toBe(1_000);
 });
 
-test("a child may not use more memory than its limit", async () => {
+test("a child cannot use more memory than its limit", async () => {
   const leak = "const all = []; for (;;) all.push(new Uint8Array(1_000_000).fill(1));";
   const { group, kept } = start([process.execPath, "-e", leak], { memoryMib: 400 });
   expect((await group.ended).exitCode).not.toBe(0);
   expect(kept.stderr).toContain("Out of memory");
 });
 
-test("a child is likelier to be ended by the kernel than the service when memory runs out", async () => {
+test("when memory runs out, the kernel prefers to kill a child, not the service", async () => {
   const { group } = sh("sleep 1000");
   const score = await Bun.file(`/proc/${group.pid}/oom_score_adj`).text();
   await group.kill({ graceMs: 0 });

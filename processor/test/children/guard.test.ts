@@ -60,7 +60,7 @@ test.each(["", "1"])(
   },
 );
 
-test("a guard that dies is replaced, and its successor knows the groups", async () => {
+test("a guard that dies is restarted, and the new guard knows the running groups", async () => {
   const guard = createGuard(`SATE_GROUP=${Bun.randomUUIDv7()}`, temporaryFolder(), noLog);
   // Without a cookie: only the number of its group leads to it.
   const start = () => Bun.spawn(["env", "-i", "sleep", "1000"], { detached: true });

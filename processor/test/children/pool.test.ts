@@ -61,7 +61,7 @@ function outputsOf(reply: Reply): unknown {
   return JSON.parse(end.outputsJson);
 }
 
-test("a child is used again, and only by one run at a time", async () => {
+test("a child is reused, and has only one run at a time", async () => {
   const { outputs, pool } = await poolOf("await Bun.sleep(5); return process.pid;");
   const first = await outputs();
   const both = await Promise.all([outputs(), outputs()]);
@@ -70,14 +70,14 @@ test("a child is used again, and only by one run at a time", async () => {
   expect(pool.idle()).toBe(2);
 });
 
-test("a child ends after a while without a run", async () => {
+test("a child that is idle for long enough ends", async () => {
   const { outputs, pool } = await poolOf("return process.pid;", { idleMs: 1 });
   const pid = Number(await outputs());
   await eventually(() => isDead(pid), "it has ended");
   expect(pool.idle()).toBe(0);
 });
 
-test("all pools together keep no more children than there may be runs", async () => {
+test("all pools together keep no more children than there may be concurrent runs", async () => {
   const warm = createWarm(2);
   const pools = [
     await poolOf("return process.pid;", { warm }),
@@ -91,7 +91,7 @@ test("all pools together keep no more children than there may be runs", async ()
   for (const pid of pids) expect(await isDead(Number(pid))).toBe(false);
 });
 
-test("a child is replaced after its most runs, and after each run if it must not be used again", async () => {
+test("a child is replaced after its maximum of runs, or after each run with `reuse: false`", async () => {
   const most = await poolOf("return process.pid;", { runsMax: 2 });
   const pids = [await most.outputs(), await most.outputs(), await most.outputs()];
   expect(pids[0]).toBe(pids[1]);
@@ -101,7 +101,7 @@ test("a child is replaced after its most runs, and after each run if it must not
   expect(await never.outputs()).not.toBe(await never.outputs());
 });
 
-test("a child that died while nobody used it costs no run", async () => {
+test("an idle child that dies does not fail a run", async () => {
   const { outputs } = await poolOf("return process.pid;");
   const pid = Number(await outputs());
   process.kill(pid, "SIGKILL");
@@ -109,7 +109,7 @@ test("a child that died while nobody used it costs no run", async () => {
   expect(await outputs()).not.toBe(pid);
 });
 
-test("a child is not used again after an abort", async () => {
+test("a child is not reused after an abort", async () => {
   const { start, outputs, pool } = await poolOf(
     "if (payload === 'wait') { console.log('ready'); await new Promise(() => setInterval(() => {}, 1_000)); } return process.pid;",
   );
@@ -122,7 +122,7 @@ test("a child is not used again after an abort", async () => {
   expect(await outputs()).not.toBe(pid);
 });
 
-test("a run that ends when it is aborted ends its child, which is not killed", async () => {
+test("after a run that ends when it is aborted, its child exits without being killed", async () => {
   const body =
     "console.log('ready'); await new Promise((end) => context.signal.addEventListener('abort', end));";
   const { start, children } = await poolOf(`${body} return context.signal.reason.why;`);
@@ -133,7 +133,7 @@ test("a run that ends when it is aborted ends its child, which is not killed", a
   expect(await children[0]?.ended).toEqual({ exitCode: 0, signal: null, exceeded: null });
 });
 
-test("an error that nothing catches ends the first run of a child, and no later one", async () => {
+test("an uncaught error ends the first run of a child, but not a later one", async () => {
   const { start, outputs } = await poolOf(
     "if (payload === 'later') setTimeout(() => { throw new RangeError('stray'); }, 20);" +
       "if (payload === 'now') { setTimeout(() => { throw new RangeError('stray'); }); await new Promise(() => {}); }" +
@@ -149,7 +149,7 @@ test("an error that nothing catches ends the first run of a child, and no later 
   expect(await outputs()).not.toBe(first);
 });
 
-test("an error after a run keeps the child from the next one", async () => {
+test("after an error between runs, a child gets no further run", async () => {
   const flag = join(folder, "thrown");
   const later = `setTimeout(() => { require("node:fs").writeFileSync("${flag}", ""); throw new Error("stray"); })`;
   const { outputs, strays } = await poolOf(`if (payload === "later") ${later}; return process.pid;`);
@@ -161,7 +161,7 @@ test("an error after a run keeps the child from the next one", async () => {
   expect(await outputs()).not.toBe(second);
 });
 
-test("what a run prints is in its own log and in no other, whole and in order", async () => {
+test("the output of a run is in its own log only, complete and in order", async () => {
   const { start } = await poolOf(
     "for (let n = 0; n < 20; n++) { console.log(payload, n); console.error(payload); process.stdout.write('ü'); } return null;",
   );
@@ -176,12 +176,12 @@ test("what a run prints is in its own log and in no other, whole and in order", 
   }
 });
 
-test("a run may close its output; its child is not used again", async () => {
+test("a run may close its output; its child is not reused", async () => {
   const { outputs } = await poolOf("require('node:fs').closeSync(1); return process.pid;");
   expect(await outputs()).not.toBe(await outputs());
 });
 
-test("a module that cannot be loaded any more breaks the run, and is loaded again for the next", async () => {
+test("a module that can no longer be loaded fails the run, and is loaded again for the next", async () => {
   const { start, outputs, path } = await poolOf("return 1;");
   await Bun.write(path, "throw new Error('no disk');");
   const run = start();
@@ -191,7 +191,7 @@ test("a module that cannot be loaded any more breaks the run, and is loaded agai
   expect(await outputs()).toBe(2);
 });
 
-test("a retired pool ends its children, one that runs after its run", async () => {
+test("a retired pool ends idle children at once and busy ones after their run", async () => {
   const { pool, start, outputs } = await poolOf(
     "console.log(process.pid); await Bun.sleep(50); return process.pid;",
   );

@@ -46,7 +46,7 @@ test("a wake-up that names no processor causes a poll at once", async () => {
   expect(requests.get(another).epoch).toBe(1);
 });
 
-test("a processor runs no more at once than it may; the backlog of a full one does not hold up another", async () => {
+test("a processor does not exceed its concurrency, and its backlog does not delay another processor", async () => {
   const [slow, quick] = [heldHandler(), heldHandler()];
   const slowOne = { handler: slow.handler, announces: { concurrency: 2 } };
   const { deliver } = await serving({ slow: slowOne, quick: quick.handler }, { concurrency: 4 });
@@ -62,7 +62,7 @@ test("a processor runs no more at once than it may; the backlog of a full one do
   for (const held of [slow, quick]) held.endAll();
 });
 
-test("what only the database knows of a full processor is polled for as soon as it has room", async () => {
+test("executions of a full processor without wake-ups are polled for as soon as it has room", async () => {
   const held = heldHandler();
   const { queue, time } = await serving({ a: { handler: held.handler, announces: { concurrency: 2 } } });
   for (let left = 10; left > 0; left--) queue("a");
@@ -74,7 +74,7 @@ test("what only the database knows of a full processor is polled for as soon as 
   }
 });
 
-test("a processor starts no more a minute than it may, spread over the minute; another is not held up", async () => {
+test("a processor's starts per minute are limited and spread out, and another processor is not delayed", async () => {
   const rare = { handler: pong, announces: { max_per_minute: 6 } };
   const { requests, deliver, consumer, time } = await serving({ rare, often: pong });
   await deliver(...Array<string>(8).fill("rare"), ...Array<string>(20).fill("often"));
@@ -108,7 +108,7 @@ test("the processors are announced with the worker's name, and again when they c
   await eventually(() => requests.get(b as never).status === "succeeded", "the new one runs");
 });
 
-test("an announcement that got no response is repeated with the next heartbeat, by the same worker", async () => {
+test("an announcement without a response is retried by the same worker with the next heartbeat", async () => {
   const { requests, processors, beaten } = await serving({ a: pong }, { leaseMs: 2_000 });
   requests.isAway = true;
   processors.serve({ a: pong, b: pong });
@@ -119,7 +119,7 @@ test("an announcement that got no response is repeated with the next heartbeat, 
   expect(requests.workers.size).toBe(1);
 });
 
-test("that its group serves other processors is warned of once, and again only when the difference changes", async () => {
+test("a group that serves different processors is warned about once, and again only when the difference changes", async () => {
   const { requests, processors, lines } = await serving({ a: pong }, { group: "gpu" });
   const warnings = () =>
     lines.filter((line) => line.includes("PROCESSOR_GROUP")).map((line) => JSON.parse(line));

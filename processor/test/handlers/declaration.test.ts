@@ -126,7 +126,7 @@ test("a program with a slash in its name is a file beside the declaration", asyn
   expect(await startRun(given.processor).end).toEqual({ kind: "succeeded", outputsJson: "7" });
 });
 
-test("what a header names of the environment is sent, and nothing else is filled in", async () => {
+test("only the variables that a header names are filled in", async () => {
   let sent: string | null = null;
   const server = Bun.serve({
     port: 0,
@@ -147,7 +147,7 @@ test("what a header names of the environment is sent, and nothing else is filled
   await server.stop(true);
 });
 
-describe("a declaration that is wrong is explained in one line that names the file and the fields", () => {
+describe("an invalid declaration is reported in one line that names the file and the fields", () => {
   const http = 'kind = "http"\nurl = "https://host"\n';
   const command = 'kind = "command"\ncommand = ["true"]\n';
   const cases: [string, string][] = [
@@ -230,7 +230,7 @@ describe("a declaration that is wrong is explained in one line that names the fi
     expect(line).not.toMatch(/\n|hidden/);
   });
 
-  test("also if it cannot be read at all", async () => {
+  test("even if it cannot be read", async () => {
     const folder = folderOf({ "one.toml": "x".repeat(2_000_000) });
     expect(await read(folder)).toMatchObject({
       problem: "one.toml: It must be a file of at most 1048576 bytes.",

@@ -16,7 +16,7 @@ async function refusalOf(schema: object, payloadJson: string): Promise<string | 
 
 const beginning = "The payload does not match the input schema of the processor";
 
-test("a payload that does not fit is refused with the place where it does not", async () => {
+test("a payload that does not match is refused with the location of the mismatch", async () => {
   const text = { type: "object", required: ["text"], properties: { text: { type: "string" } } };
   expect(await refusalOf(text, '{"text":"a"}')).toBeNull();
   expect(await refusalOf(text, "1")).toBe(
@@ -30,7 +30,7 @@ test("a payload that does not fit is refused with the place where it does not", 
   expect(await refusalOf(closed, `{"${"\\n".repeat(1_000)}":1}`)).toHaveLength(500);
 });
 
-test("a schema that cannot be used is known before the first payload", () => {
+test("an invalid schema is reported before the first payload", () => {
   expect(inputCheck({ $ref: "#/none" })).toEqual({
     kind: "wrong",
     problem: '`input` is not a JSON Schema: Unresolved $ref "#/none".',

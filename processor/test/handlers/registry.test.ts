@@ -40,7 +40,7 @@ async function outputsOf(processors: Processors, name: string): Promise<unknown>
   return end.kind === "succeeded" ? JSON.parse(end.outputsJson) : end;
 }
 
-test("no processor is given a setting of the service", async () => {
+test("no processor can read a setting of the service", async () => {
   const folder = folderOf({
     "one.ts": 'export default { run() {}, env: ["SERVICE_TOKEN"] };',
     "two.toml": 'kind = "command"\ncommand = ["true"]\nenv = ["SERVICE_TOKEN"]',
@@ -57,7 +57,7 @@ test("no processor is given a setting of the service", async () => {
 /** Each run has a new process. */
 const returns = (text: string) => `export default { reuse: false, run: () => ${text} };`;
 
-test("modules and declarations are served by the names of their files, beside what is built in", async () => {
+test("modules and declarations are served under their file names, beside the built-in processors", async () => {
   const { processors, problems, names } = await open(
     folderOf({
       "one.ts": returns("1"),
@@ -73,7 +73,7 @@ test("modules and declarations are served by the names of their files, beside wh
   expect(processors.find("three")).toBeUndefined();
 });
 
-test("a file that cannot be loaded is named with the reason, and the others are served", async () => {
+test("a file that cannot be loaded is reported with the reason, and the others are served", async () => {
   const { processors, problems, names } = await open(
     folderOf({
       "good.ts": returns("1"),
@@ -122,7 +122,7 @@ test("a file that cannot be loaded is named with the reason, and the others are 
   ]);
 });
 
-test("a folder that is missing is a problem only if it was asked for", async () => {
+test("a missing folder is a problem only if PROCESSORS_DIR is set", async () => {
   expect((await open("/nowhere/processors", { isRequired: false })).problems).toEqual([]);
   for (const folder of ["/nowhere/processors", "/etc/passwd/x", `/${"n".repeat(300)}`]) {
     const { problems, names } = await open(folder);
@@ -131,7 +131,7 @@ test("a folder that is missing is a problem only if it was asked for", async () 
   }
 });
 
-test("changes of a watched folder are served, and a file that gets worse is served as it was", async () => {
+test("changes in a watched folder are served, and a file that becomes invalid keeps its previous version", async () => {
   const folder = folderOf({ "same.ts": returns("1"), "changed.ts": returns("1"), "gone.ts": returns("1") });
   const { processors, errors, names } = await open(folder, { watch: true });
   let changes = 0;
@@ -163,14 +163,14 @@ test("changes of a watched folder are served, and a file that gets worse is serv
   expect(await outputsOf(processors, "new")).toBe(2);
 });
 
-test("without a watch a change of the folder reaches no run", async () => {
+test("without a watch, a change in the folder does not affect runs", async () => {
   const folder = folderOf({ "one.ts": returns("1") });
   const { processors } = await open(folder);
   await Bun.write(join(folder, "one.ts"), returns("2"));
   expect(await outputsOf(processors, "one")).toBe(1);
 });
 
-test("a run under way is untouched by a change, and its process ends after it", async () => {
+test("a change does not affect a run in progress, whose process ends after it", async () => {
   const body = (n: number) =>
     `export default { async run(_, { log }) { log("started"); await Bun.sleep(1_500); return ${n}; } };`;
   const folder = folderOf({ "one.ts": body(1) });
@@ -185,7 +185,7 @@ test("a run under way is untouched by a change, and its process ends after it", 
   expect(await outputsOf(processors, "one")).toBe(2);
 });
 
-test("a folder that comes later is served when it is watched", async () => {
+test("a watched folder that is created later is served", async () => {
   const folder = join(folderOf({}), "processors");
   const { names, processors } = await open(folder, { watch: true, isRequired: false });
   expect(names()).toEqual(["simulate"]);

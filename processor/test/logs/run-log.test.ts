@@ -24,7 +24,7 @@ function logOf({ now = () => at } = {}) {
   return { ...runLog, send, chunks, asked: () => asked };
 }
 
-test("every line has the time at which it began, also one that comes in parts or has no end", () => {
+test("every line has the time at which it began, even if it arrives in parts or never ends", () => {
   let now = at;
   const { add, end, send } = logOf({ now: () => now });
   add("one\ntwo ");
@@ -58,7 +58,7 @@ test.each([[undefined], [null], [7], [{}], [""], [new Proxy({}, {})]])(
   },
 );
 
-test("a lone surrogate is replaced, and a line without end is cut into lines", () => {
+test("a lone surrogate is replaced, and an endless line is split", () => {
   const { add, end, send } = logOf();
   add("\ud800\n");
   expect(send()).toEqual([`${time} \ufffd\n`]);
@@ -69,7 +69,7 @@ test("a lone surrogate is replaced, and a line without end is cut into lines", (
   expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(8_192);
 });
 
-describe("a run that writes more than is sent meanwhile", () => {
+describe("a run that writes faster than its log is sent", () => {
   const line = (number: number) => `${String(number).padStart(7, "0")} ${"x".repeat(65)}\n`;
   const lineBytes = time.length + 1 + 74;
 
@@ -107,7 +107,7 @@ describe("a run that writes more than is sent meanwhile", () => {
   });
 });
 
-test("whatever is written and whenever it is sent, the log stays within its limits and says what it lacks", () => {
+test("whatever is written and whenever it is sent, the log stays within its limits and states how much is left out", () => {
   const text = fc.oneof(
     fc.string({ unit: "grapheme", maxLength: 200 }),
     fc.nat(60_000).map((length) => "é\n".repeat(length)),

@@ -18,7 +18,7 @@ async function running(options: Options = {}) {
   return { ...among, ref, run, log: () => among.requests.logOf(ref) };
 }
 
-test("what a run writes is stored with the next heartbeat, and the rest when it ends", async () => {
+test("the log of a run is stored with the next heartbeat, and the rest when the run ends", async () => {
   const { requests, run, ref, held, log, beaten } = await running({ config: { leaseMs: 2_000 } });
   run.log("one\ntw");
   await beaten(2);
@@ -29,13 +29,13 @@ test("what a run writes is stored with the next heartbeat, and the rest when it 
   await eventually(() => log() === `${time} one\n${time} two\n`, "all is stored");
 });
 
-test("much text is sent at once, without a heartbeat", async () => {
+test("a large log is sent at once, without waiting for a heartbeat", async () => {
   const { run, log } = await running();
   run.log(`${"x".repeat(1_000)}\n`.repeat(40));
   await eventually(() => log().length > 40_000, "it is stored");
 });
 
-test("parts that got no response are sent again, and stored once", async () => {
+test("chunks without a response are sent again, and stored once", async () => {
   const { requests, run, log, beaten } = await running({ config: { leaseMs: 2_000 } });
   requests.loseResponses("appendLogs", 1);
   run.log("one\n");
@@ -45,7 +45,7 @@ test("parts that got no response are sent again, and stored once", async () => {
   await eventually(() => log() === `${time} one\n${time} two\n`, "both are stored");
 });
 
-test("a log holds up neither the run nor the heartbeat, and is dropped some seconds after its run", async () => {
+test("a log delays neither its run nor the heartbeat, and is dropped a few seconds after the run", async () => {
   const { requests, run, ref, held, count, time, beaten, consumer } = await running({
     config: { leaseMs: 2_000 },
   });
@@ -85,7 +85,7 @@ test("the runs of an expired worker keep their log", async () => {
   await eventually(() => log() === `${time} before it was lost\n`, "its log is stored");
 });
 
-test("what is written until a stop is stored", async () => {
+test("logs that are written before a stop are stored", async () => {
   const { run, log, stopped } = await running();
   run.log("one\n");
   await stopped();
@@ -106,7 +106,7 @@ test("the chunks of many runs share their calls, within the limit of a batch", a
   expect(requests.calls.filter((name) => name === "appendLogs").length).toBeLessThan(10);
 });
 
-test("progress goes with the heartbeat, the last one and only when it has changed", async () => {
+test("the heartbeat carries the latest progress, only when it has changed", async () => {
   const { requests, run, ref, beaten, held } = await running({ config: { leaseMs: 2_000 } });
   run.progress(0.2, "a");
   run.progress(0.5, "b");
@@ -126,7 +126,7 @@ test("progress goes with the heartbeat, the last one and only when it has change
   expect(requests.progressReports).toBe(2);
 });
 
-test("progress that got no response is sent again", async () => {
+test("progress without a response is sent again", async () => {
   const { requests, run, ref, beaten } = await running({ config: { leaseMs: 2_000 } });
   requests.isAway = true;
   run.progress(0.5);

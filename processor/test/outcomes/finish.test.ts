@@ -86,7 +86,7 @@ test("an outcome whose worker expires between attempts is dropped", async () => 
   expect(batches).toEqual([["a"]]);
 });
 
-test("tries that are to be repeated are reported in the same way, in calls of their own", async () => {
+test("tries that will be retried are reported in the same way, in separate calls", async () => {
   let isLost = true;
   const { finisher, batches, time } = finisherOn(async () => {
     if (isLost) await refuse();

@@ -81,7 +81,7 @@ test("a failure has the code and message that the handler reported, cut to the l
   expect(failed("c".repeat(200), "m")).toMatchObject({ error: { code: "c".repeat(100) } });
 });
 
-test("every member is read once, so it cannot change between the check and its use", () => {
+test("every member is read once, so it cannot change between check and use", () => {
   let reads = 0;
   const given = {
     kind: "succeeded",

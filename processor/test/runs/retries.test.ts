@@ -107,7 +107,7 @@ describe("no other try follows", () => {
   });
 });
 
-test("a pause is as long as the failing side asks for", async () => {
+test("a pause is as long as the handler requests", async () => {
   const { tried, stored } = await trying(async () => failed("busy", { retryAfterMs: 12_345.6 }));
   await tried();
   expect(stored().waitsMs).toBe(12_346);
@@ -137,7 +137,7 @@ test("between two tries the slot is free", async () => {
   await eventually(() => requests.get(other).status === "succeeded", "another one runs");
 });
 
-test("reporting a try is retried until it is acknowledged, and counts it once", async () => {
+test("reporting a try is retried until it is acknowledged, and the try counts once", async () => {
   const { requests, consumer, ref, stored, time, count } = await trying(async () => failed("busy"));
   requests.loseResponses("retryLater", 2);
   await consumer.deliver([wakeUp(ref)]);
@@ -150,7 +150,7 @@ test("reporting a try is retried until it is acknowledged, and counts it once", 
   expect(count("finishes_refused")).toBe(0);
 });
 
-test("a cancellation that was requested meanwhile ends it: no further try, and nothing is published here", async () => {
+test("a cancellation requested meanwhile prevents another try, and nothing is published here", async () => {
   const held = heldHandler();
   const { requests, consumer, ref, stored, publisher } = await trying(async (run) => {
     await held.handler(run);

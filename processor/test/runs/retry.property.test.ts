@@ -13,7 +13,7 @@ const randoms = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const retryable = { isRetryable: true, retryAfterMs: 0 };
 const forEver = Number.POSITIVE_INFINITY;
 
-test("an execution whose every try fails has exactly as many tries as the policy allows, however the pauses fall", () => {
+test("an execution whose tries all fail has exactly as many tries as the policy allows, whatever the pauses", () => {
   fc.assert(
     fc.property(policies, fc.infiniteStream(randoms), (policy, random) => {
       let tries = 1;
@@ -24,7 +24,7 @@ test("an execution whose every try fails has exactly as many tries as the policy
   );
 });
 
-test("all pauses together end before the deadline, and whole tries are not counted on", () => {
+test("all pauses together end before the deadline, without assuming how long tries take", () => {
   const tryMs = fc.infiniteStream(fc.integer({ min: 0, max: 60_000 }));
   const deadlines = fc.integer({ min: 1, max: 86_400_000 });
   fc.assert(
@@ -63,7 +63,7 @@ test("a pause is a whole number of ms, at least a tenth of the first and at most
   );
 });
 
-test("a pause is as long as the handler asks for, and one that would pass the deadline is not begun", () => {
+test("a pause is as long as the handler requests, and one that would exceed the deadline is not started", () => {
   const asked = fc.double({ min: 0, max: 1e9, noNaN: true });
   fc.assert(
     fc.property(policies, asked, randoms, fc.integer({ min: 0 }), (policy, retryAfterMs, random, leftMs) => {
@@ -76,7 +76,7 @@ test("a pause is as long as the handler asks for, and one that would pass the de
   );
 });
 
-test("nothing is retried that is not retryable, or whose processor has no retries", () => {
+test("a failure is not retried if it is not retryable or its processor has no retries", () => {
   fc.assert(
     fc.property(policies, randoms, (policy, random) => {
       const state = { tryNumber: 1, leftMs: forEver, random };

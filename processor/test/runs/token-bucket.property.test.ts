@@ -20,7 +20,7 @@ function startsAt(perMinute: number, pausesMs: number[]): number[] {
   return starts;
 }
 
-test("in no minute there are more starts than allowed, whenever they are asked for", () => {
+test("no minute has more starts than allowed, whenever they are requested", () => {
   const pauses = fc.array(
     fc.oneof(fc.double({ min: 0, max: 500, noNaN: true }), fc.integer({ max: 9e4, min: 0 })),
   );
@@ -35,7 +35,7 @@ test("in no minute there are more starts than allowed, whenever they are asked f
   );
 });
 
-test("who asks every 200 ms gets at least 99 of 100 starts that are allowed", () => {
+test("polling every 200 ms uses at least 99% of the allowed starts", () => {
   fc.assert(
     fc.property(rates, (perMinute) => {
       const minutes = 10;
@@ -46,7 +46,7 @@ test("who asks every 200 ms gets at least 99 of 100 starts that are allowed", ()
   );
 });
 
-test("the first one may start at once, and one that was taken too early is made up for", () => {
+test("the first run may start at once, and a token that is taken early delays later starts", () => {
   const bucket = createTokenBucket(60, 0);
   expect(bucket.available(0)).toBe(1);
   bucket.take(0);

@@ -29,13 +29,13 @@ test("with room for one at a time no processor waits behind the backlog of anoth
   expect([one(), one(), one(), one(), one()].flat()).toEqual(["a 1", "b 1", "a 2", "a 3"]);
 });
 
-test("the wake-ups of a processor without room stay, in their places", () => {
+test("the wake-ups of a processor without room stay in order", () => {
   const wakeUps = holding("a 1", "b 1", "a 2");
   expect(names(wakeUps.take(rooms({ b: 4 }), 9))).toEqual(["b 1"]);
   expect(names(wakeUps.take(rooms({ a: 4 }), 9))).toEqual(["a 1", "a 2"]);
 });
 
-test("a full queue takes no place of another's; what comes back is first again, and the last ones leave", () => {
+test("a full queue does not displace another's wake-ups; requeued ones come first, and the last ones are dropped", () => {
   const wakeUps = holding();
   const places = 2_048;
   for (let id = 1; id <= places; id++) expect(wakeUps.add(wakeUp(`a ${id}`))).toBe(true);
@@ -49,7 +49,7 @@ test("a full queue takes no place of another's; what comes back is first again, 
   expect(names(wakeUps.take(rooms({ a: 3 }), 3))).toEqual(["a 1", "a 2", "a 3"]);
 });
 
-test("a processor that is not served any more has no queue", () => {
+test("a processor that is no longer served has no queue", () => {
   const wakeUps = holding("a 1", "b 1");
   wakeUps.serve(["b"]);
   expect(names(wakeUps.take(rooms({ a: 1, b: 1 }), 9))).toEqual(["b 1"]);

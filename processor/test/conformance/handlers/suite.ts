@@ -11,7 +11,7 @@ export const behaviours = {
   facts: "succeeds with the facts of its run, as `facts` below",
   environment: "succeeds with an object that has the variables of its environment",
   no_outputs: "ends without an error and without outputs",
-  not_json: "returns what is no JSON: for a module, a BigInt",
+  not_json: "returns outputs that are not JSON: for a module, a BigInt",
   throwing_getter: "returns an object with a getter that throws",
   longest: "returns outputs of as many bytes as the limit",
   too_long: "returns outputs of one byte more than the limit",
@@ -19,7 +19,7 @@ export const behaviours = {
   endless: "returns outputs that never end",
   fails: "reports the failure `no_luck`, 'Nothing – to do.'",
   fails_for_good: "reports the failure `no_luck`, which must not be retried",
-  breaks: "fails in a way that it did not foresee",
+  breaks: "fails unexpectedly",
   rejects_later: "succeeds with `1`, and a promise of it rejects afterwards",
   dies: "is ended by SIGKILL",
   waits: "works until it is stopped",
@@ -153,7 +153,7 @@ export function handlerSuite(kind: Kind): void {
       expect(await endOf("no_outputs")).toMatchObject(failedAs("outputs_not_json", false));
     });
 
-    about("not_json", "fail with outputs that are no JSON", async () => {
+    about("not_json", "fail with outputs that are not JSON", async () => {
       expect(await endOf("not_json")).toMatchObject(failedAs("outputs_not_json", false));
     });
 
@@ -214,7 +214,7 @@ export function handlerSuite(kind: Kind): void {
       });
     }
 
-    about("ignores_stop", "end what ignores that it is asked to stop", async () => {
+    about("ignores_stop", "end a run that ignores the request to stop", async () => {
       await expectNothingLeft(await abortWhileRunning("ignores_stop", "cancelled"));
     });
 
@@ -245,7 +245,7 @@ export function handlerSuite(kind: Kind): void {
       expect(started.progress.at(-1)).toEqual({ fraction: 0.5, message: "half – way" });
     });
 
-    about("needs_text", "run no payload that does not fit the input schema", async () => {
+    about("needs_text", "refuse a payload that does not match the input schema", async () => {
       expect(await endOf("needs_text", { payloadJson: '{"text":1}' })).toMatchObject(
         failedAs("invalid_input", false),
       );

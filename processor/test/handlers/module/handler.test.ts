@@ -77,7 +77,7 @@ test("a definition is announced with its limits", async () => {
   });
 });
 
-test("a plain module needs no more than `run`, and gets the defaults of the service", async () => {
+test("a module needs only `run`, and gets the defaults of the service", async () => {
   const { end, announcement } = await runOf("export default { run: (payload) => [payload] };", { a: 1 });
   expect(end).toEqual({ kind: "succeeded", outputsJson: '[{"a":1}]' });
   expect(announcement).toEqual({
@@ -86,7 +86,7 @@ test("a plain module needs no more than `run`, and gets the defaults of the serv
   });
 });
 
-test("the version is that of the code: of the file and its imports, without comments", async () => {
+test("the version depends on the code of the file and its imports, but not on comments", async () => {
   const versionOf = async (main: string, other: string) => {
     const folder = folderOf({ "one.ts": main, "other.ts": other });
     const options = { timeoutSeconds: 60, env: Bun.env, groups, warm: createWarm(8), log: noLog };
@@ -99,7 +99,7 @@ test("the version is that of the code: of the file and its imports, without comm
   expect(await versionOf(main, "export const n = 2;")).not.toBe(version);
 });
 
-test("outputs that JSON cannot carry are a failure", async () => {
+test("outputs that JSON cannot represent are a failure", async () => {
   expect(await endOf("")).toEqual(notJson("(undefined). Return null for no outputs."));
   expect(await endOf("return () => 1;")).toEqual(notJson("(function). Return null for no outputs."));
   expect(await endOf("return 1n;")).toEqual(notJson("(TypeError)."));
@@ -118,7 +118,7 @@ test("whatever is thrown is an unexpected error", async () => {
   expect(await endOf("throw new Proxy({}, { get() { throw 1; } });")).toEqual(unexpected("object"));
 });
 
-test("of an unexpected error the client gets the class, the log of the run the message and the place, and the service's log no message", async () => {
+test("for an unexpected error, the client gets the class, the run's log the message and location, and the service's log no message", async () => {
   const { end, log, warnings } = await runOf(
     "export default {\n run() {\n throw new TypeError('secret');\n } };",
   );
@@ -141,7 +141,7 @@ test("a Failure has a code and a message, and may say that it must not be retrie
   expect((await failure(own)).end).toEqual({ kind: "failed", error, isRetryable: false });
 });
 
-test("outputs that do not fit their schema are an unexpected error", async () => {
+test("outputs that do not match their schema are an unexpected error", async () => {
   const { end } = await runOf(
     "export default defineProcessor({ output: Type.Object({ n: Type.Integer() }), run: () => ({ n: 0.5 }) });",
   );
@@ -149,7 +149,7 @@ test("outputs that do not fit their schema are an unexpected error", async () =>
   expect((end as { error: { message: string } }).error.message).toContain("/n: ");
 });
 
-test("a process that exits is a run that died, with its exit code", async () => {
+test("a module that exits its process fails its run with the exit code", async () => {
   const message = "The process of the run exited with code 3 before the run had ended.";
   expect(await endOf("process.exit(3);")).toEqual({
     kind: "broken",
@@ -157,13 +157,13 @@ test("a process that exits is a run that died, with its exit code", async () => 
   });
 });
 
-test("a run that needs too much memory breaks alone", async () => {
+test("a run that exceeds its memory limit fails without affecting others", async () => {
   const leak = "const all = []; for (;;) all.push(new Uint8Array(1_000_000).fill(1));";
   const { end } = await runOf(`export default { memoryMib: 400, run() { ${leak} } };`);
   expect(end).toMatchObject({ kind: "broken" });
 });
 
-test("a run that is killed says what its memory is limited to", async () => {
+test("the error of a killed run states its memory limit", async () => {
   const { end } = await runOf(
     "export default { memoryMib: 400, run() { process.kill(process.pid, 'SIGKILL'); } };",
   );
@@ -171,7 +171,7 @@ test("a run that is killed says what its memory is limited to", async () => {
   expect(message).toEndWith("perhaps out of memory. Its memory is limited to 400 MiB.");
 });
 
-test("no giant text leaves the child", async () => {
+test("texts are cut before they leave the child", async () => {
   const { end, progress } = await runOf(`export default { async run(_, { progress }) {
     const giant = "x".repeat(10_000_000);
     progress(0.5, giant);

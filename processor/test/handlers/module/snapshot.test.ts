@@ -47,7 +47,7 @@ const files = {
   "text.txt": "1",
 };
 
-test("a change of a module, and of the files that it imports, reaches no run, and neither does their loss", async () => {
+test("changing or deleting a module or its imports does not affect runs", async () => {
   const folder = folderOf(files);
   const one = await load(folder);
   const outputs = [1, 1, 1, "1", 1, { n: 1 }, folder];
@@ -63,7 +63,7 @@ test("a change of a module, and of the files that it imports, reaches no run, an
   expect(await outputsOf(one)).toEqual(outputs);
 });
 
-test("a process that replaces one whose run was aborted runs what was loaded", async () => {
+test("a child that replaces an aborted one runs the module as it was loaded", async () => {
   const folder = folderOf({
     "one.ts": `
       import { n } from "./code.ts";
@@ -80,7 +80,7 @@ test("a process that replaces one whose run was aborted runs what was loaded", a
   expect(end).toEqual({ kind: "succeeded", outputsJson: "1" });
 });
 
-test("a module behind a symbolic link that leads elsewhere runs what was loaded", async () => {
+test("after a symbolic link to a module changes its target, runs still use the loaded module", async () => {
   const [before, after] = [folderOf(files), folderOf({ "one.ts": "export default { run: () => 2 };" })];
   const folder = folderOf({});
   symlinkSync(join(before, "one.ts"), join(folder, "one.ts"));
@@ -91,7 +91,7 @@ test("a module behind a symbolic link that leads elsewhere runs what was loaded"
   expect(await outputsOf(one)).toEqual([1, 1, 1, "1", 1, { n: 1 }, before]);
 });
 
-test("an error in a file that has changed since has the place that it had", async () => {
+test("an error in a changed file is located in the file as it was loaded", async () => {
   const folder = folderOf({ "one.ts": "export default {\n run() {\n throw new TypeError(); } };" });
   const { processor } = await load(folder);
   await Bun.write(join(folder, "one.ts"), "\n\n\n\n\n// Something else.");
@@ -117,7 +117,7 @@ test("a CommonJS file that has changed is not run under the old version", async 
   );
 });
 
-test("a module in the process of the service is served anew, but not with a changed file that it imports", async () => {
+test("without isolation, a changed module is reloaded, but a changed import needs a restart", async () => {
   const main = (n: number) =>
     `import { m } from "./code.ts"; export default { isolation: "none", run: () => [${n}, m] };`;
   const folder = folderOf({ "one.ts": main(1), "code.ts": "export const m = 1;" });
@@ -130,7 +130,7 @@ test("a module in the process of the service is served anew, but not with a chan
   );
 });
 
-test("the standard input of a module, and of what it starts, is empty", async () => {
+test("the standard input of a module and of its child processes is empty", async () => {
   const text = `
     import { readFileSync } from "node:fs";
     export default { async run() {
@@ -142,7 +142,7 @@ test("the standard input of a module, and of what it starts, is empty", async ()
   expect(await outputsOf(await load(folderOf({ "one.ts": text })))).toEqual(["", "", ""]);
 });
 
-test("a module that is too large is a problem", async () => {
+test("a module that is too large is reported", async () => {
   const folder = folderOf({
     "one.ts": 'import text from "./text.txt"; export default { run: () => text.length };',
     "text.txt": "x".repeat(16 * 1024 * 1024),
