@@ -1,8 +1,9 @@
-import { defaultProcessor, outcomeMark } from "@sate/contracts";
-import { type Execution, runRefOf } from "../executions/execution.ts";
+import { defaultProcessor } from "@sate/contracts";
+import type { Execution } from "../executions/execution.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import type { Ports } from "../ports.ts";
-import { type End, outcomeWithoutRun } from "../runs/outcome-without-run.ts";
+import { createEndExecutions } from "../runs/end-executions.ts";
+import type { End } from "../runs/outcome-without-run.ts";
 import { liveWorkers } from "../workers/live.ts";
 import type { CachedProcessors } from "./known.ts";
 import type { KnownProcessor, Withdrawal } from "./port.ts";
@@ -39,27 +40,23 @@ export type Withdrawals = {
 };
 
 export function createWithdrawals(
-  { store, counters, clock, newId }: Ports,
+  ports: Ports,
   outbox: Pick<Outbox, "publishAllSoon">,
   processors: Pick<CachedProcessors, "refresh">,
 ): Withdrawals {
+  const { store, counters } = ports;
+  const endExecutions = createEndExecutions(ports, outbox);
+
   async function servedNames(): Promise<Set<string>> {
     return new Set((await liveWorkers(store)).flatMap((worker) => worker.processors));
   }
 
   /** Returns how many of these ended now. */
   async function endQueued(executions: Execution[]): Promise<number> {
-    const ended = executions.map((execution) => {
-      const outcome = outcomeWithoutRun(execution, withdrawnEnd, { resultId: newId(), now: clock() });
-      return { ...execution, status: outcome.status, outcome, mark: outcomeMark };
-    });
-    const ends = await store.waiting.end(
-      ended.map((execution) => ({ ...runRefOf(execution), outcome: execution.outcome })),
-    );
-    const stored = ended.filter((_, index) => ends[index] === "stored");
-    counters.add("executions_withdrawn", stored.length);
-    await outbox.publishAllSoon(stored);
-    return stored.length;
+    const endings = executions.map((execution) => ({ execution, end: withdrawnEnd }));
+    const ended = (await endExecutions(endings, store.waiting.end)).filter(Boolean).length;
+    counters.add("executions_withdrawn", ended);
+    return ended;
   }
 
   /** Ends what waits for these as long as they stay withdrawn. Returns whether nothing waits any more. */

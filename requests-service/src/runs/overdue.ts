@@ -1,8 +1,9 @@
-import { cancelled, outcomeMark } from "@sate/contracts";
-import { type Execution, runRefOf } from "../executions/execution.ts";
+import { cancelled } from "@sate/contracts";
+import type { Execution } from "../executions/execution.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import type { Ports } from "../ports.ts";
-import { outcomeWithoutRun, timeout } from "./outcome-without-run.ts";
+import { createEndExecutions } from "./end-executions.ts";
+import { timeout } from "./outcome-without-run.ts";
 
 /** A worker ends its runs at their deadline by itself; this long it may take to report it. */
 export const graceMs = 10_000;
@@ -43,24 +44,22 @@ export function createDeadlineWatch(monotonic: () => number): DeadlineWatch {
  * Ends executions that are running past their deadline, whoever runs them: as timed out, or as cancelled if that was
  * requested. Whatever their workers report later is refused.
  */
-export function createEndOverdue({ store, counters, clock, newId, log }: Ports, outbox: Outbox) {
+export function createEndOverdue(ports: Ports, outbox: Outbox) {
+  const { store, counters, log } = ports;
+  const endExecutions = createEndExecutions(ports, outbox);
   return async (executions: Execution[]): Promise<void> => {
-    const ended = executions.map((execution) => {
-      const end = execution.cancel_requested ? cancelled : timeout;
-      const outcome = outcomeWithoutRun(execution, end, { resultId: newId(), now: clock() });
-      return { ...execution, status: outcome.status, outcome, mark: outcomeMark };
-    });
-    const ends = await store.runs.finish(
-      ended.map((execution) => ({ ...runRefOf(execution), outcome: execution.outcome })),
-    );
-    const stored = ended.filter((_, index) => ends[index] === "stored");
-    for (const { id, request_id, epoch, worker_id } of stored) {
+    const endings = executions.map((execution) => ({
+      execution,
+      end: execution.cancel_requested ? cancelled : timeout,
+    }));
+    const areEnded = await endExecutions(endings, store.runs.finish);
+    const ended = executions.filter((_, index) => areEnded[index]);
+    for (const { id, request_id, epoch, worker_id } of ended) {
       log.warn("an execution that its worker had not ended at its deadline was ended", {
         ...{ execution_id: id, request_id, epoch, worker_id },
       });
     }
-    if (stored.length > 0) counters.add("runs_overdue", stored.length);
-    await outbox.publishAllSoon(stored);
+    if (ended.length > 0) counters.add("runs_overdue", ended.length);
   };
 }
 

@@ -1,9 +1,10 @@
-import { cancelled, executionMark, type Outcome, outcomeMark } from "@sate/contracts";
+import { cancelled, executionMark } from "@sate/contracts";
 import { failpoint } from "@sate/contracts/runtime";
 import { type Execution, runRefOf } from "../executions/execution.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import type { Ports } from "../ports.ts";
-import { type End, outcomeWithoutRun } from "./outcome-without-run.ts";
+import { createEndExecutions, type Ending } from "./end-executions.ts";
+import type { End } from "./outcome-without-run.ts";
 
 /**
  * Decides what becomes of a running execution whose run ended without an outcome, because its worker released it or was
@@ -23,23 +24,20 @@ export function endOfInterrupted(execution: Execution, isLost: boolean, lostMax:
  */
 export type RequeueRuns = (executions: Execution[], isLost: boolean) => Promise<number>;
 
-export function createRequeueRuns(
-  { store, counters, clock, newId }: Ports,
-  outbox: Outbox,
-  lostMax: number,
-): RequeueRuns {
+export function createRequeueRuns(ports: Ports, outbox: Outbox, lostMax: number): RequeueRuns {
+  const { store, counters } = ports;
+  const endExecutions = createEndExecutions(ports, outbox);
   return async (executions, isLost) => {
     if (executions.length === 0) return 0;
     const requeued: Execution[] = [];
-    const ended: (Execution & { outcome: Outcome })[] = [];
+    const endings: Ending[] = [];
     for (const execution of executions) {
       const end = endOfInterrupted(execution, isLost, lostMax);
       const lost = execution.lost + (isLost ? 1 : 0);
       if (end === null) {
         requeued.push({ ...execution, lost, status: "queued", mark: executionMark(execution.epoch) });
       } else {
-        const outcome = outcomeWithoutRun(execution, end, { resultId: newId(), now: clock() });
-        ended.push({ ...execution, lost, status: end.status, outcome, mark: outcomeMark });
+        endings.push({ execution, end, lost });
       }
     }
     const wereRequeued = await store.runs.requeue(
@@ -47,17 +45,10 @@ export function createRequeueRuns(
       isLost,
     );
     failpoint("requests-service.requeued");
-    const runs = ended.map((execution) => {
-      const { outcome, lost } = execution;
-      return { ...runRefOf(execution), outcome, lost };
-    });
-    const wereEnded = await store.runs.finish(runs);
-    const changed = [
-      ...requeued.filter((_, index) => wereRequeued[index]),
-      ...ended.filter((_, index) => wereEnded[index] === "stored"),
-    ];
-    counters.add(isLost ? "runs_lost" : "runs_handed_back", changed.length);
-    await outbox.publishAllSoon(changed);
-    return changed.length;
+    const wereEnded = await endExecutions(endings, store.runs.finish);
+    const changed = [...wereRequeued, ...wereEnded].filter(Boolean).length;
+    counters.add(isLost ? "runs_lost" : "runs_handed_back", changed);
+    await outbox.publishAllSoon(requeued.filter((_, index) => wereRequeued[index]));
+    return changed;
   };
 }

@@ -1,28 +1,29 @@
-import { cancelled, executionKey, outcomeMark, type RequestsApi, Unavailable } from "@sate/contracts";
+import { cancelled, executionKey, type RequestsApi, Unavailable } from "@sate/contracts";
 import { type Execution, runRefOf } from "../executions/execution.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import type { Ports, Retry } from "../ports.ts";
 import { wakeAt } from "../waiting/due.ts";
-import { outcomeWithoutRun } from "./outcome-without-run.ts";
+import { createEndExecutions, type Ending } from "./end-executions.ts";
+import type { End } from "./outcome-without-run.ts";
 
 type Wanted = Parameters<RequestsApi["retryLater"]>[0]["runs"][number];
 type Answer = Awaited<ReturnType<RequestsApi["retryLater"]>>["answers"][number]["kind"];
 type Decision =
   | { kind: "answer"; answer: Answer }
   | { kind: "retry"; execution: Execution }
-  | { kind: "end"; execution: Execution; as: Parameters<typeof outcomeWithoutRun>[1] };
+  | { kind: "end"; execution: Execution; end: End };
 
 /** Decides what becomes of an execution of which a try failed that is not the last. Pure; `now` by the store's clock. */
 export function decideRetry(execution: Execution | undefined, run: Wanted, now: number): Decision {
   if (execution?.id !== run.execution_id) return { kind: "answer", answer: "unknown" };
   if (execution.epoch !== run.epoch) return { kind: "answer", answer: "refused" };
   if (execution.status === "running") {
-    if (execution.cancel_requested) return { kind: "end", execution, as: cancelled };
+    if (execution.cancel_requested) return { kind: "end", execution, end: cancelled };
     const { deadline_at = Number.POSITIVE_INFINITY } = execution;
     if (now + run.delay_ms < deadline_at) return { kind: "retry", execution };
     // It would only wait for its deadline, and lose the reason why it failed.
     const { code, message } = run.error;
-    return { kind: "end", execution, as: { status: "failed", error: { code, message } } };
+    return { kind: "end", execution, end: { status: "failed", error: { code, message } } };
   }
   // An earlier call did it; or the worker was lost, and the execution is run again anyway.
   if (execution.status === "queued") return { kind: "answer", answer: "retrying" };
@@ -38,10 +39,10 @@ const roundsMax = 20;
  * Requeues executions for another try after a pause. Decides and writes; those that change in between are read and
  * decided again.
  */
-export function retryLaterCommand(
-  { store, counters, clock, newId }: Ports,
-  outbox: Outbox,
-): RequestsApi["retryLater"] {
+export function retryLaterCommand(ports: Ports, outbox: Outbox): RequestsApi["retryLater"] {
+  const { store, counters } = ports;
+  const endExecutions = createEndExecutions(ports, outbox);
+
   /** Returns whether it waits for its retry. */
   async function retry(wanted: { run: Wanted; execution: Execution }[]): Promise<boolean[]> {
     const retries = wanted.map(({ run, execution }): Retry => {
@@ -55,19 +56,6 @@ export function retryLaterCommand(
     return areQueued;
   }
 
-  /** Returns whether it has ended so. */
-  async function end(wanted: Extract<Decision, { kind: "end" }>[]): Promise<boolean[]> {
-    const ended = wanted.map(({ execution, as }) => {
-      const outcome = outcomeWithoutRun(execution, as, { resultId: newId(), now: clock() });
-      return { ...execution, status: outcome.status, outcome, mark: outcomeMark };
-    });
-    const ends = await store.runs.finish(
-      ended.map((execution) => ({ ...runRefOf(execution), outcome: execution.outcome })),
-    );
-    await outbox.publishAllSoon(ended.filter((_, index) => ends[index] === "stored"));
-    return ends.map((end) => end === "stored");
-  }
-
   return async ({ runs }) => {
     const answers: Answer[] = [];
     let open = [...runs.entries()];
@@ -76,16 +64,17 @@ export function retryLaterCommand(
       const stored = await store.executions.get(open.map(([, run]) => run));
       const byKey = new Map(stored.map((one) => [executionKey(one.request_id, one.attempt), one]));
       const toRetry: { index: number; run: Wanted; execution: Execution }[] = [];
-      const toEnd: { index: number; decision: Extract<Decision, { kind: "end" }> }[] = [];
+      const toEnd: { index: number; ending: Ending }[] = [];
       for (const [index, run] of open) {
         const decision = decideRetry(byKey.get(executionKey(run.request_id, run.attempt)), run, store.now());
         if (decision.kind === "answer") answers[index] = decision.answer;
         else if (decision.kind === "retry") toRetry.push({ index, run, execution: decision.execution });
-        else toEnd.push({ index, decision });
+        else toEnd.push({ index, ending: { execution: decision.execution, end: decision.end } });
       }
       const areQueued = await retry(toRetry);
       for (const [at, { index }] of toRetry.entries()) if (areQueued[at]) answers[index] = "retrying";
-      const areEnded = await end(toEnd.map(({ decision }) => decision));
+      const endings = toEnd.map(({ ending }) => ending);
+      const areEnded = await endExecutions(endings, store.runs.finish);
       for (const [at, { index }] of toEnd.entries()) if (areEnded[at]) answers[index] = "ended";
       open = open.filter(([index]) => answers[index] === undefined);
     }

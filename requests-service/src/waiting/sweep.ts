@@ -1,8 +1,9 @@
-import { executionMark, type Outcome, outcomeMark } from "@sate/contracts";
+import { executionMark } from "@sate/contracts";
 import { type Execution, runRefOf } from "../executions/execution.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import type { Ports } from "../ports.ts";
-import { expired, outcomeWithoutRun, timeout } from "../runs/outcome-without-run.ts";
+import { createEndExecutions, type Ending } from "../runs/end-executions.ts";
+import { expired, timeout } from "../runs/outcome-without-run.ts";
 import { due, wakeAt } from "./due.ts";
 
 const pageSize = 500;
@@ -13,10 +14,10 @@ const pagesPerSweep = 20;
  * retry, and ends those that expired or whose deadline passed. Any number of sweepers may do this at once, because every
  * write repeats its predicate. Costs one indexed query while nothing is due. Rejects when the database does not respond.
  */
-export function createWaitingSweep(
-  { store, counters, clock, newId }: Ports,
-  outbox: Outbox,
-): (stopping: AbortSignal) => Promise<void> {
+export function createWaitingSweep(ports: Ports, outbox: Outbox): (stopping: AbortSignal) => Promise<void> {
+  const { store, counters } = ports;
+  const endExecutions = createEndExecutions(ports, outbox);
+
   /** Returns those that are awake, with their mark. */
   async function wake(executions: Execution[]): Promise<Execution[]> {
     const woken = executions.map(({ start_after = 0, ...awake }) => {
@@ -33,33 +34,21 @@ export function createWaitingSweep(
     return woken.filter((_, index) => areAwake[index]).map(({ execution }) => execution);
   }
 
-  /** Returns those that ended with this outcome. */
-  async function end(executions: (Execution & { outcome: Outcome })[]): Promise<Execution[]> {
-    const ends = await store.waiting.end(
-      executions.map((execution) => ({ ...runRefOf(execution), outcome: execution.outcome })),
-    );
-    return executions.filter((_, index) => ends[index] === "stored");
-  }
-
   /** Returns how many of the page have changed. */
   async function settle(page: Execution[], now: number): Promise<number> {
     const toWake: Execution[] = [];
-    const toEnd: (Execution & { outcome: Outcome })[] = [];
+    const toEnd: Ending[] = [];
     for (const execution of page) {
       const what = due(execution, now);
       if (what === "wake") toWake.push(execution);
-      else if (what !== null) {
-        const ids = { resultId: newId(), now: clock() };
-        const outcome = outcomeWithoutRun(execution, what === "expired" ? expired : timeout, ids);
-        toEnd.push({ ...execution, status: outcome.status, outcome, mark: outcomeMark });
-      }
+      else if (what !== null) toEnd.push({ execution, end: what === "expired" ? expired : timeout });
     }
     const awake = await wake(toWake);
-    const ended = await end(toEnd);
+    const ended = (await endExecutions(toEnd, store.waiting.end)).filter(Boolean).length;
     counters.add("waiting_woken", awake.length);
-    counters.add("waiting_ended", ended.length);
-    await outbox.publishAllSoon([...awake, ...ended]);
-    return awake.length + ended.length;
+    counters.add("waiting_ended", ended);
+    await outbox.publishAllSoon(awake);
+    return awake.length + ended;
   }
 
   return async (stopping) => {
