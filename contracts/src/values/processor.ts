@@ -12,7 +12,11 @@ export const ProcessorName = Type.String({
 export const defaultProcessor = "simulate";
 
 /** The processor of a request: the one that it names, or the default. */
-export function processorOf({ processor = defaultProcessor }: { processor?: string | undefined }): string {
+export function processorNameOf({
+  processor = defaultProcessor,
+}: {
+  processor?: string | undefined;
+}): string {
   return processor;
 }
 

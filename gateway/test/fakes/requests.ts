@@ -6,7 +6,7 @@ import {
   formatTimestamp,
   limits,
   type NewExecution,
-  processorOf,
+  processorNameOf,
   type RefusedExecution,
   type RequestRecord,
   type RequestsApi,
@@ -57,7 +57,7 @@ export function fakeRequests() {
     const failures = attempts.filter(isFailure).length;
     if (failures >= max_failures || attempts.length >= limits.attemptMax)
       return { kind: "exhausted" as const, failures, max_failures };
-    const processor = processors.find(processorOf(request));
+    const processor = processors.find(processorNameOf(request));
     if (!processor) return { kind: "unknown_processor" as const, known: processors.names() };
     const { timeout_seconds: max_seconds } = processor;
     if (timeout_seconds !== undefined && timeout_seconds > max_seconds)

@@ -3,7 +3,7 @@ import {
   executionMark,
   formatTimestamp,
   type NewExecution,
-  processorOf,
+  processorNameOf,
   type RequestRecord,
   type RequestsApi,
   Unavailable,
@@ -130,7 +130,7 @@ function newExecution(
   const execution: Execution = {
     ...{ id, request_id, attempt, force_error, creation_date: formatTimestamp(date), traceparent },
     ...{ status: "queued", epoch: 0, lost: 0, tries: 0, cancel_requested: false },
-    ...{ processor: processorOf(request), timeout_seconds },
+    ...{ processor: processorNameOf(request), timeout_seconds },
     expires_at: expires_in_seconds && now + Math.ceil(expires_in_seconds * 1_000),
     ...(start_after > now ? { start_after } : { mark: executionMark(0) }),
   };

@@ -6,7 +6,7 @@ import {
   type Outcome,
   type Progress,
   type PublishedExecution,
-  processorOf,
+  processorNameOf,
   type RequestRecord,
   type Run,
   type RunRef,
@@ -61,7 +61,7 @@ export function executionRecordOf(execution: Execution, request: RequestRecord):
   return {
     ...{ id, request_id, attempt, force_error, creation_date, status, epoch, lost },
     tries: outcome?.tries ?? execution.tries,
-    processor: processorOf(request),
+    processor: processorNameOf(request),
     ...(start_after !== undefined && { start_after }),
     ...(expires_at !== undefined && { expires_at }),
     ...(deadline_at !== undefined && { deadline_at }),
@@ -80,7 +80,7 @@ export function publishedOf(execution: Execution, request: RequestRecord) {
   const { payload_json } = request;
   return {
     ...{ id, request_id, attempt, force_error, creation_date, payload_json },
-    processor: processorOf(request),
+    processor: processorNameOf(request),
     ...(traceparent !== undefined && { traceparent }),
   } satisfies PublishedExecution;
 }

@@ -3,7 +3,7 @@ import {
   defaultProcessor,
   limits,
   type NewExecution,
-  processorOf,
+  processorNameOf,
   type RequestRecord,
 } from "@sate/contracts";
 import type { Processors } from "../ports.ts";
@@ -23,7 +23,7 @@ export async function refusalOf(
   request: RequestRecord,
   { processors, now }: { processors: Processors; now: number },
 ): Promise<Refusal | null> {
-  const name = processorOf(request);
+  const name = processorNameOf(request);
   // Most requests name no processor and ask for nothing: they cost no lookup.
   const isAlwaysKnown = name === defaultProcessor;
   const announced = isAlwaysKnown && timeout_seconds === 0 ? undefined : await processors.find(name);

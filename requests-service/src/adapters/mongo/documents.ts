@@ -104,7 +104,7 @@ export function processorDocument(
   };
 }
 
-export function processorOf({ _id, announcement, input, ...rest }: ProcessorDocument): KnownProcessor {
+export function knownProcessorOf({ _id, announcement, input, ...rest }: ProcessorDocument): KnownProcessor {
   return { announcement: joinedAnnouncement(announcement, input), ...rest };
 }
 

@@ -1,4 +1,4 @@
-import { processorOf } from "@sate/contracts";
+import { processorNameOf } from "@sate/contracts";
 import type { MongoAccess } from "./access.ts";
 
 const pageSize = 500;
@@ -18,11 +18,11 @@ export async function fillActive({ executions, requests }: MongoAccess): Promise
       if (found.length === 0) break;
       const ids = [...new Set(found.map(({ request_id }) => request_id))];
       const known = await requests.find({ _id: { $in: ids } }, { projection: { processor: 1 } }).toArray();
-      const processors = new Map(known.map(({ _id, processor }) => [_id, processorOf({ processor })]));
+      const processors = new Map(known.map(({ _id, processor }) => [_id, processorNameOf({ processor })]));
       const operations = found.map(({ _id, request_id }) => ({
         updateOne: {
           filter: { _id, processor: null as never },
-          update: { $set: { processor: processors.get(request_id) ?? processorOf({}), tries: 0 } },
+          update: { $set: { processor: processors.get(request_id) ?? processorNameOf({}), tries: 0 } },
         },
       }));
       await executions.bulkWrite(operations, { ordered: false });

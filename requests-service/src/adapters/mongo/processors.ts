@@ -1,6 +1,6 @@
 import type { ProcessorStore, Withdrawal } from "../../processors/port.ts";
 import { insertFree, type MongoAccess } from "./access.ts";
-import { executionOf, processorDocument, processorOf, withoutOutputs } from "./documents.ts";
+import { executionOf, knownProcessorOf, processorDocument, withoutOutputs } from "./documents.ts";
 
 export function mongoProcessors(access: MongoAccess, now: () => number): ProcessorStore {
   const { processors, executions, guarded, each, changeEach } = access;
@@ -21,11 +21,11 @@ export function mongoProcessors(access: MongoAccess, now: () => number): Process
     }),
     list: guarded(async ({ withInputs } = { withInputs: false }) => {
       const found = processors.find({}, withInputs ? {} : { projection: { input: 0 } }).sort({ _id: 1 });
-      return (await found.toArray()).map(processorOf);
+      return (await found.toArray()).map(knownProcessorOf);
     }),
     get: each(async (names) => {
       const found = processors.find({ _id: { $in: names } }).sort({ _id: 1 });
-      return (await found.toArray()).map(processorOf);
+      return (await found.toArray()).map(knownProcessorOf);
     }),
     withdraw: guarded(async (name) => {
       const withdrawn_at = now();

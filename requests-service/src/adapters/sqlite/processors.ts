@@ -29,12 +29,14 @@ export function sqliteProcessors(
     }),
     list: read((db, { withInputs } = { withInputs: false }) => {
       const columns = withInputs ? "*" : "name, announcement, bytes, announced_at, withdrawn_at";
-      return all<ProcessorRow>(db, `SELECT ${columns} FROM processors ORDER BY name`, {}).map(processorOf);
+      return all<ProcessorRow>(db, `SELECT ${columns} FROM processors ORDER BY name`, {}).map(
+        knownProcessorOf,
+      );
     }),
     get: read((db, names) => {
       const sql = "SELECT * FROM processors WHERE name = $name";
       const inOrder = [...new Set(names.toSorted())];
-      return inOrder.flatMap((name) => all<ProcessorRow>(db, sql, { name })).map(processorOf);
+      return inOrder.flatMap((name) => all<ProcessorRow>(db, sql, { name })).map(knownProcessorOf);
     }),
     withdraw: write((db, name) => {
       const withdrawn_at = now();
@@ -62,7 +64,7 @@ export function sqliteProcessors(
   };
 }
 
-function processorOf({ name: _, announcement, input, ...row }: ProcessorRow): KnownProcessor {
+function knownProcessorOf({ name: _, announcement, input, ...row }: ProcessorRow): KnownProcessor {
   return {
     announcement: joinedAnnouncement(announcement, input),
     ...recordOf<Omit<KnownProcessor, "announcement">>(row),
