@@ -1,4 +1,4 @@
-import type { Consumer, ProcessorAnnouncement, Publisher, RequestsApi } from "@sate/contracts";
+import type { Consumer, ProcessorAnnouncement, Publisher, WorkerApi } from "@sate/contracts";
 import type { Counters, Log } from "@sate/contracts/runtime";
 import type { Time } from "./time.ts";
 
@@ -19,19 +19,7 @@ export type Ports = {
 };
 
 /** The operations of requests-service that a processor needs. Each may be repeated; each rejects with `Unavailable`. */
-export type Requests = Pick<
-  RequestsApi,
-  | "registerWorker"
-  | "heartbeat"
-  | "endWorker"
-  | "claim"
-  | "claimAny"
-  | "finish"
-  | "retryLater"
-  | "appendLogs"
-  | "handBack"
-  | "markPublished"
->;
+export type Requests = WorkerApi;
 
 /** One run of an execution, as its handler sees it. */
 export type HandlerRun = {

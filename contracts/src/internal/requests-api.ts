@@ -15,3 +15,5 @@ export { type Claimable, defaultTimeoutSeconds } from "./requests-api/worker-ope
 export const requestsApi = { ...clientOperations, ...workerOperations };
 
 export type RequestsApi = ApiFunctions<typeof requestsApi>;
+/** The part of it that workers need. */
+export type WorkerApi = ApiFunctions<typeof workerOperations>;

@@ -1,22 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { type ExecutionRef, executionMark, outcomeMark, type RequestsApi, type Run } from "@sate/contracts";
+import { type ExecutionRef, executionMark, outcomeMark, type Run, type WorkerApi } from "@sate/contracts";
 import { madeOutcome, newId } from "../../builders.ts";
-
-type Names =
-  | "registerWorker"
-  | "heartbeat"
-  | "endWorker"
-  | "claim"
-  | "claimAny"
-  | "finish"
-  | "retryLater"
-  | "appendLogs"
-  | "handBack"
-  | "markPublished";
 
 /** What processors need of requests-service, without anything stored. */
 export type ProcessorApiUnderTest = {
-  api: Pick<RequestsApi, Names>;
+  api: WorkerApi;
   /** Stores a queued execution, of the default processor unless another is named. */
   queue(processor?: string): Promise<ExecutionRef>;
   /** Asks to cancel an execution. */
