@@ -5,11 +5,9 @@ import { limits } from "../values/limits.ts";
 import { instantPattern, Timestamp } from "../values/time.ts";
 import { page } from "./page.ts";
 import { Payload } from "./requests.ts";
+import { closed, open } from "./schema.ts";
 
-/** The bodies of executions in the public REST API. As in requests.ts, what clients send is closed and what they receive is open. */
-
-const closed = { additionalProperties: false } as const;
-const open = { additionalProperties: true } as const;
+/** The bodies of executions in the public REST API. */
 
 export const CreateExecution = Type.Object(
   {

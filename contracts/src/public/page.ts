@@ -1,4 +1,5 @@
 import { type TSchema, Type } from "@sinclair/typebox";
+import { open } from "./schema.ts";
 
 /** A page of a list: the entries under `name`, and the link to the next page. */
 export const page = <T extends TSchema>(name: string, entry: T) =>
@@ -9,5 +10,5 @@ export const page = <T extends TSchema>(name: string, entry: T) =>
         Type.String({ description: "The URI of the next page. Absent on the last page." }),
       ),
     },
-    { additionalProperties: true },
+    open,
   );

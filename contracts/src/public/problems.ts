@@ -1,4 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
+import { open } from "./schema.ts";
 
 /**
  * Every problem that Sate reports, as RFC 9457 problem details. `type` is `urn:sate:problem:<name>` and never
@@ -73,13 +74,13 @@ export const Problem = Type.Object(
             pointer: Type.String({ description: "A JSON pointer (RFC 6901) to the value in the payload." }),
             detail: Type.String({ description: "What is wrong with the value." }),
           },
-          { additionalProperties: true },
+          open,
         ),
         { description: "The mismatches, at most 20." },
       ),
     ),
   },
-  { additionalProperties: true, description: "RFC 9457 problem details." },
+  { ...open, description: "RFC 9457 problem details." },
 );
 export type Problem = Static<typeof Problem>;
 

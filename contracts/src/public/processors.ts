@@ -2,10 +2,9 @@ import { type Static, Type } from "@sinclair/typebox";
 import { limits } from "../values/limits.ts";
 import { ProcessorName, RetryPolicy } from "../values/processor.ts";
 import { Timestamp } from "../values/time.ts";
+import { open } from "./schema.ts";
 
 /** The bodies of processors in the public REST API. */
-
-const open = { additionalProperties: true } as const;
 
 export const PublicProcessor = Type.Object(
   {

@@ -3,14 +3,12 @@ import { Uuid } from "../values/ids.ts";
 import { defaultProcessor, ProcessorName } from "../values/processor.ts";
 import { Timestamp } from "../values/time.ts";
 import { page } from "./page.ts";
+import { closed, open } from "./schema.ts";
 
 /**
  * The bodies of processing requests in the public REST API. Fields and paths are those of the original; new ones are
- * only added. What clients send is closed (an unknown field is an error); what they receive is open.
+ * only added.
  */
-
-const closed = { additionalProperties: false } as const;
-const open = { additionalProperties: true } as const;
 
 /** Any JSON value. A required payload must be present; `null` is a value. */
 export const Payload = Type.Unknown({ description: "Any JSON value. It is returned byte for byte." });

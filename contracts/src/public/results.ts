@@ -4,6 +4,7 @@ import { Uuid } from "../values/ids.ts";
 import { Timestamp } from "../values/time.ts";
 import { Execution } from "./executions.ts";
 import { page } from "./page.ts";
+import { open } from "./schema.ts";
 
 export const Result = Type.Object(
   {
@@ -23,7 +24,7 @@ export const Result = Type.Object(
     tries: Type.Optional(Type.Integer({ minimum: 1, description: "The number of tries." })),
     execution: Execution,
   },
-  { additionalProperties: true },
+  open,
 );
 
 export const Results = page("results", Result);

@@ -5,11 +5,9 @@ import { limits } from "../values/limits.ts";
 import { ProcessorName, RetryPolicy } from "../values/processor.ts";
 import { Timestamp } from "../values/time.ts";
 import { Payload } from "./requests.ts";
+import { closed, open } from "./schema.ts";
 
-/** The bodies of remote workers in the public REST API. As in requests.ts, what clients send is closed and what they receive is open. */
-
-const closed = { additionalProperties: false } as const;
-const open = { additionalProperties: true } as const;
+/** The bodies of remote workers in the public REST API. */
 
 /** How long a claim may wait for runs. */
 export const claimWaitSecondsMax = 30;
