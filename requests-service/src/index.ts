@@ -48,14 +48,14 @@ export type Config = {
 const sweepsPerLease = 10;
 /** A sweep publishes the outbox marks that the previous sweep has already seen. */
 const outboxSweepMs = 2_000;
-/** What waits for an instant starts or ends at most this much later. */
+/** The maximum delay between the instant for which an execution waits and its start or end. */
 const waitingSweepMs = 500;
 /**
  * How often the store is opened again. That reads the database's clock, from which this process's drifts by some
  * milliseconds in this time, and brings up to date what instances of an earlier version have stored meanwhile.
  */
 const reopenMs = 30_000;
-/** How often a sweep ends what was created for a processor at the moment of its withdrawal: every 10 s by default. */
+/** How often a sweep ends executions that were created while their processor was withdrawn: every 10 s by default. */
 const withdrawalSweepsPerLease = 3;
 const logSweepMsMax = 60_000;
 /** The deadline of each step of a stop. All three fit into the default of SHUTDOWN_SECONDS. */
@@ -190,13 +190,13 @@ function createSweeps(
       work: () => attempt("outbox sweep", outbox.sweep, "The outbox cannot be published."),
     },
     {
-      name: "sweep of the waiting",
+      name: "sweep of waiting executions",
       pauseMs: waitingSweepMs,
       work: () => attempt("waiting sweep", () => sweepWaiting(stopping), storeAway),
     },
     { name: "opening of the store", pauseMs: reopenMs, work: () => attempt("store", store.open, storeAway) },
     {
-      name: "sweep of the withdrawn",
+      name: "sweep of withdrawn processors",
       pauseMs: leaseMs / withdrawalSweepsPerLease,
       work: () => attempt("withdrawal sweep", () => withdrawals.sweep(stopping), storeAway),
     },

@@ -196,7 +196,7 @@ export type Confirmations = {
 /** The operation of results-service that requests-service calls. It may be unavailable for any length of time without harm. */
 export type Results = Pick<ResultsApi, "resultsRecorded">;
 
-/** The processors that were announced. What it returns may be some seconds old. */
+/** The processors that were announced. Results may be a few seconds old. */
 export type Processors = {
   /** The newest announcement; `undefined` if there was none, or the processor is withdrawn. */
   find(name: string): Promise<ProcessorAnnouncement | undefined>;

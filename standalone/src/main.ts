@@ -22,7 +22,7 @@ const namesMax = 50;
 const usage = `Sate in one process. Start it at the root of the repository:
 
   npx -y bun run up            serves the processors of the folder "processors"
-  npx -y bun run up --watch    and takes over changes in it while it runs
+  npx -y bun run up --watch    and picks up changes in it while it runs
 
 It is configured by environment variables: see "Configuration" in standalone/README.md.`;
 const givenArguments = Bun.argv.slice(2);

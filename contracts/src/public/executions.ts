@@ -68,7 +68,7 @@ const progress = {
   runs: Type.Integer({ minimum: 0, description: "The number of runs started so far." }),
   lost: Type.Integer({ minimum: 0, description: "The number of runs that were lost with their worker." }),
   tries: Type.Integer({ minimum: 0, description: "The number of tries that have ended." }),
-  start_after: instant("The execution waits until then for its start or its next try."),
+  start_after: instant("The earliest start of the execution or of its next try."),
   expires_at: instant("The execution fails as expired if it has not started by then."),
   deadline_at: instant("The execution fails with the code timeout if it has not ended by then."),
   progress: Type.Optional(Progress),

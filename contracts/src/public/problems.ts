@@ -76,7 +76,7 @@ export const Problem = Type.Object(
           },
           open,
         ),
-        { description: "The mismatches, at most 20." },
+        { description: "The places where the payload does not match the schema, at most 20." },
       ),
     ),
   },

@@ -17,7 +17,7 @@ export const PublicProcessor = Type.Object(
       }),
     ),
     timeout_seconds: Type.Number({
-      description: "The maximum duration of an execution, across all its tries, and its default.",
+      description: "The maximum duration of an execution across all its tries, and the default.",
     }),
     concurrency: Type.Optional(
       Type.Integer({ description: "The maximum number of concurrent runs, per worker." }),

@@ -17,7 +17,7 @@ export const claimRunsMax = 16;
 export const RegisterWorker = Type.Object(
   {
     name: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 255, description: "The name of the worker, for people." }),
+      Type.String({ minLength: 1, maxLength: 255, description: "A display name for the worker." }),
     ),
     processors: Type.Array(
       Type.Object(
@@ -56,7 +56,7 @@ export const RegisterWorker = Type.Object(
       },
     ),
   },
-  { ...closed, description: "A worker that runs executions." },
+  { ...closed, description: "A remote worker and the processors that it serves." },
 );
 export type RegisterWorker = Static<typeof RegisterWorker>;
 
@@ -92,13 +92,14 @@ export const ClaimRuns = Type.Object(
     limit: Type.Integer({
       minimum: 1,
       maximum: claimRunsMax,
-      description: "How many runs the worker has room for. A worker with more room claims again.",
+      description:
+        "The maximum number of runs to return. A worker with capacity for more sends another claim.",
     }),
     wait_seconds: Type.Optional(
       Type.Number({
         minimum: 0,
         maximum: claimWaitSecondsMax,
-        description: "How long to wait if nothing is queued. 0 if absent.",
+        description: "The maximum time to wait for a run if nothing is queued. 0 if absent.",
       }),
     ),
   },
@@ -174,8 +175,8 @@ const refs = (description: string) => Type.Array(Type.Object(ref, open), { descr
 
 export const HeartbeatResponse = Type.Object(
   {
-    cancel: refs("Runs whose cancellation was requested: stop them, and finish them with any error."),
-    lost: refs("Runs that no longer belong to the worker: stop them, and do not finish them."),
+    cancel: refs("Runs whose cancellation was requested. Stop them, and finish them with any error."),
+    lost: refs("Runs that no longer belong to the worker. Stop them, and do not finish them."),
   },
   open,
 );
@@ -191,13 +192,13 @@ export const FinishRun = Type.Object(
         {
           code: Type.String({
             pattern: "^[A-Za-z0-9._:-]{1,90}$",
-            description: "The kind of the error, for programs.",
+            description: "A machine-readable code for the error.",
           }),
-          message: Type.String({ description: "What went wrong, for people. Cut to 4 KiB." }),
+          message: Type.String({ description: "What went wrong, as text for a person. Truncated to 4 KiB." }),
           retryable: Type.Optional(
             Type.Boolean({
               description:
-                "Whether another try may succeed, which matters if the processor has retries. true if absent.",
+                "Whether another try may succeed. Has no effect unless the processor has retries. true if absent.",
             }),
           ),
         },
@@ -211,11 +212,11 @@ export const FinishRun = Type.Object(
       Type.Number({
         minimum: 0,
         maximum: limits.timeoutSecondsMax,
-        description: "How long the run took, by the monotonic clock of the worker. 0 if absent.",
+        description: "The duration of the run, measured with the monotonic clock of the worker. 0 if absent.",
       }),
     ),
   },
-  { ...closed, description: "The end of a run." },
+  { ...closed, description: "The outcome of a run." },
 );
 export type FinishRun = Static<typeof FinishRun>;
 
@@ -225,7 +226,7 @@ export const FinishResponse = Type.Object(
       [Type.Literal("stored"), Type.Literal("retrying"), Type.Literal("refused"), Type.Literal("unknown")],
       {
         description:
-          "What became of the run. stored: the execution has ended, by this or an earlier call. retrying: there will be another try. refused: the run no longer belongs to this worker. unknown: there is no such run.",
+          "The state of the run after the call. stored: the execution has ended, by this or an earlier call. retrying: there will be another try. refused: the run no longer belongs to this worker. unknown: there is no such run.",
       },
     ),
   },

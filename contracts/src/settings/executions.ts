@@ -35,7 +35,7 @@ export const retentionSettings = {
     default: 7,
     minimum: 0.01,
     maximum: 3_650,
-    description: "from 0.01 to 3650 days: how long the logs of runs are kept",
+    description: "from 0.01 to 3650 days: how long run logs are kept",
   }),
 };
 

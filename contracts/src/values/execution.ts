@@ -32,11 +32,11 @@ export const ExecutionError = Type.Object(
     code: Type.String({
       minLength: 1,
       maxLength: 100,
-      description: "The kind of the error, for programs: such as timeout, or a code of the processor.",
+      description: "A machine-readable code: one of Sate, such as timeout, or one of the processor.",
     }),
     message: Type.String({
       maxLength: limits.errorMessageBytesMax,
-      description: "What went wrong, for people.",
+      description: "What went wrong, as text for a person.",
     }),
   },
   { additionalProperties: true, description: "Why the execution did not succeed." },
@@ -101,9 +101,9 @@ export type Outcome = Static<typeof Outcome>;
 /** How far a run has come, as its handler last reported it. */
 export const Progress = Type.Object(
   {
-    fraction: Type.Number({ minimum: 0, maximum: 1, description: "The part that is done, from 0 to 1." }),
+    fraction: Type.Number({ minimum: 0, maximum: 1, description: "The completed part, from 0 to 1." }),
     message: Type.Optional(
-      Type.String({ maxLength: limits.lineCharsMax, description: "What is being done, for people." }),
+      Type.String({ maxLength: limits.lineCharsMax, description: "The current step, as text for a person." }),
     ),
   },
   { additionalProperties: true, description: "How far the run has come." },

@@ -9,7 +9,7 @@ export const limits = {
   outputsBytesMax: 512 * 1024,
   /** An error message. Longer ones are truncated. */
   errorMessageBytesMax: 4_096,
-  /** Characters of one line for people: a header of a dead letter, the message of a progress. */
+  /** Characters of one line for people: a header of a dead letter, the message of a progress report. */
   lineCharsMax: 1_000,
   /** Entries of a page: default and maximum. */
   pageDefault: 20,
@@ -28,7 +28,7 @@ export const limits = {
   claimBytesMax: 16 * 1024 * 1024,
   /** Runs that one worker may hold: the response to its heartbeat lists them all. */
   workerRunsMax: 1_024,
-  /** Tries within one execution, and the longest that they may take together. */
+  /** Tries within one execution, and their maximum total duration. */
   triesMax: 100,
   timeoutSecondsMax: 30 * 86_400,
   /** How far ahead an execution may be scheduled. */
@@ -39,10 +39,10 @@ export const limits = {
   /** All announcements together, as JSON: they fit into one response. */
   processorsBytesMax: 24 * 1024 * 1024,
   inputSchemaCharsMax: 64 * 1024,
-  /** The log of one run as its worker cuts it, and one chunk of it. */
+  /** The log of one run, which its worker truncates, and one chunk of it. */
   logBytesMax: 256 * 1024,
   logChunkBytesMax: 64 * 1024,
-  /** What is stored of the log of one run, whatever its worker sends: room for the end of a log that was cut, too. */
+  /** What is stored of the log of one run at most. It has room for the end of a truncated log, too. */
   logStoredBytesMax: 384 * 1024,
   /** Attempts of one request. */
   attemptMax: 1_000,

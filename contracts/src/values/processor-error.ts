@@ -2,7 +2,7 @@ import { type ExecutionError, sateErrorCodes } from "./execution.ts";
 import { limits } from "./limits.ts";
 
 const codeCharsMax = 100;
-/** How the run of a processor may end that reported no failure of its own. */
+/** The codes of runs that ended without reporting a failure. */
 const brokenCodes = ["unexpected_error", "process_died"];
 
 /** Failures that another try would only repeat. */
@@ -13,9 +13,9 @@ export const neverRetried: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * An error in the words of a processor, within the limits of the contract. Control characters are escaped, since a
- * terminal would obey them. A code by which Sate itself ends executions gets the prefix `processor_`, so that a reader
- * can rely on the code; `broken` ones, which reported no failure, may have the codes for that.
+ * The error of a processor, within the limits of the contract. Control characters are escaped, since a terminal would
+ * obey them. A code by which Sate itself ends executions gets the prefix `processor_`, so that clients can rely on those
+ * codes. A `broken` run reported no failure, so it keeps the codes that say so.
  */
 export function processorError(kind: "failed" | "broken", { code, message }: ExecutionError): ExecutionError {
   const isAllowed = !sateErrorCodes.includes(code) || (kind === "broken" && brokenCodes.includes(code));
@@ -25,9 +25,9 @@ export function processorError(kind: "failed" | "broken", { code, message }: Exe
   };
 }
 
-/** The text as well-formed UTF-8 of at most so many bytes. */
+/** The text with control characters escaped, as well-formed UTF-8 of at most `bytesMax` bytes. */
 function printable(text: string, bytesMax: number): string {
-  // A character has at least one byte, so what is cut off here could not fit: a giant is not copied.
+  // A character has at least one byte, so what is cut off here could not fit. A huge text is never copied.
   const escaped = text
     .slice(0, bytesMax)
     .replaceAll(/\p{Cc}/gu, escapedOf)

@@ -17,7 +17,7 @@ export function joinedOutcome(text: string, outputs: string | null | undefined):
 
 type Texts = { progress?: string | null | undefined; last_error?: string | null | undefined };
 
-/** The fields that clients and handlers have a say in are stored as JSON text, too. */
+/** Fields with text from clients and handlers are stored as JSON text, too. */
 export function parsed({ progress, last_error }: Texts): Pick<Execution, "progress" | "last_error"> {
   return {
     ...(progress && { progress: JSON.parse(progress) }),

@@ -63,7 +63,7 @@ export function executionCommands(ports: Ports, outbox: Outbox, processors: Proc
         }
         const { attempt, tries } = stored;
         const ids = { resultId: newId(), now: clock() };
-        // Should it be running, only the cancellation is requested: the outcome is that of a queued one.
+        // This outcome is for a queued execution. If it is running, the cancellation is only requested.
         const outcome = outcomeWithoutRun({ status: "queued", tries }, cancelled, ids);
         await store.executions.cancel({ request_id, attempt, execution_id, tries }, outcome);
       }

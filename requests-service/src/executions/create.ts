@@ -23,9 +23,9 @@ const roundsMax = 20;
 type Wanted = { index: number; item: NewExecution; request: RequestRecord; refusal: Refusal | null };
 
 /**
- * Decides and writes. Contenders that lose the write read and decide again. The write is refused exactly when what was read
- * is outdated. Of several for one request in the same batch only the first is written; the others are decided by what
- * that write did, without another read.
+ * Decides and writes. Contenders that lose the write read and decide again. The write is refused exactly when what was
+ * read is outdated. Of several for one request in the same batch only the first is written; the others are decided by
+ * what that write did, without another read.
  */
 export function createExecutionsCommand(
   { store, clock }: Ports,
@@ -85,7 +85,7 @@ export function createExecutionsCommand(
   };
 }
 
-/** In one batch a processor is known or not, even if it is announced meanwhile: the same execution may be in it twice. */
+/** Looks each processor up once per batch: the same execution may be in it twice and must be decided alike. */
 function decidedOnce({ find, names }: Processors): Processors {
   const found = new Map<string, ReturnType<Processors["find"]>>();
   return {
@@ -119,7 +119,10 @@ function answerOf(decision: Decision, { request, refusal }: Wanted): Admission |
   return { kind: "created", execution: executionRecordOf(decision.execution, request), request };
 }
 
-/** `date`: for people. `now`: by the clock of the store. One that waits for its start gets its mark when that has come. */
+/**
+ * `date`: by the wall clock, for display. `now`: by the clock of the store. A scheduled execution gets its mark when it
+ * is woken.
+ */
 function newExecution(
   item: NewExecution,
   request: RequestRecord,

@@ -26,11 +26,11 @@ export type Execution = Omit<ExecutionRecord, "error" | Optional> & {
   [name in Optional]?: ExecutionRecord[name] | undefined;
 } & {
   traceparent?: string | undefined;
-  /** What the client asked for, if that is less than the processor allows. */
+  /** The timeout that the client asked for, if it did. */
   timeout_seconds?: number | undefined;
-  /** Of a queued execution: the earliest instant at which it needs a look. */
+  /** Of a queued execution: the earliest instant at which something becomes due for it. */
   wake_at?: number | undefined;
-  /** Why the last try failed that was followed by another. */
+  /** The error of the last try that is followed by another. */
   last_error?: ExecutionError | undefined;
   /** Of a running execution: the worker that runs it, the claim that started the run, and how far it has come. */
   worker_id?: string | undefined;
@@ -88,7 +88,7 @@ export function publishedOf(execution: Execution, request: RequestRecord) {
 /** A running execution for its processor. `now`: by the clock of the store. */
 export function runOf(execution: Execution, request: RequestRecord, now: number): Run {
   const { id: _, ...published } = publishedOf(execution, request);
-  // A claim of a version without deadlines, which this version repeats, has none.
+  // A run that was claimed from a version without deadlines has none.
   const { tries, deadline_at = now + defaultTimeoutSeconds * 1_000 } = execution;
   return {
     ...runRefOf(execution),

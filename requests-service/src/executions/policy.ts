@@ -14,9 +14,9 @@ export type Refusal = Extract<
 >;
 
 /**
- * Why an execution that its request would allow may not be created, or `null`: its processor is not known, or it asks for
- * more time than that allows, or for a start too far ahead or after its expiry. The default processor is always known. `now` by the clock of
- * the store.
+ * Why an execution that its request would allow may not be created, or `null`: its processor is unknown, its timeout is
+ * longer than that of the processor, or its start is too far ahead or after its expiry. The default processor is always
+ * known. `now`: by the clock of the store.
  */
 export async function refusalOf(
   { timeout_seconds = 0, start_after = 0, expires_in_seconds = Number.POSITIVE_INFINITY }: NewExecution,

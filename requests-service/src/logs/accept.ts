@@ -9,9 +9,9 @@ export function runNameOf({ execution_id, epoch }: Pick<LogChunk, "execution_id"
 }
 
 /**
- * Counts the bytes of each run over chunks in the order of their sequence, and leaves out those that would take a run
- * beyond `limits.logStoredBytesMax`, and those of a run that come too late. `totals`: by `runNameOf`, what is stored of a
- * run before its first chunk, or `null` if that comes too late. Pure.
+ * Counts the bytes of each run over chunks in the order of their sequence. Leaves out chunks that would take a run
+ * beyond `limits.logStoredBytesMax`, and all chunks of a run whose first one is out of order. `totals`: by `runNameOf`,
+ * the bytes that are stored of a run before its first chunk, or `null` if that is out of order. Pure.
  */
 export function countChunks(chunks: LogChunk[], totals: ReadonlyMap<string, number | null>): Counted[] {
   const now = new Map(totals);

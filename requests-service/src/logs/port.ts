@@ -14,8 +14,8 @@ export type LogPosition = Pick<LogChunk, "epoch" | "sequence">;
 export type Logs = {
   /**
    * For each chunk, the `total` of the chunk right before it, which is 0 for the first. If that one is not stored, the
-   * `total` of the last stored chunk of its run, or 0 if there is none; `null` if that one does not come before it. So a
-   * run's chunks cannot be stored in an order in which they are not counted.
+   * `total` of the last stored chunk of its run, or 0 if there is none; `null` if that one does not come before it. So
+   * chunks that arrive out of order cannot bypass the limit of their run.
    */
   totalsBefore(chunks: (Omit<RunRef, "execution_id"> & LogPosition)[]): Promise<(number | null)[]>;
   /** Stores each chunk whose (execution, epoch, sequence) is free. */

@@ -1,6 +1,6 @@
 import type { Ports } from "../ports.ts";
 
-/** A chunk has up to 64 Ki characters: this many are removed in the blink of an eye. */
+/** A chunk has up to 64 Ki characters. Small batches keep each delete short. */
 const batchSize = 200;
 /** Per sweep; the rest waits for the next one. */
 const sweepMsMax = 20_000;

@@ -5,8 +5,8 @@ type Announced = Pick<KnownProcessor, "announcement" | "bytes">;
 
 /**
  * Decides which of a worker's announcements are stored, in their order: as many as keep all known processors within
- * `limits.processorsMax` and `limits.processorsBytesMax`. Withdrawn ones count until they are forgotten. Of two with the
- * same name the last one counts. The simulation needs no announcement and counts in any case. Returns the names of the others as `refused`. Pure.
+ * `limits.processorsMax` and `limits.processorsBytesMax`. Withdrawn ones count until they are forgotten, and the
+ * simulation always counts. Of two announcements of one name the last is used. `refused`: the names of the others. Pure.
  */
 export function acceptAnnouncements(
   wanted: ProcessorAnnouncement[],

@@ -13,16 +13,16 @@ export const simulation: KnownProcessor = {
   announced_at: 0,
 };
 
-/** What of these may be named, by name: those that are not withdrawn, and the simulation in any case. */
+/** The processors that requests may name, sorted by name: those that are not withdrawn, and always the simulation. */
 export function available(stored: KnownProcessor[]): KnownProcessor[] {
   const found = stored.filter(({ withdrawn_at }) => withdrawn_at === undefined);
   if (found.some(({ announcement }) => announcement.name === defaultProcessor)) return found;
   return [...found, simulation].toSorted((a, b) => (a.announcement.name < b.announcement.name ? -1 : 1));
 }
 
-/** The processors for admission, without their input schemas, kept in memory for a moment. */
+/** The processors for admission, without their input schemas, cached for `knownMs`. */
 export type CachedProcessors = Processors & {
-  /** Reads them again: what was stored before the call is seen from then on. */
+  /** Reads them again. What was stored before the call is known when it resolves. */
   refresh(): Promise<void>;
 };
 
@@ -44,7 +44,7 @@ export function cachedProcessors(
   const recent = async () => (monotonic() - readAt < knownMs ? known : read(null));
 
   return {
-    // What is unknown is looked for again, so that it may be named as soon as it is announced.
+    // An unknown name is read again, so that a processor can be used as soon as it is announced.
     async find(name) {
       return (await recent()).get(name) ?? (await read(null)).get(name);
     },

@@ -23,9 +23,9 @@ export type ProcessorStore = {
   get(names: string[]): Promise<KnownProcessor[]>;
   /** Withdraws it, again if it is withdrawn. Returns the new `withdrawn_at`, or `null` if it is unknown. */
   withdraw(name: string): Promise<number | null>;
-  /** Ends these withdrawals, where they stand unchanged, without a new announcement. */
+  /** Ends those of these withdrawals that are still the current ones, without a new announcement. */
   restore(withdrawals: Withdrawal[]): Promise<void>;
-  /** Deletes the processors of these withdrawals, where they stand unchanged. */
+  /** Deletes the processors of those of these withdrawals that are still the current ones. */
   forget(withdrawals: Withdrawal[]): Promise<void>;
   /**
    * Up to `limit` queued executions of these processors, in any order; also of those that wait for their start or a retry.

@@ -16,24 +16,24 @@ const withdrawnEnd: End = {
   },
 };
 
-/** Per page; and how long one call, and one sweep, go on with the next page. The next sweep does the rest. */
+/** Executions per page. A call and a sweep begin no further page after these times; the next sweep continues. */
 const pageSize = 200;
 const callMsMax = 2_000;
 const sweepMsMax = 20_000;
-/** Longer than a creation that began before the withdrawal can take. Then nothing needs the withdrawal any more. */
+/** Longer than a call that creates executions can take: later calls have seen the withdrawal, so it can be forgotten. */
 const forgetMs = 3_600_000;
 
 /**
- * Withdraws processors: a withdrawn one cannot be named any more, and what waits for it ends as failed, until a worker
- * announces it again.
+ * Withdraws processors. Until a worker announces a withdrawn processor again, requests cannot name it, and executions
+ * that wait for it fail.
  *
- * The withdrawal is stored first. A caller that creates an execution at that moment may not see it yet, so sweeps look for
- * stragglers until the withdrawal is an hour old and nothing waits; then the processor is forgotten. A worker that
- * registers stores that it serves the processor before it announces it. So if it registers at the same time, either it
- * is seen here after the withdrawal was stored, or its announcement comes later; both end the withdrawal.
+ * The withdrawal is stored first. A call that is creating an execution at that moment may not have seen it, so sweeps
+ * keep ending such executions. Once the withdrawal is an hour old and no execution waits, they delete the processor. A
+ * worker stores that it serves the processor before it announces it. If it registers during a withdrawal, either the
+ * second look at the workers finds it, or its announcement follows the withdrawal. Both end the withdrawal.
  */
 export type Withdrawals = {
-  /** Repeatable. May leave a part of what waits to the sweeps. */
+  /** May be repeated. May leave some of the waiting executions to the sweeps. */
   withdraw(name: string): Promise<"withdrawn" | "unknown" | "served">;
   /** Any number of processes may do this at once. Rejects when the database does not respond. */
   sweep(signal: AbortSignal): Promise<void>;
@@ -59,7 +59,7 @@ export function createWithdrawals(
     return ended;
   }
 
-  /** Ends what waits for these as long as they stay withdrawn. Returns whether nothing waits any more. */
+  /** Ends the executions that wait for these processors, while they stay withdrawn. Returns whether none is left. */
   async function endAll(names: string[], isOver: () => boolean): Promise<boolean> {
     for (;;) {
       const page = await store.processors.queued(names, pageSize);
@@ -92,7 +92,7 @@ export function createWithdrawals(
       const withdrawals = withdrawalsOf(await store.processors.list());
       if (withdrawals.length === 0) return;
       const served = await servedNames();
-      // Left by a withdrawal that ended between its two looks at the workers.
+      // Left by a process that ended between its two looks at the workers.
       await store.processors.restore(withdrawals.filter(({ name }) => served.has(name)));
       const standing = withdrawals.filter(({ name }) => !served.has(name));
       const endAt = performance.now() + sweepMsMax;

@@ -4,9 +4,9 @@ import type { Claim } from "../ports.ts";
 import { deadlineOf, isClaimable } from "../waiting/due.ts";
 
 /**
- * What a claim makes of a queued execution, or `null` if it may not have it: the execution waits or is over, or the
- * claim has no room for its processor. Without `processors` it may be of any. Pure; `now` by the clock of the
- * store.
+ * A queued execution as this claim makes it, or `null` if it cannot be claimed: it waits, has expired or is past its
+ * deadline, or the claim does not name its processor. Without `processors` it may be of any. Pure; `now`: by the clock of
+ * the store.
  */
 export function claimedBy(
   claim: Claim,
@@ -26,7 +26,7 @@ export function claimedBy(
   };
 }
 
-/** One of each list in turn, beginning with the list at `first`, up to `limit`: no list can hide another. */
+/** One of each list in turn, beginning with the list at `first`, up to `limit`, so no list starves another. */
 export function inTurn<T>(lists: T[][], limit: number, first: number): T[] {
   const inOrder = [...lists.slice(first), ...lists.slice(0, first)];
   const longest = Math.max(0, ...lists.map(({ length }) => length));

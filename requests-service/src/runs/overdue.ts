@@ -5,7 +5,7 @@ import type { Ports } from "../ports.ts";
 import { createEndExecutions } from "./end-executions.ts";
 import { timeout } from "./outcome-without-run.ts";
 
-/** A worker ends its runs at their deadline by itself; this long it may take to report it. */
+/** A worker ends its runs at their deadline itself, and has this long to report it. */
 export const graceMs = 10_000;
 
 /**
@@ -41,8 +41,8 @@ export function createDeadlineWatch(monotonic: () => number): DeadlineWatch {
 }
 
 /**
- * Ends executions that are running past their deadline, whoever runs them: as timed out, or as cancelled if that was
- * requested. Whatever their workers report later is refused.
+ * Ends executions that are running past their deadline, for every kind of worker: as timed out, or as cancelled if that
+ * was requested. What their workers report later is refused.
  */
 export function createEndOverdue(ports: Ports, outbox: Outbox) {
   const { store, counters, log } = ports;

@@ -13,7 +13,7 @@ type Decision =
   | { kind: "retry"; execution: Execution }
   | { kind: "end"; execution: Execution; end: End };
 
-/** Decides what becomes of an execution of which a try failed that is not the last. Pure; `now` by the store's clock. */
+/** Decides what happens to an execution after a failed try that is not its last. Pure; `now`: by the store's clock. */
 export function decideRetry(execution: Execution | undefined, run: Wanted, now: number): Decision {
   if (execution?.id !== run.execution_id) return { kind: "answer", answer: "unknown" };
   if (execution.epoch !== run.epoch) return { kind: "answer", answer: "refused" };
@@ -21,7 +21,7 @@ export function decideRetry(execution: Execution | undefined, run: Wanted, now: 
     if (execution.cancel_requested) return { kind: "end", execution, end: cancelled };
     const { deadline_at = Number.POSITIVE_INFINITY } = execution;
     if (now + run.delay_ms < deadline_at) return { kind: "retry", execution };
-    // It would only wait for its deadline, and lose the reason why it failed.
+    // A retry would only wait for the deadline, and the reason of the failure would be lost.
     const { code, message } = run.error;
     return { kind: "end", execution, end: { status: "failed", error: { code, message } } };
   }
@@ -43,7 +43,7 @@ export function retryLaterCommand(ports: Ports, outbox: Outbox): RequestsApi["re
   const { store, counters } = ports;
   const endExecutions = createEndExecutions(ports, outbox);
 
-  /** Returns whether it waits for its retry. */
+  /** Returns for each whether it waits for its retry. */
   async function retry(wanted: { run: Wanted; execution: Execution }[]): Promise<boolean[]> {
     const retries = wanted.map(({ run, execution }): Retry => {
       const start_after = store.now() + run.delay_ms;

@@ -30,9 +30,9 @@ export function isClaimable(execution: Waiting & Pick<Execution, "status">, now:
 }
 
 /**
- * The instant by which an execution must have ended that is claimed now. The first claim sets it, and it covers all
- * tries and lost runs. `timeoutSeconds`: what its processor allows. It is never further away than that, so a clock that
- * was set back gives an execution no more time for a run.
+ * The deadline of an execution that is claimed now. The first claim sets it, and it covers all tries and lost runs.
+ * `timeoutSeconds`: the timeout of its processor. The deadline is never further ahead than that, so a clock that was set
+ * back gives no run more time.
  */
 export function deadlineOf(
   { deadline_at, timeout_seconds }: Pick<Execution, "deadline_at" | "timeout_seconds">,
@@ -43,7 +43,7 @@ export function deadlineOf(
   return Math.min(deadline_at ?? latest, latest);
 }
 
-/** Only a first run can come too late. */
+/** Only an execution that has not run yet can expire. */
 function expiryOf({ epoch, expires_at }: Waiting): number | undefined {
   return epoch === 0 ? expires_at : undefined;
 }

@@ -20,7 +20,7 @@ export function workerCommands(
   const heldBy = (worker_id: string) => store.runs.running({ worker_id, limit: limits.workerRunsMax });
 
   return {
-    /** First the worker, then its announcements: a withdrawal that sees no worker is ended by what comes after. */
+    /** Stores the worker before its announcements: these end a withdrawal that did not see the worker. */
     async registerWorker({ worker_id: id, name, group, processors: wanted = [] }) {
       const worker = { id, name, group, processors: [...new Set(wanted.map((one) => one.name))] };
       const isAlive = await store.workers.register(worker);

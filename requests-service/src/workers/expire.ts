@@ -48,8 +48,8 @@ export type WorkerSweep = {
 };
 
 /**
- * One sweep over the workers: expires leases, requeues what is run by a worker whose lease expired or that is unknown,
- * and ends what is run past its deadline. Any number of sweepers may do this at once, because every write repeats its
+ * One sweep over the workers: expires leases, requeues executions whose worker is unknown or whose lease has expired, and
+ * ends executions that run past their deadline. Any number of sweepers may do this at once, because every write repeats its
  * predicate. Rejects when the database does not respond.
  */
 export async function sweepWorkers({ store, counters, log }: Ports, sweep: WorkerSweep): Promise<void> {
@@ -88,7 +88,7 @@ export async function recoverAll(
   await store.workers.forget(workers.map(({ id }) => id));
 }
 
-/** `others`: what is done with a page of runs that are no orphans. Returns the workers whose runs were requeued. */
+/** `others` gets the runs of each page that are not orphans. Returns the workers whose runs were requeued. */
 async function requeueOrphans(
   store: Pick<Store, "workers" | "runs">,
   alive: Set<string>,

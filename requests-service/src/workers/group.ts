@@ -3,8 +3,8 @@ import type { Worker } from "../ports.ts";
 const namesMax = 20;
 
 /**
- * The first names, in order, of processors that either this worker or another of these in its group serves, and the
- * other does not. Pure.
+ * The first `namesMax` names, sorted, of processors that either this worker or another worker of its group serves, but
+ * not both. Pure.
  */
 export function groupDifferences(
   { id, group, processors }: Pick<Worker, "id" | "group" | "processors">,

@@ -2,17 +2,17 @@ import type { RunRef } from "@sate/contracts";
 import type { Execution } from "../executions/execution.ts";
 
 /**
- * Divides the running executions of a worker by what its heartbeat says of them. The worker knows those that it lists
- * with their present epoch, and it may still learn of those of the claim that it names: a claim under way, or one whose
- * response is on its way. It will never learn of the others: the response to their claim was lost, and the worker has
- * begun another claim since. Claims are compared for equality only, because their ids may have any order. Pure.
+ * Divides the running executions of a worker by what its heartbeat lists. The worker knows the runs that it lists with
+ * their current epoch. It may still learn of the runs of the claim that it names, whose response it has not received yet.
+ * It will never learn of the others: the response to their claim was lost, and the worker has sent another claim since.
+ * Claims are compared for equality only, because their ids may have any order. Pure.
  */
 export function divideHeld(
   running: Execution[],
   { held, claim_id }: { held?: RunRef[] | undefined; claim_id?: string | undefined },
 ): { kept: Execution[]; unknown: Execution[] } {
   if (held === undefined) return { kept: running, unknown: [] };
-  // A worker may list two runs of one execution: it was lost here and claimed again.
+  // A worker may list two runs of one execution, if it lost the first and then claimed the execution again.
   const listed = new Set(held.map(({ execution_id, epoch }) => `${execution_id} ${epoch}`));
   const { kept = [], unknown = [] } = Object.groupBy(running, ({ id, epoch, claim_id: claim }) =>
     listed.has(`${id} ${epoch}`) || claim === claim_id ? "kept" : "unknown",

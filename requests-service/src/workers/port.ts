@@ -6,7 +6,7 @@ export type Worker = {
   id: string;
   beats: number;
   given_up: boolean;
-  /** For people. */
+  /** A display name. */
   name?: string | undefined;
   /** Its consumer group, if it has one. */
   group?: string | undefined;
@@ -17,7 +17,7 @@ export type Worker = {
 };
 
 export type Workers = {
-  /** Stores a worker, or what a known one says now. `false`: its lease has expired, nothing is stored. */
+  /** Stores a new worker, or replaces what is stored of a known one. `false`: its lease has expired; nothing is stored. */
   register(worker: Pick<Worker, "id" | "name" | "group" | "processors">): Promise<boolean>;
   /** Counts a heartbeat; `false` if the worker is unknown or its lease has expired. */
   beat(id: string): Promise<boolean>;
@@ -30,7 +30,7 @@ export type Workers = {
   expire(id: string, beats?: number): Promise<boolean>;
   /** Deletes workers whose lease has expired: an unknown worker counts as one of those. */
   forget(ids: string[]): Promise<void>;
-  /** Stores how far these runs have come: of those that this worker still runs, with this epoch. */
+  /** Stores the progress of those runs that are still running on this worker with this epoch. */
   progress(reports: ProgressReport[], workerId: string): Promise<void>;
 };
 

@@ -2,8 +2,8 @@ import type { Database } from "bun:sqlite";
 import { defaultProcessor } from "@sate/contracts";
 
 /**
- * Version 1 knew no waiting, retries or announced processors. Executions get their processor, which their request names,
- * and have had no tries. Tables that are missing are created by the services, with all columns.
+ * Version 1 had no waiting, retries or announced processors. Executions get the processor that their request names, and
+ * no tries. Tables that are missing are created by the services, with all columns.
  */
 export function upgradeVersion1(db: Database): void {
   addColumns(db, "executions", {
@@ -26,7 +26,7 @@ export function upgradeVersion1(db: Database): void {
   }
   // Replaced by one that begins with the processor.
   db.run("DROP INDEX IF EXISTS queued_executions");
-  // Whoever ran in the process before has ended with it.
+  // The workers of the previous process ended with it.
   db.run("DROP TABLE IF EXISTS workers");
 }
 

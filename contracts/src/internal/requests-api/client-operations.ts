@@ -111,8 +111,8 @@ export const clientOperations = {
     ]),
   },
   /**
-   * Ends what waits for the processor as failed, now and until a worker announces it again. `served`: by a live worker;
-   * the built-in simulation counts as served, because it runs the requests that name no processor.
+   * Fails the executions that wait for the processor, now and until a worker announces it again. `served`: a live worker
+   * serves it. The built-in simulation counts as served, because it runs the requests that name no processor.
    */
   withdrawProcessor: {
     path: "/internal/processors/withdraw",

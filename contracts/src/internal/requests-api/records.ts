@@ -39,9 +39,9 @@ export const ExecutionRecord = Type.Object(
     tries: Type.Integer({ minimum: 0 }),
     /** While it waits for a retry, or for the start that the client asked for: the next run does not start before. */
     start_after: Type.Optional(Instant),
-    /** It ends as `expired` if its first run has not started by then. */
+    /** It fails as `expired` if its first run has not started by then. */
     expires_at: Type.Optional(Instant),
-    /** From its first run on: it ends as `timeout` then, across tries and lost runs. */
+    /** Set by its first run: it fails as `timeout` then, whatever the number of tries and lost runs. */
     deadline_at: Type.Optional(Instant),
     progress: Type.Optional(Progress),
     error: Type.Optional(ExecutionError),
@@ -114,7 +114,7 @@ export const RunRef = Type.Composite(
 );
 export type RunRef = Static<typeof RunRef>;
 
-/** The reference alone, of a value that has more besides. */
+/** The reference without the other fields of the value. */
 export function runRef({ request_id, attempt, execution_id, epoch }: RunRef): RunRef {
   return { request_id, attempt, execution_id, epoch };
 }
@@ -142,14 +142,14 @@ export type Run = Static<typeof Run>;
 export const FinishedRun = Type.Composite([RunRef, Type.Object({ outcome: Outcome })], open);
 export type FinishedRun = Static<typeof FinishedRun>;
 
-/** What is known of a processor: the newest announcement of it, and who serves it. */
+/** A processor: its newest announcement, and the workers that serve it. */
 export const ProcessorRecord = Type.Composite(
   [
     ProcessorAnnouncement,
     Type.Object({
       /** 0 for the built-in simulation as long as no worker has announced it. */
       announced_at: Instant,
-      /** All that serve it and whose lease has not expired. */
+      /** The workers that serve it and whose lease has not expired. */
       workers: Type.Array(
         Type.Object({ id: Uuid, name: Type.Optional(Type.String()), seen_at: Type.Optional(Instant) }, open),
       ),

@@ -1,7 +1,7 @@
 import { type TSchema, Type } from "@sinclair/typebox";
 import { limits } from "../../values/limits.ts";
 
-/** What the schemas of the internal API are made of. */
+/** The building blocks of the schemas of the internal API. */
 
 export const open = { additionalProperties: true } as const;
 

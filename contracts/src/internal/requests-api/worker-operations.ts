@@ -8,11 +8,14 @@ import { batch, open, tagged } from "./schema.ts";
 
 const worker = { worker_id: Uuid };
 
-/** What a claim may return. Without it, executions of every processor, with the deadline `defaultTimeoutSeconds`. */
+/**
+ * A processor whose executions a claim may return. A claim without `processors` returns executions of every processor,
+ * with the timeout `defaultTimeoutSeconds`.
+ */
 const Claimable = Type.Object(
   {
     name: Type.String(),
-    /** How many runs of this processor the worker has room for. Only `claimAny` heeds it. */
+    /** How many runs of this processor the worker has room for. Only `claimAny` uses it. */
     limit: Type.Integer({ minimum: 0 }),
     /** The deadline of an execution whose first run this is, unless the client asked for a shorter one. */
     timeout_seconds: Type.Number({ exclusiveMinimum: 0 }),
@@ -50,7 +53,7 @@ export const workerOperations = {
       {
         ...worker,
         name: Type.Optional(Type.String({ maxLength: 255 })),
-        /** The consumer group, of whose workers each wake-up reaches one. Workers that read no records send none. */
+        /** The consumer group: each wake-up reaches one of its workers. Absent for workers that consume no records. */
         group: Type.Optional(Type.String({ maxLength: 255 })),
         processors: Type.Optional(batch(ProcessorAnnouncement, limits.workerProcessorsMax)),
       },
@@ -59,7 +62,10 @@ export const workerOperations = {
     response: Type.Object(
       {
         refused: Type.Optional(Type.Array(Type.String())),
-        /** At most 20 names that only one of this worker and another live worker of its group serves; absent if there are none. */
+        /**
+         * At most 20 names of processors that either this worker or another live worker of its group serves, but not
+         * both. Absent if there are none.
+         */
         group_differs: Type.Optional(Type.Array(Type.String())),
         /** LEASE_SECONDS: for workers that do not know it. */
         lease_seconds: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
@@ -71,9 +77,8 @@ export const workerOperations = {
    * `runs`: those that the database holds for this worker. `given_up`: the lease expired, and the id can never be used
    * again.
    *
-   * `held`, for workers that do not compare by themselves: what the database holds for the worker is requeued, except
-   * these runs and those of the claim `claim_id`. So a claim whose response was lost leaves nothing running. Such a
-   * worker
+   * `held` is for workers that do not compare `runs` with their own: all runs of the worker are requeued, except these
+   * and those of the claim `claim_id`. So the runs of a claim whose response was lost do not stay with it. Such a worker
    *
    * - has one claim under way at a time, and names it in `claim_id`; without one, the last claim that it sent;
    * - has one heartbeat under way at a time, and begins no new claim before its response, because a late one
@@ -150,9 +155,9 @@ export const workerOperations = {
     ),
   },
   /**
-   * A try failed and there will be another: requeues the execution for after `delay_ms`. `ended`: instead it is
-   * cancelled, because that was requested, or it fails with `error`, because its deadline comes before the next try.
-   * `retrying` and `ended`: also if an earlier call did it.
+   * A try failed and is to be repeated: requeues the execution, which waits for `delay_ms`. `ended`: instead it was
+   * cancelled, because that was requested, or failed with `error`, because its deadline comes before the next try.
+   * `retrying` and `ended` are returned for a repeated call, too.
    */
   retryLater: {
     path: "/internal/runs/retry-later",

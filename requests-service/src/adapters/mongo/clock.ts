@@ -1,7 +1,7 @@
 import { Unavailable } from "@sate/contracts";
 import type { MongoClient } from "mongodb";
 
-/** The clock of a database server: read now and then, and carried on with the monotonic clock of this process. */
+/** The clock of a database server: read from time to time, and extrapolated with the monotonic clock of this process. */
 export type MongoClock = {
   /** Reads it. The error is less than the time that this call takes. */
   read(): Promise<void>;
@@ -20,7 +20,7 @@ export function mongoClock(client: MongoClient): MongoClock {
     },
     now() {
       if (last === null)
-        throw new Unavailable("The clock of the Requests DB was not read yet.", { reason: "not_done" });
+        throw new Unavailable("The clock of the Requests DB has not been read yet.", { reason: "not_done" });
       return Math.floor(last.server + performance.now() - last.monotonic);
     },
   };

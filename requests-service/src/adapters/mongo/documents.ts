@@ -30,7 +30,7 @@ export const withoutOutputs = { outputs: 0 };
 /** `_id` begins with the request's id, so that the database can be sharded by request. */
 export type RefusalDocument = Refusal & { _id: string };
 
-/** Workers of version 0.1.0 say nothing of their processors. */
+/** Workers of version 0.1.0 have no `processors`. */
 export type WorkerDocument = Omit<Worker, "id" | "processors"> & { _id: string; processors?: string[] };
 
 /** `_id` is the name. The announcement is JSON text without the input schema, which can be large and is rarely needed. */

@@ -11,7 +11,7 @@ export function mongoProcessors(access: MongoAccess, now: () => number): Process
         const taken = await insertFree(processors, documents);
         const operations = documents
           .filter((_, index) => taken.has(index))
-          // Every field is replaced, so what the earlier announcement had besides is gone.
+          // Every field is replaced, so none of the earlier announcement remains.
           .map((document) => ({ replaceOne: { filter: { _id: document._id }, replacement: document } }));
         if (operations.length === 0) return;
         const { matchedCount } = await processors.bulkWrite(operations, { ordered: false });

@@ -6,8 +6,9 @@ import type { ExecutionDocument } from "./documents.ts";
 type Wanted = Parameters<Runs["queued"]>[0];
 
 /**
- * The first queued executions of each processor. One command reads the first ones of all; if that is full, another reads
- * those of the processors that it did not show, so no backlog hides the others, and what is not backlogged costs nothing.
+ * The first queued executions of each processor. One command reads the first ones of all processors. If its page is full,
+ * another reads the processors that were not on it. So no backlog hides another processor, and only backlogs cost further
+ * commands.
  */
 export async function firstQueued(access: MongoAccess, wanted: Wanted): Promise<ExecutionRef[][]> {
   const found = await firstOfEach(access, wanted);

@@ -91,7 +91,7 @@ export const schema = `
   CREATE INDEX IF NOT EXISTS oldest_logs ON logs (written_at);
 `;
 
-/** All that an execution is read with: outputs are large and rarely needed. */
+/** The columns of an execution except its outputs, which are large and rarely needed. */
 export const executionColumns = `request_id, attempt, id, force_error, creation_date, traceparent, status, epoch, lost,
   processor, tries, timeout_seconds, start_after, expires_at, deadline_at, wake_at, last_error, cancel_requested,
   worker_id, claim_id, progress, outcome, mark`;
