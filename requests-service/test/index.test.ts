@@ -130,7 +130,7 @@ describe("its sweeps", () => {
     ]);
   });
 
-  test("end what a withdrawal has left waiting, and remove old logs", async () => {
+  test("end executions that a withdrawal left waiting, and remove old logs", async () => {
     const it = made({ leaseMs: 3_000, logsKeptMs: 20 });
     const { commands } = it.service;
     await it.service.start();

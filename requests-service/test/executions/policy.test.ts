@@ -16,7 +16,7 @@ function served(): Core {
 const aheadMs = limits.startAheadSecondsMax * 1_000;
 
 describe("creating an execution", () => {
-  test("for a processor that is not known is refused with those that are; the default one is always known", async () => {
+  test("for an unknown processor is refused with the known names; the default processor is always known", async () => {
     const it = served();
     const { answer, execution } = await create(it, "word-cuont");
     expect(answer).toEqual({ kind: "unknown_processor", known: ["simulate", "word-count"] });
@@ -27,7 +27,7 @@ describe("creating an execution", () => {
     }
   });
 
-  test("with more time than its processor allows is refused with what it allows", async () => {
+  test("with a timeout above that of its processor is refused with the maximum", async () => {
     const { answer } = await create(served(), "word-count", { timeout_seconds: 60.001 });
     expect(answer).toEqual({ kind: "timeout_too_long", max_seconds: 60 });
   });
@@ -50,7 +50,7 @@ describe("creating an execution", () => {
     expect(await answerFor(0.001, it.time.now)).toBe("created");
   });
 
-  test("that exists already returns it, although it would be refused now; so does one that is active", async () => {
+  test("that exists already is returned even if it would be refused now; an active one takes precedence over a refusal", async () => {
     const it = testCore();
     const { execution, answer } = await create(it, "old", {
       timeout_seconds: 100,
@@ -82,7 +82,7 @@ describe("creating an execution", () => {
     expect(await it.store.executions.get([{ request_id: id, attempt: 1 }])).toEqual([]);
   });
 
-  test("in a batch is decided alone: what is refused keeps nobody else out", async () => {
+  test("in a batch is decided alone: a refusal does not affect the others", async () => {
     const it = served();
     const { id } = await it.request({ processor: "word-count" });
     const executions = [wanted(id, { timeout_seconds: 61 }), wanted(id, { timeout_seconds: 60 }), wanted(id)];

@@ -16,7 +16,7 @@ async function found({ commands }: Core, name: string) {
 const builtIn = { name: "simulate", kind: "simulation", timeout_seconds: defaultTimeoutSeconds };
 
 describe("announcements", () => {
-  test("are read as they were made last, whoever made them, with the workers that serve them", async () => {
+  test("return the latest announcement of any worker, with the workers that serve the processor", async () => {
     const it = testCore();
     const [first, second] = [newId(), newId()];
     const input_json = '{"type":"object"}';
@@ -54,7 +54,7 @@ describe("announcements", () => {
     expect(plain[1]?.input_json).toBeUndefined();
   });
 
-  test("outlive their worker; its heartbeats say when it was seen", async () => {
+  test("outlive their worker, and heartbeats update when it was last seen", async () => {
     const it = testCore();
     const worker_id = newId();
     await register(it, worker_id, announcementOf("a"));
@@ -69,7 +69,7 @@ describe("announcements", () => {
     expect((await it.commands.getProcessor({ name: "late" })).kind).toBe("unknown_processor");
   });
 
-  test("of what a worker no longer names stay, and it no longer serves them", async () => {
+  test("stay when a worker registers without them, and the worker no longer serves them", async () => {
     const it = testCore();
     const worker_id = newId();
     await register(it, worker_id, announcementOf("a"), announcementOf("b"));
@@ -78,14 +78,14 @@ describe("announcements", () => {
     expect((await found(it, "b")).workers).toHaveLength(1);
   });
 
-  test("say each of the workers once, however many there are and however often they name the processor", async () => {
+  test("list each of 120 workers once, even if it names the processor twice", async () => {
     const it = testCore();
     const ids = Array.from({ length: 120 }, newId);
     for (const id of ids) await register(it, id, announcementOf("a"), announcementOf("a"));
     expect((await found(it, "a")).workers.map(({ id }) => id)).toEqual(ids);
   });
 
-  test("of a name that nobody announced are answered with the known names", async () => {
+  test("reading or withdrawing an unknown name returns the known names", async () => {
     const it = testCore();
     await register(it, newId(), announcementOf("b"), announcementOf("a"));
     const known = ["a", "b", "simulate"];
@@ -95,7 +95,7 @@ describe("announcements", () => {
     }
   });
 
-  test("beyond limits.processorsMax are refused, logged and counted; the others of the worker are known", async () => {
+  test("beyond limits.processorsMax are refused, logged and counted; the worker's other processors become known", async () => {
     const it = testCore();
     const perWorker = limits.workerProcessorsMax;
     for (let first = 0; first < limits.processorsMax - 2; first += perWorker) {
@@ -121,7 +121,7 @@ describe("announcements", () => {
 });
 
 describe("admission", () => {
-  test("accepts what was announced, whether or not a worker serves it, and nothing else", async () => {
+  test("accepts announced processors only, whether or not a worker serves them", async () => {
     const it = testCore({ knowsAnnounced: true });
     const create = async (processor?: string) => {
       const { id } = await it.request(processor === undefined ? {} : { processor });

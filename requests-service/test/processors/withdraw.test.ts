@@ -15,7 +15,7 @@ async function given() {
   return { ...it, queued, statusOf };
 }
 
-test("what waits for a withdrawn processor ends as failed, also what waits for its start or a retry; others stay", async () => {
+test("executions that wait for a withdrawn processor fail, including scheduled ones and retries; others stay queued", async () => {
   const it = await given();
   const worker_id = await it.worker("p");
   const run = await it.run(worker_id, await it.queued());
@@ -58,7 +58,7 @@ test("a processor that a live worker serves is not withdrawn, and neither is the
   expect(await it.statusOf(execution)).toBe("failed");
 });
 
-test("a running execution is not ended; if its worker is lost, the next sweep ends it", async () => {
+test("a withdrawal does not end a running execution; if its worker is lost, the next sweep ends it", async () => {
   const it = await given();
   const worker_id = await it.worker("p");
   const run = await it.run(worker_id, await it.queued());
@@ -81,7 +81,7 @@ test("an execution that was created while its processor was withdrawn is ended b
   expect(await it.statusOf({ request_id, attempt })).toBe("failed");
 });
 
-test("a withdrawal that dies before it has ended anything is completed by a sweep", async () => {
+test("a sweep completes a withdrawal whose process died before it ended any execution", async () => {
   const it = await given();
   const execution = await it.queued();
   beforeNext(it.store.waiting, "end", () => Promise.reject(new Error("killed")));
@@ -111,7 +111,7 @@ const steps = [
   ["waiting", "end", 1],
 ] as const;
 test.each(steps)(
-  "a worker that registers before %s.%s (%d) of a withdrawal serves in the end",
+  "a worker that registers before %s.%s (%d) of a withdrawal serves the processor afterwards",
   async (part, name, nth) => {
     const it = await given();
     const before = await it.queued();
@@ -136,7 +136,7 @@ test.each(steps)(
   },
 );
 
-test("an execution that is created after a new announcement is not ended by a withdrawal that is still going on", async () => {
+test("a withdrawal in progress does not end an execution that is created after a new announcement", async () => {
   const it = await given();
   await it.queued();
   const later: { request_id: string; attempt: number }[] = [];
@@ -162,7 +162,7 @@ test("a withdrawal left standing while a worker serves its processor is ended by
   expect((await it.commands.getProcessor({ name: "p" })).kind).toBe("found");
 });
 
-test("everything that waits is ended, in bounded pages, and by several processes at once", async () => {
+test("all waiting executions are ended, in bounded pages, by several processes at once", async () => {
   const it = await given();
   const requests = Array.from({ length: 450 }, () => madeRequest({ processor: "p" }));
   await it.store.requests.insert(requests);
@@ -183,7 +183,7 @@ test("everything that waits is ended, in bounded pages, and by several processes
   expect(it.counters.read().executions_withdrawn).toBe(450);
 });
 
-test("a stop ends a sweep after the page that it is at; the next sweep goes on", async () => {
+test("a stop ends a sweep after its current page; the next sweep continues", async () => {
   const it = await given();
   const requests = Array.from({ length: 250 }, () => madeRequest({ processor: "p" }));
   await it.store.requests.insert(requests);
@@ -196,7 +196,7 @@ test("a stop ends a sweep after the page that it is at; the next sweep goes on",
   expect(await it.store.processors.queued(["p"], 1_000)).toEqual([]);
 });
 
-test("a sweep costs one look while nothing is withdrawn", async () => {
+test("a sweep costs one read while nothing is withdrawn", async () => {
   const it = await given();
   it.store.workers.list = () => Promise.reject(new Error("the workers were read"));
   it.store.processors.queued = () => Promise.reject(new Error("the queue was read"));

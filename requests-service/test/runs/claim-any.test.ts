@@ -14,7 +14,7 @@ async function claimed(it: Core, limit: number, room: Record<string, number>): P
   return (await it.commands.claimAny(claim)).runs.map(({ processor }) => processor).toSorted();
 }
 
-test("a claim of anything takes in turn from the processors that it has room for, and no more than that of each", async () => {
+test("claimAny takes from the processors in turn, up to the room for each", async () => {
   const it = testCore();
   await queued(it, "busy", 20);
   await queued(it, "rare", 3);
@@ -43,7 +43,7 @@ test.each([
   expect(inTurn(lists as number[][], limit, first)).toEqual(taken);
 });
 
-test("the deadline of a named claim is that of its processor; one that it does not name stays queued", async () => {
+test("a claim sets the deadline from its processor; executions of other processors stay queued", async () => {
   const it = testCore();
   const [mine, theirs] = [await it.request({ processor: "mine" }), await it.request({ processor: "theirs" })];
   const executions = [await it.execution(mine.id), await it.execution(theirs.id)].map(

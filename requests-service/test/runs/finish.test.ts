@@ -3,7 +3,7 @@ import { outcomeMark, topics } from "@sate/contracts";
 import { madeOutcome } from "../builders.ts";
 import { testCore } from "../core.ts";
 
-test("an outcome is published by this service if its worker cannot, once, with its outputs and its processor", async () => {
+test("the service publishes an outcome once for a worker that cannot, with its outputs and processor", async () => {
   const it = testCore();
   const { id } = await it.request({ processor: "word-count" });
   const run = await it.run(await it.worker(), await it.execution(id));
@@ -19,7 +19,7 @@ test("an outcome is published by this service if its worker cannot, once, with i
   expect(record).toMatchObject({ outputs: { a: 1 }, processor: "word-count" });
 });
 
-test("an outcome that its worker publishes is left to it, and one that is refused is not published", async () => {
+test("the service does not publish outcomes that the worker publishes, or that were refused", async () => {
   const it = testCore();
   const run = await it.run(await it.worker());
   await it.outbox.flush();

@@ -22,7 +22,7 @@ async function running(seconds = 5) {
 const status = async (it: Core, run: Parameters<Core["stored"]>[0]) => (await it.stored(run)).status;
 
 describe("a run past its deadline and the grace period", () => {
-  test("ends as timed out although its worker lives, and what the worker reports later is refused and counted", async () => {
+  test("ends as timed out although its worker is alive; a later report of the worker is refused and counted", async () => {
     const { it, worker_id, run } = await running();
     await pass(it, 5_000 + graceMs - 1, worker_id);
     expect(await status(it, run)).toBe("running");
@@ -78,7 +78,7 @@ describe("a clock that jumps", () => {
   );
 });
 
-test("a run that a failed sweep has seen is measured from then on, one that ended is forgotten", () => {
+test("the time left is measured from when a run is first seen; runs that ended are forgotten", () => {
   let monotonic = 0;
   const watch = createDeadlineWatch(() => monotonic);
   const execution = madeExecution({ status: "running", epoch: 1, deadline_at: 1_000 });

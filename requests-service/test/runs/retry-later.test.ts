@@ -16,7 +16,7 @@ async function running() {
   return { it, worker_id, run: await it.run(worker_id) };
 }
 
-test("the slot is free at once, the client sees why, and after the pause comes the next try with a new epoch", async () => {
+test("a retry frees the slot at once, shows the error, and runs after the pause under a new epoch", async () => {
   const { it, worker_id, run } = await running();
   expect(await retry(it, run)).toBe("retrying");
   expect(await it.commands.heartbeat({ worker_id })).toEqual({ kind: "alive", runs: [] });
@@ -39,7 +39,7 @@ test("the slot is free at once, the client sees why, and after the pause comes t
   expect(ended).not.toHaveProperty("execution.error");
 });
 
-test("a repetition after a lost response is answered alike and counts no try", async () => {
+test("a repetition after a lost response returns the same and counts no try", async () => {
   const { it, run } = await running();
   const { retryLater } = it.store.runs;
   it.store.runs.retryLater = async (runs) => {

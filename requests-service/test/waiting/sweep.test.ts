@@ -16,7 +16,7 @@ async function swept(it: Core): Promise<void> {
 }
 
 describe("an execution with a start in the future", () => {
-  test("waits without a wake-up, can be claimed by nobody, and is woken at its instant, once", async () => {
+  test("waits without a wake-up, cannot be claimed, and is woken once, when its start has come", async () => {
     const it = testCore();
     const request = await it.request({ processor: "word-count" });
     const start_after = it.time.now + 60_000;
@@ -37,7 +37,7 @@ describe("an execution with a start in the future", () => {
     expect((await any()).runs).toMatchObject([{ execution_id: execution.id, try: 1 }]);
   });
 
-  test("is woken by another process if the one that woke it died before it published", async () => {
+  test("is published by another process if the one that woke it died before publishing", async () => {
     const it = testCore();
     const execution = await it.execution(undefined, { start_after: it.time.now + 1 });
     it.time.now += 1;
@@ -48,7 +48,7 @@ describe("an execution with a start in the future", () => {
     expect(published(it)).toEqual([[topics.executions, execution.id, undefined]]);
   });
 
-  test("that has passed already is started at once", async () => {
+  test("starts at once if that has passed already", async () => {
     const it = testCore();
     const { start_after } = await it.execution(undefined, { start_after: it.time.now });
     expect(start_after).toBeUndefined();
@@ -87,7 +87,7 @@ describe("an execution that expires", () => {
     expect((await it.execution(execution.request_id)).attempt).toBe(2);
   });
 
-  test("is not affected once it has run, not even by a later loss", async () => {
+  test("does not expire once it has run, even if that run is lost", async () => {
     const it = testCore();
     const execution = await it.execution(undefined, { expires_in_seconds: 1 });
     const worker = await it.worker();
@@ -135,7 +135,7 @@ test("several sweepers at once wake and end each execution once, of more than a 
   expect(new Set(published(it).map(([, id]) => id)).size).toBe(1_200);
 });
 
-test("a service that stops begins no further page", async () => {
+test("a stopping service begins no further page", async () => {
   const it = testCore();
   await it.execution(undefined, { expires_in_seconds: 1 });
   it.time.now += 1_000;
@@ -143,7 +143,7 @@ test("a service that stops begins no further page", async () => {
   expect(await it.store.waiting.due({ until: it.time.now, limit: 10 })).toHaveLength(1);
 });
 
-test("one that is claimed between read and write is left alone", async () => {
+test("an execution that is claimed between read and write is left alone", async () => {
   const it = testCore();
   const execution = await it.execution(undefined, { expires_in_seconds: 1 });
   const { now } = it.time;

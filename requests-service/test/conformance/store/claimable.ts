@@ -32,7 +32,7 @@ export function claimableConformance(given: Given): void {
       expect((await given.other.runs.claim(claimFor(), [refOf(theirs)])).held).toHaveLength(1);
     });
 
-    test("the first claim sets the deadline, to what the client or the processor allows, and no later one moves it", async () => {
+    test("the first claim sets the deadline to the shorter of the client's and the processor's timeout; no later claim moves it", async () => {
       const [short, long] = (await stored({ timeout_seconds: 0.5 }, { timeout_seconds: 1_000 })) as [
         Execution,
         Execution,
@@ -55,7 +55,7 @@ export function claimableConformance(given: Given): void {
       expect((await now(long)).wake_at).toBeUndefined();
     });
 
-    test("one that waits, has expired or is past its deadline is not claimed", async () => {
+    test("an execution that waits, has expired or is past its deadline is not claimed", async () => {
       const at = given.store.now();
       const executions = await stored(
         { start_after: at + hourMs, wake_at: at + hourMs, mark: undefined },
@@ -99,7 +99,7 @@ export function claimableConformance(given: Given): void {
       expect([ids(some), more]).toEqual([others.map(({ id }) => id), []]);
     });
 
-    test("those that wait are not listed, however many there are", async () => {
+    test("waiting executions are not listed, even if there are many", async () => {
       const processor = `p-${newId()}`;
       const start_after = given.store.now() + hourMs;
       const waiting = { processor, start_after, wake_at: start_after, mark: undefined };

@@ -16,7 +16,7 @@ export function processorsConformance(given: Given): void {
   }
 
   describe("processors", () => {
-    test("are returned as they were announced last; only a list without schemas leaves these out", async () => {
+    test("are returned with their latest announcement; only a list without schemas omits the schema", async () => {
       const input_json = '{"2":1e400,"1":"\\ud800","$ref":"#/a.b"}';
       const retry = { tries: 3, first_seconds: 0.5, max_seconds: 60 };
       const limits = { concurrency: 2, max_per_minute: 10, memory_mib: 512, retry };
@@ -74,7 +74,7 @@ export function processorsConformance(given: Given): void {
       expect((await known(name))?.withdrawn_at).toBeUndefined();
     });
 
-    test("a withdrawal is ended, and its processor forgotten, only as long as it stands unchanged", async () => {
+    test("a stale withdrawal neither ends a newer withdrawal nor forgets the processor", async () => {
       const [kept, restored, forgotten] = [newName(), newName(), newName()];
       await given.store.processors.announce([kept, restored, forgotten].map((name) => announced(name)));
       const withdraw = async (name: string) => ({
@@ -91,7 +91,7 @@ export function processorsConformance(given: Given): void {
       expect(await known(forgotten)).toBeUndefined();
     });
 
-    test("of an announcement and the end of a withdrawal at the same instant, the announcement stays", async () => {
+    test("an announcement survives the end of a withdrawal at the same instant", async () => {
       for (let round = 0; round < 20; round++) {
         const one = announced();
         const { name } = one.announcement;
@@ -107,7 +107,7 @@ export function processorsConformance(given: Given): void {
       }
     });
 
-    test("their queued executions are listed, waiting ones too, a few at a time", async () => {
+    test("their queued executions are listed up to the limit, scheduled ones too", async () => {
       const [a, b, c] = [newName(), newName(), newName()];
       const start_after = given.store.now() + 60_000;
       const of = (processor: string, parts: Partial<Execution> = {}) =>

@@ -37,7 +37,7 @@ export function retriesConformance(given: Given): void {
       expect([held, refused]).toEqual([[], 1]);
     });
 
-    test("rejects every stale epoch, and its run has gone", async () => {
+    test("rejects every stale epoch, and the run has ended", async () => {
       let run = await running();
       for (let tries = 1; tries <= 4; tries++) {
         for (const other of [0, 1, 2, 3, 4, 5].filter((one) => one !== run.epoch)) {

@@ -23,7 +23,7 @@ export function waitingConformance(given: Given): void {
   };
 
   describe("waiting", () => {
-    test("what is due is found, the earliest first, and nothing else", async () => {
+    test("finds only the executions that are due, the earliest first", async () => {
       const at = instant();
       const [late, early, last] = [await waiting(at + 2), await waiting(at + 1), await waiting(at + 3)];
       await waiting(at + 5);
@@ -38,7 +38,7 @@ export function waitingConformance(given: Given): void {
       expect(first?.wake_at).toBeLessThanOrEqual(at + 1);
     });
 
-    test("wake: it waits no longer, its mark is set, and it can be claimed; a repetition changes nothing", async () => {
+    test("wake: clears the start, sets the mark, and allows a claim; a repetition changes nothing", async () => {
       const execution = await waiting();
       const { start_after = 0 } = execution;
       const wrong = [
@@ -75,7 +75,7 @@ export function waitingConformance(given: Given): void {
       }
     });
 
-    test("end: queued with this epoch → the outcome, once, with a mark; it waits for nothing any more", async () => {
+    test("end: queued with this epoch → the outcome, once, with a mark and without an instant to wait for", async () => {
       const [a, b] = [await waiting(), await waiting()];
       const run = await running();
       const outcome = madeOutcome("failed");
@@ -99,7 +99,7 @@ export function waitingConformance(given: Given): void {
       expect((await now(run)).status).toBe("running");
     });
 
-    test("a cancellation and a waking at the same instant: it is cancelled, and waits for nothing any more", async () => {
+    test("a cancellation and a wake at the same instant: it is cancelled, without an instant to wait for", async () => {
       for (let round = 0; round < 20; round++) {
         const execution = await waiting();
         const outcome = madeOutcome("cancelled");
