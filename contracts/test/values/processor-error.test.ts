@@ -22,7 +22,7 @@ describe("the message of an error", () => {
   });
 });
 
-describe("who ended a run can be told by the code", () => {
+describe("the code shows who ended a run", () => {
   test.each(sateErrorCodes)("a processor that calls its own failure %s gets a prefix", (code) => {
     expect(processorError("failed", { code, message: "m" })).toEqual({
       code: `processor_${code}`,
@@ -30,7 +30,7 @@ describe("who ended a run can be told by the code", () => {
     });
   });
 
-  test.each(["process_died", "unexpected_error"])("a handler that broke may say %s", (code) => {
+  test.each(["process_died", "unexpected_error"])("a handler that broke keeps the code %s", (code) => {
     expect(processorError("broken", { code, message: "m" }).code).toBe(code);
     expect(processorError("broken", { code: "lost", message: "m" }).code).toBe("processor_lost");
   });

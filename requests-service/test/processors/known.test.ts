@@ -26,7 +26,7 @@ function given() {
   };
 }
 
-test("a known processor is read once a second, however many ask, and without its schema", async () => {
+test("a known processor is read at most once a second, without its schema", async () => {
   const { cached, announce, time, reads } = given();
   await announce("a", { input_json: "{}" });
   await announce("b", { timeout_seconds: 5 });
@@ -50,7 +50,7 @@ test("an unknown name is read again, so what another process has announced is kn
   expect(await cached.find("a")).toBeDefined();
 });
 
-test("those who name something unknown at the same time share a read", async () => {
+test("concurrent lookups of unknown names share a read", async () => {
   const { cached, reads } = given();
   await cached.find("simulate");
   await Promise.all(Array.from({ length: 50 }, () => cached.find("a")));

@@ -57,7 +57,7 @@ describe("progress", () => {
 });
 
 describe("a worker that lists its runs", () => {
-  test("gets back what an earlier claim gave it in a lost response, for somebody else to run, not counted as lost", async () => {
+  test("releases the runs of an earlier claim whose response was lost, without counting them as lost", async () => {
     const it = testCore();
     const worker_id = await it.worker();
     const lost = await claimed(it, worker_id, 2);
@@ -93,7 +93,7 @@ describe("a worker that lists its runs", () => {
     expect(await held(it, worker_id, { held: [...first.refs, ...again.runs.map(refOf)] })).toHaveLength(2);
   });
 
-  test("does not keep a run whose epoch it does not know, and is told of a cancellation of the others", async () => {
+  test("does not keep a run whose epoch it does not list, and learns of the cancellation of the others", async () => {
     const it = testCore();
     const worker_id = await it.worker();
     const run = await it.run(worker_id);
@@ -107,7 +107,7 @@ describe("a worker that lists its runs", () => {
     expect(await it.stored(run)).toMatchObject({ status: "queued", epoch: 2 });
   });
 
-  test("ends what it does not know if its cancellation was requested", async () => {
+  test("ends an unlisted run whose cancellation was requested", async () => {
     const it = testCore();
     const worker_id = await it.worker();
     const run = await it.run(worker_id);

@@ -23,7 +23,7 @@ test("a worker learns which processors it and another live worker of its group d
   expect(await differing(["a", "b", "c"], "g")).toEqual(["b", "c"]);
 });
 
-test("only itself, other groups, and workers without a group do not count", async () => {
+test("the worker itself, other groups and workers without a group do not count", async () => {
   const { differing } = givenWorkers();
   await differing(["x"], "other");
   await differing(["y"]);

@@ -7,7 +7,7 @@ import { madeExecution, newId, runOf } from "../builders.ts";
 const runningOf = (claim_id: string, epoch = 1): Execution =>
   madeExecution({ status: "running", epoch, claim_id, worker_id: "w" });
 
-test("without a list, a worker holds everything that the database says", () => {
+test("without a list, a worker keeps all of its runs", () => {
   const running = [runningOf(newId()), runningOf(newId())];
   expect(divideHeld(running, {})).toEqual({ kept: running, unknown: [] });
   expect(divideHeld(running, { claim_id: newId() })).toEqual({ kept: running, unknown: [] });

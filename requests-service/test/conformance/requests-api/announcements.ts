@@ -64,7 +64,7 @@ export function announcementsApiConformance(name: string, make: () => Announceme
       expect(processors.map(({ name }) => name)).toEqual(["a", "b", defaultProcessor]);
     });
 
-    test("a repeated registration says what the worker serves now", async () => {
+    test("a repeated registration replaces the processors of the worker", async () => {
       const { api, worker, found } = given();
       const worker_id = await worker(announcementOf("a"), announcementOf("b"));
       await api.registerWorker({ worker_id, processors: [announcementOf("b")] });

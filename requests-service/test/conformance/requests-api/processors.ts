@@ -95,7 +95,7 @@ export function processorApiConformance(name: string, make: () => ProcessorApiUn
       expect(second).toMatchObject({ runs: [{ ...b, processor: "b", epoch: 1 }], refused: 1 });
     });
 
-    test("a claim of anything takes no more of a processor than it has room for, and nothing of those that it does not name", async () => {
+    test("claimAny takes no more of a processor than its limit, and nothing of processors that it does not name", async () => {
       const { api, worker, queue } = await given();
       for (const name of ["a", "a", "a", "b", "foreign"]) await queue(name);
       const processors = [room("a", 2), room("b"), room("c")];
@@ -147,7 +147,7 @@ export function processorApiConformance(name: string, make: () => ProcessorApiUn
       ]);
     });
 
-    test("a heartbeat takes progress, and logs are taken twice, late, and of what does not exist", async () => {
+    test("heartbeats accept progress; appendLogs accepts repeated and late chunks, and chunks of unknown runs", async () => {
       const { api, worker, queue, claimed } = await given();
       const worker_id = await worker();
       const run = await claimed(worker_id, await queue());

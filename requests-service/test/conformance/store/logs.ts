@@ -55,7 +55,7 @@ export function logsConformance(given: Given): void {
       expect(texts).toContain(chunks[0]?.text as string);
     });
 
-    test("pages end at their chunks and at their bytes in UTF-8, and have at least one", async () => {
+    test("pages are limited in chunks and in UTF-8 bytes, and have at least one chunk", async () => {
       const run = newRun();
       const text = "é".repeat(50);
       const all = [0, 1, 2, 3].map((sequence) => chunk(run, sequence, { text }));
@@ -85,7 +85,7 @@ export function logsConformance(given: Given): void {
       expect(await read({ after: { epoch: 2, sequence: 0 } })).toEqual(["", false]);
     });
 
-    test("what is stored before a chunk is that of the one before it or the last one of its run, unless that comes after it", async () => {
+    test("the total before a chunk is that of the preceding chunk, or of the last chunk of its run if that comes before it", async () => {
       const [run, other] = [newRun(), newRun()];
       await given.store.logs.append([
         chunk(run, 0, { total: 10 }),

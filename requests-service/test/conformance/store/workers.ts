@@ -44,7 +44,7 @@ export function workersConformance(given: Given): void {
       expect(await given.store.workers.beat(id)).toBe(false);
     });
 
-    test("say their name, their group and what they serve, as they registered last", async () => {
+    test("have the name, group and processors of their latest registration", async () => {
       const first = { name: "gpu-1", group: "gpu", processors: ["word-count", "transcode"] };
       const id = await registered(first);
       expect(await stored(id)).toMatchObject(first);
@@ -57,7 +57,7 @@ export function workersConformance(given: Given): void {
       expect([unnamed.name, unnamed.group, unnamed.processors]).toEqual([undefined, undefined, []]);
     });
 
-    test("are seen when they register and with each heartbeat, by the store's clock", async () => {
+    test("registrations and heartbeats update when a worker was seen, by the store's clock", async () => {
       const before = given.store.now();
       const id = await registered();
       const { seen_at: first = 0 } = await stored(id);
@@ -114,7 +114,7 @@ export function workersConformance(given: Given): void {
   });
 
   describe("the progress of runs", () => {
-    test("is stored of those that this worker still runs with their epoch, and the last report counts", async () => {
+    test("is stored for runs that this worker still holds with this epoch; the last report counts", async () => {
       const worker = newId();
       const [a, b, other] = [
         await given.running(worker),
@@ -144,7 +144,7 @@ export function workersConformance(given: Given): void {
       expect((await given.now(waiting)).progress).toBeUndefined();
     });
 
-    test("goes with its run", async () => {
+    test("is cleared when its run ends, and cannot be stored after that", async () => {
       const worker = newId();
       const run = await given.running(worker);
       const report = { ...runOf(run), progress: { fraction: 0.5 } };
