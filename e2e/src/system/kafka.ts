@@ -18,6 +18,9 @@ const foreignAssigner: PartitionAssigner = (config) => {
   return { name, version, assign, protocol: (given) => ({ ...protocol(given), name }) };
 };
 
+/** The offsets of a partition, and the one that its group has committed; -1 without one. */
+export type Position = { topic: string; partition: number; low: number; high: number; committed: number };
+
 export type ReadRecord = TopicRecord & { topic: string; partition: number; offset: string };
 
 /** The topics and groups of the broker, without Sate's services. Each call opens and closes its own connections. */
@@ -52,9 +55,8 @@ export function kafkaLog(broker: string) {
     }));
   }
 
-  /** The committed offset of each partition that a group reads; -1 without one. */
-  async function positions(admin: Admin) {
-    const found: { topic: string; partition: number; low: number; high: number; committed: number }[] = [];
+  async function positions(admin: Admin): Promise<Position[]> {
+    const found: Position[] = [];
     for (const groupId of Object.keys(readBy)) {
       for (const { topic, partitions } of await admin.fetchOffsets({ groupId, topics: topicsOf(groupId) })) {
         const committed = new Map(partitions.map(({ partition, offset }) => [partition, Number(offset)]));
@@ -114,20 +116,22 @@ export function kafkaLog(broker: string) {
         return readWindows(topic, windows);
       }),
 
-    /** The last records that each group has committed, at most `most` of each partition. */
-    committed: (most: number): Promise<ReadRecord[]> =>
-      withAdmin(async (admin) => {
-        // A committed offset beyond the end belongs to a topic that was deleted.
-        const there = (await positions(admin)).filter(({ committed, high }) => committed <= high);
-        const found: ReadRecord[] = [];
-        for (const [topic, own] of Map.groupBy(there, (one) => one.topic)) {
-          const windows = own.map(({ partition, low, committed: to }) => {
-            return { partition, from: Math.max(low, to - most), to };
-          });
-          found.push(...(await readWindows(topic, windows)));
-        }
-        return found;
-      }),
+    /** The position of each partition that a group reads. */
+    positions: (): Promise<Position[]> => withAdmin(positions),
+
+    /** The last records that groups had committed at these positions, at most `most` of each partition. */
+    async committed(all: Position[], most: number): Promise<ReadRecord[]> {
+      // A committed offset beyond the end belongs to a topic that was deleted.
+      const there = all.filter(({ committed, high }) => committed <= high);
+      const found: ReadRecord[] = [];
+      for (const [topic, own] of Map.groupBy(there, (one) => one.topic)) {
+        const windows = own.map(({ partition, low, committed: to }) => {
+          return { partition, from: Math.max(low, to - most), to };
+        });
+        found.push(...(await readWindows(topic, windows)));
+      }
+      return found;
+    },
 
     /**
      * The number of records that their group has not committed. Without an offset the listeners' group begins with the
@@ -159,14 +163,6 @@ export function kafkaLog(broker: string) {
     /** Deletes the committed offsets of the group. Rejects while it has members. */
     forget: (groupId: string): Promise<void> =>
       withAdmin(async (admin) => void (await admin.deleteGroups([groupId]))),
-
-    /** The end of each partition that the group reads, those of the dead letters left out. */
-    ends: (groupId: string): Promise<{ topic: string; partition: number; end: bigint }[]> =>
-      withAdmin(async (admin) =>
-        (await positions(admin))
-          .filter(({ topic }) => isOutcome(topic) && topicsOf(groupId).includes(topic))
-          .map(({ topic, partition, high }) => ({ topic, partition, end: BigInt(high) })),
-      ),
 
     /** Joins the group with a protocol that no other member has. Rejects while it has members. Returns how to leave. */
     async intrude(groupId: string): Promise<() => Promise<void>> {

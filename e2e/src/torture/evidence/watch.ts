@@ -13,6 +13,7 @@ import type { Nemesis } from "../faults/fault.ts";
 import { readyMsMax } from "../invariants/rest.ts";
 import { parsed } from "../invariants/runs.ts";
 import type { Evidence } from "./evidence.ts";
+import { endSkips, placeOf } from "./skipped.ts";
 import type { Ref } from "./store.ts";
 
 const aliveEveryMs = 20;
@@ -151,14 +152,19 @@ export function watchActive({ store }: Nemesis): () => Promise<Pick<Evidence, "t
 
 /**
  * Reads the last records that the groups have committed. The databases must know each of them at that moment, since it
- * is not read again. Malformed ones are checked at the end. Standalone stores no records.
+ * is not read again. Records that a group has skipped, or that took the place of those of a deleted topic, are left out.
+ * Malformed ones are checked at the end. Standalone stores no records.
  */
 export function watchCommitted({ system, store, skipped }: Nemesis): () => Promise<Evidence["committed"]> {
   const found: Evidence["committed"] = { looked: 0, unknown: [] };
   if (system.kind === "standalone") return async () => found;
   const look = async () => {
-    const records = (await kafkaLog(system.kafka()).committed(committedMost)).filter(
-      ({ topic, partition, offset }) => BigInt(offset) >= (skipped.get(`${topic}/${partition}`) ?? 0n),
+    const log = kafkaLog(system.kafka());
+    const before = new Map(skipped);
+    const positions = await log.positions();
+    endSkips(skipped, before, positions);
+    const records = (await log.committed(positions, committedMost)).filter(
+      (record) => Number(record.offset) >= (skipped.get(placeOf(record))?.below ?? 0),
     );
     for (const kind of ["executions", "results"] as const) {
       const those = records.filter(({ topic }) => (topic === topics.executions) === (kind === "executions"));

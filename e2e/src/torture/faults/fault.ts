@@ -3,6 +3,7 @@ import { machineNs } from "../../runs/monotonic.ts";
 import { type Announced, signal } from "../../system/processes.ts";
 import type { RemoteWorker } from "../../system/remote-worker.ts";
 import type { Malformed, Stall } from "../evidence/evidence.ts";
+import type { Skipped } from "../evidence/skipped.ts";
 import type { Store } from "../evidence/store.ts";
 import type { Random } from "../random.ts";
 import type { TorturedSystem } from "../system.ts";
@@ -16,8 +17,7 @@ export type Nemesis = {
   malformed: Malformed[];
   stalls: Stall[];
   fullDisks: Stall[];
-  /** By `topic/partition`: the offset below which a group has skipped what it had not read. */
-  skipped: Map<string, bigint>;
+  skipped: Skipped;
   /** Proxy modes with the kinds of links that have met them. */
   met: Set<string>;
 };

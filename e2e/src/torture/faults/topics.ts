@@ -1,9 +1,10 @@
 import { groups, topics } from "@sate/contracts";
-import { kafkaLog } from "../../system/kafka.ts";
+import { kafkaLog, type Position } from "../../system/kafka.ts";
 import { signal } from "../../system/processes.ts";
 import type { TopicRecord } from "../../system/system.ts";
 import { isWithin } from "../../until.ts";
 import type { Malformed } from "../evidence/evidence.ts";
+import { skipOldTopic, skipToEnd } from "../evidence/skipped.ts";
 import { type Fault, fault, type Nemesis, namesOf } from "./fault.ts";
 import { recovered } from "./probe.ts";
 
@@ -20,6 +21,10 @@ const consumed = [topics.executions, topics.successful, topics.failed];
 const both = [groups.processor, groups.resultsListener] as const;
 const readBy = (group: string) =>
   consumed.filter((topic) => (topic === topics.executions) === (group === groups.processor));
+
+async function positionsIn(log: ReturnType<typeof kafkaLog>, those: readonly string[]): Promise<Position[]> {
+  return (await log.positions()).filter(({ topic }) => those.includes(topic));
+}
 
 /** Malformed records, all of them with `mark`, which distinguishes them from all others. */
 function malformedRecords(mark: string): TopicRecord[] {
@@ -89,8 +94,7 @@ export function resetGroup(
     how === "forgotten" ? log.forget(group) : log.reset(group, how === "to the beginning");
   return withoutMembers(nemesis, group, reset, async (isDone) => {
     // A reset that failed may have moved some of its topics.
-    const ends = how === "to the end" ? await log.ends(group) : [];
-    for (const { topic, partition, end } of ends) nemesis.skipped.set(`${topic}/${partition}`, end);
+    if (how === "to the end") skipToEnd(nemesis.skipped, await positionsIn(log, readBy(group)));
     if (isDone) await meanwhile();
   });
 }
@@ -129,8 +133,9 @@ const intruded = (group: string) =>
 const recreated = (topic: (typeof consumed)[number]) =>
   fault("F14", `${topic} deleted and recreated`, async ({ system, malformed, skipped }) => {
     excuse(malformed, [topic]);
-    for (const place of skipped.keys()) if (place.startsWith(`${topic}/`)) skipped.delete(place);
-    await kafkaLog(system.kafka()).recreate([topic]);
+    const log = kafkaLog(system.kafka());
+    skipOldTopic(skipped, await positionsIn(log, [topic]));
+    await log.recreate([topic]);
     return { targets: [topic], outcome: "recreated" };
   });
 

@@ -1,0 +1,42 @@
+import type { Position } from "../../system/kafka.ts";
+
+/**
+ * By `topic/partition`: records below the offset `below` may be unread although their group has committed a later
+ * offset. A committed offset less than `oldFrom` proves that the group has started over: it belongs to a recreated topic.
+ */
+export type Skipped = Map<string, { below: number; oldFrom: number }>;
+
+export const placeOf = ({ topic, partition }: { topic: string; partition: number }) =>
+  `${topic}/${partition}`;
+
+/** Notes that a group was moved to the end of these partitions. */
+export function skipToEnd(skipped: Skipped, positions: Position[]): void {
+  for (const one of positions) skip(skipped, one, 0);
+}
+
+/**
+ * Notes that the topic of these partitions is about to be deleted and recreated. The committed offsets of its group
+ * count records of the old topic until the group starts over, or continues beyond the old end.
+ */
+export function skipOldTopic(skipped: Skipped, positions: Position[]): void {
+  for (const one of positions) skip(skipped, one, one.committed);
+}
+
+/** If the topic was recreated before, the group may still be at an offset of an even older one. */
+function skip(skipped: Skipped, one: Position, oldFrom: number): void {
+  const below = Math.max(one.high, skipped.get(placeOf(one))?.below ?? 0);
+  skipped.set(placeOf(one), { below, oldFrom });
+}
+
+/**
+ * Ends the skips of partitions whose groups have started over. `before` is a copy of `skipped` from before the positions
+ * were read: they prove nothing about a topic that has been recreated since.
+ */
+export function endSkips(skipped: Skipped, before: Skipped, positions: Position[]): void {
+  for (const one of positions) {
+    const place = placeOf(one);
+    const skip = before.get(place);
+    if (skip === undefined || skipped.get(place) !== skip) continue;
+    if (one.committed >= 0 && one.committed < skip.oldFrom) skipped.delete(place);
+  }
+}
