@@ -19,7 +19,10 @@ const foreignAssigner: PartitionAssigner = (config) => {
 };
 
 /** The offsets of a partition, and the one that its group has committed; -1 without one. */
-export type Position = { topic: string; partition: number; low: number; high: number; committed: number };
+export type Position = End & { low: number; committed: number };
+
+/** The offset after the last record of a partition. */
+export type End = { topic: string; partition: number; high: number };
 
 export type ReadRecord = TopicRecord & { topic: string; partition: number; offset: string };
 
@@ -147,13 +150,16 @@ export function kafkaLog(broker: string) {
 
     /**
      * Sets the group to the beginning or the end of its topics. It is not set to the end of the dead letters, since that
-     * of a refused attempt is stored nowhere else. Rejects while the group has members.
+     * of a refused attempt is stored nowhere else. `before` is called before the group is set in a topic. Rejects while
+     * the group has members.
      */
-    reset: (groupId: string, earliest: boolean): Promise<void> =>
+    reset: (groupId: string, earliest: boolean, before: (ends: End[]) => void = () => {}): Promise<void> =>
       withAdmin(async (admin) => {
         for (const topic of topicsOf(groupId).filter((one) => earliest || isOutcome(one))) {
+          const all = await bounds(admin, topic);
+          before(all.map((one) => ({ topic, ...one })));
           // `resetOffsets` leaves it to each member where that is.
-          const partitions = (await bounds(admin, topic)).map(({ partition, low, high }) => {
+          const partitions = all.map(({ partition, low, high }) => {
             return { partition, offset: String(earliest ? low : high) };
           });
           await admin.setOffsets({ groupId, topic, partitions });

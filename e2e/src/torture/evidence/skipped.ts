@@ -1,4 +1,4 @@
-import type { Position } from "../../system/kafka.ts";
+import type { End, Position } from "../../system/kafka.ts";
 
 /**
  * By `topic/partition`: records below the offset `below` may be unread although their group has committed a later
@@ -9,9 +9,9 @@ export type Skipped = Map<string, { below: number; oldFrom: number }>;
 export const placeOf = ({ topic, partition }: { topic: string; partition: number }) =>
   `${topic}/${partition}`;
 
-/** Notes that a group was moved to the end of these partitions. */
-export function skipToEnd(skipped: Skipped, positions: Position[]): void {
-  for (const one of positions) skip(skipped, one, 0);
+/** Notes that a group is about to be moved to the end of these partitions. */
+export function skipToEnd(skipped: Skipped, ends: End[]): void {
+  for (const one of ends) skip(skipped, one, 0);
 }
 
 /**
@@ -23,7 +23,7 @@ export function skipOldTopic(skipped: Skipped, positions: Position[]): void {
 }
 
 /** If the topic was recreated before, the group may still be at an offset of an even older one. */
-function skip(skipped: Skipped, one: Position, oldFrom: number): void {
+function skip(skipped: Skipped, one: End, oldFrom: number): void {
   const below = Math.max(one.high, skipped.get(placeOf(one))?.below ?? 0);
   skipped.set(placeOf(one), { below, oldFrom });
 }

@@ -1,5 +1,5 @@
 import { groups, topics } from "@sate/contracts";
-import { kafkaLog, type Position } from "../../system/kafka.ts";
+import { kafkaLog } from "../../system/kafka.ts";
 import { signal } from "../../system/processes.ts";
 import type { TopicRecord } from "../../system/system.ts";
 import { isWithin } from "../../until.ts";
@@ -21,10 +21,6 @@ const consumed = [topics.executions, topics.successful, topics.failed];
 const both = [groups.processor, groups.resultsListener] as const;
 const readBy = (group: string) =>
   consumed.filter((topic) => (topic === topics.executions) === (group === groups.processor));
-
-async function positionsIn(log: ReturnType<typeof kafkaLog>, those: readonly string[]): Promise<Position[]> {
-  return (await log.positions()).filter(({ topic }) => those.includes(topic));
-}
 
 /** Malformed records, all of them with `mark`, which distinguishes them from all others. */
 function malformedRecords(mark: string): TopicRecord[] {
@@ -90,11 +86,12 @@ export function resetGroup(
   meanwhile: () => Promise<void> = async () => {},
 ): Promise<boolean> {
   const log = kafkaLog(nemesis.system.kafka());
-  const reset = () =>
-    how === "forgotten" ? log.forget(group) : log.reset(group, how === "to the beginning");
+  const reset = () => {
+    if (how === "forgotten") return log.forget(group);
+    if (how === "to the beginning") return log.reset(group, true);
+    return log.reset(group, false, (ends) => skipToEnd(nemesis.skipped, ends));
+  };
   return withoutMembers(nemesis, group, reset, async (isDone) => {
-    // A reset that failed may have moved some of its topics.
-    if (how === "to the end") skipToEnd(nemesis.skipped, await positionsIn(log, readBy(group)));
     if (isDone) await meanwhile();
   });
 }
@@ -134,7 +131,10 @@ const recreated = (topic: (typeof consumed)[number]) =>
   fault("F14", `${topic} deleted and recreated`, async ({ system, malformed, skipped }) => {
     excuse(malformed, [topic]);
     const log = kafkaLog(system.kafka());
-    skipOldTopic(skipped, await positionsIn(log, [topic]));
+    skipOldTopic(
+      skipped,
+      (await log.positions()).filter((one) => one.topic === topic),
+    );
     await log.recreate([topic]);
     return { targets: [topic], outcome: "recreated" };
   });
