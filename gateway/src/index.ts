@@ -43,7 +43,7 @@ export function createGateway(ports: Ports, config: Config) {
     app: createApp(ports, config, { notReadyReasons, stopping: waits.signal }),
     notReadyReasons,
     start,
-    /** Ends the claims that wait for runs: a stop begins with it. */
+    /** Ends the claims that wait for runs. Call it first at a stop. */
     endWaits: () => waits.abort(),
     stop,
   };

@@ -36,9 +36,9 @@ export type Ports = {
   results: Results;
   /** Milliseconds from a fixed instant; never goes back. */
   monotonic: () => number;
-  /** The wall clock in ms since 1970: only for the times of results. */
+  /** The wall clock in ms since 1970, used only for the times of results. */
   clock: () => number;
-  /** At least 0 and less than 1: spreads retries. */
+  /** At least 0 and less than 1: the jitter of retries. */
   random: () => number;
   newId: () => string;
   log: Log;

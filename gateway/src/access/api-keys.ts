@@ -3,7 +3,7 @@ import { ProcessorName } from "@sate/contracts";
 
 /**
  * What a key permits: `read`, `submit` (create, execute, cancel), `work` (serve processors as a remote worker), or
- * `admin`: everything, including the counters. An entry may also say `work:<processor>`: serve only that one.
+ * `admin`: everything, including the counters. An entry may also have `work:<processor>`: serve only that processor.
  */
 export const scopes = ["read", "submit", "work", "admin"] as const;
 export type Scope = (typeof scopes)[number];
@@ -12,7 +12,7 @@ export type Scope = (typeof scopes)[number];
 export type ApiKey = {
   name: string;
   scopes: readonly Scope[];
-  /** The only processors that it may serve. Absent: any. */
+  /** The only processors that the key may serve; absent: any. */
   processors?: readonly string[];
   sha256: Buffer;
 };

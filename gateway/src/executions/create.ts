@@ -60,7 +60,7 @@ function instantOf(text: string): number {
   const instant = parseInstant(text);
   if (instant !== null) return instant;
   const detail =
-    "The field `start_after` is not an instant that exists. Send one with a time zone, such as 2030-01-31T09:00:00Z.";
+    "The field `start_after` is not a valid date and time. Send an RFC 3339 timestamp, such as 2030-01-31T09:00:00Z.";
   throw new Refusal("invalid-body", detail, { field: "start_after" });
 }
 
@@ -79,19 +79,19 @@ function refusalOf(
     case "timeout_too_long":
       return new Refusal(
         "invalid-body",
-        `The field \`timeout_seconds\` is above the maximum of the processor, ${admission.max_seconds} seconds.`,
+        `The field \`timeout_seconds\` exceeds the processor's maximum of ${admission.max_seconds} seconds.`,
         { field: "timeout_seconds" },
       );
     case "start_too_far":
       return new Refusal(
         "invalid-body",
-        `The field \`start_after\` is more than ${limits.startAheadSecondsMax / 86_400} days ahead, which is the maximum.`,
+        `The field \`start_after\` is more than ${limits.startAheadSecondsMax / 86_400} days in the future, which is the maximum.`,
         { field: "start_after" },
       );
     case "expires_before_start":
       return new Refusal(
         "invalid-body",
-        "The execution would expire before its `start_after`. Make `expires_in_seconds` longer: it begins now.",
+        "The execution would expire before its `start_after`. Increase `expires_in_seconds`, which counts from now.",
         { field: "expires_in_seconds" },
       );
     case "active":

@@ -15,7 +15,7 @@ export const ProcessorPath = Type.Object({ name: ProcessorName }, closed);
 /** The query of a route without parameters. */
 export const NoQuery = Type.Object({}, closed);
 
-/** The body of a route that takes none: an empty object is as good. */
+/** The body of a route that takes none. An empty object is accepted, too. */
 export const NoBody = Type.Object({}, closed);
 
 /** A cursor matches this, or is empty: the start of the list. */
@@ -50,7 +50,11 @@ export const attemptPageQuery = (limitByDefault: number) =>
 export const logQuery = Type.Object(
   {
     epoch: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 999_999_999, description: "The number of a run: only its log." }),
+      Type.Integer({
+        minimum: 1,
+        maximum: 999_999_999,
+        description: "The number of a run, to return only its log.",
+      }),
     ),
     cursor: cursor("[1-9][0-9]{0,8}\\.(0|[1-9][0-9]{0,6})"),
   },
@@ -107,11 +111,11 @@ const unknown = {
   ],
   unknown_processor: [
     "processor-not-found",
-    "No worker has announced a processor with this name, or it was withdrawn. `GET /processors` lists the known ones.",
+    "No worker has announced a processor with this name, or it was withdrawn. `GET /processors` lists the known processors.",
   ],
   unknown_worker: [
     "worker-gone",
-    "No live worker has this id: its lease has expired, it has ended, or another API key has registered it. Stop its runs, and register again.",
+    "No live worker has this id: its lease has expired, it was ended, or another API key registered it. Stop its runs and register again.",
   ],
 } as const;
 

@@ -5,15 +5,15 @@ import { fieldIfPlain } from "./parameters.ts";
 import { Refusal } from "./problem-response.ts";
 import type { Json } from "./read-body.ts";
 
-/** The fields that stay the text that was sent: docs/decisions/0004-json-as-text.md. */
+/** The fields that are kept as the text that was sent: docs/decisions/0004-json-as-text.md. */
 const opaque = new Set(["payload", "outputs"]);
 
 /** A body that was left out: the same as an empty object if the schema requires no field. */
 const emptyBody: unknown = Object.freeze({});
 
 /**
- * The fields of a body, for the route's schema to check: values, but payload and outputs as their text. A body that is not an
- * object is returned as it is. Throws if a field is given twice.
+ * The fields of a body, for the route's schema to check: parsed, except for payload and outputs, which stay text. A body
+ * that is not an object is returned as it is. Throws if a field is given twice.
  */
 export function envelopeOf(json: Json | null): unknown {
   if (json === null) return emptyBody;
@@ -75,7 +75,7 @@ function described(schema: TSchema): string {
   if (schema.type === "boolean") return "true or false";
   if (schema.type === "number" || schema.type === "integer") return describedNumber(schema);
   if (schema.pattern === instantPattern)
-    return "a string with an instant of RFC 3339, such as 2030-01-31T09:00:00Z";
+    return "a string with an RFC 3339 timestamp, such as 2030-01-31T09:00:00Z";
   if (schema.pattern !== undefined) return `a string that matches ${schema.pattern}`;
   if (schema.type === "array") return `an array of ${schema.minItems ?? 0} to ${schema.maxItems} items`;
   if (schema.maxLength !== undefined) return `a string of at most ${schema.maxLength} characters`;

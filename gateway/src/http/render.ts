@@ -75,7 +75,7 @@ export function resultView(result: ResultRecord): JsonText {
   });
 }
 
-/** A run as its remote worker gets it. */
+/** A claimed run, as its remote worker receives it. */
 export function claimedView(run: Run): JsonText {
   const { request_id, attempt, execution_id, epoch, processor, left_ms } = run;
   const { force_error, creation_date, traceparent, payload_json } = run;
@@ -94,7 +94,7 @@ export function processorView(processor: ProcessorRecord): JsonText {
     ...texts({ name, kind, version }),
     input: input_json,
     ...texts({ timeout_seconds, concurrency, max_per_minute, memory_mib, retry }),
-    // The simulation is built in: it has no announcement as long as no worker has made one.
+    // The simulation is built in: it is known before any worker has announced it.
     ...texts({ announced_at: announced_at === 0 ? undefined : timestamp(announced_at) }),
     ...texts({
       workers: workers.map(({ id, name, seen_at }) => ({ id, name, seen_at: timestamp(seen_at) })),

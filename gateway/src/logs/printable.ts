@@ -1,6 +1,6 @@
 /**
- * Escapes control characters, which a terminal would obey, but line feed and tab. Text of others is shown to people,
- * and `curl` writes it to a terminal.
+ * Escapes control characters other than line feed and tab. Logs contain text from user code, `curl` writes them to a
+ * terminal, and a terminal interprets control characters.
  */
 export function printable(text: string): string {
   return text.replaceAll(/[^\P{Cc}\n\t]/gu, (character) => {

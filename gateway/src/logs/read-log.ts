@@ -7,15 +7,15 @@ import { printable } from "./printable.ts";
 type Wanted = {
   request_id: string;
   execution_id: string;
-  /** The run; without it, all runs in turn. */
+  /** The run; without it, all runs in order. */
   epoch?: number | undefined;
   /** `<epoch>.<sequence>` of the last chunk of the previous page. */
   cursor?: string | undefined;
 };
 
 /**
- * A page of the log of an execution as text, with a link to the next page. Control characters are escaped. A line says
- * where the log of another run begins.
+ * A page of the log of an execution as text, with a link to the next page. Control characters are escaped. A
+ * separator line begins the log of each run but the first.
  */
 export async function logResponse(
   { requests, uris }: Pick<Ports, "requests"> & { uris: Uris },
@@ -42,7 +42,7 @@ function textOf(chunks: LogChunk[], epochBefore: number | undefined): string {
   let current = epochBefore;
   for (const chunk of chunks) {
     if (current !== undefined && chunk.epoch !== current) {
-      // A run that was lost may have ended within a line.
+      // A lost run may have ended in the middle of a line.
       text += `${text === "" || text.endsWith("\n") ? "" : "\n"}--- run ${chunk.epoch} ---\n`;
     }
     current = chunk.epoch;

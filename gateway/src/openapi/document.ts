@@ -66,8 +66,8 @@ function correct(operation: Operation): void {
 const names = new Map(Object.entries(schemas).map(([name, schema]) => [JSON.stringify(schema), name]));
 
 /**
- * For `JSON.stringify`: replaces named schemas by references and what OpenAPI 3.0 does not have: unions of literals by
- * an `enum`, because it has no `const`, and an exclusive minimum by its older form.
+ * For `JSON.stringify`: replaces named schemas with references, and what OpenAPI 3.0 does not support: unions of
+ * literals with an `enum`, because it has no `const`, and an exclusive minimum with its older form.
  */
 function translated(key: string, value: Json): unknown {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return value;

@@ -6,18 +6,18 @@ export type Check = { schema: string; payload: string };
 
 /**
  * - unusable: the schema cannot be applied: it refers to something that it does not contain, refers to itself without
- *   end, or is no JSON Schema.
+ *   end, or is not a JSON Schema.
  */
 export type Checked = { kind: "fits" } | { kind: "misfits"; reasons: Reason[] } | { kind: "unusable" };
 
 const validatorsMax = 100;
-/** Of a larger payload only the first misfit of each object and array is looked for: there may be hundreds of thousands. */
+/** Of a larger payload, only the first error in each object and array is found: there could be hundreds of thousands. */
 const allReasonsCharsMax = 64 * 1024;
 
 /**
- * Creates the function that checks payloads by JSON Schema 2020-12. It never throws, but it may take for ever: a schema
- * can demand any amount of work. So it runs in a thread of its own (thread.ts). It sees what `JSON.parse` makes of a
- * payload: numbers as doubles.
+ * Creates the function that checks payloads against a JSON Schema 2020-12. It never throws, but it may never return: a
+ * schema can demand any amount of work. So it runs in a thread of its own (thread.ts). It checks what `JSON.parse`
+ * returns for a payload, so numbers are doubles.
  */
 export function createCheck(): (check: Check) => Checked {
   const validators = new Map<string, { all: Validator; first: Validator }>();
@@ -49,7 +49,7 @@ function validate(validator: Validator, payload: unknown): { valid: boolean; err
   try {
     return validator.validate(payload);
   } catch (error) {
-    // The validator cannot name a property whose name is no well-formed text, such as "\ud800".
+    // The validator cannot report a property whose name is not well-formed Unicode, such as "\ud800".
     if (error instanceof URIError) return validator.validate(wellFormed(payload));
     throw error;
   }

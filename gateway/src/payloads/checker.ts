@@ -1,13 +1,13 @@
 import type { Check, Checked } from "./check.ts";
 
 /**
- * - unchecked: the check took too long, or another one by the same schema did a moment ago.
+ * - unchecked: the check took too long, or an earlier one with the same schema did within the last minute.
  */
 export type CheckEnd = Checked | { kind: "unchecked" };
 
-/** Longer than any reasonable check by far: the largest payload takes some 20 ms. */
+/** Far longer than any reasonable check: the largest payload takes about 20 ms. */
 const deadlineMsDefault = 2_000;
-/** How long payloads are not checked by a schema that took too long. */
+/** How long a schema that took too long is not applied. */
 const avoidedMsDefault = 60_000;
 const avoidedMax = 100;
 
@@ -15,9 +15,9 @@ type Job = Check & { resolve: (end: CheckEnd) => void };
 
 /**
  * Checks payloads in a thread of its own, one at a time. A schema can demand any amount of work: by a pattern that
- * backtracks, references that multiply, or unique items. So a check that takes too long ends with its thread, the next
- * one has a new thread, and the schema is avoided for a while. The thread starts with the first check, in about 10 ms;
- * a small check takes about 15 µs. Callers must limit how many checks wait. Never rejects.
+ * backtracks, references that multiply, or unique items. So a check that takes too long is ended with its thread, the
+ * next check starts a new thread, and the schema is not applied for a while. The first check starts the thread, which
+ * takes about 10 ms; a small check takes about 15 µs. Callers must limit how many checks wait. Never rejects.
  */
 export function createPayloadChecker({ deadlineMs = deadlineMsDefault, avoidedMs = avoidedMsDefault } = {}) {
   const waiting: Job[] = [];
@@ -37,7 +37,7 @@ export function createPayloadChecker({ deadlineMs = deadlineMsDefault, avoidedMs
       return;
     }
     thread ??= startThread();
-    timer = setTimeout(giveUp, deadlineMs);
+    timer = setTimeout(abort, deadlineMs);
     thread.postMessage({ schema, payload } satisfies Check);
   }
 
@@ -47,8 +47,8 @@ export function createPayloadChecker({ deadlineMs = deadlineMsDefault, avoidedMs
     begin();
   }
 
-  /** The check takes too long, or has broken its thread, as by using up the memory. */
-  function giveUp(): void {
+  /** The check has taken too long or crashed its thread, for example by running out of memory. */
+  function abort(): void {
     thread?.terminate();
     thread = undefined;
     if (current === undefined) return;
@@ -62,8 +62,8 @@ export function createPayloadChecker({ deadlineMs = deadlineMsDefault, avoidedMs
     const started = new Worker(new URL("./thread.ts", import.meta.url));
     // Messages of a thread that has been terminated are ignored.
     started.onmessage = ({ data }) => started === thread && end(data as Checked);
-    started.onerror = () => started === thread && giveUp();
-    // It must not keep the process alive.
+    started.onerror = () => started === thread && abort();
+    // The thread must not keep the process alive.
     started.unref();
     return started;
   }

@@ -2,17 +2,17 @@ import { limits, type ProcessorRecord } from "@sate/contracts";
 import type { Ports } from "../ports.ts";
 import { unknownProcessor } from "./unknown.ts";
 
-/** How old an announcement may be: withdrawals and new schemas take effect within this time. */
+/** Maximum age of an announcement: withdrawals and new schemas take effect within this time. */
 const freshMs = 1_000;
 
 /**
- * What is known of a processor, at most a second old; concurrent callers share one call. Rejects with the refusal of an
- * unknown processor, which is not remembered, or with `Unavailable`.
+ * Returns the announcement of a processor, at most a second old. Concurrent callers share one call. Rejects with the
+ * refusal of an unknown processor, or with `Unavailable`; neither is cached.
  */
 export type Announcements = (name: string) => Promise<ProcessorRecord>;
 
 export function createAnnouncements({ requests, monotonic }: Pick<Ports, "requests" | "monotonic">) {
-  /** The oldest is first. */
+  /** Oldest first. */
   const known = new Map<string, { since: number; processor: Promise<ProcessorRecord> }>();
 
   async function ask(name: string): Promise<ProcessorRecord> {

@@ -6,8 +6,8 @@ import type { Announcements } from "./announcements.ts";
 
 /**
  * Creates the check of a request that names a processor: throws the refusal if the processor is unknown, or if the
- * payload does not fit its input schema. A payload that cannot be checked is accepted: processors check again, and a
- * schema that is slow or wrong must not refuse what may be right.
+ * payload does not match its input schema. A payload that cannot be checked is accepted: processors check again, and a
+ * slow or broken schema must not refuse valid payloads.
  */
 export function createRequestCheck(
   parts: Pick<Ports, "log" | "counters"> & { announcements: Announcements; checkPayload: PayloadChecker },
@@ -22,7 +22,7 @@ export function createRequestCheck(
     if (checked.kind === "fits") return;
     if (checked.kind === "misfits") {
       const detail =
-        "The payload does not match the input schema of the processor, see `errors`. `GET /processors/{name}` has the schema.";
+        "The payload does not match the input schema of the processor. See `errors`; `GET /processors/{name}` returns the schema.";
       throw new Refusal("invalid-payload", detail, { errors: checked.reasons });
     }
     counters.add("payloads_unchecked");

@@ -16,7 +16,7 @@ export function logRoutes({ operation, ingress, requests, uris }: RouteParts) {
       scope: "read",
       summary: "Get the log of an execution",
       description:
-        'What the runs of the execution have written, oldest first. Logs are kept for LOG_DAYS. Control characters other than line feed and tab are escaped, as \\x1b. A line `--- run 2 ---` begins the log of each run but the first. Empty if nothing was written. If there are more pages, the Link header has the URI of the next page, with rel="next".',
+        'The log that the runs of the execution wrote, oldest first. Logs are kept for LOG_DAYS. Control characters other than line feed and tab are escaped, for example as \\x1b. A line `--- run 2 ---` begins the log of each run but the first. Empty if nothing was written. If there are more pages, the Link header has the URI of the next page, with rel="next".',
       responses: {
         200: {
           description: "A page of the log.",

@@ -18,7 +18,7 @@ type Declared = {
   /** The scope that an API key must have, if there are keys. */
   scope: RequiredScope;
   responses: Record<number, Described | { [member: string]: Json }>;
-  /** Its bodies may have as many bytes as this, whatever BODY_BYTES_MAX says. */
+  /** Bodies up to this size are accepted even if BODY_BYTES_MAX is lower. */
   bodyBytesLeast?: number;
   /** In addition to those that its schemas, scope and tag imply. */
   problems?: readonly ProblemName[];

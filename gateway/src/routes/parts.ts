@@ -31,6 +31,6 @@ export function createRouteParts(ports: Ports, config: Config, idleSeconds: numb
 export type RouteParts = ReturnType<typeof createRouteParts> & {
   /** Why the gateway is not ready, a sentence each. */
   notReadyReasons: () => Promise<string[]>;
-  /** Aborted when a stop begins: what waits must end. */
+  /** Aborted when a stop begins: waiting calls must end. */
   stopping: AbortSignal;
 };

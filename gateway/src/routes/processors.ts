@@ -34,7 +34,8 @@ export function processorRoutes({ operation, ingress, requests }: RouteParts) {
         id: "getProcessor",
         scope: "read",
         summary: "Get a processor, its limits and the workers that serve it",
-        description: "A processor outlives its workers: while there are none, its executions wait.",
+        description:
+          "A processor remains known when it has no live workers; its executions wait until a worker serves it again.",
         responses: { 200: ["The processor.", "PublicProcessor"] },
       }),
     )
@@ -54,8 +55,8 @@ export function processorRoutes({ operation, ingress, requests }: RouteParts) {
         scope: "admin",
         summary: "Withdraw a processor",
         description:
-          "From then on its name is unknown and executions that wait for it fail, until a worker announces it again. Stop its workers first.",
-        responses: { 204: { description: "The processor is withdrawn." } },
+          "From then on, the name is unknown and queued executions of the processor fail, until a worker announces it again. Stop its workers first.",
+        responses: { 204: { description: "The processor was withdrawn." } },
         problems: ["processor-served"],
       }),
     );
@@ -64,6 +65,6 @@ export function processorRoutes({ operation, ingress, requests }: RouteParts) {
 function isServed(): Refusal {
   return new Refusal(
     "processor-served",
-    "A live worker serves this processor, or it is the built-in simulation. Stop its workers and wait until their leases have expired.",
+    "A live worker serves this processor, or it is the built-in simulation, which cannot be withdrawn. Stop its workers and wait until their leases have expired.",
   );
 }

@@ -29,8 +29,10 @@ export function requestRoutes(parts: RouteParts) {
         scope: "submit",
         summary: "Create a processing request",
         description:
-          "Stores the request durably. The payload is any JSON value and is returned byte for byte. If the request names a processor with an input schema, the payload must match it.",
-        responses: { 201: ["The request is stored.", "ProcessingRequest", "The URI of the request."] },
+          "Stores the request durably. The payload may be any JSON value and is returned byte for byte. If the request names a processor with an input schema, the payload must match it.",
+        responses: {
+          201: ["The request was stored durably.", "ProcessingRequest", "The URI of the request."],
+        },
         problems: ["unknown-processor", "invalid-payload"],
       }),
     )

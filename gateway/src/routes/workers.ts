@@ -21,10 +21,10 @@ import type { RouteParts } from "./parts.ts";
 
 /** Longer than a claim may wait. */
 const claimIdleSeconds = 60;
-/** What a run's end has beside its outputs. */
+/** The fields of the body besides `outputs`. */
 const envelopeBytesMax = 4_096;
 
-/** Remote workers: programs of users that claim executions over the REST API, run them, and report how they ended. */
+/** Remote workers: programs of users that claim, run and finish executions over the REST API. */
 export function workerRoutes(parts: RouteParts) {
   const liveWorkers = createLiveWorkers(parts);
   const withWorkers = { ...parts, liveWorkers };
@@ -57,8 +57,8 @@ function lifeRoutes(parts: RouteParts) {
         scope: "work",
         summary: "Register a worker and announce the processors that it serves",
         description:
-          "A worker then claims runs, sends a heartbeat every `heartbeat_seconds`, also while a claim waits, and finishes the runs. It is known under this id to the API key that registered it. A key with the scope `work:<processor>` may serve only that processor.",
-        responses: { 201: ["The worker is registered.", "RegisteredWorker"] },
+          "The worker then claims runs, sends a heartbeat every `heartbeat_seconds`, even while a claim is waiting, and finishes the runs. Only the API key that registered the worker can use its id. A key with the scope `work:<processor>` may serve only that processor.",
+        responses: { 201: ["The worker was registered.", "RegisteredWorker"] },
       }),
     )
     .post(
@@ -75,8 +75,10 @@ function lifeRoutes(parts: RouteParts) {
         scope: "work",
         summary: "Renew the lease of a worker",
         description:
-          "Send one every `heartbeat_seconds`, one at a time, and begin no new claim while one is unanswered. It lists all runs that are not finished; runs of earlier claims that it does not list are requeued.",
-        responses: { 200: ["What to do with the runs.", "HeartbeatResponse"] },
+          "Send a heartbeat every `heartbeat_seconds`, one at a time, and start no new claim while a heartbeat is unanswered. A heartbeat lists all unfinished runs of the worker; runs of earlier claims that it does not list are requeued.",
+        responses: {
+          200: ["The runs to cancel, and the runs that the worker no longer holds.", "HeartbeatResponse"],
+        },
       }),
     )
     .delete(
@@ -93,7 +95,7 @@ function lifeRoutes(parts: RouteParts) {
         scope: "work",
         summary: "End a worker",
         description: "Requeues the runs that it still holds. Safe to repeat.",
-        responses: { 204: { description: "The worker is gone." } },
+        responses: { 204: { description: "The worker was ended." } },
       }),
     );
 }
@@ -114,7 +116,7 @@ function claimRoute(parts: RouteParts & { liveWorkers: ReturnType<typeof createL
       scope: "work",
       summary: "Claim queued executions",
       description:
-        "Waits up to `wait_seconds` if nothing is queued. A repetition with the same `claim_id` returns the same runs, so repeat a claim that got no response. It also renews the lease.",
+        "Waits up to `wait_seconds` if nothing is queued. Repeating a claim with the same `claim_id` returns the same runs, so repeat a claim that got no response. A claim also renews the lease.",
       responses: {
         200: ["The claimed runs, which the worker now holds.", "ClaimedRuns"],
         204: { description: "Nothing is queued." },
@@ -145,7 +147,7 @@ function finishRoute(parts: RouteParts & { liveWorkers: ReturnType<typeof create
       summary: "Finish a run",
       description:
         "A run with `outputs` has succeeded, one with `error` has failed. If the processor has retries and a try is left, the execution is tried again after a pause, unless `retryable` is false. Safe to repeat until there is a response.",
-      responses: { 200: ["What became of the execution.", "FinishResponse"] },
+      responses: { 200: ["Whether the outcome was stored.", "FinishResponse"] },
     }),
   );
 }

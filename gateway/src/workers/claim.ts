@@ -5,9 +5,9 @@ import { overloaded, Refusal } from "../http/problem-response.ts";
 import type { Ports } from "../ports.ts";
 import type { LiveWorkers } from "./live-worker.ts";
 
-/** Claims that may wait at once. */
+/** Maximum number of waiting claims. */
 const waitingMax = 1_000;
-/** A waiting claim looks again after this time, or later if many wait: a gateway looks at most 500 times a second. */
+/** Pause between two polls of a waiting claim, longer if many wait: a gateway polls at most 500 times a second. */
 const lookMs = 250;
 const lookMsPerWaiting = 2;
 
@@ -19,8 +19,8 @@ type Claim = {
 };
 
 /**
- * Creates the claims of remote workers. A claim returns runs, or none after `wait_seconds`, at a stop, and when its
- * client has gone. Only its looks for queued executions count as work in progress, so waiting claims delay no other request.
+ * Creates the claims of remote workers. A claim returns runs, or none after `wait_seconds`, at a stop, or when its
+ * client disconnects. Only its polls count as work in progress, so waiting claims do not delay other requests.
  */
 export function createClaimRuns(
   parts: Pick<Ports, "requests"> & { ingress: Ingress; liveWorkers: LiveWorkers; stopping: AbortSignal },
@@ -28,11 +28,11 @@ export function createClaimRuns(
   const { requests, ingress, liveWorkers, stopping } = parts;
   let waiting = 0;
 
-  /** The claim of requests-service: what the worker has room for. `null`: nothing. */
+  /** What to claim from requests-service; `null` if the worker has no room or no processor that its key may serve. */
   async function wanted({ workerId: worker_id, key, body: { claim_id, limit } }: Claim) {
     const held = await liveWorkers.renew(worker_id);
     const served = await liveWorkers.servedBy(worker_id, key);
-    // So the list of a worker's runs is never cut, and each of them can be told from another's.
+    // A heartbeat returns at most this many runs: a worker with more could not be told which of them it holds.
     const room = Math.min(limit, limits.workerRunsMax - held.length);
     if (room < 1) return null;
     const processors = served.map(({ name, timeout_seconds, concurrency = room }) => {
@@ -84,7 +84,7 @@ export function createClaimRuns(
   };
 }
 
-/** Resolves after so many ms, or as soon as one of the signals is aborted. */
+/** Resolves after `ms`, or as soon as one of the signals is aborted. */
 function pause(ms: number, signals: AbortSignal[]): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(end, ms);

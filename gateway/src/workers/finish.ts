@@ -16,8 +16,9 @@ import { endOf, outcomeOf } from "./outcome.ts";
 type Finished = "stored" | "retrying" | "refused" | "unknown";
 
 /**
- * Creates the end of a remote worker's run: stores its outcome, or requeues it if another try is due. A worker can end
- * only runs that it holds, of processors that its key may serve. May be repeated: the ids of results are derived.
+ * Creates the function that finishes a remote worker's run: stores its outcome, or requeues the execution if another try
+ * is due. A worker can finish only runs that it holds, of processors that its key may serve. Calls may be repeated,
+ * because the ids of results are derived.
  */
 export function createFinishRun(
   parts: Pick<Ports, "requests" | "clock" | "random"> & {
@@ -34,7 +35,7 @@ export function createFinishRun(
     return found.kind === "found" ? found.executions.find(({ id }) => id === execution_id) : undefined;
   }
 
-  /** What is announced of the processor; nothing if it has been withdrawn. */
+  /** The announcement of the processor; undefined if it was withdrawn. */
   async function announced(processor: string) {
     try {
       return await announcements(processor);
@@ -52,7 +53,7 @@ export function createFinishRun(
     const execution = await executionOf(run);
     if (execution === undefined || !mayServe(key, execution.processor)) return "unknown";
     const isRunning = execution.status === "running" && execution.epoch === run.epoch;
-    // Another worker's, or one that does not exist yet and may be another's at any moment.
+    // The run is another worker's, or has not begun and may become another worker's at any moment.
     if ((isRunning && held === undefined) || run.epoch > execution.epoch) return "refused";
     const { retry, version } = (await announced(execution.processor)) ?? {};
     if (
@@ -73,7 +74,7 @@ export function createFinishRun(
   };
 }
 
-/** If the run has ended, this call may repeat one that was the last to see a try left: requests-service knows. */
+/** If the run has ended, this call may repeat one that requeued it, which requests-service recognizes. */
 function hasTriesLeft({ tries }: RetryPolicy, execution: ExecutionRecord, isRunning: boolean): boolean {
   return !isRunning || execution.tries + 1 < tries;
 }

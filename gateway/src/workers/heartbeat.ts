@@ -8,7 +8,7 @@ const logMsMax = 2_000;
 
 type RunsToStop = { cancel: RunRef[]; lost: RunRef[] };
 
-/** Creates the heartbeat of remote workers: renews the lease, and compares what the worker lists with what it holds. */
+/** Creates the heartbeat of remote workers: renews the lease, and compares the runs that the worker lists with those it holds. */
 export function createHeartbeat({ requests, counters }: Pick<Ports, "requests" | "counters">) {
   return async (worker_id: string, { claim_id, runs }: WorkerHeartbeat): Promise<RunsToStop> => {
     const beat = await requests.heartbeat({
@@ -27,7 +27,7 @@ export function createHeartbeat({ requests, counters }: Pick<Ports, "requests" |
     };
   };
 
-  /** Best effort, and only of runs that this worker holds. */
+  /** Best effort. The chunks must belong to runs that the worker holds. */
   async function appendLogs(chunks: LogChunk[]): Promise<void> {
     const batches = Array.from({ length: Math.ceil(chunks.length / limits.batchItemsMax) }, (_, index) =>
       chunks.slice(index * limits.batchItemsMax, (index + 1) * limits.batchItemsMax),

@@ -3,13 +3,13 @@ import { createHash } from "node:crypto";
 /**
  * The id by which requests-service knows the worker that a client calls `publicId`. It depends on the API key: with
  * another key the same id names another worker, which does not exist. So a worker belongs to the key that registered
- * it, though no gateway remembers it.
+ * it, although gateways keep no record of workers.
  */
 export function workerIdOf(keyName: string | undefined, publicId: string): string {
   return uuidOf("worker", keyName ?? "", publicId);
 }
 
-/** The id of the result of a run: the same in every repetition of its end. */
+/** The id of the result of a run: the same each time the run is finished. */
 export function resultIdOf({ execution_id, epoch }: { execution_id: string; epoch: number }): string {
   return uuidOf("result", execution_id, String(epoch));
 }

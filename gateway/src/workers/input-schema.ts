@@ -2,13 +2,14 @@ import { limits } from "@sate/contracts";
 
 /**
  * Why a remote worker may not announce this input schema, as the end of a sentence; `undefined` if it may. Patterns are
- * refused because they may backtrack for ever, and the gateway applies them to what other clients send.
+ * refused because they may backtrack forever, and the gateway applies them to payloads of other clients.
  */
 export function problemOfInput(input: unknown, inputJson: string): string | undefined {
   if (inputJson.length > limits.inputSchemaCharsMax) {
     return `has more than ${limits.inputSchemaCharsMax} characters`;
   }
-  if (typeof input !== "boolean" && !isObject(input)) return "is not a JSON Schema: an object, true or false";
+  if (typeof input !== "boolean" && !isObject(input))
+    return "is not a JSON Schema, which is an object, true or false";
   const found = new Set<string>();
   JSON.stringify(input, (key, value) => {
     // A property may have this name: then the value is its schema.
@@ -19,7 +20,7 @@ export function problemOfInput(input: unknown, inputJson: string): string | unde
     return value;
   });
   if (found.size === 0) return undefined;
-  return `has ${[...found].join(" and ")}, which remote workers may not announce; check it in the worker`;
+  return `contains ${[...found].join(" and ")}, which remote workers may not announce; check it in the worker`;
 }
 
 function isObject(value: unknown): value is object {

@@ -3,10 +3,10 @@ import { type ApiKey, mayServe } from "../access/api-keys.ts";
 import { unknownId } from "../http/parameters.ts";
 import type { Ports } from "../ports.ts";
 
-/** How old the list of processors may be. */
+/** Maximum age of the list of processors. */
 const freshMs = 1_000;
 
-/** What requests-service knows of remote workers; the gateway remembers nothing of them itself. */
+/** Creates access to the remote workers that requests-service knows. The gateway itself keeps no record of them. */
 export function createLiveWorkers({ requests, monotonic }: Pick<Ports, "requests" | "monotonic">) {
   let last: { since: number; processors: Promise<ProcessorRecord[]> } | undefined;
 
@@ -37,7 +37,7 @@ export function createLiveWorkers({ requests, monotonic }: Pick<Ports, "requests
         const processors = await processorsWithin(maxAgeMs);
         const served = processors.filter(({ workers }) => workers.some(({ id }) => id === worker_id));
         if (served.length > 0) return served.filter(({ name }) => mayServe(key, name));
-        // It may have been registered a moment ago, perhaps by another gateway.
+        // The worker may have registered a moment ago, perhaps with another gateway.
       }
       throw unknownId("unknown_worker");
     },

@@ -10,7 +10,7 @@ import {
 import { Refusal } from "../http/problem-response.ts";
 import { resultIdOf } from "./ids.ts";
 
-/** How a run ended, from what its worker says. `isCancelled`: a client wants it to be cancelled. */
+/** How a run ended, as its worker reports it. `isCancelled`: a client has requested its cancellation. */
 export function endOf({ outputs, error }: FinishRun, isCancelled: boolean) {
   if ((outputs === undefined) === (error === undefined)) {
     const detail = "The body must have exactly one of `outputs` and `error`: a run succeeds or fails.";

@@ -21,7 +21,7 @@ const schemaMsMax = 500;
 
 type Registered = { worker_id: string; heartbeat_seconds: number };
 
-/** Creates the registration of remote workers. Throws a refusal if it may not announce what it wants to. */
+/** Creates the registration of remote workers. It throws a refusal if a worker may not announce its processors. */
 export function createRegister({
   requests,
   newId,
@@ -30,12 +30,12 @@ export function createRegister({
   body: RegisterWorker,
   key: ApiKey | undefined,
 ) => Promise<Registered> {
-  // Of its own: a schema that takes too long must not delay the requests of others.
+  // Separate from that of payloads: a schema that takes too long must not delay other requests.
   const checkPayload = createPayloadChecker({ deadlineMs: schemaMsMax });
 
   return async ({ name, processors }, key) => {
     const names = processors.map((one) => one.name);
-    if (new Set(names).size < names.length) throw invalid("", "has a name twice");
+    if (new Set(names).size < names.length) throw invalid("", "contains a name twice");
     const announcements: ProcessorAnnouncement[] = [];
     for (const [index, one] of processors.entries()) {
       const { input, ...rest } = one;
@@ -60,7 +60,7 @@ export function createRegister({
       });
     if (refused.length > 0) {
       await requests.endWorker({ worker_id });
-      throw invalid("", "would be too many with those that are known; an operator can withdraw some");
+      throw invalid("", "would exceed the maximum number of known processors; an operator can withdraw some");
     }
     // The default level of every deployment records who registered a worker.
     log.warn("remote worker registered", { key: key?.name, worker_id, processors: names.join(" ") });
@@ -85,6 +85,6 @@ function invalid(below: string, why: string): Refusal {
 
 function mayNotServe(key: ApiKey | undefined): Refusal {
   const detail =
-    "This API key may not serve all of these processors. Use one whose scopes name them, or have the `work` scope.";
+    "This API key may not serve all of these processors. Use a key whose scopes name them, or one with the `work` scope.";
   return new Refusal("forbidden", detail, { field: "processors" }, {}, { key: key?.name ?? "" });
 }

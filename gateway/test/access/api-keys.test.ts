@@ -94,7 +94,7 @@ describe("a key", () => {
     expect(scopesOf("admin")).toEqual(["read", "submit", "work", "admin"]);
   });
 
-  test("may serve the processors that its entry names, or all with work or admin", () => {
+  test("may serve the processors that its entry names, or all with `work` or `admin`", () => {
     const served = (named: string) => {
       const [key] = readKeys(`a:${named}:${sha256("a")}`, "F").keys;
       return key && ["x", "y.v2", sha256("b")].filter((name) => allows(key, "work") && mayServe(key, name));

@@ -15,7 +15,7 @@ import type { Requests } from "../../src/ports.ts";
 import { fakeProcessors } from "./processors.ts";
 import { fakeRuns, type StoredExecution } from "./runs.ts";
 
-/** The suites of requests-service also call what only processor services do. */
+/** The conformance suites of requests-service also make calls that only processor services make. */
 type Api = Requests & Pick<RequestsApi, "claim" | "markPublished">;
 
 /**

@@ -10,7 +10,7 @@ import type {
 } from "@sate/contracts";
 import type { FakeProcessors } from "./processors.ts";
 
-/** An execution and what requests-service knows of it beside. */
+/** An execution, and what else requests-service knows about it. */
 export type StoredExecution = ExecutionRecord & {
   worker_id?: string | undefined;
   claim_id?: string;
@@ -26,7 +26,7 @@ type Parts = {
   processors: FakeProcessors;
 };
 
-/** Chunks of a log that one page has. */
+/** Chunks in one page of a log. */
 const pageChunks = 3;
 
 /** The runs of requests-service in memory: claims, heartbeats, ends and logs, fenced by the epoch. */
@@ -161,7 +161,7 @@ export function fakeRuns({ requests, executions, processors }: Parts) {
 
   return {
     work,
-    /** Of executions whose outcome requests-service publishes. */
+    /** Executions whose outcome requests-service publishes. */
     published,
     chunks,
     expire(workerId: string): void {

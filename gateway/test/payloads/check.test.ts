@@ -11,7 +11,7 @@ const reasons = (schema: object, payload: string) => {
 };
 
 describe("reasons", () => {
-  test("name the place as a JSON pointer, and every misfit", () => {
+  test("give the JSON pointer of every error", () => {
     const schema = {
       type: "object",
       required: ["text"],
@@ -21,7 +21,7 @@ describe("reasons", () => {
     expect(reasons(schema, '{"size":0,"tags":["a",5],"a/b#~%41 é":1}')).toEqual([
       { pointer: "", detail: 'The value does not have required property "text".' },
       { pointer: "/size", detail: "It is less than 1." },
-      { pointer: "/tags/1", detail: "It is of the type number, and must be string." },
+      { pointer: "/tags/1", detail: "It is of type number and must be string." },
       { pointer: "/a~1b#~0%41 é", detail: "It is not allowed here." },
     ]);
   });
@@ -48,7 +48,7 @@ describe("reasons", () => {
     expect(JSON.stringify(found)).not.toContain("31337");
     expect(found).toContainEqual({
       pointer: "/i",
-      detail: "It is of the type number, and must be string or null.",
+      detail: "It is of type number and must be string or null.",
     });
   });
 
@@ -104,7 +104,7 @@ test.each<[name: string, schema: unknown]>([
   expect(check(schema as object, '"a"')).toEqual({ kind: "unusable" });
 });
 
-test("a large payload is checked to its first misfit", () => {
+test("a large payload is checked up to its first error", () => {
   const schema = { items: { type: "string" } };
   const payload = `[${"1,".repeat(250_000)}1]`;
   expect(reasons(schema, payload)).toHaveLength(1);

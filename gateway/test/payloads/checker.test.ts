@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { createPayloadChecker } from "../../src/payloads/checker.ts";
 
-// Each waits for its deadline, and a busy machine makes it wait for the thread.
+// Each test waits for a deadline, and on a busy machine also for the thread to start.
 setDefaultTimeout(60_000);
 
 const multiplying = (depth: number) => {
@@ -24,7 +24,7 @@ const slow: [name: string, schema: object, payload: string][] = [
   ["patterns that backtrack", { allOf: patterns }, JSON.stringify("a".repeat(40))],
 ];
 test.each(slow)(
-  "a check that takes too long is given up, and the next ones are made: %s",
+  "a check that takes too long is aborted, and later checks are still made: %s",
   async (_, schema, payload) => {
     const check = createPayloadChecker({ deadlineMs: 1_000 });
     const text = JSON.stringify(schema);
@@ -33,7 +33,7 @@ test.each(slow)(
       check({ schema: string, payload: '"a"' }),
       check({ schema: text, payload }),
       check({ schema: string, payload: "1" }),
-      // Nobody waits for the same schema again.
+      // The schema that took too long is not applied again.
       check({ schema: text, payload }),
       check({ schema: string, payload: '"b"' }),
     ]);
@@ -49,7 +49,7 @@ test("a schema that took too long is tried again after a while", async () => {
   expect(await check({ schema, payload: "[1,2]" })).toEqual({ kind: "fits" });
 });
 
-test("many checks at once are each answered by their own result", async () => {
+test("concurrent checks each get their own result", async () => {
   const check = createPayloadChecker();
   const schema = JSON.stringify({ type: "integer", multipleOf: 3 });
   const ends = await Promise.all(

@@ -13,7 +13,7 @@ function withProcessor(schema: object = input) {
   return { gateway, announce, post };
 }
 
-test("a request of an unknown processor is refused with the known names, and nothing is stored", async () => {
+test("a request that names an unknown processor is refused with the known names, and nothing is stored", async () => {
   const { gateway } = withProcessor();
   const answer = await gateway.post("/requests", '{"payload":1,"processor":"coumt"}');
   expect(named(answer)).toEqual([422, "unknown-processor"]);
@@ -22,12 +22,12 @@ test("a request of an unknown processor is refused with the known names, and not
   expect(gateway.requests.requests.size).toBe(0);
 });
 
-test("a payload that does not fit is refused with pointers, and nothing is stored", async () => {
+test("a payload that does not match is refused with pointers, and nothing is stored", async () => {
   const { gateway, post } = withProcessor();
   const answer = await post('{"text":31337}');
   expect(named(answer)).toEqual([422, "invalid-payload"]);
   expect(answer.json.errors).toEqual([
-    { pointer: "/text", detail: "It is of the type number, and must be string." },
+    { pointer: "/text", detail: "It is of type number and must be string." },
   ]);
   expect(answer.text).not.toContain("31337");
   expect(gateway.requests.requests.size).toBe(0);
@@ -44,7 +44,7 @@ test("the check leaves the payload as it was sent", async () => {
   expect(({} as Record<string, unknown>).admin).toBeUndefined();
 });
 
-test("a request without a processor asks for no announcement, and others at most once a second", async () => {
+test("a request without a processor fetches no announcement; others fetch it at most once a second", async () => {
   const { gateway, announce, post } = withProcessor();
   gateway.time.nowMs = 1;
   await gateway.stored();
@@ -59,7 +59,7 @@ test("a request without a processor asks for no announcement, and others at most
   expect(gateway.requests.calls.getProcessor).toBe(2);
 });
 
-test("what is unknown, or could not be asked for, is asked for again", async () => {
+test("unknown processors and failed calls are not cached", async () => {
   const { gateway, post } = withProcessor();
   gateway.requests.control.before = () => {
     throw new Unavailable("no response");
@@ -73,7 +73,7 @@ test("what is unknown, or could not be asked for, is asked for again", async () 
   expect((await other()).status).toBe(201);
 });
 
-test("a schema that cannot be applied refuses nothing, and the operator learns of it", async () => {
+test("a schema that cannot be applied refuses no payload, and the log warns of it", async () => {
   const { gateway, post } = withProcessor({ $ref: "https://schemas.example/a.json" });
   expect((await post('"secret-31337"')).status).toBe(201);
   expect(gateway.counters.read()).toMatchObject({ payloads_unchecked: 1 });

@@ -24,7 +24,7 @@ test("the log of one run is the text that it wrote", async () => {
   expect((await read("?epoch=1")).text).toBe(answer.text);
 });
 
-test("what a terminal would obey is escaped", async () => {
+test("control characters are escaped", async () => {
   const { read } = await withLog({ 1: ["\u001b]0;title\u0007\u0000\r\u007f\u009b31m\n"] });
   expect((await read()).text).toBe("\\x1b]0;title\\x07\\x00\\x0d\\x7f\\x9b31m\n");
 });

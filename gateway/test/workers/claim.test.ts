@@ -91,7 +91,7 @@ describe("a claim that waits", () => {
     expect(gateway.requests.last(request).status).toBe("queued");
   });
 
-  test("is 204 when its time is over", async () => {
+  test("returns 204 after its `wait_seconds`", async () => {
     const gateway = testGateway();
     const worker = await remoteWorker(gateway);
     const answer = await worker.claim({ wait_seconds: 0.3 });
@@ -124,7 +124,7 @@ describe("a claim that waits", () => {
     expect(gateway.requests.last(id).status).toBe("queued");
   });
 
-  test("holds up no other work, however many wait, and too many are refused", async () => {
+  test("delays no other work, and claims beyond the maximum are refused", async () => {
     const gateway = testGateway();
     const worker = await remoteWorker(gateway);
     const claims: Promise<Answer>[] = [];

@@ -121,7 +121,7 @@ test("a run whose cancellation was requested ends as cancelled, unless it succee
   expect(gateway.requests.last(other).status).toBe("succeeded");
 });
 
-test("a run of another worker cannot be finished, whoever knows its ids", async () => {
+test("a worker cannot finish a run of another worker, even if it knows the ids", async () => {
   const { gateway, run, execution } = await running({ retry });
   const other = await remoteWorker(gateway);
   expect(statusOf(await other.finish(run, { outputs: 1 }))).toBe("refused");
@@ -129,7 +129,7 @@ test("a run of another worker cannot be finished, whoever knows its ids", async 
   expect(execution()).toMatchObject({ status: "running", epoch: 1 });
 });
 
-test("a run of another worker cannot be finished either by a guess of it just before it begins", async () => {
+test("a worker cannot finish a run of another worker by guessing its epoch before it begins", async () => {
   const gateway = testGateway();
   const [worker, other] = [await remoteWorker(gateway), await remoteWorker(gateway)];
   const id = await queued(gateway);

@@ -81,7 +81,7 @@ describe.each(all.map(([body, ...rest]) => [JSON.stringify(body).slice(0, 80), b
   },
 );
 
-test("a worker of processors that are too many is refused and leaves nothing behind", async () => {
+test("a worker that announces too many processors is refused and leaves nothing behind", async () => {
   const gateway = testGateway();
   for (let index = 1; index < limits.processorsMax; index++) {
     gateway.requests.processors.announce({ name: `p${index}`, kind: "module", timeout_seconds: 1 });
