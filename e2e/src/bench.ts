@@ -2,7 +2,7 @@ import { isolation } from "./bench/isolation.ts";
 import { throughput } from "./bench/throughput.ts";
 import { wakeUp } from "./bench/wake-up.ts";
 
-/** `bun run bench`, or `bun run bench isolation`: only the ratio of what is measured in one run means something. */
+/** `bun run bench`, or `bun run bench isolation`. Only ratios within one run are meaningful. */
 const benches: Record<string, () => Promise<void>> = {
   standalone: () => throughput("standalone"),
   isolation,

@@ -23,8 +23,8 @@ export const startPlain = (kind: System["kind"], options: Partial<SystemOptions>
   });
 
 /**
- * Executes `executions` requests of a processor, always 64 of them at once: submitted, and without a result. Results are counted by the
- * listeners' counters, so that measuring reads no database. `perExecution` are operations of all processes together,
+ * Executes `executions` requests of a processor, with 64 in flight: submitted, and without a result. The listeners'
+ * counters count the results, so that measuring reads no database. `perExecution` are operations of all processes together,
  * including those that create the request.
  */
 export async function measure(system: System, executions: number, processor?: string) {

@@ -78,17 +78,17 @@ describe("as examples/README.md shows it", () => {
     );
   }, 30_000);
 
-  test("notify is turned away once, and delivered by a later try under the same key", async () => {
+  test("notify is refused once, and delivered by a later try with the same key", async () => {
     const { result, printed } = await tried("notify");
     expect(result.outputs).toEqual({ delivered: true, to: "ada@example.com" });
-    // More if the first one came before the receiver listened.
+    // More if the first try came before the receiver listened.
     expect(result.tries).toBeGreaterThanOrEqual(2);
     const calls = new RegExp(`^try \\d of execution ${result.execution.id}`, "gm");
     expect(printed.match(calls)).toHaveLength(2);
   }, 30_000);
 });
 
-test("the remote worker runs what it registers for; killed in a run, another one runs it again", async () => {
+test("the remote worker runs executions of its processor; if it is killed in a run, another worker runs the execution again", async () => {
   // Its work takes until a file exists, so that it can be killed meanwhile.
   const go = join(folder, "go");
   const source = readFileSync(join(root, "examples/remote-worker/worker.py"), "utf8");

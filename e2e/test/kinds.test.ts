@@ -26,7 +26,7 @@ async function execute(processor: string, payload: object, body?: object) {
 }
 
 describe.each(kinds)("%s", (processor) => {
-  // An endpoint has no means for it.
+  // An endpoint cannot report progress or a log.
   const reports = processor !== "acts-http";
 
   test("returns outputs, and the result names the processor, its version and the number of tries", async () => {
@@ -84,7 +84,7 @@ describe.each(kinds)("%s", (processor) => {
   });
 });
 
-test("a payload that does not fit the input schema is refused with pointers, and nothing is stored", async () => {
+test("a payload that does not match the input schema is refused with pointers, and nothing is stored", async () => {
   for (const processor of ["acts-module", "acts-command"]) {
     const before = (await client.get("/requests?limit=1")).text;
     const { status, json } = await client.post("/requests", { payload: { do: 1 }, processor });

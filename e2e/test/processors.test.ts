@@ -83,7 +83,7 @@ test("a run whose start cannot be logged does not start", async () => {
   expect(isRun).toBe(false);
 });
 
-test("the run log is read on from where it was read before, line by line", () => {
+test("each read of the run log continues after the previous one, line by line", () => {
   const next = followRunLog(runLog);
   const line = (epoch: number) => `${JSON.stringify({ event: "start", epoch })}\n`;
   writeFileSync(runLog, line(1) + line(2).slice(0, 9));
@@ -108,7 +108,7 @@ test("a process that has ended and was not waited for counts as ended", async ()
   const child = Bun.spawn(["sh", "-c", "sleep 0.01 & echo $!; exec sleep 60"], { stdout: "pipe" });
   const pid = Number(new TextDecoder().decode((await child.stdout.getReader().read()).value));
   await until("it has ended", 5_000, () => !isAlive(pid));
-  // Known where there is a /proc: elsewhere its parent has to be gone.
+  // This is known where there is a /proc; elsewhere the parent has to be gone.
   if (existsSync("/proc/self")) expect(signal(pid, 0)).toBe(true);
   expect(isAlive(child.pid)).toBe(true);
   child.kill("SIGKILL");

@@ -5,7 +5,7 @@ import { until } from "../src/until.ts";
 const { system, client } = await sharedSystem();
 
 if (system.kind === "cluster") {
-  test("a set of processors with a backlog holds up no execution of another set", async () => {
+  test("a set of processors with a backlog does not delay executions of another set", async () => {
     // More than all slots of the first set: three services with eight each.
     const hanging = await Promise.all(
       Array.from({ length: 40 }, async (_, number) => {

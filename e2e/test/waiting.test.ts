@@ -15,7 +15,7 @@ const stateOf = async (requestId: string, executionId: string) =>
 const name = "acts-away";
 const isAway = async () => (await client.get(`/processors/${name}`)).json.workers?.length === 0;
 
-test("an execution does not start before the instant that the client chose", async () => {
+test("an execution does not start before its `start_after`", async () => {
   const requestId = await client.createRequest({ later: true }, "trial-fast");
   const from = machineNs();
   const start_after = new Date(Date.now() + 2_000).toISOString();
@@ -47,7 +47,7 @@ test("a processor that was never announced is refused with 422 and the names tha
   expect(json.processors).toContain("trial-fast");
 });
 
-test("while its workers are away an execution waits, or expires; then it runs", async () => {
+test("without a live worker an execution waits or expires; it runs once a worker is back", async () => {
   worker = await startRemoteWorker(system, name);
   await worker.stop();
   await until("its worker is away", 60_000, isAway);
@@ -64,7 +64,7 @@ test("while its workers are away an execution waits, or expires; then it runs", 
   expect(await client.ended(requestId, json.id)).toBe("succeeded");
 }, 120_000);
 
-test("a processor cannot be withdrawn while it is served; then what waits for it ends, and nothing new is accepted until it is announced again", async () => {
+test("a processor cannot be withdrawn while it is served; withdrawing it ends its waiting executions, and no new ones are accepted until it is announced again", async () => {
   const withdraw = () => client.ask("DELETE", `/processors/${name}`);
   expect((await withdraw()).json.type).toBe("urn:sate:problem:processor-served");
   await worker?.stop();

@@ -15,8 +15,8 @@ const cancellations = 11;
 const heartbeatMs = 3_000;
 
 /**
- * What isolation costs: the same module in child processes and in the service's own, in one run of standalone, 64 in
- * flight and 8 at once.
+ * The cost of isolation: the same module in child processes and in the service's process, in one run of standalone, with
+ * 64 in flight and 8 running at once.
  */
 export async function isolation(): Promise<void> {
   const processors = join(import.meta.dir, "processors");
@@ -59,7 +59,7 @@ async function costOf(system: System, processor: string): Promise<Cost> {
   return { perSecond: executionsPerSecond, cpuUs: ((cpuMs() - before) * 1_000) / executions };
 }
 
-/** When nothing runs. Processes share memory, of which each one's part is counted. */
+/** Memory when idle. Shared memory is divided among the processes that share it. */
 function memoryOf(system: System): string {
   const mebibytes = (pids: number[], bytesOf: (pid: number) => number | undefined) =>
     (pids.reduce((sum, pid) => sum + (bytesOf(pid) ?? 0), 0) / 2 ** 20).toFixed(0);
@@ -70,7 +70,7 @@ function memoryOf(system: System): string {
   return `the service ${of(own)}, ${children.length} children ${of(children)}`;
 }
 
-/** From a client's cancellation of a run until none of its processes is left. It is told with a heartbeat. */
+/** From a client's cancellation of a run until none of its processes is left. A heartbeat delivers the cancellation. */
 async function cancelled(system: System, processor: string): Promise<string> {
   const client = createClient(system.url);
   const times: number[] = [];

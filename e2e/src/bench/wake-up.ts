@@ -30,7 +30,7 @@ export async function wakeUp(): Promise<void> {
       const acknowledgedNs = machineNs();
       const [result] = await client.results(requestId);
       const { startedNs } = (result as { outputs: { startedNs: string } }).outputs;
-      // The first of each starts its child, too.
+      // The first execution of each also starts its child process.
       if (turn > 1) times[name]?.push(Number(BigInt(startedNs) - acknowledgedNs) / 1e6);
     }
     for (const [name, all] of Object.entries(times))

@@ -18,7 +18,7 @@ export type Body = Static<typeof Execution> &
     results: Static<typeof Result>[];
     requests: Static<typeof StoredRequest>[];
     executions: Static<typeof ExecutionSummary>[];
-    /** Of a list whole ones, of a problem their names. */
+    /** In a list, whole processors; in a problem, their names. */
     processors: unknown[];
     next_uri: string;
   };

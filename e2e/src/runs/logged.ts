@@ -4,7 +4,7 @@ import { setTimeout } from "node:timers/promises";
 import { machineNs } from "./monotonic.ts";
 import type { RunEvent } from "./run-log.ts";
 
-/** What a run is, as far as its log is concerned. */
+/** The parts of a run that its log records. */
 export type Logged = { executionId: string; requestId: string; epoch: number };
 
 /** The context of a run, as far as the modules in e2e/processors use it. */
@@ -18,7 +18,7 @@ export type Context = Logged & {
   log(...values: unknown[]): void;
 };
 
-/** What a module may declare, as far as the modules in e2e/processors do. */
+/** The options of a module that the modules in e2e/processors use. */
 type Declared = {
   timeoutSeconds?: number;
   memoryMib?: number;
@@ -26,8 +26,8 @@ type Declared = {
 };
 
 /**
- * A processor module that appends a line of JSON to the file RUN_LOG for every start and every end: what ran when, according
- * to the handlers and not to the system under test.
+ * A processor module that appends a line of JSON to the file RUN_LOG for every start and every end, as the handlers see
+ * them and not the system under test.
  *
  * Each line is one synchronous append, so lines of several processes do not mix, and a start is in the file before its
  * handler runs. A line that cannot be written makes the run fail.

@@ -2,8 +2,8 @@ import { dlopen, FFIType, ptr } from "bun:ffi";
 
 /**
  * Nanoseconds of the machine's monotonic clock, comparable between processes. Bun's own clocks count from the start of
- * the process, so the offset is read once from the C library. A process with a limit on its memory cannot call it: it
- * uses the wall clock, and what WALL_TO_MACHINE_NS says of the difference.
+ * the process, so the offset is read once from the C library. A process with a memory limit cannot call it: it adds
+ * WALL_TO_MACHINE_NS to the wall clock.
  */
 export function machineNs(): bigint {
   offsetNs ??= fromLibrary() - process.hrtime.bigint();
@@ -34,5 +34,5 @@ function fromLibrary(): bigint {
 
 const wallNs = () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
 
-/** What to add to the wall clock. */
+/** The machine's monotonic clock minus the wall clock. */
 export const wallToMachineNs = (): bigint => machineNs() - wallNs();

@@ -19,7 +19,7 @@ export type Run = RunEvent & { startedAt: bigint; endedAt: bigint | null };
 export const readRunLog = (path: string): RunEvent[] =>
   readFileSync(path, "utf8").split("\n").flatMap(eventOf);
 
-/** Reads on: each call returns what was logged since the last one. */
+/** Follows the log: each call returns the events since the previous call. */
 export function followRunLog(path: string): () => RunEvent[] {
   let read = 0;
   return () => {
@@ -27,7 +27,7 @@ export function followRunLog(path: string): () => RunEvent[] {
     try {
       const bytes = Buffer.alloc(fstatSync(file).size - read);
       const count = readSync(file, bytes, 0, bytes.length, read);
-      // A line that is being written is read when it is complete.
+      // An incomplete line is read once it is complete.
       const end = bytes.lastIndexOf("\n", count) + 1;
       read += end;
       return bytes.toString("utf8", 0, end).split("\n").flatMap(eventOf);
@@ -37,7 +37,7 @@ export function followRunLog(path: string): () => RunEvent[] {
   };
 }
 
-/** Nothing of a line whose process was killed while it wrote it, and of the last, empty one. */
+/** Empty for a line whose process was killed while writing it, and for the last, empty line. */
 function eventOf(line: string): RunEvent[] {
   try {
     return [JSON.parse(line) as RunEvent];

@@ -1,4 +1,4 @@
-/** The program of processors/trial-command-*.toml: `bun trial-command.ts <what it does>`. */
+/** The program of processors/trial-command-*.toml: `bun trial-command.ts <action>`. */
 import { writeFileSync } from "node:fs";
 import { append, type Logged, pause, seen } from "./logged.ts";
 

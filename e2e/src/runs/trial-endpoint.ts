@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { seen } from "./logged.ts";
 
-/** What an HTTP endpoint does, and what its declaration has besides the address. */
+/** The behavior of an HTTP endpoint, and the fields of its declaration besides the address. */
 const routes: Record<string, { declared: string; respond: Respond }> = {
   "trial-http-fast": { declared: "", respond: (payloadText) => Response.json(seen({ payloadText })) },
   /** Asks for another try once. */
@@ -15,7 +15,7 @@ const routes: Record<string, { declared: string; respond: Respond }> = {
   },
   /** Never responds. */
   "trial-http-hanging": { declared: "timeout_seconds = 4", respond: () => new Promise(() => {}) },
-  /** What the payload asks for, as `acts-module.ts` does. */
+  /** Does what the payload says, like `acts-module.ts`. */
   "acts-http": {
     declared: "timeout_seconds = 30\nretry = { tries = 3, first_seconds = 0.2, max_seconds = 1 }",
     respond: act,
@@ -33,12 +33,12 @@ function act(payloadText: string, { headers }: Request): Response | Promise<Resp
   return Response.json({ did: payload, try: tryNumber });
 }
 
-/** The endpoint of the HTTP processors of tests. Writes their declarations into `folder`, since its port is any free one. */
+/** The endpoint of the tests' HTTP processors. Writes their declarations into `folder`, because its port is a free one. */
 export function startEndpoint(folder: string): { stop(): Promise<void> } {
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
-    // A call that hangs is ended by its caller.
+    // The caller ends a call that hangs.
     idleTimeout: 0,
     async fetch(request) {
       const route = routes[new URL(request.url).pathname.slice(1)];

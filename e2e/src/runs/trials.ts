@@ -1,7 +1,7 @@
 /** The lease of torture. Some trial processors run longer. */
 export const trialLeaseMs = 3_000;
 
-/** Served by a remote worker. */
+/** The processor that a remote worker serves. */
 export const remoteTrial = "trial-remote";
 
 /**
@@ -10,7 +10,7 @@ export const remoteTrial = "trial-remote";
  */
 export type Trial = { name: string; share: number; ends: string[] };
 
-/** F17 and F18 are these. All other requests name the first one. */
+/** These are the faults F17 and F18. All other requests name the first one. */
 export const trials: Trial[] = [
   { name: "trial-fast", share: 0, ends: ["succeeded"] },
   { name: "trial-probe", share: 0, ends: ["succeeded"] },

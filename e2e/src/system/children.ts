@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 
-/** A process that a service has started for its runs, or that such a process has started. `boot`: of which service. */
+/** A process that a service started for its runs, or a descendant of one. `boot` identifies the service. */
 export type Child = { pid: number; parent: number; boot: string; command: string };
 
 /**
- * The living processes of the runs of a system, found by two variables that they inherit: TMPDIR, which `startSystem`
- * puts into the data folder, and the cookie of the service. None where there is no /proc.
+ * The living processes of a system's runs, found by two inherited variables: TMPDIR, which `startSystem` sets to a folder
+ * in the data folder, and the cookie of the service. Empty where there is no /proc.
  */
 export function childrenOf(dataDir: string): Child[] {
   return processes().flatMap((pid) => {
@@ -18,8 +18,8 @@ export function childrenOf(dataDir: string): Child[] {
 }
 
 /**
- * What is left of a system: processes with its data folder in their environment, and the guards of the services that had
- * children, which have nothing in theirs.
+ * The ids of a system's remaining processes: those with its data folder in their environment, and the guards of services
+ * that had children, whose environment is empty.
  */
 export function leftOf(dataDir: string, boots: ReadonlySet<string>): number[] {
   const isGuard = (pid: number) => {

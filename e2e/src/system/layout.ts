@@ -3,7 +3,7 @@ import { renameSync, writeFileSync } from "node:fs";
 /** The number of processes of each service, one by default; none of the second set of processors. */
 export type Scale = Partial<Record<(typeof serviceNames)[number] | typeof secondSet, number>>;
 
-/** It runs only with COMPOSE_PROFILES=examples. */
+/** Runs only with COMPOSE_PROFILES=examples. */
 const secondSet = "processor-examples";
 
 export const serviceNames = [

@@ -89,7 +89,7 @@ export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** Whether a process runs or is stopped. One that has ended and was not waited for does not count. */
+/** Whether a process runs or is stopped. A zombie does not count. */
 export const isAlive = (pid: number): boolean => signal(pid, 0) && startOf(pid) !== null;
 
 /**
@@ -102,7 +102,7 @@ export function startOf(pid: number): number | null {
   return fields === null || fields[0] === "Z" || fields[0] === "X" ? null : Number(fields[19]);
 }
 
-/** The time of the processor that a process has used, with that of its children that have ended. 0 if it has ended. */
+/** The CPU time that a process has used, with that of its ended children. 0 if it has ended. */
 export function cpuMsOf(pid: number): number {
   const times = statOf(pid)?.slice(11, 15) ?? [];
   return times.reduce((sum, ticks) => sum + Number(ticks) * tickMs, 0);
@@ -130,7 +130,7 @@ export function residentBytes(pid: number): number | undefined {
   }
 }
 
-/** Resident memory, of which what is shared counts in parts. Undefined as above, and for other users' processes. */
+/** Proportional set size: shared memory is divided among its users. Undefined as above, and for other users' processes. */
 export function proportionalBytes(pid: number): number | undefined {
   try {
     const [, kib] = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8")) ?? [];

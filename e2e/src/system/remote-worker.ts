@@ -18,7 +18,7 @@ function spawn(url: string, env: Record<string, string>) {
   });
 }
 
-/** Starts one, and resolves when it serves its processor. */
+/** Starts a remote worker, and resolves when it serves its processor. */
 export async function startRemoteWorker(system: System, name = "acts-remote"): Promise<RemoteWorker> {
   const child = spawn(system.url, { PROCESSOR: name });
   await until(`${name} is served`, 60_000, async () => {
@@ -35,7 +35,7 @@ export async function startRemoteWorker(system: System, name = "acts-remote"): P
   };
 }
 
-/** Starts one that logs its runs, and starts it again whenever it ends, until it is stopped. */
+/** Starts a remote worker that logs its runs, and restarts it whenever it ends, until it is stopped. */
 export function keepRemoteWorker(system: System, name: string): RemoteWorker {
   const start = () => spawn(system.url, { PROCESSOR: name, RUN_LOG: system.runLog });
   let isStopping = false;

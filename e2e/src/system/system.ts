@@ -108,7 +108,7 @@ async function prepare(kind: System["kind"], options: SystemOptions) {
   const counts = Object.entries(scale).map(([name, count]) => `${name}=${count}`);
   const folder = options.processors ?? linkProcessors(dataDir, isPlain);
   const endpoint = options.processors || isPlain ? null : startEndpoint(folder);
-  // Children of the services inherit it: it tells whose they are, and keeps what they write together.
+  // Children of the services inherit it: it identifies their system, and keeps their files together.
   const temporary = join(dataDir, "tmp");
   mkdirSync(temporary, { recursive: true });
   const own = {

@@ -49,7 +49,7 @@ export async function startTortured(kind: System["kind"], dataDir: string): Prom
       MAX_LOST: "5",
       CONFIRM_SECONDS: "2",
       CONCURRENCY: String(concurrency),
-      // Across lost runs, so that only those that declare less time out.
+      // Long enough for lost runs, so that only processors that declare a shorter timeout time out.
       EXECUTION_SECONDS: "600",
       PROCESSING_SECONDS: "0.05",
       LOG_LEVEL: "warn",

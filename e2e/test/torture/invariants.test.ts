@@ -69,7 +69,7 @@ const bad: [number: number, what: string, spoil: (evidence: Evidence) => void][]
   [23, "the reason of another failure", ({ dump }) => change(dump.results[0], { error: '{"code":"lost"}' })],
   [
     23,
-    "a success that cannot be",
+    "a success of a processor that cannot succeed",
     ({ history }) => change(history.requests.get(request), { processor: "trial-exit" }),
   ],
   [19, "a response of 500", ({ history }) => history.count("500")],
@@ -124,7 +124,7 @@ describe("the invariants", () => {
     expect(overlaps(evidence)).toHaveLength(1);
   });
 
-  test("23 excuses an execution that was run again and is out of time, and handlers that cannot write", () => {
+  test("23 excuses a timeout of an execution that ran more than once, and handlers that cannot write", () => {
     const late = good();
     change(late.dump.results[0], { error: '{"code":"timeout"}' });
     expect(violatedBy(late).map(({ number }) => number)).toEqual([23]);

@@ -19,7 +19,7 @@ const stillMs = 120_000;
 /** Longer than the rest may take, so that a late rest is distinguished from none. */
 const waitMs = restMsMax + 60_000;
 const orphanMs = 5_000;
-/** Of payloads, and of what processors throw. */
+/** Texts in payloads and in errors that processors throw. */
 const secrets = ['"big":12345678901234567890', "secret-canary"];
 
 /** A handler that ignores its signal logs its end seconds after its run was decided, so only starts count. */
@@ -107,7 +107,7 @@ function readLogs({ kind, dataDir }: System): { name: string; text: string }[] {
     .map((name) => ({ name, text: readFileSync(join(folder, name), "utf8") }));
 }
 
-/** Processes of this run that still run after the stop. */
+/** Processes that are still running after the stop. */
 export async function orphansOf({ watch, dataDir }: TorturedSystem): Promise<string[]> {
   const left = () =>
     [

@@ -46,7 +46,7 @@ export function watchProcesses(announced: () => Announced[], dataDir: string) {
   const all = new Map<number, Usage & { since: number; hasEnded: boolean }>();
   /** The process of each service that has had children, by the first part of their cookie. */
   const boots = new Map<string, number>();
-  /** Those that had ended at the last look, and those that had and still had children at this one. */
+  /** The services that had ended at the previous look, and sentences about children that outlived their service. */
   let ended = new Set<string>();
   const outlived = new Set<string>();
   const alive = () => [...all.values()].filter(({ hasEnded }) => !hasEnded);
@@ -75,7 +75,7 @@ export function watchProcesses(announced: () => Announced[], dataDir: string) {
     usage: (): Usage[] => [...all.values()].filter(({ samples }) => samples.length > 0),
     /** The services that have had children, by the first part of their cookie. */
     boots: (): ReadonlySet<string> => new Set(boots.keys()),
-    /** Sentences about processes that lived on for seconds after the service that had started them. */
+    /** Sentences about processes that outlived, by seconds, the service that started them. */
     outlived: (): string[] => [...outlived],
     /** Processes that were started at any time and still run. */
     left: () => alive().filter(({ pid }) => isAlive(pid)),

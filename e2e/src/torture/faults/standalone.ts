@@ -52,7 +52,7 @@ const fullDisk = fault("F12", "files cannot grow", async ({ system, fullDisks })
   limit(statSync(join(system.dataDir, "sate.db-wal")).size);
   await Bun.sleep(4_000);
   limit("unlimited");
-  // Those that were started meanwhile have inherited it.
+  // Processes that were started meanwhile have inherited it.
   for (const child of childrenOf(system.dataDir)) limit("unlimited", child.pid);
   fullDisks.push({ pid, fromNs, toNs: machineNs() });
   return kept(targets, await isReady(system, 20_000), "ready again", "not ready after 20 s");
@@ -77,6 +77,6 @@ export const standaloneFaults: Fault[] = [
   ...stops("standalone").map(andBack),
   fullDisk,
   second,
-  // Its clock is that of its database, by which executions wait: they wait so much longer or shorter.
+  // Standalone's own clock decides how long executions wait, so they wait longer or shorter by as much.
   clockSet("half a minute", 30_000),
 ];

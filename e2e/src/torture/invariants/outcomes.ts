@@ -11,7 +11,7 @@ export function countBy(keys: Iterable<string>): Record<string, number> {
   return counts;
 }
 
-/** Whether one run was not all. */
+/** Whether the execution ran more than once. */
 const isRunAgain = ({ epoch, lost, tries }: StoredExecution) => epoch > 1 || lost > 0 || tries > 0;
 
 /** Results, failures, and the bytes of payloads and outputs. */
@@ -68,7 +68,7 @@ export const outcomes = [
     return checked;
   }),
 
-  // What a handler does to its process, F17 and F18, is the end of its own execution and of no other one.
+  // A handler that harms its process (F17, F18) ends its own execution and no other.
   invariant(23, "each execution ends as its processor does, with the reason", (evidence, violation) => {
     const { history, dump, fullDisks } = evidence;
     const ends = new Map(trials.map((trial) => [trial.name, trial.ends]));
@@ -82,7 +82,7 @@ export const outcomes = [
       const own = ends.get(name);
       if (own === undefined) continue;
       checked++;
-      // It has lost time with its workers or between its tries, or it was lost with all of its workers.
+      // It has lost time with its workers or between its tries, or it was lost too often with its workers.
       const isAgain = runAgain.has(execution_id) && (end === "timeout" || end === "lost");
       // A handler that cannot write its log fails.
       const isUnlogged = fullDisks.length > 0 && !is_success;

@@ -16,7 +16,7 @@ function intervalsOf(events: RunEvent[], { lastAlive, fullDisks }: Evidence): (R
   });
 }
 
-/** Whether what happened to a service happened to the run: in its process, or in the one that started it. */
+/** Whether a stall hit the run: its own process or the service that started it. */
 const isOf = ({ pid, host }: Run, stall: Stall) => stall.pid === pid || stall.pid === host;
 
 const nameOf = ({ epoch, execution_id }: Run) => `run ${epoch} of ${execution_id}`;
