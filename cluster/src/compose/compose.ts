@@ -23,7 +23,7 @@ const ignoredOfService = [
 ];
 
 /**
- * Reads the file without the services that have profiles, none of them in `profiles`. Throws if it says anything about
+ * Reads the file without the services whose profiles are all missing from `profiles`. Throws if it says anything about
  * our own services that the cluster would not do.
  */
 export async function readCompose(file = composeFile, profiles: string[] = []): Promise<Compose> {
@@ -45,7 +45,7 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 const isWords = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((word) => typeof word === "string");
 const isScalar = (value: unknown) => ["string", "number", "boolean"].includes(typeof value);
-/** `args` concern only the image: here the commands of processors use what is installed on this machine. */
+/** `args` concern only the image: in a cluster, commands of processors use the programs of this machine. */
 const isBuild = (value: unknown) => {
   if (!isRecord(value)) return false;
   const { args, ...paths } = value;

@@ -27,8 +27,8 @@ type Place = {
 
 /**
  * The processes of all services: command and environment of compose.yaml, in which only addresses, secrets and the
- * paths of mounted folders are replaced. Where a service runs more than once, those that call it get the addresses of all its processes, each
- * starting with a different one; in Docker the name of the service stands for all of them.
+ * paths of mounted folders are replaced. Where a service runs more than once, its callers get the addresses of all its
+ * processes, each starting with a different one; in Docker the name of the service stands for all of them.
  */
 export function planProcesses(compose: Compose, scale: Record<string, number>, place: Place): ProcessPlan[] {
   const instances = ownServices(compose).flatMap((service) =>
@@ -73,7 +73,7 @@ export function planProcesses(compose: Compose, scale: Record<string, number>, p
   });
 }
 
-/** By its path in the container: a folder of this machine. A setting with that path gets the folder itself. */
+/** Mounted folders of this machine, by their path in the container. A setting with that path gets the folder itself. */
 function mountsOf({ volumes = [] }: ComposeService, { root, env }: Place): Record<string, string> {
   const mounts = volumes.map((volume) => {
     const [, source = "", target = ""] = /^(.+):(\/[^:]+):ro$/.exec(volume) ?? [];
