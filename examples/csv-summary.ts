@@ -1,12 +1,12 @@
 /**
- * Summarizes a CSV file: its columns, and of each the type, the range and how many values are missing.
+ * Summarizes a CSV file: the type, the range and the number of missing values of each column.
  *
  * A module: one TypeScript file whose name is the processor's name. It needs no package and no build.
  */
 import { defineProcessor, Failure, Type } from "sate";
 
 export default defineProcessor({
-  // A payload that does not fit is refused with 422 at POST /requests, before anything is stored.
+  // A payload that does not match is refused with 422 at POST /requests, before anything is stored.
   input: Type.Object({
     csv: Type.String({ minLength: 1 }),
     delimiter: Type.Optional(Type.String({ minLength: 1, maxLength: 1 })),
@@ -15,7 +15,7 @@ export default defineProcessor({
 
   async run({ csv, delimiter = "," }, context) {
     const [header, ...rows] = parse(csv, delimiter);
-    // A failure that the client can do something about. Anything else that is thrown is an unexpected error.
+    // A failure that the client can fix. Anything else that is thrown is an unexpected error.
     if (header === undefined || rows.length === 0)
       throw new Failure(
         "no_rows",

@@ -1,4 +1,4 @@
-"""An endpoint for notify.toml, to try it: python3 examples/receiver.py [port]. Python without any package."""
+"""An endpoint to try notify.toml with: python3 examples/receiver.py [port]. Python without any package."""
 
 import http.server
 import json
@@ -12,7 +12,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         key = self.headers["Idempotency-Key"]
         print(f"try {self.headers['Sate-Try']} of execution {key}: {payload}", flush=True)
-        # The first call of an execution that asks for it is turned away, and tried again.
+        # The first call is refused if the payload asks for it. Sate then tries again.
         is_first = key not in seen
         seen.add(key)
         if is_first and payload.get("busy"):

@@ -14,7 +14,7 @@ def progress(fraction, message):
 
 
 def fail(code, message, retryable):
-    """A failure that the client can do something about. Exit code 75 would say the same of one worth a retry."""
+    """A failure that the client can fix. Exit code 75 alone would also report a failure that is worth a retry."""
     with open(os.environ["SATE_ERROR"], "w", encoding="utf-8") as file:
         json.dump({"code": code, "message": message, "retryable": retryable}, file)
     sys.exit(1)

@@ -1,4 +1,4 @@
-"""A worker for Sate that needs nothing but Python 3: it claims runs over the REST API, one at a time, and works."""
+"""A remote worker for Sate that needs only Python 3: it claims runs over the REST API and works on one at a time."""
 import json, os, signal, sys, threading, time, urllib.error, urllib.request, uuid
 
 URL = os.environ.get("SATE_URL", "http://127.0.0.1:5003")
@@ -10,11 +10,11 @@ def work(payload, stop):  # Your code: returns the outputs, or raises. Long work
 
 def call(path, body=None, method="POST", timeout=60, patient=True):
     request = urllib.request.Request(URL + path, json.dumps(body).encode() if body else None, HEADERS, method=method)
-    while True:  # Every call may be repeated, so it is, while the server is away or too busy (HTTP status 5xx).
+    while True:  # Every call is safe to repeat: retry while the server is away or too busy (HTTP status 5xx).
         try:
             with urllib.request.urlopen(request, timeout=timeout) as response:
                 return json.loads(response.read() or "null")
-        except OSError as error:  # An HTTPError is one, too.
+        except OSError as error:  # Includes HTTPError.
             if not patient or getattr(error, "code", 500) < 500: raise
             print(f"{URL}{path}: {error}, so it is tried again", file=sys.stderr); time.sleep(1)
 
@@ -23,10 +23,10 @@ def serve():
     path, seconds, claim, ref = "/workers/" + new["worker_id"], new["heartbeat_seconds"], str(uuid.uuid4()), None
     lock, stop, ended = threading.Lock(), threading.Event(), threading.Event()
     print(f"serves {PROCESSOR['name']} for {URL} as {new['worker_id']}", flush=True)
-    def beat():  # Heartbeats keep the run ours. Once two got no response it may be another worker's, so it must stop.
+    def beat():  # Heartbeats keep the run ours. After two without a response it may run elsewhere, so it must stop.
         heard = time.monotonic()
         while not ended.wait(seconds):
-            with lock:  # No new claim may begin while a heartbeat is unanswered.
+            with lock:  # No new claim may start while a heartbeat is unanswered.
                 try:
                     body = {"claim_id": claim, "runs": [one for one in [ref] if one]}
                     said, heard = call(path + "/heartbeat", body, "POST", seconds, False), time.monotonic()
@@ -45,9 +45,9 @@ def serve():
                 try:
                     end = {"outputs": work(run["payload"], stop), "seconds": time.monotonic() - since}
                     call(path + "/finish", {**ref, **end})
-                except Exception as error:  # Of your code, or a refusal of the outputs: 413, they are too large.
+                except Exception as error:  # From your code, or a refusal of the outputs (413: too large).
                     call(path + "/finish", {**ref, "error": {"code": "failed", "message": repr(error)}})
-    finally:  # Also when it is told to stop: another worker gets the run that is not finished.
+    finally:  # Also after SIGTERM: another worker gets the unfinished run.
         ended.set()
         call(path, None, "DELETE", 5, False)
 
@@ -55,5 +55,5 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 while True:
     try:
         serve()
-    except urllib.error.HTTPError as error:  # 410: the lease has expired, as after a long sleep, so it begins again.
+    except urllib.error.HTTPError as error:  # 410: the lease has expired, for example after a suspend. Register again.
         if error.code != 410: sys.exit(f"{error}: {error.read().decode()}")

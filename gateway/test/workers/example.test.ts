@@ -41,7 +41,7 @@ async function started(work = "") {
 }
 
 describe.skipIf(python === null)("the worker in Python", () => {
-  test("runs one execution after the other", async () => {
+  test("runs one execution after another", async () => {
     const { run } = await started();
     for (const [payload, outputs] of [
       ['{"text":"banana"}', '{"a": 3, "b": 1, "n": 2}'],
