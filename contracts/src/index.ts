@@ -30,6 +30,7 @@ export * from "./stores/results-db.ts";
 export type { SqliteFile } from "./stores/sqlite-file.ts";
 export * from "./values/execution.ts";
 export * from "./values/ids.ts";
+export * from "./values/input-schema.ts";
 export * from "./values/json.ts";
 export * from "./values/limits.ts";
 export * from "./values/processor.ts";

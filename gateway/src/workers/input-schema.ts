@@ -1,4 +1,4 @@
-import { limits } from "@sate/contracts";
+import { limits, unknownTypeIn } from "@sate/contracts";
 
 /**
  * Why a remote worker may not announce this input schema, as the end of a sentence; `undefined` if it may. Patterns are
@@ -10,6 +10,8 @@ export function problemOfInput(input: unknown, inputJson: string): string | unde
   }
   if (typeof input !== "boolean" && !isObject(input))
     return "is not a JSON Schema, which is an object, true or false";
+  if (isObject(input) && unknownTypeIn(input) !== undefined)
+    return "has a `type` that JSON Schema does not have";
   const found = new Set<string>();
   JSON.stringify(input, (key, value) => {
     // A property may have this name: then the value is its schema.

@@ -57,6 +57,7 @@ const inputs: [input: unknown, says: string][] = [
   [5, "is not a JSON Schema"],
   [{ properties: { a: { pattern: "^(a+)+$" } } }, "`pattern`"],
   [{ patternProperties: { a: {} } }, "`patternProperties`"],
+  [{ items: { type: ["string", "objet"] } }, "`type`"],
   [{ $ref: "https://schemas.example/a" }, "`$ref` to another document"],
   [{ $ref: "#/$defs/nothing" }, "can be applied"],
   [{ $ref: "#" }, "can be applied"],

@@ -42,12 +42,12 @@ export async function readDeclaration(
   path: string,
   options: DeclarationOptions,
 ): Promise<{ kind: "read"; processor: Processor } | { kind: "wrong"; problem: string }> {
-  const read = await processorOf(resolve(path), options).catch(unreadable);
+  const read = await readFrom(resolve(path), options).catch(unreadable);
   if (read.kind === "read") return read;
   return { kind: "wrong", problem: `${basename(path)}: ${read.problems.join(" ")}` };
 }
 
-async function processorOf(
+async function readFrom(
   path: string,
   options: DeclarationOptions,
 ): Promise<{ kind: "read"; processor: Processor } | Wrong> {

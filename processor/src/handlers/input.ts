@@ -1,4 +1,5 @@
 import { type Schema, Validator } from "@cfworker/json-schema";
+import { unknownTypeIn } from "@sate/contracts";
 import type { Handler } from "../ports.ts";
 import { failed } from "./ends.ts";
 import { misfitOf, payloadMisfits } from "./misfit.ts";
@@ -13,6 +14,10 @@ export type InputCheck =
  * newest announcement, which may be that of another version. JSON Schema 2020-12.
  */
 export function inputCheck(schema: Schema): InputCheck {
+  const unknownType = unknownTypeIn(schema);
+  if (unknownType !== undefined) {
+    return { kind: "wrong", problem: `\`input\` is not a JSON Schema: there is no type \`${unknownType}\`.` };
+  }
   let validator: Validator;
   try {
     validator = new Validator(schema, "2020-12");

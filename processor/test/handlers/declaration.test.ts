@@ -15,7 +15,7 @@ afterAll(removeFolders);
 const read = (folder: string) =>
   readDeclaration(join(folder, "one.toml"), { timeoutSeconds: 60, env, groups, log: noLog });
 
-async function processorOf(text: string, files: Record<string, string> = {}) {
+async function declared(text: string, files: Record<string, string> = {}) {
   const given = await read(folderOf({ "one.toml": text, ...files }));
   if (given.kind === "wrong") throw new Error(given.problem);
   return given.processor;
@@ -28,7 +28,7 @@ async function problemOf(text: string, files: Record<string, string> = {}) {
 
 describe("a declaration is announced", () => {
   test("with its limits, and the defaults of the service", async () => {
-    const { announcement } = await processorOf(`
+    const { announcement } = await declared(`
       kind = "command"
       command = ["true"]
       timeout_seconds = 0.5
@@ -47,7 +47,7 @@ describe("a declaration is announced", () => {
       memory_mib: 64,
       retry: { tries: 3, first_seconds: 1, max_seconds: 60 },
     });
-    const short = await processorOf('kind = "http"\nurl = "https://host/path"\nretry = { tries = 2 }');
+    const short = await declared('kind = "http"\nurl = "https://host/path"\nretry = { tries = 2 }');
     expect(short.announcement).toMatchObject({
       kind: "http",
       timeout_seconds: 60,
@@ -57,7 +57,7 @@ describe("a declaration is announced", () => {
   });
 
   test("with its input as JSON Schema", async () => {
-    const { announcement } = await processorOf(`
+    const { announcement } = await declared(`
       kind = "http"
       url = "https://host"
       [input]
@@ -79,8 +79,8 @@ describe("a declaration is announced", () => {
 
   test("with a version that changes with the file and the files that its command names", async () => {
     const text = 'kind = "command"\ncommand = ["sh", "run.sh", "other.sh"]';
-    const versionOf = async (...given: Parameters<typeof processorOf>) =>
-      (await processorOf(...given)).announcement.version;
+    const versionOf = async (...given: Parameters<typeof declared>) =>
+      (await declared(...given)).announcement.version;
     const version = await versionOf(text, { "run.sh": "echo 1", "unnamed.sh": "1" });
     expect(await versionOf(text, { "run.sh": "echo 1", "unnamed.sh": "2" })).toBe(version);
     expect(await versionOf(text, { "run.sh": "echo 2" })).not.toBe(version);
@@ -136,7 +136,7 @@ test("only the variables that a header names are filled in", async () => {
       return new Response(null, { status: 204 });
     },
   });
-  const { handler, ...processor } = await processorOf(`
+  const { handler, ...processor } = await declared(`
     kind = "http"
     url = "http://127.0.0.1:${server.port}"
     headers = { Authorization = "Bearer \${TOKEN} $TOKEN \${" }

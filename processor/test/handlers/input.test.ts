@@ -36,4 +36,9 @@ test("an invalid schema is reported before the first payload", () => {
     problem: '`input` is not a JSON Schema: Unresolved $ref "#/none".',
   });
   expect(inputCheck({ $ref: "#" })).toMatchObject({ kind: "wrong" });
+  const misspelt: object = { properties: { text: { type: "sting" } } };
+  expect(inputCheck(misspelt)).toEqual({
+    kind: "wrong",
+    problem: "`input` is not a JSON Schema: there is no type `sting`.",
+  });
 });

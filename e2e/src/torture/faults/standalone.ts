@@ -77,6 +77,6 @@ export const standaloneFaults: Fault[] = [
   ...stops("standalone").map(andBack),
   fullDisk,
   second,
-  // Standalone's own clock decides how long executions wait, so they wait longer or shorter by as much.
+  // Standalone's own clock decides how long executions wait, so each waits up to half a minute more or less.
   clockSet("half a minute", 30_000),
 ];

@@ -45,13 +45,13 @@ export async function loadModule(
   options: ModuleOptions,
 ): Promise<({ kind: "read" } & Loaded) | Wrong> {
   const described = await describe(path, options);
-  const loaded = described.kind === "wrong" ? described : await processorOf(path, described, options);
+  const loaded = described.kind === "wrong" ? described : await loadedFrom(path, described, options);
   return loaded.kind === "wrong"
     ? { kind: "wrong", problem: `${basename(path)}: ${loaded.problem}` }
     : loaded;
 }
 
-async function processorOf(
+async function loadedFrom(
   path: string,
   { description, snapshot }: Described,
   { timeoutSeconds, env, groups, warm, log }: ModuleOptions,
