@@ -60,6 +60,8 @@ export type SystemOptions = {
 };
 
 const startMs = 180_000;
+/** How the error of a system that does not start begins. */
+export const notStarted = "the system did not start";
 const preload = join(import.meta.dir, "../hooks/preload.ts");
 
 export async function startSystem(kind: System["kind"], options: SystemOptions): Promise<System> {
@@ -77,7 +79,7 @@ export async function startSystem(kind: System["kind"], options: SystemOptions):
     return system;
   } catch (error) {
     await system.stop();
-    throw new Error(`the system did not start: ${system.lastWords()}`, { cause: error });
+    throw new Error(`${notStarted}: ${system.lastWords()}`, { cause: error });
   }
 }
 

@@ -1,6 +1,7 @@
 /** `bun run torture`: one run with its report. Exits with 1 if a guarantee was broken, with 2 for wrong options. */
 import { join, resolve } from "node:path";
 import { root } from "../system/processes.ts";
+import { notStarted } from "../system/system.ts";
 import { bugs, isFound } from "./bugs.ts";
 import { readOptions } from "./options.ts";
 import { commandOf, summaryOf } from "./report.ts";
@@ -21,7 +22,11 @@ const say = (text: string) =>
   console.log(`${((performance.now() - started) / 1_000).toFixed(0).padStart(5)} s  ${text}`);
 
 console.log(`${commandOf(options)}\nData and report: ${dataDir}`);
-const { report, page } = await torture(options, { dataDir, say });
+const { report, page } = await torture(options, { dataDir, say }).catch((error: Error) => {
+  // So a planted bug that keeps a process from getting ready is found, too.
+  if (error.message.startsWith(notStarted)) console.log(`✗ 17. ${error.message}`);
+  throw error;
+});
 console.log(`${summaryOf(report).join("\n")}: ${page}`);
 process.exit(report.isGood ? 0 : 1);
 
