@@ -71,13 +71,17 @@ test("a processor cannot be withdrawn while it is served; withdrawing it ends it
   await until("its worker is away", 60_000, isAway);
   const requestId = await client.createRequest({ do: "succeed" }, name);
   const { json } = await client.execute(requestId);
+  const others = await Promise.all(
+    Array.from({ length: 100 }, () => client.createRequest({ do: "succeed" }, name)),
+  );
   expect((await withdraw()).status).toBe(204);
   expect(await client.ended(requestId, json.id)).toBe("failed");
   const [result] = await client.results(requestId);
   expect(result?.error).toMatchObject({ code: "processor_withdrawn" });
-  // A replica of requests-service may know it for another second; what it still accepts fails in the same way.
+  // A replica of requests-service may know it for another second. What it still accepts fails in the same way, so each
+  // attempt is another request's: three failures of one would exhaust it.
   const refused = await until("it is refused", 30_000, async () => {
-    const { status, json } = await client.execute(requestId);
+    const { status, json } = await client.execute(others.pop() as string);
     return status === 422 && json.type;
   });
   expect(refused).toBe("urn:sate:problem:unknown-processor");
