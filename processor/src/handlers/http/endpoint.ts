@@ -34,18 +34,14 @@ export function readEndpoint(
     else valued[name.toLowerCase()] = filled.text;
   }
 
-  let key: Uint8Array | null = null;
-  if (signing_secret_env !== undefined) {
-    const secret = env[signing_secret_env];
-    if (!secret) problems.push(unsetProblem("signing_secret_env", [signing_secret_env]));
-    else {
-      key = signingKey(secret);
-      if (key === null)
-        problems.push(
-          `\`signing_secret_env\` names ${signing_secret_env}, whose value must be Base64 after \`whsec_\`.`,
-        );
-    }
-  }
+  const secret = signing_secret_env && env[signing_secret_env];
+  const key = secret ? signingKey(secret) : null;
+  if (signing_secret_env !== undefined && !secret)
+    problems.push(unsetProblem("signing_secret_env", [signing_secret_env]));
+  else if (secret && key === null)
+    problems.push(
+      `\`signing_secret_env\` names ${signing_secret_env}, whose value must be Base64 after \`whsec_\`.`,
+    );
 
   if (problems.length > 0 || address === null) return { kind: "wrong", problems };
   return { kind: "read", endpoint: { url: address, headers: valued, signingKey: key } };
