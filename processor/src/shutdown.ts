@@ -12,8 +12,8 @@ import { within } from "./time.ts";
 const reserveMsMost = 5_000;
 const reserveShareMost = 0.42;
 /**
- * The share of the reserve that is left when the wait for each step ends. Most of the reserve is for aborted handlers:
- * by default a little more than the two seconds that a child process gets between SIGTERM and SIGKILL.
+ * The share of the reserve that remains at the deadline of each step. Aborted handlers get most of the reserve: by
+ * default slightly more than the two seconds between SIGTERM and SIGKILL of a child process.
  */
 const left = {
   handlers: 0.28,
@@ -25,15 +25,15 @@ const left = {
 };
 
 /**
- * A clean stop, within `shutdownMs` even if no dependency responds. Each step is waited for up to a point in time;
- * what it leaves undone is done by the sweepers of requests-service or by another processor.
+ * A clean stop, within `shutdownMs` even if no dependency responds. Each step has a deadline; the sweeps of
+ * requests-service or another processor do what a step leaves undone.
  *
  * 1. No more claims, and the consumer leaves its group. Running handlers may end and are reported as usual; heartbeats
  *    go on.
  * 2. Handlers that still run are aborted, without an outcome. The outcomes of the others are reported.
  * 3. Everything that the processors have started, such as child processes, is ended.
- * 4. The worker ends: its remaining runs are requeued and not counted as lost. Not if a child may still be working:
- *    its run must not start elsewhere before the lease has expired.
+ * 4. The worker ends: its remaining runs are requeued and not counted as lost. If a child may still be working, its lease
+ *    is left to expire instead, because the run must not start elsewhere before.
  * 5. Stored outcomes are published, the rest of the logs is sent, and the connections close.
  */
 export async function shutDown(

@@ -6,8 +6,8 @@ const script = join(import.meta.dir, "guard.sh");
 const restartMs = 100;
 
 /**
- * The guard: a process that outlives this one. It then kills all guarded groups and every process that has
- * `cookiePrefix` in its environment, and deletes `folder`. If it dies, it is restarted.
+ * Manages the guard: a process that waits until this one ends, even by SIGKILL, and then kills all guarded groups and
+ * every process that has `cookiePrefix` in its environment, and deletes `folder`. If the guard dies first, it is restarted.
  */
 export function createGuard(cookiePrefix: string, folder: string, log: Log) {
   const groups = new Set<number>();

@@ -23,10 +23,10 @@ export const killGraceMs = 2_000;
 /** The children of one processor: started on demand, kept warm for a while, each with one run at a time. */
 export type Pool = {
   /**
-   * Runs in a child. The child is reused unless it died, was aborted, left processes running or reports that it is not
-   * reusable: then it is ended, with every process that it started, before this resolves. An abort is passed on to the
-   * run, which is killed after a grace period, or at once if it is fenced. Rejects if the signal is already aborted or
-   * no child can be started.
+   * Executes a run in a child process. The child is reused unless it died, was aborted, left processes running or
+   * reports that it must not be reused. In these cases the child and every process that it started have ended before
+   * this resolves. An abort aborts the signal of the run and kills the child after a grace period, or at once if the run
+   * is fenced. Rejects if the signal is already aborted or no child can be started.
    */
   run(
     run: Omit<RunMessage, "marker">,

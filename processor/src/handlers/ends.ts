@@ -12,7 +12,8 @@ type Failed = Extract<HandlerEnd, { kind: "failed" }>;
 const shownCharsMax = 200;
 
 /**
- * Success with these bytes as the outputs, or a failure if they are too large or not JSON. `source` begins a sentence.
+ * A success with these bytes as the outputs, or a failure if they are too large or not JSON. `source` is the subject of
+ * the error message, such as "The response".
  */
 export function outputsEnd(bytes: Uint8Array, source: string): HandlerEnd {
   if (bytes.length > limits.outputsBytesMax) return tooLarge(source);

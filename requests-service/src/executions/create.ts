@@ -23,9 +23,9 @@ const roundsMax = 20;
 type Wanted = { index: number; item: NewExecution; request: RequestRecord; refusal: Refusal | null };
 
 /**
- * Decides and writes. Contenders that lose the write read and decide again. The write is refused exactly when what was
- * read is outdated. Of several for one request in the same batch only the first is written; the others are decided by
- * what that write did, without another read.
+ * Decides from what is stored, and writes. The write fails exactly if the data behind the decision is outdated; then
+ * the execution is decided again on fresh data. If a batch contains several executions of one request, only the first is
+ * written. The result of that write decides the others, without another read.
  */
 export function createExecutionsCommand(
   { store, clock }: Ports,

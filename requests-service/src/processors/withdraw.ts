@@ -29,8 +29,9 @@ const forgetMs = 3_600_000;
  *
  * The withdrawal is stored first. A call that is creating an execution at that moment may not have seen it, so sweeps
  * keep ending such executions. Once the withdrawal is an hour old and no execution waits, they delete the processor. A
- * worker stores that it serves the processor before it announces it. If it registers during a withdrawal, either the
- * second look at the workers finds it, or its announcement follows the withdrawal. Both end the withdrawal.
+ * worker is stored with the processors that it serves before it announces them. So a worker that registers during a
+ * withdrawal is either found when the withdrawal reads the workers a second time, or announces the processor after the
+ * withdrawal was stored. Either way, the processor is no longer withdrawn.
  */
 export type Withdrawals = {
   /** May be repeated. May leave some of the waiting executions to the sweeps. */

@@ -31,8 +31,8 @@ export function isClaimable(execution: Waiting & Pick<Execution, "status">, now:
 
 /**
  * The deadline of an execution that is claimed now. The first claim sets it, and it covers all tries and lost runs.
- * `timeoutSeconds`: the timeout of its processor. The deadline is never further ahead than that, so a clock that was set
- * back gives no run more time.
+ * `timeoutSeconds`: the timeout of its processor. The deadline is at most this long after `now`, so setting the clock
+ * back gives no run additional time.
  */
 export function deadlineOf(
   { deadline_at, timeout_seconds }: Pick<Execution, "deadline_at" | "timeout_seconds">,

@@ -2,10 +2,10 @@ import type { RunRef } from "@sate/contracts";
 import type { Execution } from "../executions/execution.ts";
 
 /**
- * Divides the running executions of a worker by what its heartbeat lists. The worker knows the runs that it lists with
- * their current epoch. It may still learn of the runs of the claim that it names, whose response it has not received yet.
- * It will never learn of the others: the response to their claim was lost, and the worker has sent another claim since.
- * Claims are compared for equality only, because their ids may have any order. Pure.
+ * Divides the running executions of a worker by its heartbeat. `kept`: the runs that the heartbeat lists with their
+ * current epoch, and those of the claim that it names, whose response may still be on its way. `unknown`: all others,
+ * because the worker has sent another claim since, so the response to theirs was lost. Claims are compared for equality
+ * only, because their ids may have any order. Pure.
  */
 export function divideHeld(
   running: Execution[],

@@ -111,7 +111,7 @@ const steps = [
   ["waiting", "end", 1],
 ] as const;
 test.each(steps)(
-  "a worker that registers before %s.%s (%d) of a withdrawal serves the processor afterwards",
+  "a worker that registers before call %s.%s (%d) of a withdrawal serves the processor afterwards",
   async (part, name, nth) => {
     const it = await given();
     const before = await it.queued();

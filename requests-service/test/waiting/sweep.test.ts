@@ -16,7 +16,7 @@ async function swept(it: Core): Promise<void> {
 }
 
 describe("an execution with a start in the future", () => {
-  test("waits without a wake-up, cannot be claimed, and is woken once, when its start has come", async () => {
+  test("has no wake-up and cannot be claimed before its start time, and is then woken exactly once", async () => {
     const it = testCore();
     const request = await it.request({ processor: "word-count" });
     const start_after = it.time.now + 60_000;

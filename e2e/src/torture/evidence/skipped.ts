@@ -1,8 +1,9 @@
 import type { End, Position } from "../../system/kafka.ts";
 
 /**
- * By `topic/partition`: records below the offset `below` may be unread although their group has committed a later
- * offset. A committed offset less than `oldFrom` proves that the group has started over: it belongs to a recreated topic.
+ * Partitions, by `topic/partition`, whose committed offsets are no proof: the group may not have read the records below
+ * the offset `below`, although it has committed a higher one. A committed offset lower than `oldFrom` proves that the
+ * group has started over on a recreated topic.
  */
 export type Skipped = Map<string, { below: number; oldFrom: number }>;
 
@@ -29,8 +30,8 @@ function skip(skipped: Skipped, one: End, oldFrom: number): void {
 }
 
 /**
- * Ends the skips of partitions whose groups have started over. `before` is a copy of `skipped` from before the positions
- * were read: they prove nothing about a topic that has been recreated since.
+ * Removes the partitions whose groups have started over. `before` is a copy of `skipped` that was made before the
+ * positions were read, because these prove nothing about a topic that was recreated in the meantime.
  */
 export function endSkips(skipped: Skipped, before: Skipped, positions: Position[]): void {
   for (const one of positions) {

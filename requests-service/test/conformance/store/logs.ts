@@ -55,7 +55,7 @@ export function logsConformance(given: Given): void {
       expect(texts).toContain(chunks[0]?.text as string);
     });
 
-    test("pages are limited in chunks and in UTF-8 bytes, and have at least one chunk", async () => {
+    test("a page is limited by its number of chunks and by UTF-8 bytes, and has at least one chunk", async () => {
       const run = newRun();
       const text = "é".repeat(50);
       const all = [0, 1, 2, 3].map((sequence) => chunk(run, sequence, { text }));

@@ -107,7 +107,7 @@ export function processorsConformance(given: Given): void {
       }
     });
 
-    test("their queued executions are listed up to the limit, scheduled ones too", async () => {
+    test("the queued executions of processors, including scheduled ones, are listed up to the limit", async () => {
       const [a, b, c] = [newName(), newName(), newName()];
       const start_after = given.store.now() + 60_000;
       const of = (processor: string, parts: Partial<Execution> = {}) =>
