@@ -10,8 +10,7 @@ export function problemOfInput(input: unknown, inputJson: string): string | unde
   }
   if (typeof input !== "boolean" && !isObject(input))
     return "is not a JSON Schema, which is an object, true or false";
-  if (isObject(input) && unknownTypeIn(input) !== undefined)
-    return "has a `type` that JSON Schema does not have";
+  if (unknownTypeIn(input) !== undefined) return "has a `type` that JSON Schema does not have";
   const found = new Set<string>();
   JSON.stringify(input, (key, value) => {
     // A property may have this name: then the value is its schema.
