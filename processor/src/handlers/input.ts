@@ -2,7 +2,7 @@ import { type Schema, Validator } from "@cfworker/json-schema";
 import { unknownTypeIn } from "@sate/contracts";
 import type { Handler } from "../ports.ts";
 import { failed } from "./ends.ts";
-import { misfitOf, payloadMisfits } from "./misfit.ts";
+import { mismatchOf, payloadMismatch } from "./mismatch.ts";
 
 /** `before` wraps a handler: a payload that does not match the schema fails as `invalid_input`, without calling it. */
 export type InputCheck =
@@ -29,8 +29,8 @@ export function inputCheck(schema: Schema): InputCheck {
   return {
     kind: "usable",
     before: (handler) => async (run) => {
-      const misfit = misfitOf(validator, JSON.parse(run.payloadJson), payloadMisfits);
-      return misfit === null ? handler(run) : failed("invalid_input", misfit, false);
+      const mismatch = mismatchOf(validator, JSON.parse(run.payloadJson), payloadMismatch);
+      return mismatch === null ? handler(run) : failed("invalid_input", mismatch, false);
     },
   };
 }

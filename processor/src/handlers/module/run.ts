@@ -3,7 +3,7 @@ import type { Schema, Validator } from "@cfworker/json-schema";
 import type { Context, Definition } from "../../kit/index.ts";
 import type { HandlerEnd, HandlerRun } from "../../ports.ts";
 import { classOf } from "../../runs/class-of.ts";
-import { misfitOf, payloadMisfits } from "../misfit.ts";
+import { mismatchOf, payloadMismatch } from "../mismatch.ts";
 
 // This runs in children, too, so it imports nothing that takes long to load.
 
@@ -48,8 +48,8 @@ async function checkAndRun(definition: Definition, run: ModuleRun): Promise<Modu
   const payload: unknown = JSON.parse(run.payloadJson);
   const { input } = definition;
   if (input !== undefined) {
-    const misfit = misfitOf(await validatorOf(input), payload, payloadMisfits);
-    if (misfit !== null) return failed("invalid_input", misfit, false);
+    const mismatch = mismatchOf(await validatorOf(input), payload, payloadMismatch);
+    if (mismatch !== null) return failed("invalid_input", mismatch, false);
   }
   let outputs: unknown;
   try {
@@ -94,9 +94,9 @@ async function readOutputs(outputs: unknown, { output }: Definition, bytesMax: n
     return failed("outputs_too_large", `The outputs have more than ${bytesMax} bytes.`, false);
   }
   if (output !== undefined) {
-    const outputsMisfits = "The outputs do not match the output schema of the processor";
-    const misfit = misfitOf(await validatorOf(output), JSON.parse(json), outputsMisfits);
-    if (misfit !== null) return broken(misfit);
+    const outputsMismatch = "The outputs do not match the output schema of the processor";
+    const mismatch = mismatchOf(await validatorOf(output), JSON.parse(json), outputsMismatch);
+    if (mismatch !== null) return broken(mismatch);
   }
   return { end: { kind: "succeeded", outputsJson: json } };
 }

@@ -2,7 +2,7 @@ import type { Validator } from "@cfworker/json-schema";
 
 // This runs in children, too, so it imports nothing that takes long to load.
 
-export const payloadMisfits = "The payload does not match the input schema of the processor";
+export const payloadMismatch = "The payload does not match the input schema of the processor";
 
 const charsMax = 500;
 
@@ -10,7 +10,7 @@ const charsMax = 500;
  * Why a value does not match the schema of the validator, as a sentence that begins with `beginning`; `null` if it does.
  * It has the first error at the deepest location, since those above it only say that something below is wrong.
  */
-export function misfitOf(validator: Validator, value: unknown, beginning: string): string | null {
+export function mismatchOf(validator: Validator, value: unknown, beginning: string): string | null {
   const { valid, errors } = validator.validate(value);
   if (valid) return null;
   const depth = (pointer: string) => pointer.split("/").length;
