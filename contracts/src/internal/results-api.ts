@@ -2,10 +2,9 @@ import { type Static, Type } from "@sinclair/typebox";
 import { ExecutionError } from "../values/execution.ts";
 import { ExecutionKey, Uuid } from "../values/ids.ts";
 import { limits } from "../values/limits.ts";
+import { open } from "../values/object.ts";
 import { Timestamp } from "../values/time.ts";
 import type { ApiFunctions } from "./api.ts";
-
-const open = { additionalProperties: true } as const;
 
 /** A result as the Results DB stores it. */
 export const ResultRecord = Type.Object(

@@ -2,10 +2,10 @@ import { type Static, Type } from "@sinclair/typebox";
 import { ExecutionError, ExecutionStatus, Progress } from "../values/execution.ts";
 import { Uuid } from "../values/ids.ts";
 import { limits } from "../values/limits.ts";
+import { closed, open } from "../values/object.ts";
 import { instantPattern, Timestamp } from "../values/time.ts";
 import { page } from "./page.ts";
 import { Payload } from "./requests.ts";
-import { closed, open } from "./schema.ts";
 
 /** The bodies of executions in the public REST API. */
 

@@ -1,5 +1,5 @@
 import { type TSchema, Type } from "@sinclair/typebox";
-import { open } from "./schema.ts";
+import { open } from "../values/object.ts";
 
 /** A page of a list: the entries under `name`, and the link to the next page. */
 export const page = <T extends TSchema>(name: string, entry: T) =>

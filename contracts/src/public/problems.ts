@@ -1,5 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
-import { open } from "./schema.ts";
+import { open } from "../values/object.ts";
 
 /**
  * Every problem that Sate reports, as RFC 9457 problem details. `type` is `urn:sate:problem:<name>` and never

@@ -1,8 +1,8 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { limits } from "../values/limits.ts";
+import { open } from "../values/object.ts";
 import { ProcessorName, RetryPolicy } from "../values/processor.ts";
 import { Timestamp } from "../values/time.ts";
-import { open } from "./schema.ts";
 
 /** The bodies of processors in the public REST API. */
 

@@ -1,9 +1,9 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { Uuid } from "../values/ids.ts";
+import { closed, open } from "../values/object.ts";
 import { defaultProcessor, ProcessorName } from "../values/processor.ts";
 import { Timestamp } from "../values/time.ts";
 import { page } from "./page.ts";
-import { closed, open } from "./schema.ts";
 
 /**
  * The bodies of processing requests in the public REST API. Fields and paths are those of the original; new ones are

@@ -1,10 +1,10 @@
 import { Type } from "@sinclair/typebox";
 import { ExecutionError } from "../values/execution.ts";
 import { Uuid } from "../values/ids.ts";
+import { open } from "../values/object.ts";
 import { Timestamp } from "../values/time.ts";
 import { Execution } from "./executions.ts";
 import { page } from "./page.ts";
-import { open } from "./schema.ts";
 
 export const Result = Type.Object(
   {

@@ -2,10 +2,10 @@ import { type Static, Type } from "@sinclair/typebox";
 import { Progress } from "../values/execution.ts";
 import { Uuid } from "../values/ids.ts";
 import { limits } from "../values/limits.ts";
+import { closed, open } from "../values/object.ts";
 import { ProcessorName, RetryPolicy } from "../values/processor.ts";
 import { Timestamp } from "../values/time.ts";
 import { Payload } from "./requests.ts";
-import { closed, open } from "./schema.ts";
 
 /** The bodies of remote workers in the public REST API. */
 

@@ -4,13 +4,12 @@ import type { ExecutionRef } from "../internal/requests-api.ts";
 import { Uuid } from "../values/ids.ts";
 import { jsonObject, toJson } from "../values/json.ts";
 import { limits } from "../values/limits.ts";
+import { open } from "../values/object.ts";
 import { Timestamp } from "../values/time.ts";
 import { baseHeaders, headerNames, headerOf } from "./headers.ts";
 import { readMessage } from "./read-message.ts";
 import type { IncomingRecord, OutgoingRecord, Reading } from "./record.ts";
 import { topics } from "./topics.ts";
-
-const open = { additionalProperties: true } as const;
 
 /** The record of a queued execution: JSON in the original's form, with `attempt` added. */
 export const ExecutionMessage = Type.Object(

@@ -4,6 +4,7 @@ import type { ResultRecord } from "../internal/results-api.ts";
 import { ExecutionError, type Outcome } from "../values/execution.ts";
 import { Uuid } from "../values/ids.ts";
 import { jsonAt, jsonObject, toJson } from "../values/json.ts";
+import { open } from "../values/object.ts";
 import { Timestamp } from "../values/time.ts";
 import type { DeadLetterReason } from "./dead-letter.ts";
 import { ExecutionMessage, executionJson, type PublishedExecution } from "./execution.ts";
@@ -27,7 +28,7 @@ export const OutcomeMessage = Type.Object(
     processor_version: Type.Optional(Type.String()),
     execution: ExecutionMessage,
   },
-  { additionalProperties: true },
+  open,
 );
 
 const check = TypeCompiler.Compile(OutcomeMessage);

@@ -1,6 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { Uuid } from "./ids.ts";
 import { limits } from "./limits.ts";
+import { open } from "./object.ts";
 import { Timestamp } from "./time.ts";
 
 /**
@@ -39,7 +40,7 @@ export const ExecutionError = Type.Object(
       description: "What went wrong, as text for a person.",
     }),
   },
-  { additionalProperties: true, description: "Why the execution did not succeed." },
+  { ...open, description: "Why the execution did not succeed." },
 );
 export type ExecutionError = Static<typeof ExecutionError>;
 
@@ -85,7 +86,7 @@ export const Outcome = Type.Union([
       ...ended,
       outputs_json: Type.String({ minLength: 1 }),
     },
-    { additionalProperties: true },
+    open,
   ),
   Type.Object(
     {
@@ -93,7 +94,7 @@ export const Outcome = Type.Union([
       ...ended,
       error: ExecutionError,
     },
-    { additionalProperties: true },
+    open,
   ),
 ]);
 export type Outcome = Static<typeof Outcome>;
@@ -106,6 +107,6 @@ export const Progress = Type.Object(
       Type.String({ maxLength: limits.lineCharsMax, description: "The current step, as text for a person." }),
     ),
   },
-  { additionalProperties: true, description: "How far the run has come." },
+  { ...open, description: "How far the run has come." },
 );
 export type Progress = Static<typeof Progress>;

@@ -1,5 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { limits } from "./limits.ts";
+import { open } from "./object.ts";
 
 /** A UUID in lower case (RFC 9562). A `pattern`, because `format: "uuid"` is unknown where Elysia is not loaded. */
 export const uuidPattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
@@ -13,7 +14,7 @@ export const Traceparent = Type.String({ pattern: traceparentPattern, maxLength:
 /** The key of an execution, and of its result, in both databases. The attempts of a request are consecutive: 1, 2, 3, … */
 export const ExecutionKey = Type.Object(
   { request_id: Uuid, attempt: Type.Integer({ minimum: 1, maximum: limits.attemptMax }) },
-  { additionalProperties: true },
+  open,
 );
 export type ExecutionKey = Static<typeof ExecutionKey>;
 

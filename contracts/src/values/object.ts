@@ -1,3 +1,6 @@
-/** What clients send is closed: an unknown field is an error. What they receive is open. */
+/**
+ * Whether an object accepts unknown fields. What clients send to the public API is closed: an unknown field is an error.
+ * Everything else is open, because a newer version may add fields.
+ */
 export const closed = { additionalProperties: false } as const;
 export const open = { additionalProperties: true } as const;

@@ -1,5 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { limits } from "./limits.ts";
+import { open } from "./object.ts";
 
 /** Names of processors. Names that begin with `sate:` are Sate's own and never match this. */
 export const ProcessorName = Type.String({
@@ -27,7 +28,7 @@ export const RetryPolicy = Type.Object(
     first_seconds: Type.Number({ minimum: 0.1, maximum: 86_400 }),
     max_seconds: Type.Number({ minimum: 0.1, maximum: 86_400 }),
   },
-  { additionalProperties: true },
+  open,
 );
 export type RetryPolicy = Static<typeof RetryPolicy>;
 
@@ -62,6 +63,6 @@ export const ProcessorAnnouncement = Type.Object(
     memory_mib: Type.Optional(Type.Integer({ minimum: 1 })),
     retry: Type.Optional(RetryPolicy),
   },
-  { additionalProperties: true },
+  open,
 );
 export type ProcessorAnnouncement = Static<typeof ProcessorAnnouncement>;

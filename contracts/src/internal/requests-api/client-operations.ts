@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { Uuid } from "../../values/ids.ts";
 import { limits } from "../../values/limits.ts";
+import { open } from "../../values/object.ts";
 import {
   Admission,
   ExecutionRecord,
@@ -11,7 +12,7 @@ import {
   RefusedExecution,
   RequestRecord,
 } from "./records.ts";
-import { batch, open, tagged } from "./schema.ts";
+import { batch, tagged } from "./schema.ts";
 
 /** What clients do, through the gateway. */
 export const clientOperations = {

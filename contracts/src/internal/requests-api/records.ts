@@ -2,9 +2,10 @@ import { type Static, Type } from "@sinclair/typebox";
 import { ExecutionError, ExecutionStatus, Outcome, Progress } from "../../values/execution.ts";
 import { ExecutionKey, Traceparent, Uuid } from "../../values/ids.ts";
 import { limits } from "../../values/limits.ts";
+import { open } from "../../values/object.ts";
 import { ProcessorAnnouncement } from "../../values/processor.ts";
 import { Timestamp } from "../../values/time.ts";
-import { Instant, open, tagged } from "./schema.ts";
+import { Instant, tagged } from "./schema.ts";
 
 export const NewRequest = Type.Object(
   { id: Uuid, payload_json: Type.String({ minLength: 1 }), processor: Type.Optional(Type.String()) },

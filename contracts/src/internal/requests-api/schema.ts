@@ -1,9 +1,8 @@
 import { type TSchema, Type } from "@sinclair/typebox";
 import { limits } from "../../values/limits.ts";
+import { open } from "../../values/object.ts";
 
 /** The building blocks of the schemas of the internal API. */
-
-export const open = { additionalProperties: true } as const;
 
 export const batch = <T extends TSchema>(item: T, itemsMax: number = limits.batchItemsMax) =>
   Type.Array(item, { maxItems: itemsMax });

@@ -2,9 +2,10 @@ import { type Static, Type } from "@sinclair/typebox";
 import { ExecutionError, Progress } from "../../values/execution.ts";
 import { ExecutionKey, Uuid } from "../../values/ids.ts";
 import { limits } from "../../values/limits.ts";
+import { open } from "../../values/object.ts";
 import { ProcessorAnnouncement } from "../../values/processor.ts";
 import { ExecutionRef, FinishedRun, LogChunk, OutboxMark, Run, RunRef } from "./records.ts";
-import { batch, open, tagged } from "./schema.ts";
+import { batch, tagged } from "./schema.ts";
 
 const worker = { worker_id: Uuid };
 
