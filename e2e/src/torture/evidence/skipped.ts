@@ -36,8 +36,8 @@ function skip(skipped: Skipped, one: End, oldFrom: number): void {
 export function endSkips(skipped: Skipped, before: Skipped, positions: Position[]): void {
   for (const one of positions) {
     const place = placeOf(one);
-    const skip = before.get(place);
-    if (skip === undefined || skipped.get(place) !== skip) continue;
-    if (one.committed >= 0 && one.committed < skip.oldFrom) skipped.delete(place);
+    const noted = before.get(place);
+    if (noted === undefined || skipped.get(place) !== noted) continue;
+    if (one.committed >= 0 && one.committed < noted.oldFrom) skipped.delete(place);
   }
 }
