@@ -1,6 +1,7 @@
 import { isolation } from "./bench/isolation.ts";
 import { throughput } from "./bench/throughput.ts";
 import { wakeUp } from "./bench/wake-up.ts";
+import { watching } from "./bench/watching.ts";
 
 /** `bun run bench`, or `bun run bench isolation`. Only ratios within one run are meaningful. */
 const benches: Record<string, () => Promise<void>> = {
@@ -8,6 +9,8 @@ const benches: Record<string, () => Promise<void>> = {
   isolation,
   cluster: () => throughput("cluster"),
   "wake-up": wakeUp,
+  watching: () => watching("standalone"),
+  "watching-cluster": () => watching("cluster"),
 };
 
 for (const name of Bun.argv[2]?.split(",") ?? Object.keys(benches)) {

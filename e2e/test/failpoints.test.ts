@@ -46,6 +46,36 @@ async function exhaust(client: Client, system: System): Promise<void> {
   );
 }
 
+/**
+ * Creates requests together with their executions until `isOver`, each call repeated with its Idempotency-Key until it
+ * has a response. Each must have created one request with one execution, which ends once.
+ */
+async function createUntil(client: Client, isOver: () => boolean): Promise<void> {
+  const ids = new Map<string, { id: string; execution: string }>();
+  for (let turn = 0; turn < 3 || !isOver(); turn++) {
+    const token = `created ${turn}`;
+    const headers = { "idempotency-key": crypto.randomUUID() };
+    const body = { payload: { token }, processor: "pong", execute: true };
+    const { status, json } = await answered(() => client.post("/requests", body, headers));
+    expect(status).toBe(201);
+    ids.set(token, { id: json.id, execution: json.execution.id });
+  }
+  for (const { id, execution } of ids.values()) {
+    expect(await client.ended(id, execution)).toBe("succeeded");
+    expect(await client.results(id)).toMatchObject([{ execution: { id: execution } }]);
+    const { executions } = (await client.get(`/requests/${id}/executions`)).json;
+    expect(executions.map((one) => one.id)).toEqual([execution]);
+  }
+  const tokens: string[] = [];
+  for (let next = "/requests?limit=100"; next; ) {
+    const { requests, next_uri } = (await client.get(next)).json;
+    for (const { payload } of requests) tokens.push((payload as { token?: string })?.token ?? "");
+    next = next_uri;
+  }
+  const created = tokens.filter((token) => ids.has(token));
+  expect(created.toSorted()).toEqual([...ids.keys()].toSorted());
+}
+
 /** Kills a process while something runs, again and again until `isOver`. */
 async function loseRuns(system: System, isOver: () => boolean): Promise<void> {
   const prefix = system.kind === "standalone" ? "standalone" : "processor";
@@ -67,7 +97,8 @@ async function killAt(kind: System["kind"], names: string[]): Promise<void> {
     const ways = Object.groupBy(names, (name) => failpoints[name]?.met ?? "load");
     const load = startLoad(system.url, { clients: 4, name: "failpoints" });
     if (ways.exhausted) await exhaust(createClient(system.url), system);
-    const { lost } = ways;
+    const { lost, created } = ways;
+    if (created) await createUntil(createClient(system.url), () => haveFired(created));
     if (lost) await loseRuns(system, () => haveFired(lost));
     await until(`each of ${names.join(", ")} has fired`, firedMs, () => haveFired(names));
     const count = load.history.executions.length;

@@ -8,6 +8,8 @@ import { invalidPath, invalidQuery } from "./http/parameters.ts";
 import { invalidBody } from "./http/parse-body.ts";
 import { createProblemResponse, Refusal } from "./http/problem-response.ts";
 import type { Config, Ports } from "./ports.ts";
+import { creatingRoutes } from "./routes/creating.ts";
+import { eventRoutes } from "./routes/events.ts";
 import { executionRoutes } from "./routes/executions.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { logRoutes } from "./routes/logs.ts";
@@ -33,14 +35,14 @@ export function createApp(
   const { newId } = ports;
   const { allowedHosts = new Set(), publicUrl } = config;
   const idleSeconds = config.idleTimeoutSeconds ?? gatewaySettings.IDLE_TIMEOUT_SECONDS.default;
-  const parts = { ...createRouteParts(ports, config, idleSeconds), ...life };
+  const parts = { ...createRouteParts(ports, config, { idleSeconds, ...life }), ...life };
   const { access, ingress, operation } = parts;
   const { hasKeys } = access;
   const problemResponse = createProblemResponse(ports);
   const checkHost = createHostCheck({ hasKeys, allowedHosts, publicUrl });
   const documented = [
-    ...[healthRoutes, welcomeRoutes, requestRoutes, executionRoutes, resultRoutes],
-    ...[logRoutes, processorRoutes, workerRoutes],
+    ...[healthRoutes, welcomeRoutes, creatingRoutes, requestRoutes, executionRoutes, resultRoutes],
+    ...[logRoutes, eventRoutes, processorRoutes, workerRoutes],
   ].map((routes) => routes(parts));
 
   // standardHostname: otherwise Elysia looks for the path after the eleventh character of the URL, and takes a part of

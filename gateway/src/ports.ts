@@ -18,6 +18,8 @@ export type Requests = Pick<
   | "getProcessor"
   | "withdrawProcessor"
   | "readLog"
+  | "executionStates"
+  | "followLogs"
   | "appendLogs"
   | "registerWorker"
   | "heartbeat"
@@ -29,7 +31,10 @@ export type Requests = Pick<
 >;
 
 /** The gateway's operations of results-service, which knows no requests: an unknown one has no results. */
-export type Results = Pick<ResultsApi, "resultsOfRequest" | "resultsOfExecution">;
+export type Results = Pick<ResultsApi, "resultsOfRequest" | "resultsOfExecution" | "resultsRecorded">;
+
+/** Executions whose results were recorded just now. */
+export type Recorded = readonly { execution_id: string }[];
 
 export type Ports = {
   requests: Requests;
@@ -43,6 +48,11 @@ export type Ports = {
   newId: () => string;
   log: Log;
   counters: Counters;
+  /**
+   * Calls the listener whenever results have been recorded, so that who waits for them gets them at once. Without it, and
+   * for results recorded elsewhere, the gateway polls.
+   */
+  onRecorded?: (listener: (recorded: Recorded) => void) => void;
   /** Why other services of the same process are not ready, a sentence each. */
   othersNotReady?: () => Promise<string[]>;
 };

@@ -8,6 +8,8 @@ import {
   periodic,
 } from "@sate/contracts/runtime";
 import { executionCommands } from "./executions/commands.ts";
+import { createAdmissions } from "./executions/create.ts";
+import { removeOldKeys } from "./keys/retention.ts";
 import { logCommands } from "./logs/commands.ts";
 import { removeOldLogs } from "./logs/retention.ts";
 import { createLookForResults } from "./outbox/confirm-results.ts";
@@ -19,6 +21,7 @@ import { cachedProcessors } from "./processors/known.ts";
 import { createWithdrawals, type Withdrawals } from "./processors/withdraw.ts";
 import { cachedRequests } from "./requests/cache.ts";
 import { requestCommands } from "./requests/commands.ts";
+import { createStarts, type Starts } from "./requests/starts.ts";
 import { runCommands } from "./runs/commands.ts";
 import { createDeadlineWatch, createEndOverdue } from "./runs/overdue.ts";
 import { createRequeueRuns, type RequeueRuns } from "./runs/requeue.ts";
@@ -48,6 +51,8 @@ export type Config = {
 const sweepsPerLease = 10;
 /** A sweep publishes the outbox marks that the previous sweep has already seen. */
 const outboxSweepMs = 2_000;
+/** A sweep creates the executions of start marks that the previous sweep has already seen. */
+const startSweepMs = 2_000;
 /** The maximum delay between the instant for which an execution waits and its start or end. */
 const waitingSweepMs = 500;
 /**
@@ -58,6 +63,7 @@ const reopenMs = 30_000;
 /** How often a sweep ends executions that were created while their processor was withdrawn: every 10 s by default. */
 const withdrawalSweepsPerLease = 3;
 const logSweepMsMax = 60_000;
+const keySweepMs = 60_000;
 /** The deadline of each step of a stop. All three fit into the default of SHUTDOWN_SECONDS. */
 const stopStepMs = 2_000;
 
@@ -80,9 +86,11 @@ export function createRequestsService(outside: Ports, config: Config) {
   const requeueRuns = createRequeueRuns(ports, outbox, config.lostMax);
   const processors = cachedProcessors(store);
   const withdrawals = createWithdrawals(ports, outbox, processors);
+  const admissions = createAdmissions(ports, outbox, processors);
+  const starts = createStarts(ports, admissions);
   const commands: RequestsApi = {
-    ...requestCommands(ports),
-    ...executionCommands(ports, outbox, processors),
+    ...requestCommands(ports, starts, processors),
+    ...executionCommands(ports, outbox, admissions),
     ...workerCommands(ports, processors, requeueRuns, config.leaseMs),
     ...runCommands(ports, outbox, requeueRuns),
     ...processorCommands(ports, processors, withdrawals),
@@ -104,7 +112,7 @@ export function createRequestsService(outside: Ports, config: Config) {
   });
   const { attempt, stopping, notReadyReasons, start, stop } = lifecycle;
   const sweeps = createSweeps(ports, config, {
-    ...{ outbox, requeueRuns, withdrawals, attempt, stopping },
+    ...{ outbox, starts, requeueRuns, withdrawals, attempt, stopping },
   });
 
   return {
@@ -135,7 +143,7 @@ export function createRequestsService(outside: Ports, config: Config) {
   async function stopAll(): Promise<void> {
     const steps: [string, () => Promise<unknown>][] = [
       ["sweeps", () => Promise.all(sweeps.map((sweep) => sweep.stop()))],
-      ["outbox", outbox.flush],
+      ["outbox", () => Promise.all([outbox.flush(), starts.flush()])],
       ["connections", () => Promise.all([publisher.close(), store.close()])],
     ];
     for (const [step, work] of steps) {
@@ -151,6 +159,7 @@ function createSweeps(
   { leaseMs, confirmMs, logsKeptMs }: Config,
   parts: {
     outbox: Outbox;
+    starts: Starts;
     requeueRuns: RequeueRuns;
     withdrawals: Withdrawals;
     attempt: Attempt<boolean>;
@@ -158,7 +167,7 @@ function createSweeps(
   },
 ): Periodic[] {
   const { store, random, log, counters, fatal } = ports;
-  const { outbox, requeueRuns, withdrawals, attempt, stopping } = parts;
+  const { outbox, starts, requeueRuns, withdrawals, attempt, stopping } = parts;
   const leaseExpiry = createLeaseExpiry(sweepsPerLease);
   const deadlines = createDeadlineWatch(() => performance.now());
   const workerSweep = { leaseExpiry, deadlines, requeueRuns, endOverdue: createEndOverdue(ports, outbox) };
@@ -182,12 +191,22 @@ function createSweeps(
       log.warn("old logs could not be removed; the next removal takes them", errorFields(error)),
     );
   }
+  async function removeKeys(): Promise<void> {
+    await removeOldKeys(ports, stopping).catch((error) =>
+      log.warn("old idempotency keys could not be removed; the next removal takes them", errorFields(error)),
+    );
+  }
   return [
     { name: "sweep of the workers", pauseMs: leaseMs / sweepsPerLease, work: sweepAllWorkers },
     {
       name: "sweep of the outbox",
       pauseMs: outboxSweepMs,
       work: () => attempt("outbox sweep", outbox.sweep, "The outbox cannot be published."),
+    },
+    {
+      name: "sweep of start marks",
+      pauseMs: startSweepMs,
+      work: () => attempt("start sweep", starts.sweep, storeAway),
     },
     {
       name: "sweep of waiting executions",
@@ -205,6 +224,7 @@ function createSweeps(
       pauseMs: Math.min(logsKeptMs, logSweepMsMax),
       work: removeLogs,
     },
+    { name: "removal of old idempotency keys", pauseMs: keySweepMs, work: removeKeys },
     // Each process at its own pace, so that they do not all look at the same moment.
     { name: "look for results", pauseMs: confirmMs * (0.75 + random() / 2), work: lookForResults },
   ].map((task) => periodic({ ...task, fatal }));

@@ -13,10 +13,12 @@ import type {
 } from "@sate/contracts";
 import type { Counters, Log } from "@sate/contracts/runtime";
 import type { EndedRun, Execution } from "./executions/execution.ts";
+import type { Keys } from "./keys/port.ts";
 import type { Logs } from "./logs/port.ts";
 import type { ProcessorStore } from "./processors/port.ts";
 import type { Workers } from "./workers/port.ts";
 
+export type { Keys } from "./keys/port.ts";
 export type { Logs } from "./logs/port.ts";
 export type { ProcessorStore } from "./processors/port.ts";
 export type { Worker, Workers } from "./workers/port.ts";
@@ -58,6 +60,7 @@ export type Store = {
   confirmations: Confirmations;
   processors: ProcessorStore;
   logs: Logs;
+  keys: Keys;
   /**
    * Creates the keys and indexes that are missing, brings what earlier versions stored up to date, and reads the clock.
    * May be repeated, and is cheap then.
@@ -84,7 +87,14 @@ export type Requests = {
   getWithin(ids: string[], bytesMax: number): Promise<Within>;
   /** Newest first by id, those below `before`: at most `limit`, with payloads of at most `bytesMax` together; at least one. */
   list(page: { limit: number; bytesMax: number; before?: string | undefined }): Promise<Within>;
+  /** A page of those with a start mark, in a fixed order. */
+  starting(page: Page<Starting>): Promise<Starting[]>;
+  /** Clears exactly these start marks. */
+  clearStarts(starting: Starting[]): Promise<void>;
 };
+
+/** A request with a start mark, and the id of the execution that it asks for. */
+export type Starting = { request_id: string; execution_id: string };
 
 /** In the order of the call. `isCut`: there are more, which were not read. */
 export type Within = { found: Map<string, RequestRecord>; isCut: boolean };

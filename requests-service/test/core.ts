@@ -4,6 +4,7 @@ import { createCounters } from "@sate/contracts/runtime";
 import { fakeLog } from "@sate/contracts/test/fakes/log.ts";
 import { sqliteStore } from "../src/adapters/sqlite/store.ts";
 import { executionCommands } from "../src/executions/commands.ts";
+import { createAdmissions } from "../src/executions/create.ts";
 import type { Execution } from "../src/executions/execution.ts";
 import { logCommands } from "../src/logs/commands.ts";
 import { createLookForResults } from "../src/outbox/confirm-results.ts";
@@ -14,6 +15,7 @@ import { processorCommands } from "../src/processors/commands.ts";
 import { cachedProcessors } from "../src/processors/known.ts";
 import { createWithdrawals } from "../src/processors/withdraw.ts";
 import { requestCommands } from "../src/requests/commands.ts";
+import { createStarts } from "../src/requests/starts.ts";
 import { runCommands } from "../src/runs/commands.ts";
 import { createDeadlineWatch, createEndOverdue } from "../src/runs/overdue.ts";
 import { createRequeueRuns } from "../src/runs/requeue.ts";
@@ -69,9 +71,12 @@ export function createCore(
     requeueRuns,
     endOverdue: createEndOverdue(ports, outbox),
   };
+  const admitted = options.knowsAnnounced ? announced : processors;
+  const admissions = createAdmissions(ports, outbox, admitted);
+  const starts = createStarts(ports, admissions);
   const commands: RequestsApi = {
-    ...requestCommands(ports),
-    ...executionCommands(ports, outbox, options.knowsAnnounced ? announced : processors),
+    ...requestCommands(ports, starts, admitted),
+    ...executionCommands(ports, outbox, admissions),
     ...workerCommands(ports, announced, requeueRuns, leaseMs),
     ...runCommands(ports, outbox, requeueRuns),
     ...processorCommands(ports, announced, withdrawals),
@@ -115,7 +120,7 @@ export function createCore(
   }
   return {
     ...{ ports, store, publisher, results, processors, log, counters, outbox, requeueRuns, commands },
-    ...{ time, workerSweep, announced, withdrawals },
+    ...{ time, workerSweep, announced, withdrawals, starts },
     ...{ request, execution, worker, run, stored },
     look: createLookForResults(ports),
     sweep: () => sweepWorkers(ports, workerSweep),

@@ -3,22 +3,24 @@ import { commandRoutes } from "../src/runtime/command-routes.ts";
 import { createInternalApp } from "../src/runtime/internal-app.ts";
 import { madeOutcome } from "./builders.ts";
 import { announcementsApiConformance } from "./conformance/requests-api/announcements.ts";
-import { clientApiConformance } from "./conformance/requests-api/clients.ts";
+import { type ClientApiUnderTest, clientApiConformance } from "./conformance/requests-api/clients.ts";
+import { creatingApiConformance } from "./conformance/requests-api/creating.ts";
 import { processorApiConformance } from "./conformance/requests-api/processors.ts";
+import { watchApiConformance } from "./conformance/requests-api/watching.ts";
 import { testCore } from "./core.ts";
 import { clientOf, serviceToken } from "./door.ts";
 
 /** The real commands, called over HTTP. */
-function testService() {
-  const core = testCore();
+function testService(options: Parameters<typeof testCore>[0] = {}) {
+  const core = testCore(options);
   const { commands, counters, log } = core;
   const routes = commandRoutes(requestsApi, commands);
   const app = createInternalApp({ serviceToken, notReadyReasons: async () => [], counters, log, routes });
   return { core, api: clientOf(app) };
 }
 
-clientApiConformance("requests-service", () => {
-  const { core, api } = testService();
+const clientApi = (): ClientApiUnderTest => {
+  const { core, api } = testService({ knowsAnnounced: true });
   async function run(request_id: string) {
     const page = await api.listExecutions({ request_id, limit: 100 });
     const last = page.kind === "found" ? page.executions.at(-1) : undefined;
@@ -31,7 +33,9 @@ clientApiConformance("requests-service", () => {
       await api.finish({ runs: [{ ...(await run(requestId)), outcome: madeOutcome(status) }] });
     },
   };
-});
+};
+clientApiConformance("requests-service", clientApi);
+creatingApiConformance("requests-service", clientApi);
 
 processorApiConformance("requests-service", () => {
   const { core, api } = testService();
@@ -51,3 +55,19 @@ processorApiConformance("requests-service", () => {
 });
 
 announcementsApiConformance("requests-service", () => testService().api);
+
+watchApiConformance("requests-service", () => {
+  const { core, api } = testService();
+  return {
+    api,
+    async queue() {
+      const { request_id, attempt, id } = await core.execution();
+      return { request_id, attempt, execution_id: id };
+    },
+    async run({ request_id }) {
+      const page = await api.listExecutions({ request_id, limit: 1 });
+      const queued = page.kind === "found" ? page.executions[0] : undefined;
+      return core.run(await core.worker(), queued);
+    },
+  };
+});

@@ -8,6 +8,7 @@ import { sqliteResultsWriter } from "@sate/results-listener/sqlite";
 import * as resultsService from "@sate/results-service";
 import { sqliteResultsReader } from "@sate/results-service/sqlite";
 import { createBroker } from "./broker/broker.ts";
+import { recordedResults } from "./recorded-results.ts";
 import type { DataFile } from "./sqlite/file.ts";
 
 export type Config = Omit<
@@ -60,6 +61,7 @@ function createServices({ processors, file, ...rest }: Ports, config: Config) {
     { log: rest.log },
   );
 
+  const recorded = recordedResults(sqliteResultsWriter(file));
   const results = resultsService.createResultsService({ ...shared, reader: sqliteResultsReader(file) }, own);
   const requests = requestsService.createRequestsService(
     { ...shared, store: sqliteStore(file), publisher: broker.publisher(), results: results.commands },
@@ -68,7 +70,7 @@ function createServices({ processors, file, ...rest }: Ports, config: Config) {
   const listener = resultsListener.createResultsListener(
     {
       ...shared,
-      writer: sqliteResultsWriter(file),
+      writer: recorded.writer,
       publisher: broker.publisher({ within: groups.resultsListener }),
       consumer: broker.consumer(groups.resultsListener),
     },
@@ -92,6 +94,7 @@ function createServices({ processors, file, ...rest }: Ports, config: Config) {
       requests: requests.commands,
       results: results.commands,
       monotonic: () => performance.now(),
+      onRecorded: recorded.subscribe,
       othersNotReady: async () => {
         const reasons = await Promise.all(others.map((service) => service.notReadyReasons()));
         return [file.notReadyReason() ?? [], ...reasons].flat();

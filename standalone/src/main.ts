@@ -109,8 +109,6 @@ Sate is ready on ${url}
   stop           Ctrl-C
 
 Try it:
-  ${curl} ${url}/requests -H 'content-type: application/json' -d '{"payload": {"message": "ping"}}'
-  ${curl} -X POST ${url}/requests/<the id>/executions
-  ${curl} ${url}/requests/<the id>/results
+  ${curl} ${url}/requests -H 'content-type: application/json' -H 'prefer: wait=10' -d '{"payload": {"message": "ping"}, "execute": true}'
 `;
 }

@@ -1,19 +1,26 @@
 import { fakeRequests as gatewaysFake } from "../../gateway/test/fakes/requests.ts";
 import { fakeRequests as processorsFake } from "../../processor/test/fakes/requests.ts";
 import { announcementsApiConformance } from "../../requests-service/test/conformance/requests-api/announcements.ts";
-import { clientApiConformance } from "../../requests-service/test/conformance/requests-api/clients.ts";
+import {
+  type ClientApiUnderTest,
+  clientApiConformance,
+} from "../../requests-service/test/conformance/requests-api/clients.ts";
+import { creatingApiConformance } from "../../requests-service/test/conformance/requests-api/creating.ts";
 import { processorApiConformance } from "../../requests-service/test/conformance/requests-api/processors.ts";
+import { watchApiConformance } from "../../requests-service/test/conformance/requests-api/watching.ts";
 
 /** The fakes of requests-service behave like its real commands, which run the same suites in their own folder. */
 
-clientApiConformance("the gateway's fake", () => {
+const clientApi = (): ClientApiUnderTest => {
   const { api, become } = gatewaysFake();
   return {
     api,
     run: async (requestId) => become(requestId, "running"),
     end: async (requestId, status) => become(requestId, status),
   };
-});
+};
+clientApiConformance("the gateway's fake", clientApi);
+creatingApiConformance("the gateway's fake", clientApi);
 
 announcementsApiConformance("the gateway's fake", () => gatewaysFake().api);
 
@@ -34,5 +41,17 @@ processorApiConformance("the processor's fake", () => {
     queue: async (processor) => fake.queue(processor === undefined ? {} : { processor }),
     cancel: async (ref) => fake.cancel(ref),
     expire: async (workerId) => fake.giveUp(workerId),
+  };
+});
+
+watchApiConformance("the gateway's fake", () => {
+  const { api, queue, become } = gatewaysFake();
+  return {
+    api,
+    queue,
+    async run(ref) {
+      become(ref.request_id, "running", { epoch: 1 });
+      return { ...ref, epoch: 1 };
+    },
   };
 });

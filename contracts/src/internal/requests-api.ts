@@ -1,5 +1,6 @@
 import type { ApiFunctions } from "./api.ts";
 import { clientOperations } from "./requests-api/client-operations.ts";
+import { watchOperations } from "./requests-api/watch-operations.ts";
 import { workerOperations } from "./requests-api/worker-operations.ts";
 
 export * from "./requests-api/records.ts";
@@ -12,7 +13,7 @@ export { type Claimable, defaultTimeoutSeconds } from "./requests-api/worker-ope
  * Every operation is idempotent: callers choose the ids, and a repetition returns what the first call returned or
  * would have returned.
  */
-export const requestsApi = { ...clientOperations, ...workerOperations };
+export const requestsApi = { ...clientOperations, ...watchOperations, ...workerOperations };
 
 export type RequestsApi = ApiFunctions<typeof requestsApi>;
 /** The part of it that workers need. */

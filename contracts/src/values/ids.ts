@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { type Static, Type } from "@sinclair/typebox";
 import { limits } from "./limits.ts";
 import { open } from "./object.ts";
@@ -6,6 +7,22 @@ import { open } from "./object.ts";
 export const uuidPattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
 
 export const Uuid = Type.String({ pattern: uuidPattern, minLength: 36, maxLength: 36 });
+
+/**
+ * The id of something that is derived: shaped as a UUIDv7 of the instant `atMs` (ms since 1970), so that it sorts among
+ * the ids of its time. The other bits are a hash of `parts`, so the same parts give the same id everywhere.
+ */
+export function derivedId(atMs: number, ...parts: string[]): string {
+  // As JSON, because two lists of parts must not look alike.
+  const hash = createHash("sha256").update(JSON.stringify(parts)).digest();
+  const time = Math.max(0, Math.floor(atMs)).toString(16).padStart(12, "0").slice(-12);
+  const variant = ((hash.readUInt8(2) & 0x3f) | 0x80).toString(16);
+  const bits = hash.toString("hex");
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${bits.slice(0, 3)}-${variant}${bits.slice(6, 8)}-${bits.slice(8, 20)}`;
+}
+
+/** A SHA-256 in hexadecimal. */
+export const Sha256 = Type.String({ pattern: "^[0-9a-f]{64}$", maxLength: 64 });
 
 /** W3C Trace Context, version 00. https://www.w3.org/TR/trace-context/ */
 export const traceparentPattern = "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$";

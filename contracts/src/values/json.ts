@@ -53,6 +53,21 @@ export function jsonMembers(text: JsonText): { key: string; value: JsonText }[] 
   return end === null ? null : members;
 }
 
+/** The items of a valid JSON array's text, in order, each as its own text; `null` for any other value. */
+export function jsonItems(text: JsonText): JsonText[] | null {
+  const items: JsonText[] = [];
+  let at = skipSpace(text, 0);
+  if (text[at] !== "[") return null;
+  at = skipSpace(text, at + 1);
+  while (text[at] !== "]") {
+    const end = valueEnd(text, at);
+    items.push(text.slice(at, end));
+    at = skipSpace(text, end);
+    if (text[at] === ",") at = skipSpace(text, at + 1);
+  }
+  return items;
+}
+
 /**
  * The texts of the values at several paths inside a valid JSON text, found in one pass. A path that leads nowhere is
  * absent from the result. The last of repeated keys counts, as for `JSON.parse`.

@@ -22,6 +22,19 @@ export const limits = {
   internalBodyBytesMax: 64 * 1024 * 1024,
   /** Executions in one `resultsRecorded` call. */
   confirmMax: 1_000,
+  /** Executions in one `executionStates` call, and in one `followLogs` call. */
+  statesMax: 1_000,
+  followMax: 100,
+  /** The part of a log that one `followLogs` call returns; a single larger chunk is returned alone. */
+  followBytesMax: 64 * 1024,
+  /** How long a request may wait for an execution to end. */
+  waitSecondsMax: 60,
+  /** Requests of one gateway that wait for executions to end, and the payloads that they hold. */
+  waitingMax: 2_000,
+  waitingBytesMax: 64 * 1024 * 1024,
+  /** Event streams of one gateway, and of one of its API keys. */
+  streamsMax: 2_000,
+  streamsPerKeyMax: 20,
   /** Executions that one claim may name or return. */
   claimMax: 64,
   /** All payloads in the response to one claim; a single larger one is returned alone. */
@@ -33,6 +46,10 @@ export const limits = {
   timeoutSecondsMax: 30 * 86_400,
   /** How far ahead an execution may be scheduled. */
   startAheadSecondsMax: 366 * 86_400,
+  /** Requests in one public batch. */
+  batchRequestsMax: 100,
+  /** How long the Idempotency-Key of a request is kept. That of an execution is kept with it. */
+  idempotencySecondsKept: 7 * 86_400,
   /** Processors that one worker may announce, and that may be known in all. */
   workerProcessorsMax: 128,
   processorsMax: 1_000,

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
-import { executionKey, limits, Traceparent, Uuid } from "../../src/index.ts";
+import { derivedId, executionKey, limits, Traceparent, Uuid } from "../../src/index.ts";
 
 const id = "01976b1e-7f0e-7000-8f0a-4b9b2f0a6c1d";
 
@@ -36,4 +36,16 @@ test("a traceparent is of W3C version 00", () => {
   for (const text of [good.replace("00", "ff"), `${good}-x`, good.toUpperCase(), "", `${good}\n`]) {
     expect(Value.Check(Traceparent, text)).toBe(false);
   }
+});
+
+test("a derived id is a UUIDv7 of its instant, and the same for the same parts only", () => {
+  const at = 1_700_000_000_123;
+  const derived = derivedId(at, "schedule", "a");
+  expect(derived).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  expect(Number.parseInt(derived.replaceAll("-", "").slice(0, 12), 16)).toBe(at);
+  expect(derivedId(at, "schedule", "a")).toBe(derived);
+  const others = [["schedule", "b"], ["schedulea"], ["schedule,a"], [], ["", "schedule", "a"]];
+  expect(new Set([derived, ...others.map((parts) => derivedId(at, ...parts))]).size).toBe(others.length + 1);
+  expect(derivedId(at - 1, "z") < derived && derived < derivedId(at + 1, "a")).toBe(true);
+  expect(derivedId(-5, "a")).toStartWith("00000000-0000-7");
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { jsonAt, jsonMembers, jsonObject, limits, readJson } from "../../src/index.ts";
+import { jsonAt, jsonItems, jsonMembers, jsonObject, limits, readJson } from "../../src/index.ts";
 import { hostilePayloads } from "../hostile-payloads.ts";
 
 /** The cases that matter by name; what holds for any text is in json.property.test.ts. */
@@ -74,3 +74,10 @@ test("reading takes linear time for a megabyte of quotes, backslashes or members
   const wide = `{${Array.from({ length: 100_000 }, (_, index) => `"${index}":[]`).join(",")}}`;
   expect(jsonMembers(wide)).toHaveLength(100_000);
 }, 5_000);
+
+test("the items of an array are returned as they were sent, whatever is in them; other values have none", () => {
+  const items = ["1e400", '"a,]\\""', '{"b":[1, 2],"b":[]}', "[ [ ] , 3]", "null", '"\\ud800"', "-0"];
+  expect(jsonItems(`\n[ ${items.join(" ,\t")} ] `)).toEqual(items);
+  expect([jsonItems("[]"), jsonItems(" [ \n] ")]).toEqual([[], []]);
+  for (const text of ["{}", '"[1]"', "1", "null", '{"a":[1]}']) expect(jsonItems(text)).toBeNull();
+});

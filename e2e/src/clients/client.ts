@@ -16,6 +16,8 @@ export type Body = Static<typeof Execution> &
   Omit<Problem, "status" | "processors"> &
   PublicProcessor & {
     results: Static<typeof Result>[];
+    /** Of a request that was created with `execute`. */
+    execution: Static<typeof ExecutionSummary> & { result?: Omit<Static<typeof Result>, "execution"> };
     requests: Static<typeof StoredRequest>[];
     executions: Static<typeof ExecutionSummary>[];
     /** In a list, whole processors; in a problem, their names. */
@@ -29,10 +31,11 @@ export type Client = ReturnType<typeof createClient>;
 
 /** A client the way users write one: fetch, with a deadline. */
 export function createClient(url: string, deadlineMs = 20_000) {
-  async function ask(method: string, path: string, body?: string): Promise<Answer> {
+  async function ask(method: string, path: string, body?: string, more = {}): Promise<Answer> {
     const response = await fetch(`${url}${path}`, {
       method,
-      ...(body !== undefined && { body, headers: { "content-type": "application/json" } }),
+      headers: { ...(body !== undefined && { "content-type": "application/json" }), ...more },
+      ...(body !== undefined && { body }),
       signal: AbortSignal.timeout(deadlineMs),
     });
     const text = await response.text();
@@ -41,8 +44,8 @@ export function createClient(url: string, deadlineMs = 20_000) {
     return { status, text, json: isJson ? JSON.parse(text) : {}, headers };
   }
   const get = (path: string) => ask("GET", path);
-  const post = (path: string, body?: unknown) =>
-    ask("POST", path, body === undefined ? undefined : JSON.stringify(body));
+  const post = (path: string, body?: unknown, headers = {}) =>
+    ask("POST", path, body === undefined ? undefined : JSON.stringify(body), headers);
 
   return {
     ask,

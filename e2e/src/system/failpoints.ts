@@ -9,10 +9,14 @@ import type { Mode } from "../hooks/preload.ts";
  * - load: clients submit and execute.
  * - exhausted: an attempt at a request that has failed too often.
  * - lost: the process of a run is killed.
+ * - created: clients create requests with `execute` and an Idempotency-Key.
  */
-export const failpoints: Record<string, { fault: string; met: "load" | "exhausted" | "lost" }> = {
+export const failpoints: Record<string, { fault: string; met: "load" | "exhausted" | "lost" | "created" }> = {
   "gateway.accepted": { fault: "F2", met: "load" },
   "requests-service.stored": { fault: "F2", met: "load" },
+  "requests-service.key-stored": { fault: "F2", met: "created" },
+  "requests-service.request-stored": { fault: "F2", met: "created" },
+  "requests-service.started": { fault: "F2", met: "created" },
   "requests-service.published": { fault: "F3", met: "load" },
   "requests-service.confirmed": { fault: "F3", met: "load" },
   "requests-service.refusal-stored": { fault: "F2", met: "exhausted" },

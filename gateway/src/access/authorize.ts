@@ -48,6 +48,9 @@ export function createAccess({ keys, serviceToken, log }: AccessOptions) {
       else log.debug("api key used", used);
     },
 
+    /** Whether the request may read, whatever scope its route requires. */
+    mayRead: (request: Request): boolean => !hasKeys || allows(keyFor(request), "read"),
+
     /** The key of a request that is authorized; `undefined` if no keys are required. */
     keyOf: (request: Request): ApiKey | undefined => (hasKeys ? keyFor(request) : undefined),
 

@@ -22,11 +22,16 @@ const payloadBytesMax = 16 * 1024 * 1024;
 export function createBatches(requests: Requests, options: { bodyBytesMax: number; waitMsMax?: number }) {
   const { bodyBytesMax, waitMsMax = waitMsMaxDefault } = options;
   const itemsMax = Math.min(limits.batchItemsMax, Math.ceil(payloadBytesMax / bodyBytesMax));
+  const createRequests = () =>
+    batched(async (items: NewRequest[]) => (await requests.createRequests({ requests: items })).answers, {
+      itemsMax: limits.batchItemsMax,
+      waitMsMax,
+      sizeOf: (one) => Buffer.byteLength(one.payload_json),
+    });
+  const [storeOnly, startOrReplay] = [createRequests(), createRequests()];
   return {
-    createRequest: batched(
-      async (items: NewRequest[]) => (await requests.createRequests({ requests: items })).answers,
-      { itemsMax: limits.batchItemsMax, waitMsMax, sizeOf: (one) => Buffer.byteLength(one.payload_json) },
-    ),
+    /** What costs requests-service further writes does not hold up what costs only one. */
+    createRequest: (item: NewRequest) => (item.start || item.key ? startOrReplay(item) : storeOnly(item)),
     createExecution: batched(
       async (items: NewExecution[]) => (await requests.createExecutions({ executions: items })).answers,
       { itemsMax, waitMsMax },

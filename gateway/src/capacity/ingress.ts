@@ -3,9 +3,10 @@ import { overloaded } from "../http/problem-response.ts";
 
 /**
  * Permits for each kind of work (bulkheads): a service that hangs holds up only the requests that need it. Reads have
- * fewer, because each may return a page of several megabytes, and remote workers fewer still: a claim may return 8 MiB.
+ * fewer, because each may return a page of several megabytes, and remote workers fewer still: a claim may return 8 MiB. A
+ * batch creates up to 100 requests, so all batches together create as many as all single requests.
  */
-const permitsOf = { create: 4_096, readRequests: 64, readResults: 64, work: 32 } as const;
+const permitsOf = { create: 4_096, createBatch: 40, readRequests: 64, readResults: 64, work: 32 } as const;
 type Work = keyof typeof permitsOf;
 
 /** Requests that may wait for a permit of one kind, and for how long; then they are refused. */
@@ -23,6 +24,7 @@ export function createIngress(options: { responseMsMax?: number; waitMsMax?: num
   const { responseMsMax = responseMsMaxDefault, waitMsMax = waitMsMaxDefault } = options;
   const semaphores = {
     create: createSemaphore(permitsOf.create, waitMsMax),
+    createBatch: createSemaphore(permitsOf.createBatch, waitMsMax),
     readRequests: createSemaphore(permitsOf.readRequests, waitMsMax),
     readResults: createSemaphore(permitsOf.readResults, waitMsMax),
     work: createSemaphore(permitsOf.work, waitMsMax),

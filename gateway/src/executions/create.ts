@@ -1,17 +1,28 @@
-import { type Admission, type CreateExecution, limits, traceparentPattern } from "@sate/contracts";
+import {
+  type Admission,
+  type CreateExecution,
+  type ExecutionRecord,
+  type IdempotencyKey,
+  limits,
+  type RequestRecord,
+} from "@sate/contracts";
 import { failpoint } from "@sate/contracts/runtime";
 import type { Batches } from "../capacity/create-batches.ts";
 import { parseInstant } from "../http/instant.ts";
 import { unknownId } from "../http/parameters.ts";
 import { Refusal } from "../http/problem-response.ts";
-import { executionView, jsonResponse } from "../http/render.ts";
+import { traceOf } from "../http/traceparent.ts";
 import type { Uris } from "../http/uris.ts";
 import type { Ports } from "../ports.ts";
 import { unknownProcessor } from "../processors/unknown.ts";
 import type { AttemptLimit } from "./attempt-limit.ts";
 
-/** Starts another execution of a request. Resolves with 201, or rejects with a refusal that says why not. */
-type StartExecution = (requestId: string, body: CreateExecution, headers: Headers) => Promise<Response>;
+/** Starts another execution of a request. Rejects with a refusal that says why not. */
+type StartExecution = (
+  requestId: string,
+  body: CreateExecution,
+  call: { headers: Headers; key: IdempotencyKey | undefined },
+) => Promise<{ execution: ExecutionRecord; request: RequestRecord; is_replay: boolean }>;
 
 /**
  * The policy of creating executions. requests-service decides atomically, against all concurrent callers; the gateway
@@ -28,7 +39,7 @@ export function createStartExecution(
 ): StartExecution {
   const { createExecution, recordRefusal, counters, monotonic, newId, maxFailures, uris } = parts;
 
-  return async (request_id, body, headers) => {
+  return async (request_id, body, { headers, key }) => {
     const { force_error = false, timeout_seconds, expires_in_seconds } = body;
     const start_after = body.start_after === undefined ? undefined : instantOf(body.start_after);
     const attempt = { id: newId(), request_id, force_error, traceparent: traceOf(headers, newId) };
@@ -38,13 +49,12 @@ export function createStartExecution(
       ...(timeout_seconds !== undefined && { timeout_seconds }),
       ...(expires_in_seconds !== undefined && { expires_in_seconds }),
       ...(start_after !== undefined && { start_after }),
+      ...(key && { key }),
     });
     if (admission.kind === "created") {
       failpoint("gateway.accepted");
-      const { execution, request } = admission;
-      counters.add("executions_created");
-      const location = uris.execution(request_id, execution.id);
-      return jsonResponse(201, executionView(execution, request), { location });
+      if (!admission.is_replay) counters.add("executions_created");
+      return admission;
     }
     if (admission.kind === "exhausted") {
       const waitMs = parts.attemptLimit(request_id, monotonic());
@@ -65,7 +75,7 @@ function instantOf(text: string): number {
 }
 
 /** Why the attempt is refused, with a link to what the client needs next. */
-function refusalOf(
+export function refusalOf(
   uris: Uris,
   requestId: string,
   admission: Exclude<Admission, { kind: "created" }>,
@@ -74,6 +84,10 @@ function refusalOf(
   switch (admission.kind) {
     case "unknown_request":
       return unknownId(admission.kind);
+    case "removed":
+      return requestRemoved();
+    case "key_reused":
+      return keyReused();
     case "unknown_processor":
       return unknownProcessor(admission.known);
     case "timeout_too_long":
@@ -121,6 +135,18 @@ function refusalOf(
   }
 }
 
+export function requestRemoved(): Refusal {
+  const detail = "This processing request was removed with its executions and results. Create a new request.";
+  return new Refusal("request-removed", detail);
+}
+
+export function keyReused(): Refusal {
+  return new Refusal(
+    "idempotency-key-reused",
+    "An earlier request had this Idempotency-Key and another body. Send a new key with every new request, and the same body with a repeated one.",
+  );
+}
+
 /** This attempt is neither counted nor recorded. */
 function tooManyAttempts(uris: Uris, requestId: string, waitMs: number): Refusal {
   return new Refusal(
@@ -130,16 +156,4 @@ function tooManyAttempts(uris: Uris, requestId: string, waitMs: number): Refusal
     { results_uri: uris.requestResults(requestId) },
     { "retry-after": String(Math.ceil(waitMs / 1_000)) },
   );
-}
-
-const traceparent = new RegExp(traceparentPattern);
-/** Ids of only zeros are invalid: https://www.w3.org/TR/trace-context/#traceparent-header-field-values */
-const zeros = /^00-(0{32}|.{32}-0{16})/;
-
-/** The client's trace context, or a new one. */
-function traceOf(headers: Headers, newId: () => string): string {
-  const given = headers.get("traceparent");
-  if (given !== null && traceparent.test(given) && !zeros.test(given)) return given;
-  const hex = () => newId().replaceAll("-", "");
-  return `00-${hex()}-${hex().slice(16)}-01`;
 }

@@ -1,4 +1,4 @@
-import { instantPattern, jsonMembers } from "@sate/contracts";
+import { instantPattern, type JsonText, jsonItems, jsonMembers } from "@sate/contracts";
 import type { TObject, TSchema } from "@sinclair/typebox";
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
 import { fieldIfPlain } from "./parameters.ts";
@@ -8,6 +8,9 @@ import type { Json } from "./read-body.ts";
 /** The fields that are kept as the text that was sent: docs/decisions/0004-json-as-text.md. */
 const opaque = new Set(["payload", "outputs"]);
 
+/** The fields with one or many bodies of requests, whose own fields are kept the same way. */
+const nested = new Set(["request", "requests"]);
+
 /** A body that was left out: the same as an empty object if the schema requires no field. */
 const emptyBody: unknown = Object.freeze({});
 
@@ -16,20 +19,32 @@ const emptyBody: unknown = Object.freeze({});
  * that is not an object is returned as it is. Throws if a field is given twice.
  */
 export function envelopeOf(json: Json | null): unknown {
-  if (json === null) return emptyBody;
-  const { text, value } = json;
+  return json === null ? emptyBody : envelopeAt("", json.text, json.value);
+}
+
+/** `path`: where it is in the body, for the refusal. */
+function envelopeAt(path: string, text: JsonText, value: unknown): unknown {
   const members = jsonMembers(text);
   if (members === null) return value;
   // Without a prototype: a field may be called __proto__.
   const envelope: Record<string, unknown> = Object.create(null);
   for (const { key, value: memberText } of members) {
+    const field = path === "" ? key : `${path}.${key}`;
     if (Object.hasOwn(envelope, key)) {
       const detail = "A field of the body is given twice, so its value is ambiguous. Send it once.";
-      throw new Refusal("duplicate-key", detail, fieldIfPlain(key));
+      throw new Refusal("duplicate-key", detail, fieldIfPlain(field));
     }
-    envelope[key] = opaque.has(key) ? memberText : (value as Record<string, unknown>)[key];
+    envelope[key] = memberAt(field, key, memberText, (value as Record<string, unknown>)[key]);
   }
   return envelope;
+}
+
+function memberAt(path: string, key: string, text: JsonText, value: unknown): unknown {
+  if (opaque.has(key)) return text;
+  if (!nested.has(key)) return value;
+  const items = jsonItems(text);
+  if (items === null) return envelopeAt(path, text, value);
+  return items.map((item, place) => envelopeAt(`${path}[${place}]`, item, (value as unknown[])[place]));
 }
 
 /** Why a body does not match the schema of its route. */

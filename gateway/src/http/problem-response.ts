@@ -38,13 +38,16 @@ const loggedProblems: Partial<Record<ProblemName, string>> = {
 };
 
 /** The request that failed, for the log. */
-type Failed = { method: string; path: string; request_id: string; client?: string | undefined };
+export type Failed = { method: string; path: string; request_id: string; client?: string | undefined };
+
+/** A problem, as it is sent: its body has the id of the request if it is ours to find. */
+type Sent = { body: Problem & { request_id?: string }; headers: Record<string, string> };
 
 /**
- * Creates the function that makes the RFC 9457 problem response to any error. A refusal states its own detail; of any
- * other error the client only learns what it can do, and the log its name, code and path.
+ * Creates the function that makes the RFC 9457 problem of any error. A refusal states its own detail; of any other error
+ * the client only learns what it can do, and the log its name, code and path.
  */
-export function createProblemResponse({ log, counters }: { log: Log; counters: Counters }) {
+export function createProblemOf({ log, counters }: { log: Log; counters: Counters }) {
   const limitedLog = createLimitedLog(log);
 
   function asRefusal(error: unknown, { method, request_id }: Failed): Refusal {
@@ -63,21 +66,26 @@ export function createProblemResponse({ log, counters }: { log: Log; counters: C
     );
   }
 
-  return (error: unknown, failed: Failed): Response => {
+  return (error: unknown, failed: Failed): Sent => {
     const { problemName, detail, extras, headers, logged } = asRefusal(error, failed);
     counters.add(`refused_${problemName.replaceAll("-", "_")}`);
     const message = loggedProblems[problemName];
     if (message !== undefined) limitedLog.warn(message, { ...logged, ...failed });
     const { status } = problems[problemName];
-    const body: Problem & { request_id?: string } = problem(problemName, detail, extras);
+    const body: Sent["body"] = problem(problemName, detail, extras);
     if (status === 500) body.request_id = failed.request_id;
+    return { body, headers: { ...(status === 503 && { "retry-after": retryAfterSeconds }), ...headers } };
+  };
+}
+
+/** The same as a response. */
+export function createProblemResponse(parts: { log: Log; counters: Counters }) {
+  const problemOf = createProblemOf(parts);
+  return (error: unknown, failed: Failed): Response => {
+    const { body, headers } = problemOf(error, failed);
     return new Response(JSON.stringify(body), {
-      status,
-      headers: {
-        "content-type": problemContentType,
-        ...(status === 503 && { "retry-after": retryAfterSeconds }),
-        ...headers,
-      },
+      status: body.status,
+      headers: { "content-type": problemContentType, ...headers },
     });
   };
 }

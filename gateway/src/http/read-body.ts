@@ -1,8 +1,9 @@
-import { type JsonText, limits, readJson } from "@sate/contracts";
+import { type JsonText, readJson } from "@sate/contracts";
 import { Refusal } from "./problem-response.ts";
 
 type BodyTerms = {
   bytesMax: number;
+  nestingMax: number;
   /** Called with the size of every chunk before it is kept; throws the refusal if it does not fit. */
   hold: (bytes: number) => void;
   /** Called at the start, and after every chunk while the client sends fast enough. */
@@ -32,7 +33,7 @@ export async function readBody(request: Request, terms: BodyTerms): Promise<Json
   if (declared > 0) checkHeaders(headers);
   if (declared > terms.bytesMax) throw tooLarge(terms.bytesMax);
   const bytes = await readBytes(request, terms);
-  const json = bytes === null ? null : parse(bytes);
+  const json = bytes === null ? null : parse(bytes, terms.nestingMax);
   await checkConnection(request);
   return json;
 }
@@ -42,18 +43,18 @@ const unreadable = {
   bad_encoding: ["malformed-encoding", "The body contains bytes that are not UTF-8. Send it as UTF-8."],
   too_deep: [
     "nested-too-deep",
-    `The body is nested deeper than ${limits.nestingMax} arrays and objects, itself included. Flatten it.`,
+    "The body is nested deeper than {max} arrays and objects, itself included. Flatten it.",
   ],
   not_json: ["malformed-json", "The body is not valid JSON (RFC 8259). Correct it and send it again."],
 } as const;
 
-function parse(bytes: Uint8Array): Json {
+function parse(bytes: Uint8Array, nestingMax: number): Json {
   const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-  const reading = hasMark ? { kind: "byte_order_mark" as const } : readJson(bytes, limits.nestingMax);
+  const reading = hasMark ? { kind: "byte_order_mark" as const } : readJson(bytes, nestingMax);
   free([bytes]);
   if (reading.kind === "read") return reading;
   const [name, detail] = unreadable[reading.kind];
-  throw new Refusal(name, detail);
+  throw new Refusal(name, detail.replace("{max}", String(nestingMax)));
 }
 
 /**

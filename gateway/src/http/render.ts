@@ -26,10 +26,18 @@ function texts(values: Record<string, string | number | boolean | object | undef
   );
 }
 
-/** A request. Without a creation date, as in the response to its creation, these are exactly the original's fields. */
-export function requestView(request: NewRequest & Partial<RequestRecord>): JsonText {
+/**
+ * A request. Without a creation date, as in the response to its creation, these are exactly the original's fields.
+ * `execution`: its first execution, where it is part of the response.
+ */
+export function requestView(request: NewRequest & Partial<RequestRecord>, execution?: JsonText): JsonText {
   const { id, payload_json, processor, creation_date } = request;
-  return jsonObject({ ...texts({ id }), payload: payload_json, ...texts({ processor, creation_date }) });
+  return jsonObject({
+    ...texts({ id }),
+    payload: payload_json,
+    ...texts({ processor, creation_date }),
+    execution,
+  });
 }
 
 /** An execution as the response to its creation: exactly the original's fields. */
@@ -38,11 +46,12 @@ export function executionView(execution: ExecutionRecord, { payload_json }: Requ
   return executionJson({ id, force_error, creation_date, request_id, payload_json });
 }
 
-/** An execution and its progress; without `request` the payload is left out. */
+/** An execution and its progress, and its result if that is given; without `request` the payload is left out. */
 export function executionStateView(
   uris: Uris,
   execution: ExecutionRecord,
   request?: RequestRecord,
+  result?: ResultRecord,
 ): JsonText {
   const { id, request_id, force_error, creation_date, processor, status, attempt, epoch, lost, tries } =
     execution;
@@ -56,7 +65,9 @@ export function executionStateView(
     ...texts({
       results_uri: uris.executionResults(request_id, id),
       log_uri: uris.executionLog(request_id, id),
+      events_uri: uris.executionEvents(request_id, id),
     }),
+    result: result && resultOfExecutionView(result),
   });
 }
 
@@ -64,15 +75,26 @@ const timestamp = (instant: number | undefined) =>
   instant === undefined ? undefined : formatTimestamp(instant);
 
 export function resultView(result: ResultRecord): JsonText {
-  const { id, is_success, processing_start_time, processing_end_time, processing_total_seconds } = result;
-  const { execution_id, force_error, creation_date, request_id, payload_json, outputs_json } = result;
-  const { error, processor, processor_version, tries } = result;
+  const { execution_id, force_error, creation_date, request_id, payload_json } = result;
   return jsonObject({
+    ...resultTexts(result),
+    execution: executionJson({ id: execution_id, force_error, creation_date, request_id, payload_json }),
+  });
+}
+
+/** A result without its execution, for where that is known. */
+export function resultOfExecutionView(result: ResultRecord): JsonText {
+  return jsonObject(resultTexts(result));
+}
+
+function resultTexts(result: ResultRecord) {
+  const { id, is_success, processing_start_time, processing_end_time, processing_total_seconds } = result;
+  const { outputs_json, error, processor, processor_version, tries } = result;
+  return {
     ...texts({ id, is_success, processing_start_time, processing_end_time, processing_total_seconds }),
     outputs: outputs_json,
     ...texts({ error, processor, processor_version, tries }),
-    execution: executionJson({ id: execution_id, force_error, creation_date, request_id, payload_json }),
-  });
+  };
 }
 
 /** A claimed run, as its remote worker receives it. */

@@ -18,6 +18,8 @@ export function createUris(publicUrl = "") {
     executionResults: (requestId: string, executionId: string) =>
       `${execution(requestId, executionId)}/results`,
     executionLog: (requestId: string, executionId: string) => `${execution(requestId, executionId)}/log`,
+    executionEvents: (requestId: string, executionId: string) =>
+      `${execution(requestId, executionId)}/events`,
     /** If there are `more`, the page of the list at `uri` that follows the entry with this cursor. */
     next: (uri: string, limit: number, more: boolean, last: string | number | undefined) =>
       more ? `${uri}?limit=${limit}&cursor=${last}` : undefined,

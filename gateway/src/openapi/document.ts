@@ -40,19 +40,39 @@ function documentation({ version, hasKeys, publicUrl }: DocumentParts) {
   };
 }
 
+/** The field in which an operation names the request headers that it reads, until the document is corrected. */
+export const headersField = "x-headers";
+
+type Parameter = {
+  name?: string;
+  in?: string;
+  description?: string;
+  required?: boolean;
+  schema: { default?: Json; type?: string };
+};
+
 type Operation = {
   operationId: keyof typeof examples.bodies | (string & {});
-  parameters?: { required?: boolean; schema: { default?: Json } }[];
+  parameters?: Parameter[];
+  [headersField]?: Record<string, string>;
   requestBody?: {
     required: boolean;
     content: Record<string, { schema: { required?: string[]; properties: object }; examples?: Json }>;
   };
 };
 
-/** The plugin marks everything as required, and has no examples of bodies. */
+/** The plugin marks everything as required, and has no examples of bodies and no headers that it does not check. */
 function correct(operation: Operation): void {
   for (const parameter of operation.parameters ?? []) {
     if (parameter.schema.default !== undefined) parameter.required = false;
+  }
+  const { [headersField]: headers } = operation;
+  if (headers) {
+    delete operation[headersField];
+    const own = Object.entries(headers).map(([name, description]): Parameter => {
+      return { name, in: "header", description, required: false, schema: { type: "string" } };
+    });
+    operation.parameters = [...(operation.parameters ?? []), ...own];
   }
   for (const media of Object.values(operation.requestBody?.content ?? {})) {
     const { required = [], properties } = media.schema;

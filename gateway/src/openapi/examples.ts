@@ -41,7 +41,11 @@ const { input, timeout_seconds, retry, version } = processor;
 export const examples = {
   /** Request bodies by operation. */
   bodies: {
-    createRequest: { original: { value: { payload } } },
+    createRequest: {
+      original: { value: { payload } },
+      executed: { value: { payload, execute: true } },
+    },
+    createRequests: { original: { value: { requests: [{ payload }, { payload: 1, execute: true }] } } },
     createExecution: {
       success: { value: { force_error: false } },
       failure: { value: { force_error: true } },
@@ -72,7 +76,13 @@ export const examples = {
   },
   /** Response bodies by schema. */
   responses: {
-    ProcessingRequest: request,
+    CreatedRequest: request,
+    CreatedRequests: {
+      results: [
+        { id: request.id },
+        { id: "01976b1e-7f0e-7000-8f0a-4b9b2f0a6c1d", execution_id: execution.id },
+      ],
+    },
     Execution: execution,
     PublicProcessor: processor,
     ProcessorList: { processors: [processor] },

@@ -4,14 +4,16 @@ import type { PayloadChecker } from "../payloads/checker.ts";
 import type { Ports } from "../ports.ts";
 import type { Announcements } from "./announcements.ts";
 
+export type RequestCheck = (processor: string, payload: string) => Promise<void>;
+
 /**
- * Creates the check of a request that names a processor: throws the refusal if the processor is unknown, or if the
+ * Creates the check of a request that names a processor: rejects with the refusal if the processor is unknown, or if the
  * payload does not match its input schema. A payload that cannot be checked is accepted: processors check again, and a
  * slow or broken schema must not refuse valid payloads.
  */
 export function createRequestCheck(
   parts: Pick<Ports, "log" | "counters"> & { announcements: Announcements; checkPayload: PayloadChecker },
-): (processor: string, payload: string) => Promise<void> {
+): RequestCheck {
   const { announcements, checkPayload, counters } = parts;
   const log = createLimitedLog(parts.log);
 

@@ -1,9 +1,11 @@
 import { CreateExecution, type ExecutionRecord, limits } from "@sate/contracts";
 import { Elysia } from "elysia";
+import { replayed } from "../http/idempotency-key.ts";
 import { attemptPageQuery, ExecutionPath, NoBody, RequestPath, unknownId } from "../http/parameters.ts";
 import { Refusal } from "../http/problem-response.ts";
-import { executionStateView, jsonResponse, pageResponse } from "../http/render.ts";
+import { executionStateView, executionView, jsonResponse, pageResponse } from "../http/render.ts";
 import type { Uris } from "../http/uris.ts";
+import { idempotencyKey, preferWait } from "../openapi/headers.ts";
 import type { RouteParts } from "./parts.ts";
 
 /** Executions of a request: start, list, read, cancel. */
@@ -11,12 +13,25 @@ export function executionRoutes(parts: RouteParts) {
   return new Elysia({ normalize: false, strictPath: true }).use(ofRequest(parts)).use(ofExecution(parts));
 }
 
-function ofRequest({ operation, ingress, requests, startExecution, uris }: RouteParts) {
+function ofRequest(parts: RouteParts) {
+  const { operation, ingress, requests, idempotencyKeys, startExecution, waitForEnd, uris } = parts;
   return new Elysia({ normalize: false, strictPath: true })
     .post(
       "/requests/:request_id/executions",
-      ({ request, params, body }) =>
-        ingress.serve(request, "create", () => startExecution(params.request_id, body, request.headers)),
+      async ({ request, server, params: { request_id }, body }) => {
+        const started = await ingress.serve(request, "create", async () => {
+          const key = idempotencyKeys(request, ["POST /requests/{id}/executions", request_id], body);
+          return startExecution(request_id, body, { headers: request.headers, key });
+        });
+        const location = uris.execution(request_id, started.execution.id);
+        const headers = { location, ...replayed(started.is_replay) };
+        const waited = await waitForEnd({ request, server, found: started });
+        if (waited === null) {
+          return jsonResponse(201, executionView(started.execution, started.request), headers);
+        }
+        const state = executionStateView(uris, waited.execution, started.request, waited.result);
+        return jsonResponse(201, state, { ...headers, ...waited.headers });
+      },
       operation("executions", {
         params: RequestPath,
         body: CreateExecution,
@@ -29,7 +44,10 @@ function ofRequest({ operation, ingress, requests, startExecution, uris }: Route
           "too many failures is recorded in the dead letter queue. More than 100 such attempts at once, or one a " +
           "second, are refused with 429 and not recorded. An execution may start later, expire before it has started, " +
           "and have a deadline below that of its processor. If the processor has retries, a failed try is repeated " +
-          "within the same execution.",
+          "within the same execution. With `Prefer: wait=N` the response waits for the end and has the schema " +
+          "ExecutionState. A call that repeats one with the same Idempotency-Key gets the execution that this one " +
+          "created, whatever has become of it.",
+        headers: { ...preferWait, ...idempotencyKey },
         responses: {
           201: ["The execution was accepted and stored durably.", "Execution", "The URI of the execution."],
         },
@@ -39,6 +57,8 @@ function ofRequest({ operation, ingress, requests, startExecution, uris }: Route
           "failures-exhausted",
           "too-many-attempts",
           "unknown-processor",
+          "idempotency-key-reused",
+          "request-removed",
         ],
       }),
     )
@@ -65,22 +85,25 @@ function ofRequest({ operation, ingress, requests, startExecution, uris }: Route
     );
 }
 
-function ofExecution({ operation, ingress, requests, uris }: RouteParts) {
+function ofExecution({ operation, ingress, requests, waitForEnd, uris }: RouteParts) {
   return new Elysia({ normalize: false, strictPath: true })
     .get(
       "/requests/:request_id/executions/:execution_id",
-      ({ request, params }) =>
-        ingress.serve(request, "readRequests", async () => {
-          const found = await requests.getExecution(params);
-          if (found.kind !== "found") throw unknownId(found.kind);
-          return jsonResponse(200, executionStateView(uris, found.execution, found.request));
-        }),
+      async ({ request, server, params }) => {
+        const found = await ingress.serve(request, "readRequests", () => requests.getExecution(params));
+        if (found.kind !== "found") throw unknownId(found.kind);
+        const waited = await waitForEnd({ request, server, found });
+        const { execution, result, headers } = waited ?? { ...found, result: undefined, headers: {} };
+        return jsonResponse(200, executionStateView(uris, execution, found.request, result), headers);
+      },
       operation("executions", {
         params: ExecutionPath,
         id: "getExecution",
         scope: "read",
         summary: "Get an execution and its status",
-        description: "A final status never changes. The result is readable a moment later.",
+        description:
+          "A final status never changes. The result is readable a moment later. With `Prefer: wait=N` the response waits for both.",
+        headers: preferWait,
         responses: { 200: ["The execution.", "ExecutionState"] },
       }),
     )

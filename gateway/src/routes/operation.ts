@@ -1,4 +1,4 @@
-import type { ProblemName } from "@sate/contracts";
+import { limits, type ProblemName } from "@sate/contracts";
 import type { TObject } from "@sinclair/typebox";
 import type { Context } from "elysia";
 import type { Access, RequiredScope } from "../access/authorize.ts";
@@ -6,6 +6,7 @@ import type { Ingress } from "../capacity/ingress.ts";
 import { NoQuery, readQuery } from "../http/parameters.ts";
 import { envelopeOf } from "../http/parse-body.ts";
 import { readBody } from "../http/read-body.ts";
+import { headersField } from "../openapi/document.ts";
 import { type Described, type Json, jsonResponseOf, problemResponses } from "../openapi/responses.ts";
 
 /** What Elysia validates. A route with a `body` reads one. */
@@ -17,9 +18,13 @@ type Declared = {
   description?: string;
   /** The scope that an API key must have, if there are keys. */
   scope: RequiredScope;
+  /** The optional request headers that it reads, with their descriptions. */
+  headers?: Record<string, string>;
   responses: Record<number, Described | { [member: string]: Json }>;
   /** Bodies up to this size are accepted even if BODY_BYTES_MAX is lower. */
   bodyBytesLeast?: number;
+  /** Nesting of arrays and objects in its body; `limits.nestingMax` if absent. */
+  nestingMax?: number;
   /** In addition to those that its schemas, scope and tag imply. */
   problems?: readonly ProblemName[];
 };
@@ -40,7 +45,7 @@ const stallSeconds = 10;
  */
 export function createOperation({ access, ingress, bodyBytesMax, idleSeconds }: OperationParts) {
   return <S extends Schemas>(tag: Tag, declared: Declared & S) => {
-    const { scope, params, body, bodyBytesLeast = 0 } = declared;
+    const { scope, params, body, bodyBytesLeast = 0, nestingMax = limits.nestingMax } = declared;
     const query = declared.query ?? (tag === "system" ? undefined : NoQuery);
 
     const authorize = ({ request, set }: Hooked): void => {
@@ -49,6 +54,7 @@ export function createOperation({ access, ingress, bodyBytesMax, idleSeconds }: 
     const parse = async ({ request, server }: Hooked): Promise<unknown> => {
       const json = await readBody(request, {
         bytesMax: Math.max(bodyBytesMax, bodyBytesLeast),
+        nestingMax,
         hold: (bytes) => ingress.hold(request, bytes),
         onProgress: () => server?.timeout(request, stallSeconds),
       });
@@ -120,5 +126,7 @@ function detailOf(tag: Tag, declared: Detailed, hasKeys: boolean) {
     ...(hasKeys && !needsKey && { security: [] }),
     responses: { ...Object.fromEntries(documented), ...problemResponses(all) },
     "x-required-scope": scope,
+    // document.ts makes them parameters: stated here, those would replace the parameters that the schemas imply.
+    ...(declared.headers && { [headersField]: declared.headers }),
   } as never;
 }

@@ -3,15 +3,22 @@ import { createBatches } from "../capacity/create-batches.ts";
 import { createIngress } from "../capacity/ingress.ts";
 import { createAttemptLimit } from "../executions/attempt-limit.ts";
 import { createStartExecution } from "../executions/create.ts";
+import { createIdempotencyKeys } from "../http/idempotency-key.ts";
 import { createUris } from "../http/uris.ts";
 import { createPayloadChecker } from "../payloads/checker.ts";
 import type { Config, Ports } from "../ports.ts";
 import { createAnnouncements } from "../processors/announcements.ts";
 import { createRequestCheck } from "../processors/check-request.ts";
+import { createCreateRequest } from "../requests/create.ts";
+import { createWatching } from "../watch/watching.ts";
 import { createOperation } from "./operation.ts";
 
 /** What the routes use; each file of routes takes what it needs. */
-export function createRouteParts(ports: Ports, config: Config, idleSeconds: number) {
+export function createRouteParts(
+  ports: Ports,
+  config: Config,
+  { idleSeconds, stopping }: { idleSeconds: number; stopping: AbortSignal },
+) {
   const { apiKeys = [], serviceToken, bodyBytesMax, maxFailures } = config;
   const ingress = createIngress();
   const access = createAccess({ keys: apiKeys, serviceToken, log: ports.log });
@@ -23,9 +30,16 @@ export function createRouteParts(ports: Ports, config: Config, idleSeconds: numb
   const announcements = createAnnouncements(ports);
   const checkPayload = createPayloadChecker();
   const checkRequest = createRequestCheck({ ...ports, announcements, checkPayload });
-  const { createRequest } = batches;
+  const createOneRequest = createCreateRequest({ ...ports, ...batches, checkRequest, maxFailures, uris });
+  const idempotencyKeys = createIdempotencyKeys(access);
+  const watching = createWatching(ports, { ingress, uris, stopping, mayRead: access.mayRead });
   const forProcessors = { announcements, checkPayload, checkRequest };
-  return { ...ports, ...forProcessors, ingress, access, operation, uris, startExecution, createRequest };
+  return {
+    ...ports,
+    ...forProcessors,
+    ...watching,
+    ...{ ingress, access, operation, uris, idempotencyKeys, startExecution, createOneRequest },
+  };
 }
 
 export type RouteParts = ReturnType<typeof createRouteParts> & {

@@ -1,48 +1,22 @@
-import { CreateRequest, type JsonText } from "@sate/contracts";
 import { Elysia } from "elysia";
 import { RequestPath, requestPageQuery, unknownId } from "../http/parameters.ts";
 import { jsonResponse, pageResponse, requestView } from "../http/render.ts";
 import type { RouteParts } from "./parts.ts";
 
-/** Processing requests: create, list, read. */
-export function requestRoutes(parts: RouteParts) {
-  const { operation, ingress, requests, createRequest, checkRequest, counters, newId, uris } = parts;
+/** Processing requests: list, read. creating.ts creates them. */
+export function requestRoutes({ operation, ingress, requests, uris }: RouteParts) {
   return new Elysia({ normalize: false, strictPath: true })
-    .post(
-      "/requests",
-      ({ request, body: { payload, processor } }) =>
-        ingress.serve(request, "create", async () => {
-          if (processor !== undefined) await checkRequest(processor, payload as JsonText);
-          const created = {
-            id: newId(),
-            payload_json: payload as JsonText,
-            ...(processor !== undefined && { processor }),
-          };
-          // The id is new, so no other request can have it.
-          if ((await createRequest(created)).kind === "conflict") throw new Error("a new id is taken");
-          counters.add("requests_created");
-          return jsonResponse(201, requestView(created), { location: uris.request(created.id) });
-        }),
-      operation("requests", {
-        body: CreateRequest,
-        id: "createRequest",
-        scope: "submit",
-        summary: "Create a processing request",
-        description:
-          "Stores the request durably. The payload may be any JSON value and is returned byte for byte. If the request names a processor with an input schema, the payload must match it.",
-        responses: {
-          201: ["The request was stored durably.", "ProcessingRequest", "The URI of the request."],
-        },
-        problems: ["unknown-processor", "invalid-payload"],
-      }),
-    )
     .get(
       "/requests",
       ({ request, query: { limit, cursor } }) =>
         ingress.serve(request, "readRequests", async () => {
           const page = await requests.listRequests({ limit, ...(cursor && { before: cursor }) });
           const next = uris.next(uris.requests(), limit, page.more, page.requests.at(-1)?.id);
-          return pageResponse("requests", page.requests.map(requestView), next);
+          return pageResponse(
+            "requests",
+            page.requests.map((one) => requestView(one)),
+            next,
+          );
         }),
       operation("requests", {
         query: requestPageQuery,

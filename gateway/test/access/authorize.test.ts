@@ -20,6 +20,7 @@ const required: Record<string, Scope | "none"> = {
   "GET /requests/:request_id/results": "read",
   "GET /requests/:request_id/executions/:execution_id/results": "read",
   "GET /requests/:request_id/executions/:execution_id/log": "read",
+  "GET /requests/:request_id/executions/:execution_id/events": "read",
   "GET /processors": "read",
   "GET /processors/:name": "read",
   "DELETE /processors/:name": "admin",
@@ -29,6 +30,7 @@ const required: Record<string, Scope | "none"> = {
   "POST /workers/:worker_id/finish": "work",
   "DELETE /workers/:worker_id": "work",
   "POST /requests": "submit",
+  "POST /requests/batch": "submit",
   "POST /requests/:request_id/executions": "submit",
   "POST /requests/:request_id/executions/:execution_id/cancel": "submit",
 };

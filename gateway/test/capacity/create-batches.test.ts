@@ -32,7 +32,7 @@ test("one call is in flight at a time; the next carries what arrived meanwhile, 
   await first;
   const answers = await Promise.all(others);
   expect(fake.calls.createRequests).toBe(3);
-  expect(answers).toEqual(items.map(() => ({ kind: "created" })));
+  expect(answers).toEqual(items.map(({ id }) => ({ kind: "created", request_id: id, is_replay: false })));
   const stored = items.map(({ id }) => fake.requests.get(id)?.payload_json);
   expect(stored).toEqual(items.map(({ payload_json }) => payload_json));
 });

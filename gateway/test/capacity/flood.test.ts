@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { formatTimestamp, type NewRequest, requestsApi } from "@sate/contracts";
+import { type NewRequest, requestsApi } from "@sate/contracts";
 import { until } from "@sate/contracts/test/until.ts";
 
 /** A service behind the gateway that accepts everything, and first never responds, later does. */
@@ -15,8 +15,7 @@ const behind = Bun.serve({
     // The gateway's own questions, whether we are there.
     if (!request.url.endsWith(requestsApi.createRequests.path)) return new Response(null, { status: 503 });
     const { requests } = (await request.json()) as { requests: NewRequest[] };
-    const creation_date = formatTimestamp(0);
-    const answers = requests.map((one) => ({ kind: "created", request: { ...one, creation_date } }));
+    const answers = requests.map((one) => ({ kind: "created", request_id: one.id, is_replay: false }));
     return Response.json({ answers });
   },
 });

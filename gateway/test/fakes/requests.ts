@@ -4,8 +4,10 @@ import {
   type ExecutionRef,
   type ExecutionStatus,
   formatTimestamp,
+  type IdempotencyKey,
   limits,
   type NewExecution,
+  type NewRequest,
   processorNameOf,
   type RefusedExecution,
   type RequestRecord,
@@ -26,6 +28,7 @@ type Api = Requests & Pick<RequestsApi, "claim" | "markPublished">;
 export function fakeRequests() {
   const requests = new Map<string, RequestRecord>();
   const executions = new Map<string, StoredExecution[]>();
+  const keys = new Map<string, IdempotencyKey & { request_id: string; execution_id: string | undefined }>();
   const traces = new Map<string, string | undefined>();
   const refusals = new Map<string, RefusedExecution>();
   const calls: Record<string, number> = {};
@@ -42,13 +45,43 @@ export function fakeRequests() {
       return work(body);
     };
 
+  function create({ key, start, is_refused, ...one }: NewRequest) {
+    const known = key && keys.get(key.hash);
+    const processor = processors.find(processorNameOf(one));
+    if (!known && !requests.has(one.id)) {
+      if (is_refused) return { kind: "refused" };
+      if (start && !processor) return { kind: "unknown_processor", known: processors.names() };
+    }
+    if (known && known.body_hash !== key?.body_hash) return { kind: "key_reused" };
+    const { request_id, execution_id } = known ?? { request_id: one.id, execution_id: start?.execution_id };
+    if (key && !known) keys.set(key.hash, { ...key, request_id, execution_id });
+    const creation_date = formatTimestamp(Date.now());
+    const stored = requests.get(request_id) ?? { ...one, id: request_id, creation_date };
+    requests.set(request_id, stored);
+    if (stored.removed_at !== undefined) return { kind: "removed" };
+    const isSame = stored.payload_json === one.payload_json && stored.processor === one.processor;
+    if (!isSame) return { kind: "conflict" };
+    const created = { kind: "created", request_id, is_replay: request_id !== one.id };
+    if (!start || execution_id === undefined) return created;
+    const { execution_id: _, force_error = false, ...rest } = start;
+    const { request: __, ...admission } = admit({ ...rest, force_error, id: execution_id, request_id }) as {
+      request?: RequestRecord;
+    };
+    return { ...created, admission };
+  }
+
   function admit(wanted: NewExecution) {
     const { id, request_id, force_error, max_failures, traceparent, timeout_seconds, start_after } = wanted;
+    const { key } = wanted;
     const request = requests.get(request_id);
     if (!request) return { kind: "unknown_request" as const };
+    if (request.removed_at !== undefined) return { kind: "removed" as const };
     const attempts = executions.get(request_id) ?? [];
     const existing = attempts.find((one) => one.id === id);
-    if (existing) return { kind: "created" as const, execution: existing, request };
+    if (existing) return { kind: "created" as const, execution: existing, request, is_replay: false };
+    const keyed = key && attempts.find((one) => one.key?.hash === key.hash);
+    if (keyed && keyed.key?.body_hash !== key.body_hash) return { kind: "key_reused" as const };
+    if (keyed) return { kind: "created" as const, execution: keyed, request, is_replay: true };
     const active = attempts.find(({ status }) => status === "queued" || status === "running");
     if (active) return { kind: "active" as const, execution_id: active.id };
     const succeeded = attempts.find(({ status }) => status === "succeeded");
@@ -79,12 +112,13 @@ export function fakeRequests() {
       lost: 0,
       processor: processor.name,
       tries: 0,
+      ...(key && { key }),
       ...(start_after !== undefined && { start_after }),
       ...(expires_in_seconds !== undefined && { expires_at: now + expires_in_seconds * 1_000 }),
     };
     traces.set(id, traceparent);
     executions.set(request_id, [...attempts, execution]);
-    return { kind: "created" as const, execution, request };
+    return { kind: "created" as const, execution, request, is_replay: false };
   }
 
   function find({ request_id, execution_id }: { request_id: string; execution_id: string }) {
@@ -96,14 +130,7 @@ export function fakeRequests() {
   }
 
   const work: { [name in keyof Api]: (body: Parameters<Api[name]>[0]) => unknown } = {
-    createRequests: ({ requests: wanted }) => ({
-      answers: wanted.map((one) => {
-        const stored = requests.get(one.id) ?? { ...one, creation_date: formatTimestamp(Date.now()) };
-        requests.set(one.id, stored);
-        const isSame = stored.payload_json === one.payload_json && stored.processor === one.processor;
-        return { kind: isSame ? "created" : "conflict" };
-      }),
-    }),
+    createRequests: ({ requests: wanted }) => ({ answers: wanted.map(create) }),
     getRequest: ({ request_id }) => {
       const request = requests.get(request_id);
       return request ? { kind: "found", request } : { kind: "unknown_request" };
@@ -120,7 +147,10 @@ export function fakeRequests() {
         return { kind: "recorded" };
       }),
     }),
-    getExecution: find,
+    getExecution: (ref) => {
+      const found = find(ref);
+      return found.kind === "found" ? { ...found, execution: recordOf(found.execution) } : found;
+    },
     listExecutions: ({ request_id, limit, after_attempt = 0 }) => {
       if (!requests.has(request_id)) return { kind: "unknown_request" };
       const rest = (executions.get(request_id) ?? []).filter(({ attempt }) => attempt > after_attempt);
@@ -138,6 +168,20 @@ export function fakeRequests() {
     },
     ...processors.work,
     ...runs.work,
+    executionStates: ({ refs }) => ({
+      states: refs.map((ref) => {
+        const found = find(ref);
+        return found.kind === "found" && found.execution.attempt === ref.attempt
+          ? recordOf(found.execution)
+          : null;
+      }),
+    }),
+    followLogs: ({ executions: followed }) => ({
+      logs: followed.map((one) => {
+        const { chunks, more } = runs.readLog(one);
+        return { chunks, more };
+      }),
+    }),
     readLog: (body) => {
       const found = find(body);
       return found.kind === "found" ? runs.readLog(body) : { kind: found.kind };
@@ -146,6 +190,11 @@ export function fakeRequests() {
   const api = Object.fromEntries(
     Object.entries(work).map(([name, one]) => [name, operation(name, one as never)]),
   ) as Api;
+
+  /** As it is now: what is returned does not change afterwards. */
+  function recordOf({ worker_id, claim_id, cancel_requested, outcome, ...record }: StoredExecution) {
+    return structuredClone(record) as ExecutionRecord;
+  }
 
   function last(requestId: string): StoredExecution {
     const found = executions.get(requestId)?.at(-1);

@@ -27,6 +27,12 @@ export function fakeResults() {
       );
       return { results };
     },
+    async resultsRecorded(body) {
+      await count("resultsRecorded", body);
+      const isRecorded = (key: { request_id: string; attempt: number }) =>
+        records.some((one) => one.request_id === key.request_id && one.attempt === key.attempt);
+      return { recorded: body.executions.map(isRecorded) };
+    },
   };
   return { api, records, calls, control };
 }

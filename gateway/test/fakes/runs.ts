@@ -2,6 +2,7 @@ import type {
   Claimable,
   ExecutionRecord,
   ExecutionRef,
+  IdempotencyKey,
   LogChunk,
   Outcome,
   RequestRecord,
@@ -15,6 +16,7 @@ export type StoredExecution = ExecutionRecord & {
   worker_id?: string | undefined;
   claim_id?: string;
   cancel_requested?: boolean;
+  key?: IdempotencyKey;
   outcome?: Outcome;
 };
 
@@ -169,7 +171,11 @@ export function fakeRuns({ requests, executions, processors }: Parts) {
       if (worker) worker.isGone = true;
       requeue(heldBy(workerId));
     },
-    readLog({ execution_id, epoch, after }: Parameters<RequestsApi["readLog"]>[0]) {
+    readLog({
+      execution_id,
+      epoch,
+      after,
+    }: Pick<Parameters<RequestsApi["readLog"]>[0], "execution_id" | "epoch" | "after">) {
       const rest = chunks
         .filter((one) => one.execution_id === execution_id && (epoch ?? one.epoch) === one.epoch)
         .toSorted((a, b) => a.epoch - b.epoch || a.sequence - b.sequence)
@@ -177,7 +183,7 @@ export function fakeRuns({ requests, executions, processors }: Parts) {
           if (after === undefined) return true;
           return one.epoch > after.epoch || (one.epoch === after.epoch && one.sequence > after.sequence);
         });
-      return { kind: "found", chunks: rest.slice(0, pageChunks), more: rest.length > pageChunks };
+      return { kind: "found" as const, chunks: rest.slice(0, pageChunks), more: rest.length > pageChunks };
     },
   };
 }

@@ -30,7 +30,8 @@ const thrown: [name: string, error: unknown, status: number][] = [
 describe.each(thrown)("thrown inside: %s", (_, error, status) => {
   const routes = testGateway()
     .app.routes.map(({ method, path }) => ({ method, path }))
-    .filter(({ path }) => path.startsWith("/requests"));
+    // A batch has one result for each of its requests: the next test.
+    .filter(({ path }) => path.startsWith("/requests") && path !== "/requests/batch");
 
   test.each(routes)("$method $path: neither response nor log contains it", async ({ method, path }) => {
     const gateway = testGateway();
@@ -49,6 +50,17 @@ describe.each(thrown)("thrown inside: %s", (_, error, status) => {
     expect(all).not.toContain(canary);
     expect(all).not.toContain("host:27017");
     expect(answer.text).not.toMatch(/\.ts\b|Error\b.*\n|requests-service/);
+  });
+
+  test("each request of a batch has the problem, which does not contain it either", async () => {
+    const gateway = testGateway();
+    gateway.requests.control.before = () => {
+      throw error;
+    };
+    const answer = await gateway.post("/requests/batch", '{"requests":[{"payload":1},{"payload":2}]}');
+    const problem = expect.objectContaining({ status });
+    expect([answer.status, answer.json.results]).toEqual([200, [{ problem }, { problem }] as never]);
+    expect(answer.text + gateway.lines.join("\n")).not.toContain(canary);
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Outcome, ProcessorAnnouncement } from "@sate/contracts";
+import type { Outcome, ProcessorAnnouncement, RequestRecord } from "@sate/contracts";
 import type { Execution } from "../executions/execution.ts";
 import type { Claim, Claimed } from "../ports.ts";
 
@@ -15,15 +15,24 @@ export function joinedOutcome(text: string, outputs: string | null | undefined):
   return rest.status === "succeeded" ? { ...rest, outputs_json: outputs ?? "" } : rest;
 }
 
-type Texts = { progress?: string | null | undefined; last_error?: string | null | undefined };
-
-/** Fields with text from clients and handlers are stored as JSON text, too. */
-export function parsed({ progress, last_error }: Texts): Pick<Execution, "progress" | "last_error"> {
-  return {
-    ...(progress && { progress: JSON.parse(progress) }),
-    ...(last_error && { last_error: JSON.parse(last_error) }),
-  };
+/** Fields with text from clients and handlers are stored as JSON text, too. Those that are absent stay so. */
+export function parsed<Name extends keyof Parsed>(
+  texts: {
+    [N in Name]: string | null | undefined;
+  },
+): { [N in Name]?: NonNullable<Parsed[N]> } {
+  const values: { [N in Name]?: NonNullable<Parsed[N]> } = {};
+  for (const name in texts) {
+    const text = texts[name];
+    if (text) values[name] = JSON.parse(text);
+  }
+  return values;
 }
+type Parsed = Pick<Execution, "progress" | "last_error" | "labels"> & Pick<RequestRecord, "start">;
+
+/** The reverse, for the field of a new row or document. */
+export const textOf = (value: object | undefined) =>
+  value === undefined ? undefined : JSON.stringify(value);
 
 /** The result of a claim from the executions that it named, as they are after it: those that it holds, and the number of the others. */
 export function claimResult({ worker_id, claim_id }: Claim, found: Execution[]): Claimed {

@@ -1,17 +1,20 @@
 import { cancelled, outcomeMark, type RequestsApi, Unavailable } from "@sate/contracts";
 import type { Outbox } from "../outbox/outbox.ts";
-import type { Ports, Processors } from "../ports.ts";
+import type { Ports } from "../ports.ts";
 import { outcomeWithoutRun } from "../runs/outcome-without-run.ts";
-import { createExecutionsCommand } from "./create.ts";
+import type { Admissions } from "./create.ts";
 import { executionRecordOf } from "./execution.ts";
+import { executionStatesCommand } from "./states.ts";
 
 /** A round is lost if the execution was claimed or requeued meanwhile. This many in a row do not happen. */
 const roundsMax = 20;
 
 /** Creating, reading and cancelling executions. */
-export function executionCommands(ports: Ports, outbox: Outbox, processors: Processors) {
-  const { store, clock, newId } = ports;
-
+export function executionCommands(
+  { store, clock, newId }: Ports,
+  outbox: Outbox,
+  { createExecutions }: Pick<Admissions, "createExecutions">,
+) {
   async function find({ request_id, execution_id }: { request_id: string; execution_id: string }) {
     const request = (await store.requests.get([request_id])).get(request_id);
     if (!request) return { kind: "unknown_request" } as const;
@@ -23,7 +26,8 @@ export function executionCommands(ports: Ports, outbox: Outbox, processors: Proc
   }
 
   return {
-    createExecutions: createExecutionsCommand(ports, outbox, processors),
+    createExecutions,
+    executionStates: executionStatesCommand({ store }),
 
     async getExecution(ids) {
       const found = await find(ids);

@@ -6,6 +6,7 @@ import {
   processorNameOf,
   type RequestRecord,
   type RequestsApi,
+  type Start,
   Unavailable,
 } from "@sate/contracts";
 import { failpoint } from "@sate/contracts/runtime";
@@ -19,27 +20,61 @@ import { type Refusal, refusalOf } from "./policy.ts";
 /** In each round one contender for a request wins. Losing this many rounds in a row does not happen. */
 const roundsMax = 20;
 
-/** `index`: its place in the batch. `refusal`: why it may not be created, although its request allows it. */
-type Wanted = { index: number; item: NewExecution; request: RequestRecord; refusal: Refusal | null };
+/** `refusal`: why it may not be created, although its request allows it. */
+type Wanted = { item: NewExecution; request: RequestRecord; refusal: Refusal | null };
+
+export type Admissions = {
+  createExecutions: RequestsApi["createExecutions"];
+  /** Creates the executions that these start marks ask for, in spite of the policy: they are accepted. */
+  startAll(starting: { request: RequestRecord; start: Start }[]): Promise<Admission[]>;
+};
+
+/** Creating executions. The start mark of a request comes before everything else that is wanted of it. */
+export function createAdmissions(ports: Ports, outbox: Outbox, processors: Processors): Admissions {
+  const { store } = ports;
+  const admitAll = createAdmitAll(ports, outbox);
+  return {
+    async createExecutions({ executions: items }) {
+      const now = store.now();
+      const requests = await store.requests.get([...new Set(items.map((item) => item.request_id))]);
+      const answers: Admission[] = items.map(({ request_id }) => {
+        return { kind: requests.get(request_id)?.removed_at === undefined ? "unknown_request" : "removed" };
+      });
+      const marked = [...requests.values()].flatMap((request) =>
+        request.start ? wantedStart({ request, start: request.start }) : [],
+      );
+      const wanted = await wantedOf(items, requests, { processors: decidedOnce(processors), now });
+      const admissions = await admitAll([...marked, ...wanted.map(({ one }) => one)]);
+      for (const [place, { index }] of wanted.entries()) {
+        answers[index] = admissions[marked.length + place] as Admission;
+      }
+      return { answers };
+    },
+
+    startAll: (starting) => admitAll(starting.map(wantedStart)),
+  };
+}
+
+function wantedStart({ request, start }: { request: RequestRecord; start: Start }): Wanted {
+  const { execution_id: id, max_failures, force_error = false, traceparent, key } = start;
+  const optional = { ...(traceparent !== undefined && { traceparent }), ...(key && { key }) };
+  const item = { id, request_id: request.id, force_error, max_failures, ...optional };
+  return { item, request, refusal: null };
+}
 
 /**
  * Decides from what is stored, and writes. The write fails exactly if the data behind the decision is outdated; then
  * the execution is decided again on fresh data. If a batch contains several executions of one request, only the first is
  * written. The result of that write decides the others, without another read.
  */
-export function createExecutionsCommand(
-  { store, clock }: Ports,
-  outbox: Outbox,
-  processors: Processors,
-): RequestsApi["createExecutions"] {
+function createAdmitAll({ store, clock }: Ports, outbox: Outbox): (all: Wanted[]) => Promise<Admission[]> {
   const read = (wanted: Wanted[]) =>
     store.executions.ofRequests([...new Set(wanted.map(({ request }) => request.id))]);
 
-  return async ({ executions: items }) => {
+  return async (all) => {
     const now = store.now();
-    const requests = await store.requests.get([...new Set(items.map((item) => item.request_id))]);
-    const answers: Admission[] = items.map(() => ({ kind: "unknown_request" }));
-    let open = await wantedOf(items, requests, { processors: decidedOnce(processors), now });
+    const answers = new Map<Wanted, Admission>();
+    let open = all;
 
     for (let round = 0; open.length > 0; round++) {
       if (round === roundsMax) {
@@ -51,10 +86,10 @@ export function createExecutionsCommand(
       const seen: Map<string, Execution[]> = unsure.length > 0 ? await read(unsure) : new Map();
       const firsts = new Map<string, { execution: Execution; request: RequestRecord }>();
       const isUndecided = (wanted: Wanted): boolean => {
-        const { index, item, request } = wanted;
+        const { item, request } = wanted;
         const decision = decideAdmission(seen.get(request.id) ?? [], item);
         const answer = answerOf(decision, wanted);
-        if (answer) answers[index] = answer;
+        if (answer) answers.set(wanted, answer);
         else if (decision.kind === "create" && !firsts.has(request.id)) {
           const execution = newExecution(item, request, { attempt: decision.attempt, date: clock(), now });
           firsts.set(request.id, { request, execution });
@@ -81,7 +116,7 @@ export function createExecutionsCommand(
       // `seen` now has the executions that won, and they decide all other attempts at the same requests.
       open = open.filter(isUndecided);
     }
-    return { answers };
+    return all.map((wanted) => answers.get(wanted) as Admission);
   };
 }
 
@@ -98,25 +133,28 @@ function decidedOnce({ find, names }: Processors): Processors {
   };
 }
 
-/** Those whose request exists. */
+/** Those whose request exists and is no stub, with their places. */
 async function wantedOf(
   items: NewExecution[],
   requests: Map<string, RequestRecord>,
   policy: Parameters<typeof refusalOf>[2],
-): Promise<Wanted[]> {
-  const wanted: Wanted[] = [];
+): Promise<{ index: number; one: Wanted }[]> {
+  const wanted: { index: number; one: Wanted }[] = [];
   for (const [index, item] of items.entries()) {
     const request = requests.get(item.request_id);
-    if (request) wanted.push({ index, item, request, refusal: await refusalOf(item, request, policy) });
+    if (!request || request.removed_at !== undefined) continue;
+    wanted.push({ index, one: { item, request, refusal: await refusalOf(item, request, policy) } });
   }
   return wanted;
 }
 
 /** `null`: it is to be created. What exists already is returned although it would be refused now. */
-function answerOf(decision: Decision, { request, refusal }: Wanted): Admission | null {
+function answerOf(decision: Decision, { item, request, refusal }: Wanted): Admission | null {
   if (decision.kind === "create") return refusal;
   if (decision.kind !== "exists") return decision;
-  return { kind: "created", execution: executionRecordOf(decision.execution, request), request };
+  const { execution } = decision;
+  const is_replay = execution.id !== item.id;
+  return { kind: "created", execution: executionRecordOf(execution, request), request, is_replay };
 }
 
 /**
@@ -129,11 +167,12 @@ function newExecution(
   { attempt, date, now }: { attempt: number; date: number; now: number },
 ): Execution {
   const { id, request_id, force_error, traceparent, timeout_seconds, start_after = 0 } = item;
-  const { expires_in_seconds } = item;
+  const { expires_in_seconds, key } = item;
   const execution: Execution = {
     ...{ id, request_id, attempt, force_error, creation_date: formatTimestamp(date), traceparent },
     ...{ status: "queued", epoch: 0, lost: 0, tries: 0, cancel_requested: false },
-    ...{ processor: processorNameOf(request), timeout_seconds },
+    ...{ processor: processorNameOf(request), labels: request.labels, timeout_seconds },
+    ...{ key_hash: key?.hash, body_hash: key?.body_hash },
     expires_at: expires_in_seconds && now + Math.ceil(expires_in_seconds * 1_000),
     ...(start_after > now ? { start_after } : { mark: executionMark(0) }),
   };

@@ -26,6 +26,11 @@ export type Execution = Omit<ExecutionRecord, "error" | Optional> & {
   [name in Optional]?: ExecutionRecord[name] | undefined;
 } & {
   traceparent?: string | undefined;
+  /** The Idempotency-Key with which it was created. */
+  key_hash?: string | undefined;
+  body_hash?: string | undefined;
+  /** When its content was removed. */
+  removed_at?: number | undefined;
   /** The timeout that the client asked for, if it did. */
   timeout_seconds?: number | undefined;
   /** Of a queued execution: the earliest instant at which something becomes due for it. */
@@ -41,7 +46,7 @@ export type Execution = Omit<ExecutionRecord, "error" | Optional> & {
   /** What is still to be done: publish it (`executionMark(epoch)`, `outcomeMark`) or confirm its result (`unconfirmedMark`). */
   mark?: string | undefined;
 };
-type Optional = "start_after" | "expires_at" | "deadline_at" | "progress";
+type Optional = "start_after" | "expires_at" | "deadline_at" | "progress" | "labels";
 
 /**
  * Replaces `outcomeMark` once the outcome is published, until its result is known to be recorded. It sorts below every
@@ -52,16 +57,23 @@ export const unconfirmedMark = "confirm";
 /** How a run ended. `lost`: the number of lost runs, where losing this one is what ended the execution. */
 export type EndedRun = FinishedRun & { lost?: number };
 
-/** The execution of a request without what only the store knows. */
-export function executionRecordOf(execution: Execution, request: RequestRecord): ExecutionRecord {
+/**
+ * The execution of a request without what only the store knows. Of an execution that has not ended, `request` may be the
+ * execution itself: only those that ended in version 0.1.0 do not name their processor.
+ */
+export function executionRecordOf(
+  execution: Execution,
+  request: Pick<RequestRecord, "processor">,
+): ExecutionRecord {
   const { id, request_id, attempt, force_error, creation_date, status, epoch, lost } = execution;
-  const { start_after, expires_at, deadline_at, progress, outcome, last_error } = execution;
+  const { start_after, expires_at, deadline_at, progress, outcome, last_error, labels } = execution;
   const isFinal = outcome !== undefined;
   const error = isFinal && outcome.status !== "succeeded" ? outcome.error : isFinal ? undefined : last_error;
   return {
     ...{ id, request_id, attempt, force_error, creation_date, status, epoch, lost },
     tries: outcome?.tries ?? execution.tries,
     processor: processorNameOf(request),
+    ...(labels && { labels }),
     ...(start_after !== undefined && { start_after }),
     ...(expires_at !== undefined && { expires_at }),
     ...(deadline_at !== undefined && { deadline_at }),

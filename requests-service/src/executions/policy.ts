@@ -4,7 +4,6 @@ import {
   limits,
   type NewExecution,
   processorNameOf,
-  type RequestRecord,
 } from "@sate/contracts";
 import type { Processors } from "../ports.ts";
 
@@ -20,7 +19,7 @@ export type Refusal = Extract<
  */
 export async function refusalOf(
   { timeout_seconds = 0, start_after = 0, expires_in_seconds = Number.POSITIVE_INFINITY }: NewExecution,
-  request: RequestRecord,
+  request: { processor?: string | undefined },
   { processors, now }: { processors: Processors; now: number },
 ): Promise<Refusal | null> {
   const name = processorNameOf(request);

@@ -45,6 +45,18 @@ export function logCommands({ store, counters }: Pick<Ports, "store" | "counters
       });
       return { kind: "found", chunks: chunks.map(chunkOf), more: isCut };
     },
+
+    async followLogs({ executions }) {
+      const bytes = { bytesEach: limits.followBytesMax, bytesMax: limits.pageBytesMax };
+      const logs = await store.logs.follow(executions, bytes);
+      return {
+        logs: executions.map(({ execution_id }, index) => {
+          const { chunks = [], isCut = false } = logs[index] ?? {};
+          const own = chunks.filter((chunk) => chunk.execution_id === execution_id);
+          return { chunks: own.map(chunkOf), more: isCut };
+        }),
+      };
+    },
   } satisfies Partial<RequestsApi>;
 
   async function executionOf(

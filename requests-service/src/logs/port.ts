@@ -25,9 +25,17 @@ export type Logs = {
    * most `bytesMax` together; at least one. `isCut`: there are more.
    */
   read(page: LogPage): Promise<{ chunks: StoredChunk[]; isCut: boolean }>;
+  /**
+   * For each, its chunks by epoch and sequence, those above `after`: with at most `bytesEach` together, but at least one.
+   * Reads no more than `bytesMax` in all, so the last ones may get none. `isCut`: there may be more.
+   */
+  follow(executions: Followed[], bytes: FollowBytes): Promise<{ chunks: StoredChunk[]; isCut: boolean }[]>;
   /** Deletes up to `limit` of the chunks written before this instant, the oldest first. Returns how many. */
   removeBefore(instant: number, limit: number): Promise<number>;
 };
+
+export type Followed = ExecutionKey & { after?: LogPosition | undefined };
+export type FollowBytes = { bytesEach: number; bytesMax: number };
 
 export type LogPage = ExecutionKey & {
   epoch?: number | undefined;

@@ -1,13 +1,12 @@
 import type { Ports } from "../ports.ts";
+import { removeInBatches } from "../remove-in-batches.ts";
 
-/** A chunk has up to 64 Ki characters. Small batches keep each delete short. */
+/** A chunk has up to 64 Ki characters. */
 const batchSize = 200;
-/** Per sweep; the rest waits for the next one. */
-const sweepMsMax = 20_000;
 
 /**
- * Removes the logs of runs that were written longer than `keepMs` ago, by the store's clock, oldest first and in
- * batches. Any number of processes may do this at once. Rejects when the database does not respond.
+ * Removes the logs of runs that were written longer than `keepMs` ago, by the store's clock, oldest first. Any number of
+ * processes may do this at once. Rejects when the database does not respond.
  */
 export async function removeOldLogs(
   { store, counters }: Pick<Ports, "store" | "counters">,
@@ -15,10 +14,10 @@ export async function removeOldLogs(
   signal: AbortSignal,
 ): Promise<void> {
   const instant = store.now() - keepMs;
-  const endAt = performance.now() + sweepMsMax;
-  while (!signal.aborted && performance.now() < endAt) {
-    const removed = await store.logs.removeBefore(instant, batchSize);
+  const remove = async (limit: number) => {
+    const removed = await store.logs.removeBefore(instant, limit);
     counters.add("log_chunks_removed", removed);
-    if (removed < batchSize) return;
-  }
+    return removed;
+  };
+  await removeInBatches(remove, { batchSize, signal });
 }

@@ -6,8 +6,9 @@ import { takeWithin } from "./take-within-bytes.ts";
 const entriesMax = 20_000;
 
 /**
- * The same requests, with the latest ones kept in memory. A stored request never changes and is never deleted, so a
- * cached one is always right; an unknown id is looked up in the database each time.
+ * The same requests, with the latest ones kept in memory. Of a stored request only the start mark changes: another
+ * process may have cleared the mark of a cached one, which then only costs a look at its executions. An unknown id is
+ * looked up in the database each time.
  */
 export function cachedRequests(requests: Requests, { charsMax }: { charsMax: number }): Requests {
   const cache = new LRUCache<string, RequestRecord>({
@@ -52,5 +53,17 @@ export function cachedRequests(requests: Requests, { charsMax }: { charsMax: num
       return within;
     },
     list: requests.list,
+    starting: requests.starting,
+    async clearStarts(starting) {
+      await requests.clearStarts(starting);
+      for (const { request_id } of starting) {
+        const cached = cache.get(request_id);
+        if (cached) cache.set(request_id, withoutStart(cached));
+      }
+    },
   };
+}
+
+function withoutStart({ start: _, ...request }: RequestRecord): RequestRecord {
+  return request;
 }

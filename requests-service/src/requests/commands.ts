@@ -1,22 +1,13 @@
-import { formatTimestamp, limits, type RequestRecord, type RequestsApi } from "@sate/contracts";
-import type { Ports } from "../ports.ts";
+import { limits, type RequestsApi } from "@sate/contracts";
+import type { Ports, Processors } from "../ports.ts";
+import { createRequestsCommand } from "./create.ts";
+import type { Starts } from "./starts.ts";
 
 /** Storing and reading processing requests. */
-export function requestCommands({ store, clock }: Ports) {
+export function requestCommands(ports: Ports, starts: Starts, processors: Processors) {
+  const { store } = ports;
   return {
-    async createRequests({ requests }) {
-      const creation_date = formatTimestamp(clock());
-      // Field by field: bodies are open, and unknown fields are not stored.
-      const wanted = requests.map(({ id, payload_json, processor }): RequestRecord => {
-        return { id, payload_json, ...(processor !== undefined && { processor }), creation_date };
-      });
-      const stored = await store.requests.insert(wanted);
-      const answers = stored.map(({ payload_json, processor }, index) => {
-        const isSame = payload_json === wanted[index]?.payload_json && processor === wanted[index]?.processor;
-        return { kind: isSame ? ("created" as const) : ("conflict" as const) };
-      });
-      return { answers };
-    },
+    createRequests: createRequestsCommand(ports, starts, processors),
 
     async getRequest({ request_id }) {
       const request = (await store.requests.get([request_id])).get(request_id);

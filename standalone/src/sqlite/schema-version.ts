@@ -1,12 +1,13 @@
 import type { Database } from "bun:sqlite";
 import { isRelease010, upgradeRelease010 } from "./upgrade-0.1.0.ts";
 import { upgradeVersion1 } from "./upgrade-version-1.ts";
+import { upgradeVersion2 } from "./upgrade-version-2.ts";
 
 /** "SATE", in the header of the file: it identifies the application. */
 export const applicationId = 0x53415445;
 
 /** `upgrades[n]` upgrades a file from version n to version n + 1. The services create tables that are missing. */
-const upgrades: ((db: Database) => void)[] = [upgradeRelease010, upgradeVersion1];
+const upgrades: ((db: Database) => void)[] = [upgradeRelease010, upgradeVersion1, upgradeVersion2];
 
 /** The version of the tables, in the file's header. 0.1.0 wrote none, so it is 0. */
 export const schemaVersion = upgrades.length;

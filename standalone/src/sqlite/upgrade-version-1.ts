@@ -1,5 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { defaultProcessor } from "@sate/contracts";
+import { addColumns, hasTable } from "./add-columns.ts";
 
 /**
  * Version 1 had no waiting, retries or announced processors. Executions get the processor that their request names, and
@@ -28,18 +29,4 @@ export function upgradeVersion1(db: Database): void {
   db.run("DROP INDEX IF EXISTS queued_executions");
   // The workers of the previous process ended with it.
   db.run("DROP TABLE IF EXISTS workers");
-}
-
-/** Adds those that the table lacks. One that is missing gets them when it is created. */
-function addColumns(db: Database, table: string, columns: Record<string, string>): void {
-  if (!hasTable(db, table)) return;
-  const found = db.query<{ name: string }, [string]>("SELECT name FROM pragma_table_info(?)").all(table);
-  const names = new Set(found.map(({ name }) => name));
-  for (const [name, type] of Object.entries(columns)) {
-    if (!names.has(name)) db.run(`ALTER TABLE ${table} ADD COLUMN ${name} ${type}`);
-  }
-}
-
-function hasTable(db: Database, name: string): boolean {
-  return db.query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(name) !== null;
 }

@@ -37,6 +37,14 @@ export const bugs: Record<string, Bug> = {
     })),
   },
   "no outbox sweep": inStore("outbox", () => ({ marked: async () => [] })),
+  "no sweep over start marks": {
+    more: { create: 15 },
+    ...inStore("requests", () => ({ starting: async () => [] })),
+  },
+  "a key that is only remembered by its caller": {
+    more: { create: 15 },
+    ...inStore("keys", () => ({ insert: async (keys) => keys })),
+  },
   "a refused attempt that is only in memory": inStore("refusals", () => ({ insert: async () => {} })),
   "a refused attempt that is forgotten before it is published": inStore("refusals", ({ refusals }) => ({
     async list(page) {

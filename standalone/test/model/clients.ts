@@ -3,6 +3,7 @@ import type { HandlerEnd, HandlerRun } from "@sate/processor";
 import { createAttemptLimit } from "../../../gateway/src/executions/attempt-limit.ts";
 import { createStartExecution } from "../../../gateway/src/executions/create.ts";
 import { createUris } from "../../../gateway/src/http/uris.ts";
+import { createCreateRequest } from "../../../gateway/src/requests/create.ts";
 import { type Commands, callerOf, newOwner, type RequestsProcess, type World } from "./processes.ts";
 
 /** What clients do through the gateway's own admission, one process for each call, since any may die. */
@@ -35,6 +36,40 @@ export function createClients(world: World, maxFailures: number) {
       });
     },
 
+    /** Creates a request and its execution, once, by two calls with one Idempotency-Key. Each gateway may die on the way. */
+    create(targets: RequestsProcess[]): void {
+      const number = requestIds.length;
+      const token = newId();
+      const payload = `{"key":"${token}","number":${number}}`;
+      const key = { hash: `key ${token}`, body_hash: "body" };
+      for (const target of targets) {
+        const owner = asGateway(target, (commands) =>
+          createCreateRequest({
+            createRequest: async (wanted) =>
+              first((await commands.createRequests({ requests: [wanted] })).answers),
+            checkRequest: async () => {},
+            uris: createUris(),
+            counters: createCounters(),
+            newId,
+            maxFailures,
+          })({ payload, execute: true }, { headers: new Headers(), key }).then(
+            ({ request: { id }, execution }) => {
+              requestIds.push(id);
+              history.requestAcknowledged(id, payload);
+              history.executionAcknowledged(execution?.id ?? "none");
+              history.keyAcknowledged(token, `${id} ${execution?.id}`);
+            },
+            // 503: the outcome is unknown. Nothing else may happen.
+            (error) => history.must(error.problemName === undefined, `26: refused as ${error.problemName}`),
+          ),
+        );
+        if (!weather.random.chance(0.1)) continue;
+        simulation.later(null, weather.random.between(0, 8), () => {
+          owner.isDead = true;
+        });
+      }
+    },
+
     /** Requests an execution; the gateway dies on the way if it is to. */
     execute(requestId: string, target: RequestsProcess, dies: boolean): void {
       let id = "";
@@ -56,7 +91,7 @@ export function createClients(world: World, maxFailures: number) {
           monotonic: simulation.now,
           newId,
           maxFailures,
-        })(requestId, {}, new Headers()).then(
+        })(requestId, {}, { headers: new Headers(), key: undefined }).then(
           () => history.executionAcknowledged(id),
           (error) => {
             if (error.problemName === undefined) return; // 503: the outcome is unknown

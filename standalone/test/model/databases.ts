@@ -9,6 +9,7 @@ import { watch } from "./history.ts";
 /** What the oracle noted, too: it comes last, because it notes what is deleted. */
 const tables = [
   "requests",
+  "idempotency_keys",
   "executions",
   "refusals",
   "workers",

@@ -29,6 +29,8 @@ const code = "NEW.outcome ->> '$.error.code'";
 const isClaimed = "OLD.status = 'queued' AND NEW.status = 'running'";
 const ends = "OLD.outcome IS NULL AND";
 const ofRequest = "FROM executions WHERE request_id = NEW.request_id";
+/** Created by calls with an Idempotency-Key, which is in the payload. */
+const isKeyed = `payload LIKE '{"key":%'`;
 const tries = `iif(NEW.processor = 'again', ${triesMax}, 1)`;
 
 /**
@@ -88,6 +90,10 @@ const atTheEnd: Record<string, string> = {
   "9: a result with another payload":
     "SELECT 1 FROM results LEFT JOIN requests ON requests.id = request_id WHERE results.payload IS NOT requests.payload",
   "13: an outbox mark is left": "SELECT 1 FROM executions WHERE mark IS NOT NULL",
+  "13: a start mark is left": "SELECT 1 FROM requests WHERE start IS NOT NULL",
+  "26: a request was created without its execution": `SELECT 1 FROM requests
+    WHERE ${isKeyed} AND NOT EXISTS (SELECT 1 FROM executions WHERE request_id = requests.id)`,
+  "26: two requests were created with one key": `SELECT 1 FROM requests WHERE ${isKeyed} GROUP BY payload HAVING count(*) > 1`,
   "13: a refused attempt is still stored": "SELECT 1 FROM refusals",
   "16: an execution has not ended": `SELECT 1 FROM executions WHERE status IN ${active}`,
 };
@@ -113,6 +119,7 @@ export function watch(db: Database): void {
 export function createHistory(db: Database, maxFailures: number) {
   const runs: HandlerRunSeen[] = [];
   const payloads = new Map<string, string>();
+  const createdBy = new Map<string, string>();
   const acknowledged = new Set<string>();
   const refused = new Set<string>();
   const refusedAsExhausted = new Set<string>();
@@ -128,7 +135,8 @@ export function createHistory(db: Database, maxFailures: number) {
     `SELECT count(*) AS count FROM executions WHERE request_id = ? AND status IN ${failed}`,
   );
   const unfinished = db.query(
-    "SELECT 1 FROM executions WHERE mark IS NOT NULL OR result_id IS NULL UNION SELECT 1 FROM refusals",
+    `SELECT 1 FROM executions WHERE mark IS NOT NULL OR result_id IS NULL
+     UNION SELECT 1 FROM refusals UNION SELECT 1 FROM requests WHERE start IS NOT NULL`,
   );
   const result = db.query("SELECT 1 FROM results WHERE request_id = ? AND attempt = ?");
   const request = db.query<{ payload: string }, [string]>("SELECT payload FROM requests WHERE id = ?");
@@ -152,6 +160,11 @@ export function createHistory(db: Database, maxFailures: number) {
     executionAcknowledged(id: string): void {
       acknowledged.add(id);
       must(execution.get(id) !== null, "10: a read after a 201 does not see the execution");
+    },
+    keyAcknowledged(key: string, created: string): void {
+      const before = createdBy.get(key) ?? created;
+      createdBy.set(key, before);
+      must(before === created, "26: two calls with one key got different ids");
     },
     executionRefused(id: string): void {
       refused.add(id);

@@ -97,8 +97,8 @@ describe("the model is not blind", () => {
 
   test("a failure is shrunk to the few steps that it takes, and names its seed", () => {
     const databases = openDatabases(bugs["no unique key on the attempt"]?.schemaWithout);
-    const { failure } = search({ seeds: [1], steps, databases });
-    expect(failure).toStartWith("seed 1: ");
+    const { failure } = search({ seeds: [3], steps, databases });
+    expect(failure).toStartWith("seed 3: ");
     expect(Number(/(\d+) of 200 steps are enough/.exec(failure ?? "")?.[1])).toBeLessThan(15);
   }, 60_000);
 });

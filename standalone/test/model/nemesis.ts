@@ -16,6 +16,9 @@ export function createNemesis(world: World, fleet: Fleet, clients: Clients): Rec
     submit() {
       if (clients.requestIds.length < requestsMost) clients.submit(fleet.route());
     },
+    create() {
+      if (clients.requestIds.length < requestsMost) clients.create([fleet.route(), fleet.route()]);
+    },
     execute() {
       const { random } = weather;
       const requestId = random.of(clients.requestIds);

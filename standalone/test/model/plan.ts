@@ -7,6 +7,7 @@ export type Step = { action: Action; weather: "calm" | "flaky" | "bad"; ms: numb
 
 const weights = {
   submit: 8,
+  create: 4,
   execute: 40,
   cancel: 4,
   kill: 2,

@@ -15,6 +15,7 @@ import { opened } from "./opened.ts";
  * `word-count`, one execution that was running and one of `word-count` that was queued.
  */
 const version1 = readFileSync(join(import.meta.dir, "fixtures/version-1.sql"), "utf8");
+const version2 = readFileSync(join(import.meta.dir, "fixtures/version-2.sql"), "utf8");
 const release010 = readFileSync(join(import.meta.dir, "fixtures/0.1.0.sql"), "utf8");
 const newFolder = dataFolders();
 
@@ -61,7 +62,7 @@ test("an upgraded file has the tables, columns and indexes of a new one, also fr
     "DROP TABLE executions; DROP TABLE workers;",
     "DROP TABLE results; DROP TABLE refusals;",
   ].map((drops) => version1 + drops);
-  for (const sql of [version1, release010, ...lacking]) {
+  for (const sql of [version2, version1, release010, ...lacking]) {
     const { file } = await upgraded(folderOf(sql));
     expect(shapeOf(file.db)).toEqual(shapeOf(fresh));
     file.close();

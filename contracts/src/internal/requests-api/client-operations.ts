@@ -10,17 +10,19 @@ import {
   NewRequest,
   ProcessorRecord,
   RefusedExecution,
+  RequestAdmission,
   RequestRecord,
 } from "./records.ts";
 import { batch, tagged } from "./schema.ts";
 
 /** What clients do, through the gateway. */
 export const clientOperations = {
+  /** A request with a start mark is executed, too: its execution is accepted together with the request. */
   createRequests: {
     path: "/internal/requests/create",
     body: Type.Object({ requests: batch(NewRequest) }, open),
-    /** In the order of the batch. `conflict`: another request has this id. */
-    response: Type.Object({ answers: Type.Array(Type.Union([tagged("created"), tagged("conflict")])) }, open),
+    /** In the order of the batch. */
+    response: Type.Object({ answers: Type.Array(RequestAdmission) }, open),
   },
   getRequest: {
     path: "/internal/requests/get",

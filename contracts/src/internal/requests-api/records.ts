@@ -1,14 +1,49 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { ExecutionError, ExecutionStatus, Outcome, Progress } from "../../values/execution.ts";
-import { ExecutionKey, Traceparent, Uuid } from "../../values/ids.ts";
+import { ExecutionKey, Sha256, Traceparent, Uuid } from "../../values/ids.ts";
 import { limits } from "../../values/limits.ts";
 import { open } from "../../values/object.ts";
 import { ProcessorAnnouncement } from "../../values/processor.ts";
 import { Timestamp } from "../../values/time.ts";
 import { Instant, tagged } from "./schema.ts";
 
+/**
+ * The Idempotency-Key of a call. `hash` is of the key and its scope, `body_hash` of what was sent with it: another body
+ * with the same key is an error of the client.
+ */
+export const IdempotencyKey = Type.Object({ hash: Sha256, body_hash: Sha256 }, open);
+export type IdempotencyKey = Static<typeof IdempotencyKey>;
+
+/**
+ * The start mark of a request: what its first execution will be. It is stored with the request, in the same write, and
+ * cleared once the first attempt exists.
+ */
+export const Start = Type.Object(
+  {
+    execution_id: Uuid,
+    max_failures: Type.Integer({ minimum: 1 }),
+    force_error: Type.Optional(Type.Boolean()),
+    traceparent: Type.Optional(Traceparent),
+    key: Type.Optional(IdempotencyKey),
+  },
+  open,
+);
+export type Start = Static<typeof Start>;
+
+export const Labels = Type.Record(Type.String(), Type.String());
+export type Labels = Static<typeof Labels>;
+
 export const NewRequest = Type.Object(
-  { id: Uuid, payload_json: Type.String({ minLength: 1 }), processor: Type.Optional(Type.String()) },
+  {
+    id: Uuid,
+    payload_json: Type.String({ minLength: 1 }),
+    processor: Type.Optional(Type.String()),
+    labels: Type.Optional(Labels),
+    start: Type.Optional(Start),
+    key: Type.Optional(IdempotencyKey),
+    /** The caller refuses it, and the result is `refused`, unless an earlier call with the same key was accepted. */
+    is_refused: Type.Optional(Type.Boolean()),
+  },
   open,
 );
 export type NewRequest = Static<typeof NewRequest>;
@@ -18,7 +53,12 @@ export const RequestRecord = Type.Object(
     id: Uuid,
     payload_json: Type.String(),
     processor: Type.Optional(Type.String()),
+    labels: Type.Optional(Labels),
     creation_date: Timestamp,
+    /** Only until the first attempt exists. */
+    start: Type.Optional(Start),
+    /** It is a stub: its payload and labels were removed at this instant, and it cannot be executed. */
+    removed_at: Type.Optional(Instant),
   },
   open,
 );
@@ -36,6 +76,8 @@ export const ExecutionRecord = Type.Object(
     epoch: Type.Integer({ minimum: 0 }),
     lost: Type.Integer({ minimum: 0 }),
     processor: Type.String(),
+    /** Those of its request. */
+    labels: Type.Optional(Labels),
     /** The number of tries that have ended. */
     tries: Type.Integer({ minimum: 0 }),
     /** While it waits for a retry, or for the start that the client asked for: the next run does not start before. */
@@ -65,14 +107,19 @@ export const NewExecution = Type.Object(
     expires_in_seconds: Type.Optional(
       Type.Number({ exclusiveMinimum: 0, maximum: limits.startAheadSecondsMax }),
     ),
+    key: Type.Optional(IdempotencyKey),
   },
   open,
 );
 export type NewExecution = Static<typeof NewExecution>;
 
-/** The result of an attempt to create an execution. Refusals are data; the gateway explains them. */
-export const Admission = Type.Union([
-  Type.Object({ kind: Type.Literal("created"), execution: ExecutionRecord, request: RequestRecord }, open),
+/** The processor was never announced, or is withdrawn; `known` are those that may be named. */
+const unknownProcessor = Type.Object(
+  { kind: Type.Literal("unknown_processor"), known: Type.Array(Type.String()) },
+  open,
+);
+
+const refusedAdmissions = [
   tagged("unknown_request"),
   Type.Object({ kind: Type.Literal("active"), execution_id: Uuid }, open),
   Type.Object({ kind: Type.Literal("succeeded"), execution_id: Uuid }, open),
@@ -80,15 +127,55 @@ export const Admission = Type.Union([
     { kind: Type.Literal("exhausted"), failures: Type.Integer(), max_failures: Type.Integer() },
     open,
   ),
-  /** The processor was never announced, or is withdrawn; `known` are those that may be named. */
-  Type.Object({ kind: Type.Literal("unknown_processor"), known: Type.Array(Type.String()) }, open),
+  /** Another execution of the request was created with this key and another body. */
+  tagged("key_reused"),
+  /** The request is a stub: its content was removed. */
+  tagged("removed"),
+  unknownProcessor,
   Type.Object({ kind: Type.Literal("timeout_too_long"), max_seconds: Type.Number() }, open),
   /** `start_after` is more than `limits.startAheadSecondsMax` ahead. */
   tagged("start_too_far"),
   /** The execution would expire before its `start_after`. */
   tagged("expires_before_start"),
+] as const;
+
+/** `is_replay`: an earlier call with the same key created it, under another id. */
+const created = { kind: Type.Literal("created"), execution: ExecutionRecord, is_replay: Type.Boolean() };
+
+/** The result of an attempt to create an execution. Refusals are data; the gateway explains them. */
+export const Admission = Type.Union([
+  Type.Object({ ...created, request: RequestRecord }, open),
+  ...refusedAdmissions,
 ]);
 export type Admission = Static<typeof Admission>;
+
+/** The same of the execution that a start mark asks for. Its caller has the payload: the request is not sent back. */
+export const StartAdmission = Type.Union([Type.Object(created, open), ...refusedAdmissions]);
+export type StartAdmission = Static<typeof StartAdmission>;
+
+/**
+ * The result of an attempt to create a request. `conflict`: another request has this id. `removed`: this one was created
+ * before, and its content has been removed. Refusals are decided before anything is stored.
+ */
+export const RequestAdmission = Type.Union([
+  Type.Object(
+    {
+      kind: Type.Literal("created"),
+      /** That of the first call with the same key, which then is a replay. */
+      request_id: Uuid,
+      is_replay: Type.Boolean(),
+      /** Present if the call has a start mark. */
+      admission: Type.Optional(StartAdmission),
+    },
+    open,
+  ),
+  tagged("conflict"),
+  tagged("key_reused"),
+  tagged("removed"),
+  tagged("refused"),
+  unknownProcessor,
+]);
+export type RequestAdmission = Static<typeof RequestAdmission>;
 
 /** An attempt that was refused as `exhausted`, with the numbers of that refusal. It refers to its request: the payload is not repeated. */
 export const RefusedExecution = Type.Object(

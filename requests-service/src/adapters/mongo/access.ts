@@ -2,6 +2,7 @@ import type { Guarded } from "@sate/contracts/runtime";
 import { type Collection, type Db, type Filter, MongoBulkWriteError, type WithId } from "mongodb";
 import type {
   ExecutionDocument,
+  KeyDocument,
   LogDocument,
   ProcessorDocument,
   RefusalDocument,
@@ -30,6 +31,7 @@ export function mongoAccess(db: Db, guarded: Guarded) {
     workers: db.collection<WorkerDocument>("workers"),
     processors: db.collection<ProcessorDocument>("processors"),
     logs: db.collection<LogDocument>("logs"),
+    keys: db.collection<KeyDocument>("idempotency_keys"),
     ...{ guarded, each, changeEach },
   };
 }

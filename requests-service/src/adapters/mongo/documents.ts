@@ -1,16 +1,29 @@
 import { type ExecutionKey, executionKey, type Outcome, type RequestRecord } from "@sate/contracts";
 import type { Execution } from "../../executions/execution.ts";
+import type { StoredKey } from "../../keys/port.ts";
 import type { LogPosition, StoredChunk } from "../../logs/port.ts";
 import type { Refusal, Worker } from "../../ports.ts";
 import type { KnownProcessor } from "../../processors/port.ts";
-import { joinedAnnouncement, joinedOutcome, parsed, splitAnnouncement, splitOutcome } from "../stored.ts";
+import {
+  joinedAnnouncement,
+  joinedOutcome,
+  parsed,
+  splitAnnouncement,
+  splitOutcome,
+  textOf,
+} from "../stored.ts";
 
 /**
  * The documents of the Requests DB. Payloads, outputs and outcomes are JSON text, never sub-documents: no key chosen by a
  * client can mean anything to the database.
  */
 
-export type RequestDocument = { _id: string; payload: string; processor?: string; creation_date: string };
+export type RequestDocument = Omit<RequestRecord, "id" | "payload_json" | "labels"> & {
+  _id: string;
+  payload: string;
+  /** JSON text: clients choose the names. */
+  labels?: string;
+};
 
 /** `_id` is `executionKey(request_id, attempt)`. `mark` exists exactly while something must be published or confirmed. */
 export type ExecutionDocument = Omit<Execution, Texts | "tries"> & {
@@ -22,7 +35,7 @@ export type ExecutionDocument = Omit<Execution, Texts | "tries"> & {
   outputs?: string;
 };
 /** JSON text. An outcome is stored without its outputs. */
-type Texts = "outcome" | "progress" | "last_error";
+type Texts = "outcome" | "progress" | "last_error" | "labels";
 
 /** Outputs are large and rarely needed. */
 export const withoutOutputs = { outputs: 0 };
@@ -43,12 +56,15 @@ export type ProcessorDocument = Omit<KnownProcessor, "announcement"> & {
 /** `_id` is the run and the sequence. `key` is the key of the execution, by which logs are read. */
 export type LogDocument = Omit<StoredChunk, "request_id" | "attempt"> & { _id: string; key: string };
 
-export function requestDocument({ id, payload_json, ...rest }: RequestRecord): RequestDocument {
-  return { _id: id, payload: payload_json, ...rest };
+/** `_id` is the hash of the key. `at`: when it was stored. */
+export type KeyDocument = Omit<StoredKey, "hash"> & { _id: string; at: number };
+
+export function requestDocument({ id, payload_json, labels, ...rest }: RequestRecord): RequestDocument {
+  return { _id: id, payload: payload_json, ...rest, ...(labels && { labels: JSON.stringify(labels) }) };
 }
 
-export function requestOf({ _id, payload, ...rest }: RequestDocument): RequestRecord {
-  return { id: _id, payload_json: payload, ...rest };
+export function requestOf({ _id, payload, labels, ...rest }: RequestDocument): RequestRecord {
+  return { id: _id, payload_json: payload, ...rest, ...parsed({ labels }) };
 }
 
 /** The document of a new execution, which was never run. */
@@ -59,13 +75,14 @@ export function executionDocument(execution: Execution): ExecutionDocument {
     outcome: undefined,
     progress: undefined,
     last_error: undefined,
+    labels: textOf(execution.labels),
   };
 }
 
 /** Executions that ended in version 0.1.0 have no number of tries, and no processor, which their request names. */
 export function executionOf(document: ExecutionDocument): Execution {
-  const { _id, result_id, outcome, outputs, progress, last_error, ...rest } = document;
-  const execution = { tries: 0, ...rest, ...parsed({ progress, last_error }) };
+  const { _id, result_id, outcome, outputs, progress, last_error, labels, ...rest } = document;
+  const execution = { tries: 0, ...rest, ...parsed({ progress, last_error, labels }) };
   return outcome === undefined ? execution : { ...execution, outcome: joinedOutcome(outcome, outputs) };
 }
 
@@ -121,4 +138,15 @@ export function logDocument({ request_id, attempt, ...chunk }: StoredChunk): Log
 
 export function chunkOf({ _id, key, ...chunk }: LogDocument): StoredChunk {
   return { ...keyOf(key), ...chunk };
+}
+
+export function keyDocument(
+  { hash, request_id, execution_id, body_hash }: StoredKey,
+  at: number,
+): KeyDocument {
+  return { _id: hash, request_id, ...(execution_id !== undefined && { execution_id }), body_hash, at };
+}
+
+export function storedKeyOf({ _id, at, ...rest }: KeyDocument): StoredKey {
+  return { hash: _id, ...rest };
 }

@@ -3,6 +3,7 @@ import type { Filter } from "mongodb";
 import { chunkBytes, type Logs, type StoredChunk } from "../../logs/port.ts";
 import { insertFree, type MongoAccess } from "./access.ts";
 import { chunkId, chunkOf, idOf, type LogDocument, logDocument } from "./documents.ts";
+import { followLogs } from "./follow-logs.ts";
 
 export function mongoLogs({ logs, guarded, each, changeEach }: MongoAccess, now: () => number): Logs {
   const onlyTotal = { projection: { sequence: 1, total: 1 } };
@@ -51,6 +52,7 @@ export function mongoLogs({ logs, guarded, each, changeEach }: MongoAccess, now:
       }
       return { chunks, isCut: false };
     }),
+    follow: guarded((executions, bytes) => followLogs(logs, executions, bytes)),
     removeBefore: guarded(async (instant, limit) => {
       const old = await logs
         .find({ written_at: { $lt: instant } }, { projection: { _id: 1 }, batchSize: limit + 1 })

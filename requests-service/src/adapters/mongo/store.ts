@@ -2,7 +2,7 @@ import { type ExecutionKey, outcomeMark } from "@sate/contracts";
 import { type Counters, mongoCalls, mongoOptions } from "@sate/contracts/runtime";
 import { MongoClient } from "mongodb";
 import { type Execution, unconfirmedMark } from "../../executions/execution.ts";
-import type { Marked, Refusal, RefusalKey, Store } from "../../ports.ts";
+import type { Marked, Refusal, RefusalKey, Starting, Store } from "../../ports.ts";
 import { openWithin } from "../../requests/take-within-bytes.ts";
 import { insertFree, insertOrFind, type MongoAccess, mongoAccess, page } from "./access.ts";
 import { mongoClock } from "./clock.ts";
@@ -18,6 +18,7 @@ import {
   withoutOutputs,
 } from "./documents.ts";
 import { fillActive } from "./fill.ts";
+import { mongoKeys } from "./keys.ts";
 import { mongoLogs } from "./logs.ts";
 import { mongoProcessors } from "./processors.ts";
 import { mongoRuns } from "./runs.ts";
@@ -50,6 +51,7 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
     workers: mongoWorkers(access, clock.now),
     processors: mongoProcessors(access, clock.now),
     logs: mongoLogs(access, clock.now),
+    keys: mongoKeys(access, clock.now),
     outbox: mongoOutbox(access),
     confirmations: mongoConfirmations(access),
     open: guarded(async () => {
@@ -62,6 +64,8 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
       await access.executions.createIndex({ wake_at: 1 });
       await access.logs.createIndex({ key: 1, epoch: 1, sequence: 1 });
       await access.logs.createIndex({ written_at: 1 });
+      await access.requests.createIndex({ "start.execution_id": 1, _id: 1 });
+      await access.keys.createIndex({ at: 1 });
       await fillActive(access);
     }),
     ping: guarded(clock.read),
@@ -70,7 +74,7 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
   };
 }
 
-function mongoRequests({ requests, guarded, each }: MongoAccess): Store["requests"] {
+function mongoRequests({ requests, guarded, each, changeEach }: MongoAccess): Store["requests"] {
   return {
     insert: each(async (wanted) => {
       return (await insertOrFind(requests, wanted.map(requestDocument))).map(requestOf);
@@ -98,6 +102,27 @@ function mongoRequests({ requests, guarded, each }: MongoAccess): Store["request
       for await (const document of cursor) if (!take(requestOf(document))) break;
       return within;
     }),
+    starting: guarded(async ({ after, limit }) => {
+      // Not `$exists`: requests without a mark are in the index too, before all texts. Read from the index alone.
+      const found = await requests
+        .find(
+          { "start.execution_id": { $gt: after?.execution_id ?? "" } },
+          { projection: { "start.execution_id": 1 }, batchSize: limit + 1 },
+        )
+        .sort({ "start.execution_id": 1 })
+        .limit(limit)
+        .toArray();
+      return found.map(({ _id, start }) => ({ request_id: _id, execution_id: start?.execution_id ?? "" }));
+    }),
+    clearStarts: changeEach(async (starting: Starting[]) => {
+      const ids = starting.map(({ request_id }) => request_id);
+      // Execution ids are unique, so the two lists together match exactly the pairs.
+      const executionIds = starting.map(({ execution_id }) => execution_id);
+      await requests.updateMany(
+        { _id: { $in: ids }, "start.execution_id": { $in: executionIds } },
+        { $unset: { start: "" } },
+      );
+    }),
   };
 }
 
@@ -107,7 +132,10 @@ const attemptsAtMost = 128;
 
 function mongoExecutions({ executions, guarded, each }: MongoAccess): Store["executions"] {
   const byKeys = (keys: string[]): Promise<ExecutionDocument[]> =>
-    executions.find({ _id: { $in: keys } }, { projection: withoutOutputs }).toArray();
+    // In one batch, so that it costs one command.
+    executions
+      .find({ _id: { $in: keys } }, { projection: withoutOutputs, batchSize: keys.length + 1 })
+      .toArray();
 
   return {
     ofRequests: guarded(async (requestIds) => {

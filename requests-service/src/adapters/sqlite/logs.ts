@@ -8,6 +8,9 @@ const insert = insertInto(
 );
 const ofExecution = "request_id = $request_id AND attempt = $attempt";
 
+/** Before the first chunk of an execution. */
+const start = { epoch: 0, sequence: 0 };
+
 export function sqliteLogs({ read, write, changeEach }: SqliteAccess, now: () => number): Logs {
   return {
     totalsBefore: read((db, chunks) => {
@@ -36,6 +39,23 @@ export function sqliteLogs({ read, write, changeEach }: SqliteAccess, now: () =>
         chunks.push(row);
       }
       return { chunks, isCut: false };
+    }),
+    follow: read((db, executions, { bytesEach, bytesMax }) => {
+      const sql = `SELECT * FROM logs WHERE ${ofExecution} AND (epoch, sequence) > ($epoch, $sequence)
+                   ORDER BY epoch, sequence`;
+      const rows = db.query<StoredChunk, [never]>(sql);
+      let bytesLeft = bytesMax;
+      return executions.map(({ request_id, attempt, after = start }) => {
+        if (bytesLeft <= 0) return { chunks: [], isCut: true };
+        const chunks: StoredChunk[] = [];
+        const fits = fitting({ sizeMax: bytesEach, sizeOf: chunkBytes });
+        for (const row of rows.iterate({ request_id, attempt, ...after } as never)) {
+          if (!fits(row)) return { chunks, isCut: true };
+          bytesLeft -= chunkBytes(row);
+          chunks.push(row);
+        }
+        return { chunks, isCut: false };
+      });
     }),
     removeBefore: write((db, instant, limit) => {
       const sql = `DELETE FROM logs WHERE rowid IN

@@ -8,8 +8,12 @@ export const schema = `
     id TEXT PRIMARY KEY NOT NULL,
     payload TEXT NOT NULL,
     processor TEXT,
-    creation_date TEXT NOT NULL
+    creation_date TEXT NOT NULL,
+    labels TEXT,
+    start TEXT,
+    removed_at INTEGER
   ) STRICT;
+  CREATE INDEX IF NOT EXISTS starting_requests ON requests (id) WHERE start IS NOT NULL;
 
   CREATE TABLE IF NOT EXISTS executions (
     request_id TEXT NOT NULL,
@@ -37,6 +41,10 @@ export const schema = `
     outcome TEXT,
     outputs TEXT,
     mark TEXT,
+    labels TEXT,
+    key_hash TEXT,
+    body_hash TEXT,
+    removed_at INTEGER,
     PRIMARY KEY (request_id, attempt)
   ) STRICT;
   CREATE INDEX IF NOT EXISTS claimable_executions ON executions (processor, request_id, attempt)
@@ -89,23 +97,35 @@ export const schema = `
     PRIMARY KEY (request_id, attempt, epoch, sequence)
   ) STRICT;
   CREATE INDEX IF NOT EXISTS oldest_logs ON logs (written_at);
+
+  CREATE TABLE IF NOT EXISTS idempotency_keys (
+    hash TEXT PRIMARY KEY NOT NULL,
+    request_id TEXT NOT NULL,
+    execution_id TEXT,
+    body_hash TEXT NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS oldest_idempotency_keys ON idempotency_keys (at);
 `;
 
 /** The columns of an execution except its outputs, which are large and rarely needed. */
 export const executionColumns = `request_id, attempt, id, force_error, creation_date, traceparent, status, epoch, lost,
   processor, tries, timeout_seconds, start_after, expires_at, deadline_at, wake_at, last_error, cancel_requested,
-  worker_id, claim_id, progress, outcome, mark`;
+  worker_id, claim_id, progress, outcome, mark, labels, key_hash, body_hash, removed_at`;
 
 /** A record as SQLite holds it: without booleans and absent fields. */
 export type Row<T> = { [K in keyof T]-?: Column<T[K]> };
 type Column<V> = V extends boolean ? number : V extends undefined ? null : V;
 
-export type RequestRow = Row<Omit<RequestRecord, "payload_json">> & { payload: string };
+type RequestTexts = "labels" | "start";
+export type RequestRow = Row<Omit<RequestRecord, "payload_json" | RequestTexts>> & { payload: string } & {
+  [name in RequestTexts]: string | null;
+};
 export type ExecutionRow = Row<Omit<Execution, Texts>> & { [name in Texts]: string | null } & {
   outputs?: string | null;
 };
 /** JSON text. */
-type Texts = "outcome" | "progress" | "last_error";
+type Texts = "outcome" | "progress" | "last_error" | "labels";
 
 const flags = new Set(["force_error", "cancel_requested", "given_up"]);
 
@@ -117,11 +137,14 @@ export function recordOf<T extends object>(row: Row<T>): T {
   return record as T;
 }
 
-export function requestOf({ payload, ...row }: RequestRow): RequestRecord {
-  return { ...recordOf<Omit<RequestRecord, "payload_json">>(row), payload_json: payload };
+export function requestOf({ payload, labels, start, ...row }: RequestRow): RequestRecord {
+  const rest = recordOf<Omit<RequestRecord, "payload_json" | RequestTexts>>(row);
+  return { ...rest, payload_json: payload, ...parsed({ labels, start }) };
 }
 
-export function executionOf({ outcome, outputs, progress, last_error, ...row }: ExecutionRow): Execution {
-  const execution = { ...recordOf<Omit<Execution, Texts>>(row), ...parsed({ progress, last_error }) };
+export function executionOf(row: ExecutionRow): Execution {
+  const { outcome, outputs, progress, last_error, labels, ...rest } = row;
+  const texts = parsed({ progress, last_error, labels });
+  const execution = { ...recordOf<Omit<Execution, Texts>>(rest), ...texts };
   return outcome === null ? execution : { ...execution, outcome: joinedOutcome(outcome, outputs) };
 }

@@ -1,9 +1,10 @@
 import { type ExecutionKey, outcomeMark, type SqliteFile } from "@sate/contracts";
 import { unconfirmedMark } from "../../executions/execution.ts";
-import type { Marked, Refusal, RefusalKey, Store } from "../../ports.ts";
+import type { Marked, Refusal, RefusalKey, Starting, Store } from "../../ports.ts";
 import { openWithin, takeWithin } from "../../requests/take-within-bytes.ts";
-import { splitOutcome } from "../stored.ts";
+import { splitOutcome, textOf } from "../stored.ts";
 import { all, change, insertInto, one, type SqliteAccess, sqliteAccess } from "./access.ts";
+import { sqliteKeys } from "./keys.ts";
 import { sqliteLogs } from "./logs.ts";
 import { sqliteProcessors } from "./processors.ts";
 import { atRef, sqliteRuns } from "./runs.ts";
@@ -36,6 +37,7 @@ export function sqliteStore(file: SqliteFile, clock: () => number = Date.now): S
     workers: sqliteWorkers(access, now),
     processors: sqliteProcessors(access, now),
     logs: sqliteLogs(access, now),
+    keys: sqliteKeys(access, now),
     outbox: sqliteOutbox(access),
     confirmations: sqliteConfirmations(access),
     open: access.read((db) => void db.run(schema)),
@@ -45,13 +47,14 @@ export function sqliteStore(file: SqliteFile, clock: () => number = Date.now): S
   };
 }
 
-function sqliteRequests({ read, writeEach }: SqliteAccess): Store["requests"] {
-  const insert = insertInto("requests", "id, payload, processor, creation_date");
+function sqliteRequests({ read, writeEach, changeEach }: SqliteAccess): Store["requests"] {
+  const insert = insertInto("requests", "id, payload, processor, creation_date, labels, start");
   const byId = "SELECT * FROM requests WHERE id = $id";
   return {
     insert: writeEach((db, request) => {
-      const { payload_json: payload, ...rest } = request;
-      const isFree = change(db, insert, { processor: null, ...rest, payload }) === 1;
+      const { id, payload_json: payload, processor, creation_date } = request;
+      const [labels, start] = [textOf(request.labels), textOf(request.start)];
+      const isFree = change(db, insert, { id, payload, processor, creation_date, labels, start }) === 1;
       return isFree ? request : requestOf(one(db, byId, { id: request.id }) as RequestRow);
     }),
     get: read((db, ids) => {
@@ -70,17 +73,28 @@ function sqliteRequests({ read, writeEach }: SqliteAccess): Store["requests"] {
       for (const row of rows) if (!take(requestOf(row))) break;
       return within;
     }),
+    starting: read((db, { after, limit }) => {
+      const sql = `SELECT id AS request_id, start ->> 'execution_id' AS execution_id FROM requests
+                   WHERE start IS NOT NULL AND id > $after ORDER BY id LIMIT $limit`;
+      return all<Starting>(db, sql, { after: after?.request_id ?? "", limit });
+    }),
+    clearStarts: changeEach((db, starting: Starting) => {
+      const sql = `UPDATE requests SET start = NULL
+                   WHERE id = $request_id AND start ->> 'execution_id' = $execution_id`;
+      change(db, sql, starting);
+    }),
   };
 }
 
 function sqliteExecutions({ read, write, writeEach }: SqliteAccess): Store["executions"] {
   const select = `SELECT ${executionColumns} FROM executions WHERE request_id = $request_id`;
   const never = { traceparent: null, timeout_seconds: null, start_after: null, expires_at: null };
-  const absent = { ...never, deadline_at: null, wake_at: null, mark: null };
+  const absent = { ...never, deadline_at: null, wake_at: null, mark: null, key_hash: null, body_hash: null };
   const insert = insertInto(
     "executions",
     `request_id, attempt, id, force_error, creation_date, traceparent, status, epoch, lost, processor, tries,
-     timeout_seconds, start_after, expires_at, deadline_at, wake_at, cancel_requested, mark`,
+     timeout_seconds, start_after, expires_at, deadline_at, wake_at, cancel_requested, mark, labels, key_hash,
+     body_hash`,
   );
   return {
     ofRequests: read((db, requestIds) => {
@@ -88,8 +102,8 @@ function sqliteExecutions({ read, write, writeEach }: SqliteAccess): Store["exec
       const of = (request_id: string) => all<ExecutionRow>(db, sql, { request_id }).map(executionOf);
       return new Map(requestIds.map((id) => [id, of(id)]));
     }),
-    insert: writeEach((db, { outcome: _, progress: __, last_error: ___, ...execution }) => {
-      return change(db, insert, { ...absent, ...execution }) === 1;
+    insert: writeEach((db, { outcome: _, progress: __, last_error: ___, labels, ...execution }) => {
+      return change(db, insert, { ...absent, ...execution, labels: textOf(labels) }) === 1;
     }),
     get: read((db, keys) => {
       const sql = `${select} AND attempt = $attempt`;

@@ -69,6 +69,7 @@ test("sweeps read indexes, not the whole history", async () => {
     claim_id: null,
     names: '["p"]',
     instant: 1,
+    after: "",
     limit: 10,
   };
   const query = spyOn(file.db, "query");
@@ -81,10 +82,13 @@ test("sweeps read indexes, not the whole history", async () => {
     [() => store.waiting.due({ until: 1, limit: 10 }), "waiting_executions"],
     [() => store.processors.queued(["p"], 10), "scheduled_executions"],
     [() => store.logs.removeBefore(1, 10), "oldest_logs"],
+    [() => store.requests.starting({ limit: 10 }), "starting_requests"],
+    [() => store.keys.removeBefore(1, 10), "oldest_idempotency_keys"],
   ] as const) {
     await sweep();
     const [sql = ""] = query.mock.lastCall ?? [];
-    const plan = JSON.stringify(file.db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(parameters));
+    using explained = file.db.prepare(`EXPLAIN QUERY PLAN ${sql}`);
+    const plan = JSON.stringify(explained.all(parameters));
     expect([sql, plan]).toEqual([sql, expect.stringContaining(index)]);
     expect(plan).not.toContain("TEMP B-TREE");
   }

@@ -53,7 +53,8 @@ export function clientApiConformance(name: string, make: () => ClientApiUnderTes
       const request = { id: newId(), payload_json: '{"__proto__":1,"2":1e400,"1":"\\ud800"}' };
       for (let time = 0; time < 2; time++) {
         // Its caller has the payload: it is not sent back.
-        expect(await api.createRequests({ requests: [request] })).toEqual({ answers: [{ kind: "created" }] });
+        const answer = { kind: "created" as const, request_id: request.id, is_replay: false };
+        expect(await api.createRequests({ requests: [request] })).toEqual({ answers: [answer] });
       }
       const requests = [
         { ...request, payload_json: "3" },

@@ -11,6 +11,9 @@ export function lifecycleConformance(given: Given): void {
       expect(await store.requests.insert([])).toEqual([]);
       expect((await store.requests.get([])).size).toBe(0);
       expect((await store.requests.getWithin([], 1)).found.size).toBe(0);
+      await store.requests.clearStarts([]);
+      expect(await store.keys.insert([])).toEqual([]);
+      expect((await store.keys.get([])).size).toBe(0);
       expect(await store.executions.insert([])).toEqual([]);
       expect((await store.executions.ofRequests([])).size).toBe(0);
       expect(await store.executions.get([])).toEqual([]);
@@ -59,6 +62,8 @@ export function lifecycleConformance(given: Given): void {
         () => closed.workers.beat(newId()),
         () => closed.processors.list(),
         () => closed.logs.removeBefore(0, 1),
+        () => closed.requests.starting({ limit: 1 }),
+        () => closed.keys.removeBefore(0, 1),
         () => closed.outbox.marked({ limit: 1 }),
         () => closed.refusals.insert([madeRefusal()]),
         () => closed.refusals.list({ limit: 1 }),

@@ -5,6 +5,7 @@ import { confirmationsConformance } from "./confirmations.ts";
 import { endsConformance } from "./ends.ts";
 import { executionsConformance } from "./executions.ts";
 import { givenStores, type StoreUnderTest } from "./given.ts";
+import { keysConformance } from "./keys.ts";
 import { lifecycleConformance } from "./lifecycle.ts";
 import { logsConformance } from "./logs.ts";
 import { outboxConformance } from "./outbox.ts";
@@ -12,7 +13,9 @@ import { processorsConformance } from "./processors.ts";
 import { refusalsConformance } from "./refusals.ts";
 import { requestsConformance } from "./requests.ts";
 import { retriesConformance } from "./retries.ts";
+import { startsConformance } from "./starts.ts";
 import { waitingConformance } from "./waiting.ts";
+import { watchingConformance } from "./watching.ts";
 import { workersConformance } from "./workers.ts";
 
 /** What every `Store` must do. */
@@ -20,6 +23,8 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
   describe(`${name} is a store`, () => {
     const given = givenStores(under);
     requestsConformance(given);
+    startsConformance(given);
+    keysConformance(given);
     executionsConformance(given);
     claimsConformance(given);
     claimableConformance(given);
@@ -29,6 +34,7 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
     workersConformance(given);
     processorsConformance(given);
     logsConformance(given);
+    watchingConformance(given);
     outboxConformance(given);
     confirmationsConformance(given);
     refusalsConformance(given);

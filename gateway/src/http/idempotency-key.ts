@@ -1,0 +1,53 @@
+import { createHash } from "node:crypto";
+import type { IdempotencyKey } from "@sate/contracts";
+import type { Access } from "../access/authorize.ts";
+import { Refusal } from "./problem-response.ts";
+
+/**
+ * Creates the function that reads the Idempotency-Key of a call; `undefined` if it has none. The same key is another one
+ * for another API key and for another `route`, which also names the resource. Throws the refusal of a malformed key.
+ * https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07
+ */
+export function createIdempotencyKeys({ keyOf }: Pick<Access, "keyOf">) {
+  return (request: Request, route: readonly string[], body: object): IdempotencyKey | undefined => {
+    const given = request.headers.get("idempotency-key");
+    if (given === null) return undefined;
+    const key = parseKey(given);
+    if (key === null) throw malformed();
+    const caller = keyOf(request)?.name ?? null;
+    return { hash: hashOf([caller, route, key]), body_hash: hashOf(Object.entries(body).toSorted(byName)) };
+  };
+}
+
+export type IdempotencyKeys = ReturnType<typeof createIdempotencyKeys>;
+
+const keyCharsMax = 255;
+
+/** A bare key, or a string of RFC 8941; `null` if it is neither, or not 1 to 255 visible ASCII characters. */
+export function parseKey(text: string): string | null {
+  const isQuoted = text.startsWith('"');
+  if (isQuoted && !/^"(?:[^"\\]|\\["\\])*"$/.test(text)) return null;
+  const key = isQuoted ? text.slice(1, -1).replaceAll(/\\(.)/g, "$1") : text;
+  return key.length <= keyCharsMax && /^[\x21-\x7e]+$/.test(key) ? key : null;
+}
+
+function malformed(): Refusal {
+  return new Refusal(
+    "invalid-parameter",
+    `The Idempotency-Key header is malformed. Send 1 to ${keyCharsMax} visible ASCII characters, bare or in double quotes, once.`,
+    { field: "Idempotency-Key" },
+  );
+}
+
+/** The fields of a body in any order are the same body. */
+function byName([a]: [string, unknown], [b]: [string, unknown]): number {
+  return a < b ? -1 : 1;
+}
+
+function hashOf(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
+}
+
+/** Of the response to a call that repeats one with the same Idempotency-Key. */
+export const replayed = (isReplay: boolean): Record<string, string> =>
+  isReplay ? { "idempotency-replayed": "true" } : {};

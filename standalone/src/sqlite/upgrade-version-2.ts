@@ -1,0 +1,13 @@
+import type { Database } from "bun:sqlite";
+import { addColumns } from "./add-columns.ts";
+
+/** Version 2 had no start marks, labels, idempotency keys or removal. Tables that are missing are created by the services. */
+export function upgradeVersion2(db: Database): void {
+  addColumns(db, "requests", { start: "TEXT", labels: "TEXT", removed_at: "INTEGER" });
+  addColumns(db, "executions", {
+    labels: "TEXT",
+    key_hash: "TEXT",
+    body_hash: "TEXT",
+    removed_at: "INTEGER",
+  });
+}
