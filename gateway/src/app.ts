@@ -11,6 +11,7 @@ import type { Config, Ports } from "./ports.ts";
 import { creatingRoutes } from "./routes/creating.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { executionRoutes } from "./routes/executions.ts";
+import { findingRoutes } from "./routes/finding.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { logRoutes } from "./routes/logs.ts";
 import { createRouteParts, type RouteParts } from "./routes/parts.ts";
@@ -41,8 +42,8 @@ export function createApp(
   const problemResponse = createProblemResponse(ports);
   const checkHost = createHostCheck({ hasKeys, allowedHosts, publicUrl });
   const documented = [
-    ...[healthRoutes, welcomeRoutes, creatingRoutes, requestRoutes, executionRoutes, resultRoutes],
-    ...[logRoutes, eventRoutes, processorRoutes, workerRoutes],
+    ...[healthRoutes, welcomeRoutes, creatingRoutes, requestRoutes, findingRoutes, executionRoutes],
+    ...[resultRoutes, logRoutes, eventRoutes, processorRoutes, workerRoutes],
   ].map((routes) => routes(parts));
 
   // standardHostname: otherwise Elysia looks for the path after the eleventh character of the URL, and takes a part of

@@ -14,6 +14,8 @@ export type Requests = Pick<
   | "getExecution"
   | "listExecutions"
   | "cancelExecution"
+  | "findExecutions"
+  | "cancelMatching"
   | "listProcessors"
   | "getProcessor"
   | "withdrawProcessor"

@@ -9,6 +9,7 @@ import {
 } from "@sate/contracts/runtime";
 import { executionCommands } from "./executions/commands.ts";
 import { createAdmissions } from "./executions/create.ts";
+import { findingCommands } from "./finding/commands.ts";
 import { removeOldKeys } from "./keys/retention.ts";
 import { logCommands } from "./logs/commands.ts";
 import { removeOldLogs } from "./logs/retention.ts";
@@ -91,6 +92,7 @@ export function createRequestsService(outside: Ports, config: Config) {
   const commands: RequestsApi = {
     ...requestCommands(ports, starts, processors),
     ...executionCommands(ports, outbox, admissions),
+    ...findingCommands(ports, outbox),
     ...workerCommands(ports, processors, requeueRuns, config.leaseMs),
     ...runCommands(ports, outbox, requeueRuns),
     ...processorCommands(ports, processors, withdrawals),

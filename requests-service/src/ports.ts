@@ -13,11 +13,13 @@ import type {
 } from "@sate/contracts";
 import type { Counters, Log } from "@sate/contracts/runtime";
 import type { EndedRun, Execution } from "./executions/execution.ts";
+import type { Finding } from "./finding/port.ts";
 import type { Keys } from "./keys/port.ts";
 import type { Logs } from "./logs/port.ts";
 import type { ProcessorStore } from "./processors/port.ts";
 import type { Workers } from "./workers/port.ts";
 
+export type { Finding } from "./finding/port.ts";
 export type { Keys } from "./keys/port.ts";
 export type { Logs } from "./logs/port.ts";
 export type { ProcessorStore } from "./processors/port.ts";
@@ -52,6 +54,7 @@ export type Ports = {
 export type Store = {
   requests: Requests;
   executions: Executions;
+  finding: Finding;
   runs: Runs;
   waiting: Waiting;
   refusals: Refusals;
@@ -85,8 +88,8 @@ export type Requests = {
   get(ids: string[]): Promise<Map<string, RequestRecord>>;
   /** The first of these, by id, whose payloads together have at most `bytesMax`; at least one. */
   getWithin(ids: string[], bytesMax: number): Promise<Within>;
-  /** Newest first by id, those below `before`: at most `limit`, with payloads of at most `bytesMax` together; at least one. */
-  list(page: { limit: number; bytesMax: number; before?: string | undefined }): Promise<Within>;
+  /** The same, but the newest by id, and in that order. */
+  newest(ids: string[], bytesMax: number): Promise<Within>;
   /** A page of those with a start mark, in a fixed order. */
   starting(page: Page<Starting>): Promise<Starting[]>;
   /** Clears exactly these start marks. */
@@ -113,6 +116,8 @@ export type Executions = {
    * cancellation requested. Does nothing to one that has ended.
    */
   cancel(ref: ExecutionRef & { tries: number }, outcome: Outcome): Promise<void>;
+  /** Running → cancellation requested. Does nothing to others. */
+  requestCancel(refs: ExecutionRef[]): Promise<void>;
 };
 
 export type Claim = { worker_id: string; claim_id: string };
@@ -147,8 +152,8 @@ export type Runs = {
    * Returns for each whether it is queued after this run, now or by an earlier call.
    */
   retryLater(runs: Retry[]): Promise<boolean[]>;
-  /** A page of running executions; of all workers, of one, or of one claim. */
-  running(page: Partial<Claim> & Page<ExecutionKey>): Promise<Execution[]>;
+  /** A page of running executions, by id; of all workers, of one, or of one claim. */
+  running(page: Partial<Claim> & Page<Pick<Execution, "id">>): Promise<Execution[]>;
 };
 
 export type Retry = RunRef & { start_after: number; wake_at: number; last_error: ExecutionError };

@@ -6,6 +6,7 @@ import { sqliteStore } from "../src/adapters/sqlite/store.ts";
 import { executionCommands } from "../src/executions/commands.ts";
 import { createAdmissions } from "../src/executions/create.ts";
 import type { Execution } from "../src/executions/execution.ts";
+import { findingCommands } from "../src/finding/commands.ts";
 import { logCommands } from "../src/logs/commands.ts";
 import { createLookForResults } from "../src/outbox/confirm-results.ts";
 import { createOutbox } from "../src/outbox/outbox.ts";
@@ -77,6 +78,7 @@ export function createCore(
   const commands: RequestsApi = {
     ...requestCommands(ports, starts, admitted),
     ...executionCommands(ports, outbox, admissions),
+    ...findingCommands(ports, outbox),
     ...workerCommands(ports, announced, requeueRuns, leaseMs),
     ...runCommands(ports, outbox, requeueRuns),
     ...processorCommands(ports, announced, withdrawals),

@@ -5,6 +5,7 @@ import { madeOutcome } from "./builders.ts";
 import { announcementsApiConformance } from "./conformance/requests-api/announcements.ts";
 import { type ClientApiUnderTest, clientApiConformance } from "./conformance/requests-api/clients.ts";
 import { creatingApiConformance } from "./conformance/requests-api/creating.ts";
+import { type FindingApiUnderTest, findingApiConformance } from "./conformance/requests-api/finding.ts";
 import { processorApiConformance } from "./conformance/requests-api/processors.ts";
 import { watchApiConformance } from "./conformance/requests-api/watching.ts";
 import { testCore } from "./core.ts";
@@ -19,7 +20,7 @@ function testService(options: Parameters<typeof testCore>[0] = {}) {
   return { core, api: clientOf(app) };
 }
 
-const clientApi = (): ClientApiUnderTest => {
+const clientApi = (): ClientApiUnderTest & FindingApiUnderTest => {
   const { core, api } = testService({ knowsAnnounced: true });
   async function run(request_id: string) {
     const page = await api.listExecutions({ request_id, limit: 100 });
@@ -36,6 +37,7 @@ const clientApi = (): ClientApiUnderTest => {
 };
 clientApiConformance("requests-service", clientApi);
 creatingApiConformance("requests-service", clientApi);
+findingApiConformance("requests-service", clientApi);
 
 processorApiConformance("requests-service", () => {
   const { core, api } = testService();

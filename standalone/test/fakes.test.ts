@@ -6,12 +6,16 @@ import {
   clientApiConformance,
 } from "../../requests-service/test/conformance/requests-api/clients.ts";
 import { creatingApiConformance } from "../../requests-service/test/conformance/requests-api/creating.ts";
+import {
+  type FindingApiUnderTest,
+  findingApiConformance,
+} from "../../requests-service/test/conformance/requests-api/finding.ts";
 import { processorApiConformance } from "../../requests-service/test/conformance/requests-api/processors.ts";
 import { watchApiConformance } from "../../requests-service/test/conformance/requests-api/watching.ts";
 
 /** The fakes of requests-service behave like its real commands, which run the same suites in their own folder. */
 
-const clientApi = (): ClientApiUnderTest => {
+const clientApi = (): ClientApiUnderTest & FindingApiUnderTest => {
   const { api, become } = gatewaysFake();
   return {
     api,
@@ -21,6 +25,7 @@ const clientApi = (): ClientApiUnderTest => {
 };
 clientApiConformance("the gateway's fake", clientApi);
 creatingApiConformance("the gateway's fake", clientApi);
+findingApiConformance("the gateway's fake", clientApi);
 
 announcementsApiConformance("the gateway's fake", () => gatewaysFake().api);
 

@@ -1,8 +1,10 @@
 import type { ApiFunctions } from "./api.ts";
 import { clientOperations } from "./requests-api/client-operations.ts";
+import { findingOperations } from "./requests-api/finding-operations.ts";
 import { watchOperations } from "./requests-api/watch-operations.ts";
 import { workerOperations } from "./requests-api/worker-operations.ts";
 
+export { ExecutionFilter, RequestFilter } from "./requests-api/finding-operations.ts";
 export * from "./requests-api/records.ts";
 export { type Claimable, defaultTimeoutSeconds } from "./requests-api/worker-operations.ts";
 
@@ -13,7 +15,12 @@ export { type Claimable, defaultTimeoutSeconds } from "./requests-api/worker-ope
  * Every operation is idempotent: callers choose the ids, and a repetition returns what the first call returned or
  * would have returned.
  */
-export const requestsApi = { ...clientOperations, ...watchOperations, ...workerOperations };
+export const requestsApi = {
+  ...clientOperations,
+  ...findingOperations,
+  ...watchOperations,
+  ...workerOperations,
+};
 
 export type RequestsApi = ApiFunctions<typeof requestsApi>;
 /** The part of it that workers need. */

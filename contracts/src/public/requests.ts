@@ -22,12 +22,6 @@ export const CreateRequest = Type.Object(
         description: `The name of the processor that executes the request; ${defaultProcessor} if absent.`,
       }),
     ),
-    execute: Type.Optional(
-      Type.Boolean({
-        description:
-          "Whether to execute the request at once. The request and its first execution are accepted together.",
-      }),
-    ),
   },
   { ...closed, description: "A processing request." },
 );

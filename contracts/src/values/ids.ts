@@ -42,3 +42,12 @@ export type ExecutionKey = Static<typeof ExecutionKey>;
 export function executionKey(requestId: string, attempt: number): string {
   return `${requestId}:${String(attempt).padStart(6, "0")}`;
 }
+
+/** Not above the id of anything created at `ms` since 1970 or later, and above everything before: ids are UUIDv7. */
+export function idFloor(ms: number): string {
+  const hex = Math.min(ms, msMax).toString(16).padStart(12, "0");
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}
+
+/** A UUIDv7 has 48 bits of time. */
+const msMax = 2 ** 48 - 1;

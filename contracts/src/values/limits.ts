@@ -14,6 +14,14 @@ export const limits = {
   /** Entries of a page: default and maximum. */
   pageDefault: 20,
   pageMax: 100,
+  /** Labels of a request, and the characters (UTF-16) of a value. */
+  labelsMax: 10,
+  labelValueCharsMax: 255,
+  /** Entries of one index that one page of a filtered list examines. */
+  examinedMax: 1_000,
+  /** Entries of one call of a bulk operation: default and maximum. */
+  bulkDefault: 100,
+  bulkMax: 500,
   /** All payloads on a page of requests; a single larger one has a page to itself. The gateway holds many pages at once. */
   pageBytesMax: 2 * 1024 * 1024,
   /** Items of an internal batch, and the body that carries it. */

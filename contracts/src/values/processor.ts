@@ -12,6 +12,9 @@ export const ProcessorName = Type.String({
 /** The built-in simulation, which runs the requests that name no processor. It needs no announcement. */
 export const defaultProcessor = "simulate";
 
+/** Whether a processor is Sate's own: its executions are hidden from lists unless it is asked for. */
+export const isOwnProcessor = (name: string): boolean => name.startsWith("sate:");
+
 /** The processor of a request: the one that it names, or the default. */
 export function processorNameOf({
   processor = defaultProcessor,

@@ -81,7 +81,12 @@ const queries = [
   ...["limit=101", "limit=%31%00", "limit[]=1", "limit[$gt]=", "cursor=forged", `cursor=${canary}`],
   ...["r:../../etc/passwd", "a:1"].map((text) => `cursor=${Buffer.from(text).toString("base64url")}`),
   ...["__proto__[admin]=1", `cursor=${"A".repeat(9_000)}`, `%3C${canary}%3E=1`],
-].map((query) => `/requests?${query}`);
+].flatMap((query) => [`/requests?${query}`, `/executions?${query}`]);
+const filters = [
+  ...["status=queued&status=failed", "status=$where", `status=${canary}`, "label=a", `label=<${canary}>:x`],
+  ...["label[$ne]=a:b", `processor=../${canary}`, "since=now", "until=2030-02-30T00:00:00Z"],
+  ...["since=2030-01-02T00:00:00Z&until=2030-01-01T00:00:00Z", `label=a:${"x".repeat(9_000)}`],
+].map((query) => `/executions?${query}`);
 const addresses = [
   ...["/nothing", `/${canary}`, "//requests", "/requests/", "/requests/../../etc/passwd", "/REQUESTS"],
   ...["/requests;x=1", "/.env", "/requests%2f", "/internal/claim", "/api/claim", `${executions}/claim/x`],
@@ -188,7 +193,7 @@ export const rows: Record<string, Row[]> = {
     }),
     ...twice("force_error", { "force_error twice": `{"force_error":true,"force_error":false}` }, executions),
   ],
-  "operators in filters": asked(400, "invalid-parameter", queries),
+  "operators in filters": asked(400, "invalid-parameter", [...queries, ...filters]),
   ids: ids.flatMap((id) => [
     ...asked(404, "request-not-found", [`/requests/${id}`, `/requests/${id}/results`]),
     ...asked(404, "request-not-found", [`/requests/${id}/executions`], { method: "POST" }),

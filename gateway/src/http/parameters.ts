@@ -1,7 +1,8 @@
-import { limits, ProcessorName, Uuid, uuidPattern } from "@sate/contracts";
+import { limits, ProcessorName, Uuid } from "@sate/contracts";
 import { type TObject, Type } from "@sinclair/typebox";
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
 import { Refusal } from "./problem-response.ts";
+import { anInstant } from "./range.ts";
 
 const closed = { additionalProperties: false } as const;
 const request_id = { ...Uuid, description: "The id of a processing request." };
@@ -19,7 +20,7 @@ export const NoQuery = Type.Object({}, closed);
 export const NoBody = Type.Object({}, closed);
 
 /** A cursor matches this, or is empty: the start of the list. */
-const cursor = (pattern: string) =>
+export const cursor = (pattern: string) =>
   Type.Optional(
     Type.String({
       pattern: `^(${pattern})?$`,
@@ -28,19 +29,13 @@ const cursor = (pattern: string) =>
         "The start of the page, taken from the link to it. Without a value, the start of the list.",
     }),
   );
-const limit = (byDefault: number) =>
+export const limit = (byDefault: number) =>
   Type.Integer({
     minimum: 1,
     maximum: limits.pageMax,
     default: byDefault,
     description: "Maximum number of entries. A page of large entries may have fewer.",
   });
-
-/** The query of a list of requests. The cursor is the last id of the previous page. */
-export const requestPageQuery = Type.Object(
-  { limit: limit(limits.pageDefault), cursor: cursor(uuidPattern.slice(1, -1)) },
-  closed,
-);
 
 /** The query of a list of attempts. The cursor is the last attempt of the previous page. */
 export const attemptPageQuery = (limitByDefault: number) =>
@@ -90,11 +85,23 @@ export function invalidQuery({ path, type, schema }: ValueError): Refusal {
   }
   return invalid(
     name,
-    "The cursor is not from this list. Follow the link to the next page, or start without a cursor.",
+    (filterDetails as Record<string, string>)[name] ??
+      "The cursor is not from this list. Follow the link to the next page, or start without a cursor.",
   );
 }
 
-function invalid(name: string, detail: string): Refusal {
+/** What a parameter of a filter must be. */
+const filterDetails = {
+  status:
+    "`status` must be one of queued, running, succeeded, failed, dead_lettered and cancelled, or several of them, separated by commas.",
+  processor: "`processor` must be the name of a processor. `GET /processors` lists the known processors.",
+  label:
+    "`label` must be a label as name:value. Names consist of a to z, 0 to 9, `_`, `.` and `-`, at most 63 characters; values have at most 255 characters.",
+  since: `\`since\` is not a valid date and time. ${anInstant} Encode a \`+\` as %2B.`,
+  until: `\`until\` is not a valid date and time. ${anInstant} Encode a \`+\` as %2B.`,
+};
+
+export function invalid(name: string, detail: string): Refusal {
   return new Refusal("invalid-parameter", detail, fieldIfPlain(name));
 }
 

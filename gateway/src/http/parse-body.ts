@@ -1,4 +1,4 @@
-import { instantPattern, type JsonText, jsonItems, jsonMembers } from "@sate/contracts";
+import { instantPattern, type JsonText, jsonItems, jsonMembers, limits } from "@sate/contracts";
 import type { TObject, TSchema } from "@sinclair/typebox";
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
 import { fieldIfPlain } from "./parameters.ts";
@@ -7,6 +7,9 @@ import type { Json } from "./read-body.ts";
 
 /** The fields that are kept as the text that was sent: docs/decisions/0004-json-as-text.md. */
 const opaque = new Set(["payload", "outputs"]);
+
+/** Objects of plain values. */
+const flat = new Set(["labels", "filter"]);
 
 /** The fields with one or many bodies of requests, whose own fields are kept the same way. */
 const nested = new Set(["request", "requests"]);
@@ -41,6 +44,11 @@ function envelopeAt(path: string, text: JsonText, value: unknown): unknown {
 
 function memberAt(path: string, key: string, text: JsonText, value: unknown): unknown {
   if (opaque.has(key)) return text;
+  if (flat.has(key)) {
+    // Only for its fields that are given twice: a label may have any name.
+    envelopeAt(path, text, value);
+    return value;
+  }
   if (!nested.has(key)) return value;
   const items = jsonItems(text);
   if (items === null) return envelopeAt(path, text, value);
@@ -60,6 +68,8 @@ export function invalidBody(body: unknown, error: ValueError, schema: TObject): 
   if (error.path === "")
     return invalid(required[0], `The body is not a JSON object. Send one with ${quoted(required) || names}.`);
   const field = fieldAt(error.path);
+  const labels = /^(.*\.)?labels(?=\.|$)/s.exec(field)?.[0];
+  if (labels !== undefined) return invalid(labels, `The field \`labels\` does not fit. ${labelRules}`);
   switch (error.type) {
     case ValueErrorType.ObjectAdditionalProperties: {
       const known = quoted(Object.keys(error.schema.properties));
@@ -71,6 +81,10 @@ export function invalidBody(body: unknown, error: ValueError, schema: TObject): 
       return invalid(field, `The field \`${field}\` must be ${described(error.schema)}.`);
   }
 }
+
+const labelRules =
+  `Send an object of strings with at most ${limits.labelsMax} labels: names of a to z, 0 to 9, "_", "." and "-", at most ` +
+  `63 characters, and values of at most ${limits.labelValueCharsMax} characters of well-formed Unicode.`;
 
 /** The field at a JSON pointer, as in `processors[0].name`. */
 function fieldAt(pointer: string): string {

@@ -31,11 +31,11 @@ function texts(values: Record<string, string | number | boolean | object | undef
  * `execution`: its first execution, where it is part of the response.
  */
 export function requestView(request: NewRequest & Partial<RequestRecord>, execution?: JsonText): JsonText {
-  const { id, payload_json, processor, creation_date } = request;
+  const { id, payload_json, processor, labels, creation_date } = request;
   return jsonObject({
     ...texts({ id }),
     payload: payload_json,
-    ...texts({ processor, creation_date }),
+    ...texts({ processor, labels, creation_date }),
     execution,
   });
 }
@@ -55,11 +55,11 @@ export function executionStateView(
 ): JsonText {
   const { id, request_id, force_error, creation_date, processor, status, attempt, epoch, lost, tries } =
     execution;
-  const { start_after, expires_at, deadline_at, progress, error } = execution;
+  const { labels, start_after, expires_at, deadline_at, progress, error } = execution;
   return jsonObject({
     ...texts({ id, force_error, creation_date }),
     processing_request: jsonObject({ ...texts({ id: request_id }), payload: request?.payload_json }),
-    ...texts({ processor, status, attempt, runs: epoch, lost, tries }),
+    ...texts({ processor, labels, status, attempt, runs: epoch, lost, tries }),
     ...texts({ start_after: timestamp(start_after), expires_at: timestamp(expires_at) }),
     ...texts({ deadline_at: timestamp(deadline_at), progress, error }),
     ...texts({

@@ -11,6 +11,7 @@ export function createUris(publicUrl = "") {
     /** Of a path of this server, such as `/swagger`. */
     at: (path: string) => `${base}${path}`,
     requests: () => `${base}/requests`,
+    allExecutions: () => `${base}/executions`,
     request,
     executions,
     execution,
@@ -20,6 +21,15 @@ export function createUris(publicUrl = "") {
     executionLog: (requestId: string, executionId: string) => `${execution(requestId, executionId)}/log`,
     executionEvents: (requestId: string, executionId: string) =>
       `${execution(requestId, executionId)}/events`,
+    /** The next page of the filtered list at `uri`: with the same parameters, from `cursor` on. */
+    nextOf(uri: string, query: Record<string, string | number | undefined>, cursor: string | undefined) {
+      if (cursor === undefined) return undefined;
+      const parameters = new URLSearchParams();
+      for (const [name, value] of Object.entries({ ...query, cursor })) {
+        if (value !== undefined) parameters.set(name, String(value));
+      }
+      return `${uri}?${parameters}`;
+    },
     /** If there are `more`, the page of the list at `uri` that follows the entry with this cursor. */
     next: (uri: string, limit: number, more: boolean, last: string | number | undefined) =>
       more ? `${uri}?limit=${limit}&cursor=${last}` : undefined,

@@ -87,13 +87,16 @@ const names = new Map(Object.entries(schemas).map(([name, schema]) => [JSON.stri
 
 /**
  * For `JSON.stringify`: replaces named schemas with references, and what OpenAPI 3.0 does not support: unions of
- * literals with an `enum`, because it has no `const`, and an exclusive minimum with its older form.
+ * literals with an `enum`, because it has no `const`, an exclusive minimum with its older form, and the names of records
+ * with nothing.
  */
 function translated(key: string, value: Json): unknown {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
   const name = names.get(JSON.stringify(value));
   if (name !== undefined && name !== key) return { $ref: `#/components/schemas/${name}` };
-  const { anyOf, exclusiveMinimum, ...rest } = value;
+  const { anyOf, exclusiveMinimum, patternProperties, ...rest } = value;
+  if (patternProperties)
+    return { ...rest, additionalProperties: Object.values(patternProperties as object)[0] };
   if (typeof exclusiveMinimum === "number")
     return { ...rest, minimum: exclusiveMinimum, exclusiveMinimum: true };
   if (!Array.isArray(anyOf)) return value;

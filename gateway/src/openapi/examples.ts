@@ -51,6 +51,9 @@ export const examples = {
       failure: { value: { force_error: true } },
       limited: { value: { timeout_seconds: 60, expires_in_seconds: 3_600 } },
     },
+    cancelExecutions: {
+      original: { value: { filter: { status: "queued", label: "team:video", all: true }, dry_run: true } },
+    },
     registerWorker: {
       original: {
         value: { name: "gpu-1", processors: [{ name: "transcode", input, timeout_seconds, retry, version }] },
@@ -84,6 +87,7 @@ export const examples = {
       ],
     },
     Execution: execution,
+    CancelledExecutions: { matched: 3, cancelled: 3, skipped: [] },
     PublicProcessor: processor,
     ProcessorList: { processors: [processor] },
     RegisteredWorker: { worker_id: "01976b1e-8a2c-7000-9d3b-0e9a7c5f1b22", heartbeat_seconds: 10 },

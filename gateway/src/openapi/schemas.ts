@@ -1,4 +1,6 @@
 import {
+  CancelExecutions,
+  CancelledExecutions,
   ClaimedRuns,
   ClaimRuns,
   CreatedRequest,
@@ -62,6 +64,8 @@ export const schemas = {
   Execution,
   ExecutionState,
   ExecutionPage,
+  CancelExecutions,
+  CancelledExecutions,
   Results,
   PublicProcessor,
   ProcessorList,

@@ -38,7 +38,7 @@ export function createCreateRequest(
     }
   }
 
-  return async ({ payload, processor, execute = false }, { headers, key }) => {
+  return async ({ payload, processor, labels, execute = false }, { headers, key }) => {
     const payload_json = payload as JsonText;
     const refusal = await refusalFor(processor, payload_json);
     // What was created with this key stays so, whatever the announcement of the processor says now.
@@ -50,6 +50,7 @@ export function createCreateRequest(
       id: newId(),
       payload_json,
       ...(processor !== undefined && { processor }),
+      ...(labels && { labels }),
       ...(execute && { start: start() }),
       ...(key && { key }),
       ...(refusal && { is_refused: true }),

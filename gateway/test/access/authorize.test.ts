@@ -17,6 +17,8 @@ const required: Record<string, Scope | "none"> = {
   "GET /requests/:request_id": "read",
   "GET /requests/:request_id/executions": "read",
   "GET /requests/:request_id/executions/:execution_id": "read",
+  "GET /executions": "read",
+  "POST /executions/cancel": "admin",
   "GET /requests/:request_id/results": "read",
   "GET /requests/:request_id/executions/:execution_id/results": "read",
   "GET /requests/:request_id/executions/:execution_id/log": "read",

@@ -14,6 +14,7 @@ import {
   type RequestsApi,
 } from "@sate/contracts";
 import type { Requests } from "../../src/ports.ts";
+import { fakeFinding } from "./finding.ts";
 import { fakeProcessors } from "./processors.ts";
 import { fakeRuns, type StoredExecution } from "./runs.ts";
 
@@ -112,6 +113,7 @@ export function fakeRequests() {
       lost: 0,
       processor: processor.name,
       tries: 0,
+      ...(request.labels && { labels: request.labels }),
       ...(key && { key }),
       ...(start_after !== undefined && { start_after }),
       ...(expires_in_seconds !== undefined && { expires_at: now + expires_in_seconds * 1_000 }),
@@ -135,11 +137,7 @@ export function fakeRequests() {
       const request = requests.get(request_id);
       return request ? { kind: "found", request } : { kind: "unknown_request" };
     },
-    listRequests: ({ limit, before }) => {
-      const newest = [...requests.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
-      const rest = newest.filter(({ id }) => before === undefined || id < before);
-      return { requests: rest.slice(0, limit), more: rest.length > limit };
-    },
+    ...fakeFinding({ requests, executions }),
     createExecutions: ({ executions: wanted }) => ({ answers: wanted.map(admit) }),
     recordRefusals: ({ refusals: wanted }) => ({
       answers: wanted.map((refusal) => {

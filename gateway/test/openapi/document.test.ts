@@ -89,6 +89,7 @@ describe.each([
     expect(media(createExecution)?.schema.$ref).toBe("#/components/schemas/CreateExecution");
     expect(cancelExecution?.requestBody).toBeUndefined();
     expect(listRequests?.parameters).toMatchObject([
+      ...["processor", "label", "since", "until"].map((name) => ({ name, in: "query", required: false })),
       { name: "limit", in: "query", required: false, schema: { type: "integer", minimum: 1, maximum: 100 } },
       { name: "cursor", in: "query", required: false, schema: { type: "string" } },
     ]);

@@ -57,13 +57,10 @@ export const unconfirmedMark = "confirm";
 /** How a run ended. `lost`: the number of lost runs, where losing this one is what ended the execution. */
 export type EndedRun = FinishedRun & { lost?: number };
 
-/**
- * The execution of a request without what only the store knows. Of an execution that has not ended, `request` may be the
- * execution itself: only those that ended in version 0.1.0 do not name their processor.
- */
+/** The execution of a request without what only the store knows. It has a processor of its own, too, for lists. */
 export function executionRecordOf(
   execution: Execution,
-  request: Pick<RequestRecord, "processor">,
+  request: Pick<RequestRecord, "processor"> = execution,
 ): ExecutionRecord {
   const { id, request_id, attempt, force_error, creation_date, status, epoch, lost } = execution;
   const { start_after, expires_at, deadline_at, progress, outcome, last_error, labels } = execution;

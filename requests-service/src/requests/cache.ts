@@ -52,7 +52,8 @@ export function cachedRequests(requests: Requests, { charsMax }: { charsMax: num
       keep(within.found.values());
       return within;
     },
-    list: requests.list,
+    // Lists read old requests, which would displace those that are needed soon.
+    newest: requests.newest,
     starting: requests.starting,
     async clearStarts(starting) {
       await requests.clearStarts(starting);

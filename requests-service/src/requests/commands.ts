@@ -1,4 +1,4 @@
-import { limits, type RequestsApi } from "@sate/contracts";
+import type { RequestsApi } from "@sate/contracts";
 import type { Ports, Processors } from "../ports.ts";
 import { createRequestsCommand } from "./create.ts";
 import type { Starts } from "./starts.ts";
@@ -12,11 +12,6 @@ export function requestCommands(ports: Ports, starts: Starts, processors: Proces
     async getRequest({ request_id }) {
       const request = (await store.requests.get([request_id])).get(request_id);
       return request ? { kind: "found", request } : { kind: "unknown_request" };
-    },
-
-    async listRequests({ limit, before }) {
-      const { found, isCut } = await store.requests.list({ limit, bytesMax: limits.pageBytesMax, before });
-      return { requests: [...found.values()], more: isCut };
     },
   } satisfies Partial<RequestsApi>;
 }

@@ -127,9 +127,9 @@ describe("an idempotency key", () => {
       return `${answer.request_id} ${answer.admission.execution.id}`;
     });
     expect(new Set(ids).size).toBe(1);
-    const { found } = await it.store.requests.list({ limit: 10, bytesMax: 1_000 });
-    expect(found.size).toBe(1);
-    for (const id of found.keys()) expect(await executionsOf(it, id)).toHaveLength(1);
+    const found = await it.store.finding.requests({}, { from: "", below: "~", limit: 10 });
+    expect(found).toHaveLength(1);
+    for (const { id } of found) expect(await executionsOf(it, id)).toHaveLength(1);
     await other.starts.flush();
     await other.outbox.flush();
   });

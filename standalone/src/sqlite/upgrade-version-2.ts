@@ -10,4 +10,6 @@ export function upgradeVersion2(db: Database): void {
     body_hash: "TEXT",
     removed_at: "INTEGER",
   });
+  // Replaced by one of all statuses.
+  db.run("DROP INDEX IF EXISTS running_executions");
 }

@@ -23,7 +23,9 @@ test("what version 2 stored is there as it was, without what it did not know, an
     const file = opened(folder);
     const store = sqliteStore(file);
     await store.open();
-    const { found } = await store.requests.list({ limit: 5, bytesMax: 1_000 });
+    const entries = await store.finding.requests({}, { from: "", below: "~", limit: 5 });
+    const ids = entries.map(({ id }) => id);
+    const { found } = await store.requests.newest(ids, 1_000);
     const creation_date = expect.any(String);
     const [failed, waits, succeeded] = [...found.values()];
     expect([failed, waits, succeeded]).toEqual([

@@ -32,15 +32,6 @@ export const clientOperations = {
       tagged("unknown_request"),
     ]),
   },
-  /** Newest first. `before` is the last id of the previous page. */
-  listRequests: {
-    path: "/internal/requests/list",
-    body: Type.Object(
-      { limit: Type.Integer({ minimum: 1, maximum: limits.pageMax }), before: Type.Optional(Uuid) },
-      open,
-    ),
-    response: Type.Object({ requests: Type.Array(RequestRecord), more: Type.Boolean() }, open),
-  },
   createExecutions: {
     path: "/internal/executions/create",
     body: Type.Object({ executions: batch(NewExecution) }, open),

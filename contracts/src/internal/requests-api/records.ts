@@ -30,15 +30,15 @@ export const Start = Type.Object(
 );
 export type Start = Static<typeof Start>;
 
-export const Labels = Type.Record(Type.String(), Type.String());
-export type Labels = Static<typeof Labels>;
+/** The gateway checks them: `Labels`. */
+const LabelsRecord = Type.Record(Type.String(), Type.String());
 
 export const NewRequest = Type.Object(
   {
     id: Uuid,
     payload_json: Type.String({ minLength: 1 }),
     processor: Type.Optional(Type.String()),
-    labels: Type.Optional(Labels),
+    labels: Type.Optional(LabelsRecord),
     start: Type.Optional(Start),
     key: Type.Optional(IdempotencyKey),
     /** The caller refuses it, and the result is `refused`, unless an earlier call with the same key was accepted. */
@@ -53,7 +53,7 @@ export const RequestRecord = Type.Object(
     id: Uuid,
     payload_json: Type.String(),
     processor: Type.Optional(Type.String()),
-    labels: Type.Optional(Labels),
+    labels: Type.Optional(LabelsRecord),
     creation_date: Timestamp,
     /** Only until the first attempt exists. */
     start: Type.Optional(Start),
@@ -77,7 +77,7 @@ export const ExecutionRecord = Type.Object(
     lost: Type.Integer({ minimum: 0 }),
     processor: Type.String(),
     /** Those of its request. */
-    labels: Type.Optional(Labels),
+    labels: Type.Optional(LabelsRecord),
     /** The number of tries that have ended. */
     tries: Type.Integer({ minimum: 0 }),
     /** While it waits for a retry, or for the start that the client asked for: the next run does not start before. */

@@ -1,41 +1,42 @@
-import { type ExecutionKey, executionKey, type Outcome, type RequestRecord } from "@sate/contracts";
+import {
+  type ExecutionKey,
+  executionKey,
+  labelsOf,
+  labelTexts,
+  type Outcome,
+  type RequestRecord,
+} from "@sate/contracts";
 import type { Execution } from "../../executions/execution.ts";
 import type { StoredKey } from "../../keys/port.ts";
 import type { LogPosition, StoredChunk } from "../../logs/port.ts";
 import type { Refusal, Worker } from "../../ports.ts";
 import type { KnownProcessor } from "../../processors/port.ts";
-import {
-  joinedAnnouncement,
-  joinedOutcome,
-  parsed,
-  splitAnnouncement,
-  splitOutcome,
-  textOf,
-} from "../stored.ts";
+import { joinedAnnouncement, joinedOutcome, parsed, splitAnnouncement, splitOutcome } from "../stored.ts";
 
 /**
  * The documents of the Requests DB. Payloads, outputs and outcomes are JSON text, never sub-documents: no key chosen by a
- * client can mean anything to the database.
+ * client can mean anything to the database. Labels are lists of texts, `name=value`: an index on the field has an entry for
+ * each of them.
  */
 
 export type RequestDocument = Omit<RequestRecord, "id" | "payload_json" | "labels"> & {
   _id: string;
   payload: string;
-  /** JSON text: clients choose the names. */
-  labels?: string;
+  labels?: string[];
 };
 
 /** `_id` is `executionKey(request_id, attempt)`. `mark` exists exactly while something must be published or confirmed. */
-export type ExecutionDocument = Omit<Execution, Texts | "tries"> & {
+export type ExecutionDocument = Omit<Execution, Texts | "tries" | "labels"> & {
   [name in Texts]?: string | undefined;
 } & {
   _id: string;
+  labels?: string[] | undefined;
   tries?: number;
   result_id?: string;
   outputs?: string;
 };
 /** JSON text. An outcome is stored without its outputs. */
-type Texts = "outcome" | "progress" | "last_error" | "labels";
+type Texts = "outcome" | "progress" | "last_error";
 
 /** Outputs are large and rarely needed. */
 export const withoutOutputs = { outputs: 0 };
@@ -60,11 +61,11 @@ export type LogDocument = Omit<StoredChunk, "request_id" | "attempt"> & { _id: s
 export type KeyDocument = Omit<StoredKey, "hash"> & { _id: string; at: number };
 
 export function requestDocument({ id, payload_json, labels, ...rest }: RequestRecord): RequestDocument {
-  return { _id: id, payload: payload_json, ...rest, ...(labels && { labels: JSON.stringify(labels) }) };
+  return { _id: id, payload: payload_json, ...rest, ...(labels && { labels: labelTexts(labels) }) };
 }
 
 export function requestOf({ _id, payload, labels, ...rest }: RequestDocument): RequestRecord {
-  return { id: _id, payload_json: payload, ...rest, ...parsed({ labels }) };
+  return { id: _id, payload_json: payload, ...rest, ...(labels && { labels: labelsOf(labels) }) };
 }
 
 /** The document of a new execution, which was never run. */
@@ -75,14 +76,15 @@ export function executionDocument(execution: Execution): ExecutionDocument {
     outcome: undefined,
     progress: undefined,
     last_error: undefined,
-    labels: textOf(execution.labels),
+    labels: execution.labels && labelTexts(execution.labels),
   };
 }
 
-/** Executions that ended in version 0.1.0 have no number of tries, and no processor, which their request names. */
+/** Executions that ended in version 0.1.0 have no number of tries and no processor until fill.ts gives them both. */
 export function executionOf(document: ExecutionDocument): Execution {
   const { _id, result_id, outcome, outputs, progress, last_error, labels, ...rest } = document;
-  const execution = { tries: 0, ...rest, ...parsed({ progress, last_error, labels }) };
+  const texts = parsed({ progress, last_error });
+  const execution = { tries: 0, ...rest, ...texts, ...(labels && { labels: labelsOf(labels) }) };
   return outcome === undefined ? execution : { ...execution, outcome: joinedOutcome(outcome, outputs) };
 }
 

@@ -1,6 +1,6 @@
 import type { ExecutionRef } from "@sate/contracts";
 import type { Runs } from "../../ports.ts";
-import { type MongoAccess, page } from "./access.ts";
+import type { MongoAccess } from "./access.ts";
 import type { ExecutionDocument } from "./documents.ts";
 
 type Wanted = Parameters<Runs["queued"]>[0];
@@ -23,10 +23,10 @@ export async function firstQueued(access: MongoAccess, wanted: Wanted): Promise<
 async function firstOfEach(access: MongoAccess, wanted: Wanted): Promise<ExecutionDocument[]> {
   const limit = Math.max(0, ...wanted.map((one) => one.limit));
   const names = wanted.flatMap(({ processor }) => processor ?? []);
-  if (names.length < wanted.length) return first(access, {}, limit);
+  if (names.length < wanted.length) return first(access, {}, { limit, by: "id" });
   const found: ExecutionDocument[] = [];
   for (let unseen = names; unseen.length > 0; ) {
-    const more = await first(access, { processor: { $in: unseen } }, limit);
+    const more = await first(access, { processor: { $in: unseen } }, { limit, by: "_id" });
     found.push(...more);
     if (more.length < limit) break;
     const seen = new Set(more.map(({ processor }) => processor));
@@ -35,7 +35,19 @@ async function firstOfEach(access: MongoAccess, wanted: Wanted): Promise<Executi
   return found;
 }
 
-function first({ executions }: MongoAccess, processor: object, limit: number): Promise<ExecutionDocument[]> {
+/** Each order is that of an index. */
+function first(
+  { executions }: MongoAccess,
+  processor: object,
+  { limit, by }: { limit: number; by: "id" | "_id" },
+): Promise<ExecutionDocument[]> {
   const projection = { request_id: 1, attempt: 1, id: 1, processor: 1 };
-  return page(executions, { status: "queued", start_after: null, ...processor }, { limit, projection });
+  return executions
+    .find(
+      { status: "queued", start_after: null as never, ...processor },
+      { projection, batchSize: limit + 1 },
+    )
+    .sort({ [by]: 1 })
+    .limit(limit)
+    .toArray();
 }

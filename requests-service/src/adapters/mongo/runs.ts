@@ -1,7 +1,7 @@
 import { executionMark, outcomeMark, type RunRef } from "@sate/contracts";
 import type { Document } from "mongodb";
 import type { Runs } from "../../ports.ts";
-import { type MongoAccess, page } from "./access.ts";
+import type { MongoAccess } from "./access.ts";
 import { byRefs, endsOf } from "./by-refs.ts";
 import { claimQueued } from "./claim.ts";
 import type { MongoClock } from "./clock.ts";
@@ -61,12 +61,16 @@ export function mongoRuns(access: MongoAccess, clock: Pick<MongoClock, "now">): 
     }),
     running: guarded(async ({ worker_id, claim_id, after, limit }) => {
       const filter = {
-        status: "running",
+        status: "running" as const,
         ...(worker_id !== undefined && { worker_id }),
         ...(claim_id !== undefined && { claim_id }),
+        ...(after && { id: { $gt: after.id } }),
       };
-      const above = after && idOf(after);
-      const found = await page(executions, filter, { after: above, limit, projection: withoutOutputs });
+      const found = await executions
+        .find(filter, { projection: withoutOutputs, batchSize: limit + 1 })
+        .sort({ id: 1 })
+        .limit(limit)
+        .toArray();
       return found.map(executionOf);
     }),
   };

@@ -17,7 +17,8 @@ import {
   requestOf,
   withoutOutputs,
 } from "./documents.ts";
-import { fillActive } from "./fill.ts";
+import { fillProcessors } from "./fill.ts";
+import { createFindingIndexes, mongoFinding } from "./finding.ts";
 import { mongoKeys } from "./keys.ts";
 import { mongoLogs } from "./logs.ts";
 import { mongoProcessors } from "./processors.ts";
@@ -45,6 +46,7 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
   return {
     requests: mongoRequests(access),
     executions: mongoExecutions(access),
+    finding: mongoFinding(access),
     runs: mongoRuns(access, clock),
     waiting: mongoWaiting(access),
     refusals: mongoRefusals(access),
@@ -57,16 +59,16 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
     open: guarded(async () => {
       await client.connect();
       await clock.read();
-      await access.executions.createIndex({ status: 1, _id: 1 });
       await access.executions.createIndex({ status: 1, worker_id: 1, _id: 1 });
       await access.executions.createIndex({ status: 1, processor: 1, start_after: 1, _id: 1 });
+      await createFindingIndexes(access);
       await access.executions.createIndex({ mark: -1, _id: 1 });
       await access.executions.createIndex({ wake_at: 1 });
       await access.logs.createIndex({ key: 1, epoch: 1, sequence: 1 });
       await access.logs.createIndex({ written_at: 1 });
       await access.requests.createIndex({ "start.execution_id": 1, _id: 1 });
       await access.keys.createIndex({ at: 1 });
-      await fillActive(access);
+      await fillProcessors(access);
     }),
     ping: guarded(clock.read),
     now: clock.now,
@@ -75,6 +77,15 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
 }
 
 function mongoRequests({ requests, guarded, each, changeEach }: MongoAccess): Store["requests"] {
+  const within = (order: 1 | -1) =>
+    guarded(async (ids: string[], bytesMax: number) => {
+      const { within, take } = openWithin(bytesMax);
+      if (ids.length === 0) return within;
+      // The server sends at most 16 MiB at a time, and the end of the loop closes the cursor.
+      const cursor = requests.find({ _id: { $in: ids } }).sort({ _id: order });
+      for await (const document of cursor) if (!take(requestOf(document))) break;
+      return within;
+    });
   return {
     insert: each(async (wanted) => {
       return (await insertOrFind(requests, wanted.map(requestDocument))).map(requestOf);
@@ -84,24 +95,8 @@ function mongoRequests({ requests, guarded, each, changeEach }: MongoAccess): St
       const found = await requests.find({ _id: { $in: ids } }).toArray();
       return new Map(found.map((document) => [document._id, requestOf(document)]));
     }),
-    getWithin: guarded(async (ids, bytesMax) => {
-      const { within, take } = openWithin(bytesMax);
-      if (ids.length === 0) return within;
-      // The server sends at most 16 MiB at a time, and the end of the loop closes the cursor.
-      const cursor = requests.find({ _id: { $in: ids } }).sort({ _id: 1 });
-      for await (const document of cursor) if (!take(requestOf(document))) break;
-      return within;
-    }),
-    list: guarded(async ({ limit, bytesMax, before }) => {
-      const { within, take } = openWithin(bytesMax, limit);
-      const filter = before === undefined ? {} : { _id: { $lt: before } };
-      const cursor = requests
-        .find(filter)
-        .sort({ _id: -1 })
-        .limit(limit + 1);
-      for await (const document of cursor) if (!take(requestOf(document))) break;
-      return within;
-    }),
+    getWithin: within(1),
+    newest: within(-1),
     starting: guarded(async ({ after, limit }) => {
       // Not `$exists`: requests without a mark are in the index too, before all texts. Read from the index alone.
       const found = await requests
@@ -130,7 +125,7 @@ function mongoRequests({ requests, guarded, each, changeEach }: MongoAccess): St
 const attemptsAtFirst = 4;
 const attemptsAtMost = 128;
 
-function mongoExecutions({ executions, guarded, each }: MongoAccess): Store["executions"] {
+function mongoExecutions({ executions, guarded, each, changeEach }: MongoAccess): Store["executions"] {
   const byKeys = (keys: string[]): Promise<ExecutionDocument[]> =>
     // In one batch, so that it costs one command.
     executions
@@ -179,6 +174,12 @@ function mongoExecutions({ executions, guarded, each }: MongoAccess): Store["exe
         { _id, id: execution_id, status: "running" },
         { $set: { cancel_requested: true } },
       );
+    }),
+    requestCancel: changeEach((refs) => {
+      // Ids of executions are unique, so the two lists together match exactly the pairs.
+      const [keys, ids] = [refs.map(idOf), refs.map(({ execution_id }) => execution_id)];
+      const filter = { _id: { $in: keys }, id: { $in: ids }, status: "running" as const };
+      return executions.updateMany(filter, { $set: { cancel_requested: true } });
     }),
   };
 }

@@ -51,9 +51,12 @@ export function sqliteProcessors(
     ),
     queued: read((db, names, limit) => {
       const found: Execution[] = [];
-      // Each has an index of its own.
-      for (const start of ["IS NULL", "IS NOT NULL"]) {
-        const sql = `SELECT ${executionColumns} FROM executions
+      // Each has an index of its own, which is named because SQLite would take that of all statuses.
+      for (const [start, index] of [
+        ["IS NULL", "claimable_executions"],
+        ["IS NOT NULL", "scheduled_executions"],
+      ]) {
+        const sql = `SELECT ${executionColumns} FROM executions INDEXED BY ${index}
                      WHERE status = 'queued' AND start_after ${start}
                        AND processor IN (SELECT value FROM json_each($names)) LIMIT $limit`;
         const values = { names: JSON.stringify(names), limit: limit - found.length };

@@ -36,8 +36,9 @@ const setWaiting = `
 const findQueued = `
   SELECT 1 FROM executions WHERE ${atRef} AND status = 'queued' AND +epoch = $epoch`;
 
+// Named, because SQLite would take the index of all statuses, and sort.
 const firstQueued = (where: string) => `
-  SELECT request_id, attempt, id AS execution_id FROM executions
+  SELECT request_id, attempt, id AS execution_id FROM executions INDEXED BY claimable_executions
   WHERE status = 'queued' AND start_after IS NULL ${where} ORDER BY processor, request_id, attempt LIMIT $limit`;
 const firstOfAll = firstQueued("");
 const firstOfOne = firstQueued("AND processor = $processor");
@@ -94,10 +95,10 @@ export function sqliteRuns({ read, write, writeEach }: SqliteAccess, now: () => 
     }),
     running: read((db, { worker_id = null, claim_id = null, after, limit }) => {
       const sql = `SELECT ${executionColumns} FROM executions
-                   WHERE status = 'running' AND (request_id, attempt) > ($request_id, $attempt)
+                   WHERE status = 'running' AND id > $id
                      AND ($worker_id IS NULL OR worker_id = $worker_id) AND ($claim_id IS NULL OR claim_id = $claim_id)
-                   ORDER BY request_id, attempt LIMIT $limit`;
-      const values = { request_id: "", attempt: 0, ...after, worker_id, claim_id, limit };
+                   ORDER BY id LIMIT $limit`;
+      const values = { id: after?.id ?? "", worker_id, claim_id, limit };
       return all<ExecutionRow>(db, sql, values).map(executionOf);
     }),
   };

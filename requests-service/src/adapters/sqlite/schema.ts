@@ -1,4 +1,4 @@
-import type { RequestRecord } from "@sate/contracts";
+import { defaultProcessor, type RequestRecord } from "@sate/contracts";
 import type { Execution } from "../../executions/execution.ts";
 import { joinedOutcome, parsed } from "../stored.ts";
 
@@ -6,14 +6,23 @@ import { joinedOutcome, parsed } from "../stored.ts";
 export const schema = `
   CREATE TABLE IF NOT EXISTS requests (
     id TEXT PRIMARY KEY NOT NULL,
-    payload TEXT NOT NULL,
     processor TEXT,
     creation_date TEXT NOT NULL,
     labels TEXT,
     start TEXT,
-    removed_at INTEGER
+    removed_at INTEGER,
+    -- Last, so that the other columns of a large request are read without it.
+    payload TEXT NOT NULL
   ) STRICT;
   CREATE INDEX IF NOT EXISTS starting_requests ON requests (id) WHERE start IS NOT NULL;
+
+  CREATE INDEX IF NOT EXISTS requests_by_processor ON requests (coalesce(processor, '${defaultProcessor}'), id);
+  CREATE TABLE IF NOT EXISTS request_labels (
+    label TEXT NOT NULL,
+    id TEXT NOT NULL,
+    processor TEXT,
+    PRIMARY KEY (label, id)
+  ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE IF NOT EXISTS executions (
     request_id TEXT NOT NULL,
@@ -47,12 +56,19 @@ export const schema = `
     removed_at INTEGER,
     PRIMARY KEY (request_id, attempt)
   ) STRICT;
+  CREATE INDEX IF NOT EXISTS executions_by_id ON executions (id);
+  CREATE INDEX IF NOT EXISTS executions_by_status ON executions (status, id);
+  CREATE INDEX IF NOT EXISTS executions_by_processor ON executions (processor, id);
+  CREATE TABLE IF NOT EXISTS execution_labels (
+    label TEXT NOT NULL,
+    id TEXT NOT NULL,
+    PRIMARY KEY (label, id)
+  ) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS claimable_executions ON executions (processor, request_id, attempt)
     WHERE status = 'queued' AND start_after IS NULL;
   CREATE INDEX IF NOT EXISTS scheduled_executions ON executions (processor)
     WHERE status = 'queued' AND start_after IS NOT NULL;
   CREATE INDEX IF NOT EXISTS waiting_executions ON executions (wake_at) WHERE wake_at IS NOT NULL;
-  CREATE INDEX IF NOT EXISTS running_executions ON executions (request_id, attempt) WHERE status = 'running';
   CREATE INDEX IF NOT EXISTS marked_executions ON executions (mark DESC, request_id, attempt) WHERE mark IS NOT NULL;
 
   CREATE TABLE IF NOT EXISTS refusals (

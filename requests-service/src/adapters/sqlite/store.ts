@@ -1,9 +1,11 @@
+import type { Database } from "bun:sqlite";
 import { type ExecutionKey, outcomeMark, type SqliteFile } from "@sate/contracts";
 import { unconfirmedMark } from "../../executions/execution.ts";
 import type { Marked, Refusal, RefusalKey, Starting, Store } from "../../ports.ts";
-import { openWithin, takeWithin } from "../../requests/take-within-bytes.ts";
+import { takeWithin } from "../../requests/take-within-bytes.ts";
 import { splitOutcome, textOf } from "../stored.ts";
 import { all, change, insertInto, one, type SqliteAccess, sqliteAccess } from "./access.ts";
+import { insertExecutionLabels, insertRequestLabels, sqliteFinding } from "./finding.ts";
 import { sqliteKeys } from "./keys.ts";
 import { sqliteLogs } from "./logs.ts";
 import { sqliteProcessors } from "./processors.ts";
@@ -31,6 +33,7 @@ export function sqliteStore(file: SqliteFile, clock: () => number = Date.now): S
   return {
     requests: sqliteRequests(access),
     executions: sqliteExecutions(access),
+    finding: sqliteFinding(access),
     runs: sqliteRuns(access, now),
     waiting: sqliteWaiting(access),
     refusals: sqliteRefusals(access),
@@ -50,29 +53,26 @@ export function sqliteStore(file: SqliteFile, clock: () => number = Date.now): S
 function sqliteRequests({ read, writeEach, changeEach }: SqliteAccess): Store["requests"] {
   const insert = insertInto("requests", "id, payload, processor, creation_date, labels, start");
   const byId = "SELECT * FROM requests WHERE id = $id";
+  /** Each is read when it is asked for. */
+  const inOrder = (db: Database, ids: string[]) =>
+    new Set(ids)
+      .values()
+      .flatMap((id) => all<RequestRow>(db, byId, { id }))
+      .map(requestOf);
   return {
     insert: writeEach((db, request) => {
       const { id, payload_json: payload, processor, creation_date } = request;
       const [labels, start] = [textOf(request.labels), textOf(request.start)];
       const isFree = change(db, insert, { id, payload, processor, creation_date, labels, start }) === 1;
+      if (isFree) insertRequestLabels(db, request);
       return isFree ? request : requestOf(one(db, byId, { id: request.id }) as RequestRow);
     }),
     get: read((db, ids) => {
       const rows = ids.flatMap((id) => one<RequestRow>(db, byId, { id }) ?? []);
       return new Map(rows.map((row) => [row.id, requestOf(row)]));
     }),
-    getWithin: read((db, ids, bytesMax) => {
-      const inOrder = new Set(ids.toSorted()).values();
-      return takeWithin(inOrder.flatMap((id) => all<RequestRow>(db, byId, { id })).map(requestOf), bytesMax);
-    }),
-    list: read((db, { limit, bytesMax, before }) => {
-      const { within, take } = openWithin(bytesMax, limit);
-      const rows = db
-        .query<RequestRow, [string, number]>("SELECT * FROM requests WHERE id < ? ORDER BY id DESC LIMIT ?")
-        .iterate(before ?? "~", limit + 1);
-      for (const row of rows) if (!take(requestOf(row))) break;
-      return within;
-    }),
+    getWithin: read((db, ids, bytesMax) => takeWithin(inOrder(db, ids.toSorted()), bytesMax)),
+    newest: read((db, ids, bytesMax) => takeWithin(inOrder(db, ids.toSorted().toReversed()), bytesMax)),
     starting: read((db, { after, limit }) => {
       const sql = `SELECT id AS request_id, start ->> 'execution_id' AS execution_id FROM requests
                    WHERE start IS NOT NULL AND id > $after ORDER BY id LIMIT $limit`;
@@ -86,7 +86,8 @@ function sqliteRequests({ read, writeEach, changeEach }: SqliteAccess): Store["r
   };
 }
 
-function sqliteExecutions({ read, write, writeEach }: SqliteAccess): Store["executions"] {
+function sqliteExecutions({ read, write, writeEach, changeEach }: SqliteAccess): Store["executions"] {
+  const requestCancel = `UPDATE executions SET cancel_requested = 1 WHERE ${atRef} AND status = 'running'`;
   const select = `SELECT ${executionColumns} FROM executions WHERE request_id = $request_id`;
   const never = { traceparent: null, timeout_seconds: null, start_after: null, expires_at: null };
   const absent = { ...never, deadline_at: null, wake_at: null, mark: null, key_hash: null, body_hash: null };
@@ -103,7 +104,9 @@ function sqliteExecutions({ read, write, writeEach }: SqliteAccess): Store["exec
       return new Map(requestIds.map((id) => [id, of(id)]));
     }),
     insert: writeEach((db, { outcome: _, progress: __, last_error: ___, labels, ...execution }) => {
-      return change(db, insert, { ...absent, ...execution, labels: textOf(labels) }) === 1;
+      const isFree = change(db, insert, { ...absent, ...execution, labels: textOf(labels) }) === 1;
+      if (isFree) insertExecutionLabels(db, { id: execution.id, labels });
+      return isFree;
     }),
     get: read((db, keys) => {
       const sql = `${select} AND attempt = $attempt`;
@@ -124,8 +127,9 @@ function sqliteExecutions({ read, write, writeEach }: SqliteAccess): Store["exec
         { ...ref, status, result_id, text: splitOutcome(outcome).text },
       );
       if (changed === 1) return;
-      change(db, `UPDATE executions SET cancel_requested = 1 WHERE ${atRef} AND status = 'running'`, ref);
+      change(db, requestCancel, ref);
     }),
+    requestCancel: changeEach((db, ref) => change(db, requestCancel, ref)),
   };
 }
 

@@ -10,7 +10,7 @@ import { withDatabase } from "./database.ts";
 const servers = await testServers();
 
 if (servers.kind === "running") {
-  test("active executions of 0.1.0 get their processor and number of tries when the store is opened", async () => {
+  test("executions of 0.1.0 get their processor and number of tries when the store is opened", async () => {
     const url = withDatabase(servers.requestsMongoUrl, `requests-${newId()}`);
     const client = new MongoClient(url);
     const store = mongoStore({ url, counters: createCounters() });
@@ -39,7 +39,7 @@ if (servers.kind === "running") {
       const found = await store.executions.get(documents);
       const byRequest = new Map(found.map((one) => [one.request_id, one]));
       const [ended, ...active] = documents.map(({ request_id }) => byRequest.get(request_id));
-      expect([ended?.processor, ended?.tries]).toEqual([undefined as never, 0]);
+      expect([ended?.processor, ended?.tries]).toEqual(["simulate", 0]);
       expect(new Set(active.map((one) => `${one?.processor} ${one?.tries}`))).toEqual(
         new Set(["simulate 0", "p 0"]),
       );
@@ -51,5 +51,5 @@ if (servers.kind === "running") {
     }
   });
 } else {
-  describe.skip(`fillActive is not tested: ${servers.reason}`, () => test("a database", () => {}));
+  describe.skip(`fillProcessors is not tested: ${servers.reason}`, () => test("a database", () => {}));
 }

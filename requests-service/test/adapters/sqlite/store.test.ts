@@ -60,8 +60,9 @@ test("sweeps read indexes, not the whole history", async () => {
   const store = sqliteStore(file);
   await store.open();
   const key = { request_id: "a", attempt: 1 };
+  const slice = { from: "a", below: "b", limit: 10 };
   const parameters = {
-    ...key,
+    ...{ ...key, ...slice, id: "a", label: "a=b", status: "failed" },
     mark: "x",
     processor: "p",
     until: 1,
@@ -76,12 +77,32 @@ test("sweeps read indexes, not the whole history", async () => {
   for (const [sweep, index] of [
     [() => store.outbox.marked({ after: { ...key, mark: "x" }, limit: 10 }), "marked_executions"],
     [() => store.confirmations.unconfirmed({ after: key, limit: 10 }), "COVERING INDEX marked_executions"],
-    [() => store.runs.running({ after: key, limit: 10 }), "running_executions"],
+    [() => store.runs.running({ after: { id: "a" }, limit: 10 }), "executions_by_status (status=? AND id>?)"],
     [() => store.runs.queued([{ limit: 10 }]), "claimable_executions"],
     [() => store.runs.queued([{ processor: "p", limit: 10 }]), "claimable_executions"],
     [() => store.waiting.due({ until: 1, limit: 10 }), "waiting_executions"],
     [() => store.processors.queued(["p"], 10), "scheduled_executions"],
     [() => store.logs.removeBefore(1, 10), "oldest_logs"],
+    [() => store.finding.executions({}, slice), "executions_by_id (id>? AND id<?)"],
+    [() => store.finding.executions({ label: "a=b" }, slice), "SEARCH execution_labels USING PRIMARY KEY"],
+    [
+      () => store.finding.executions({ label: "a=b" }, slice),
+      "SEARCH executions USING INDEX executions_by_id",
+    ],
+    [
+      () => store.finding.executions({ processor: "p" }, slice),
+      "executions_by_processor (processor=? AND id",
+    ],
+    [
+      () => store.finding.executions({ statuses: ["failed"] }, slice),
+      "executions_by_status (status=? AND id",
+    ],
+    [() => store.finding.requests({}, slice), "sqlite_autoindex_requests_1 (id>? AND id<?)"],
+    [
+      () => store.finding.requests({ label: "a=b" }, slice),
+      "request_labels USING PRIMARY KEY (label=? AND id",
+    ],
+    [() => store.finding.requests({ processor: "p" }, slice), "COVERING INDEX requests_by_processor"],
     [() => store.requests.starting({ limit: 10 }), "starting_requests"],
     [() => store.keys.removeBefore(1, 10), "oldest_idempotency_keys"],
   ] as const) {

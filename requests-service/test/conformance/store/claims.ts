@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { defaultProcessor } from "@sate/contracts";
 import type { Execution } from "../../../src/executions/execution.ts";
 import { pagesOf } from "../../../src/pages.ts";
 import { madeExecution, madeOutcome, newId, refOf, runOf } from "../../builders.ts";
@@ -53,15 +54,19 @@ export function claimsConformance(given: Given): void {
       expect(refused).toBe(2);
     });
 
-    test("lists queued executions, lowest key first", async () => {
+    test("lists the queued executions of a processor, lowest key first, and of all processors", async () => {
       const executions = await queued(5);
       const taken = executions[2] as Execution;
       await given.store.runs.claim(claimFor(), [refOf(taken)]);
-      const [listed = []] = await given.store.runs.queued([{ limit: 10_000 }]);
-      const keys = listed.map(({ request_id }) => request_id);
+      const [ofOne = []] = await given.store.runs.queued([{ processor: defaultProcessor, limit: 10_000 }]);
+      const [ofAll = []] = await given.store.runs.queued([{ limit: 10_000 }]);
+      for (const listed of [ofOne, ofAll]) {
+        const keys = listed.map(({ request_id }) => request_id);
+        expect(keys).toContain(executions[0]?.request_id as string);
+        expect(keys).not.toContain(taken.request_id);
+      }
+      const keys = ofOne.map(({ request_id }) => request_id);
       expect(keys).toEqual(keys.toSorted());
-      expect(keys).toContain(executions[0]?.request_id as string);
-      expect(keys).not.toContain(taken.request_id);
       expect((await given.store.runs.queued([{ limit: 2 }]))[0]).toHaveLength(2);
     });
   });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { outcomeMark, Unavailable } from "@sate/contracts";
-import { cancelOf, madeExecution, madeOutcome, newId } from "../../builders.ts";
+import { type ExecutionRef, outcomeMark, Unavailable } from "@sate/contracts";
+import type { Execution } from "../../../src/executions/execution.ts";
+import { cancelOf, madeExecution, madeOutcome, newId, refOf } from "../../builders.ts";
 import type { Given } from "./given.ts";
 
 const contestMs = 120_000;
@@ -105,6 +106,25 @@ export function executionsConformance(given: Given): void {
       const run = await running();
       await given.store.executions.cancel(cancelOf(run), madeOutcome("cancelled"));
       expect(await now(run)).toMatchObject({ status: "running", cancel_requested: true, epoch: 1 });
+    });
+
+    test("a cancellation of many is requested of those that are running, and of no others", async () => {
+      const [waiting, ...runs] = [await one(), await running(), await running(), await running()];
+      const [asked, renamed, other] = runs.map(refOf) as [ExecutionRef, ExecutionRef, ExecutionRef];
+      await given.store.executions.requestCancel([
+        refOf(waiting),
+        asked,
+        { ...renamed, execution_id: newId() },
+      ]);
+      const all = [waiting, ...runs];
+      expect(await Promise.all(all.map(async (each) => (await now(each)).cancel_requested))).toEqual([
+        false,
+        true,
+        false,
+        false,
+      ]);
+      await given.store.executions.requestCancel([asked, other]);
+      expect((await now(runs[2] as Execution)).cancel_requested).toBe(true);
     });
   });
 }

@@ -11,12 +11,14 @@ export function lifecycleConformance(given: Given): void {
       expect(await store.requests.insert([])).toEqual([]);
       expect((await store.requests.get([])).size).toBe(0);
       expect((await store.requests.getWithin([], 1)).found.size).toBe(0);
+      expect((await store.requests.newest([], 1)).found.size).toBe(0);
       await store.requests.clearStarts([]);
       expect(await store.keys.insert([])).toEqual([]);
       expect((await store.keys.get([])).size).toBe(0);
       expect(await store.executions.insert([])).toEqual([]);
       expect((await store.executions.ofRequests([])).size).toBe(0);
       expect(await store.executions.get([])).toEqual([]);
+      await store.executions.requestCancel([]);
       expect(await store.runs.claim(given.claimFor(), [])).toEqual({ held: [], refused: 0 });
       expect(await store.runs.finish([])).toEqual([]);
       expect(await store.runs.requeue([], true)).toEqual([]);
@@ -56,6 +58,7 @@ export function lifecycleConformance(given: Given): void {
         () => closed.requests.insert([madeRequest()]),
         () => closed.requests.get([newId()]),
         () => closed.requests.getWithin([newId()], 1),
+        () => closed.finding.executions({}, { from: "", below: "~", limit: 1 }),
         () => closed.executions.insert([madeExecution()]),
         () => closed.runs.queued([{ limit: 1 }]),
         () => closed.waiting.due({ until: 1, limit: 1 }),

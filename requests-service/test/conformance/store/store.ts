@@ -4,6 +4,7 @@ import { claimsConformance } from "./claims.ts";
 import { confirmationsConformance } from "./confirmations.ts";
 import { endsConformance } from "./ends.ts";
 import { executionsConformance } from "./executions.ts";
+import { findingConformance } from "./finding.ts";
 import { givenStores, type StoreUnderTest } from "./given.ts";
 import { keysConformance } from "./keys.ts";
 import { lifecycleConformance } from "./lifecycle.ts";
@@ -38,6 +39,7 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
     outboxConformance(given);
     confirmationsConformance(given);
     refusalsConformance(given);
+    findingConformance(given);
     lifecycleConformance(given);
   });
 }

@@ -1,0 +1,66 @@
+import {
+  type ExecutionFilter,
+  type ExecutionStatus,
+  instantPattern,
+  LabelParameter,
+  labelTextOf,
+  limits,
+  ProcessorFilter,
+  type RequestFilter,
+  uuidPattern,
+} from "@sate/contracts";
+import { type Static, Type } from "@sinclair/typebox";
+import { cursor, invalid, limit } from "./parameters.ts";
+import { type Range, rangeOf } from "./range.ts";
+
+const closed = { additionalProperties: false } as const;
+
+const instant = (description: string) =>
+  Type.Optional(Type.String({ pattern: instantPattern, maxLength: 40, description }));
+
+/** A page of a filtered list. The cursor is the last id that the previous page examined. */
+const filtered = {
+  processor: Type.Optional(ProcessorFilter),
+  label: Type.Optional(LabelParameter),
+  since: instant("An RFC 3339 timestamp: only what was created then or later."),
+  until: instant("An RFC 3339 timestamp: only what was created before it."),
+  limit: limit(limits.pageDefault),
+  cursor: cursor(uuidPattern.slice(1, -1)),
+};
+
+export const requestListQuery = Type.Object(filtered, closed);
+
+const status = "(queued|running|succeeded|failed|dead_lettered|cancelled)";
+export const executionListQuery = Type.Object(
+  {
+    status: Type.Optional(
+      Type.String({
+        pattern: `^${status}(,${status}){0,5}$`,
+        maxLength: 80,
+        description: "Only executions with this status, or with one of several, separated by commas.",
+      }),
+    ),
+    ...filtered,
+  },
+  closed,
+);
+
+type Filter = Range & { processor?: string | undefined; label?: string | undefined };
+
+/** The filter of a query. Throws if the time is not valid. */
+export function requestFilterOf(query: Static<typeof requestListQuery>): RequestFilter {
+  return { ...filterOf(query), ...rangeOf(query, invalid) };
+}
+
+export function executionFilterOf(query: Static<typeof executionListQuery>): ExecutionFilter {
+  const statuses = query.status?.split(",") as ExecutionStatus[] | undefined;
+  return { ...requestFilterOf(query), ...(statuses && { statuses: [...new Set(statuses)] }) };
+}
+
+/** The processor and the label of a filter, as requests-service knows them. */
+export function filterOf({ processor, label }: Filter): Pick<RequestFilter, "processor" | "label"> {
+  return {
+    ...(processor !== undefined && { processor }),
+    ...(label !== undefined && { label: labelTextOf(label) }),
+  };
+}
