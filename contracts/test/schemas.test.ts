@@ -40,6 +40,7 @@ test("only what clients send to the public API is closed", () => {
     "CreateRequests",
     "FinishRun",
     "RegisterWorker",
+    "ReplayDeadLetters",
     "WorkerHeartbeat",
   ]);
 });

@@ -9,6 +9,7 @@ import { invalidBody } from "./http/parse-body.ts";
 import { createProblemResponse, Refusal } from "./http/problem-response.ts";
 import type { Config, Ports } from "./ports.ts";
 import { creatingRoutes } from "./routes/creating.ts";
+import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { executionRoutes } from "./routes/executions.ts";
 import { findingRoutes } from "./routes/finding.ts";
@@ -43,7 +44,7 @@ export function createApp(
   const checkHost = createHostCheck({ hasKeys, allowedHosts, publicUrl });
   const documented = [
     ...[healthRoutes, welcomeRoutes, creatingRoutes, requestRoutes, findingRoutes, executionRoutes],
-    ...[resultRoutes, logRoutes, eventRoutes, processorRoutes, workerRoutes],
+    ...[resultRoutes, logRoutes, eventRoutes, deadLetterRoutes, processorRoutes, workerRoutes],
   ].map((routes) => routes(parts));
 
   // standardHostname: otherwise Elysia looks for the path after the eleventh character of the URL, and takes a part of

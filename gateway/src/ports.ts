@@ -11,6 +11,7 @@ export type Requests = Pick<
   | "listRequests"
   | "createExecutions"
   | "recordRefusals"
+  | "replayDeadLetters"
   | "getExecution"
   | "listExecutions"
   | "cancelExecution"
@@ -33,7 +34,10 @@ export type Requests = Pick<
 >;
 
 /** The gateway's operations of results-service, which knows no requests: an unknown one has no results. */
-export type Results = Pick<ResultsApi, "resultsOfRequest" | "resultsOfExecution" | "resultsRecorded">;
+export type Results = Pick<
+  ResultsApi,
+  "resultsOfRequest" | "resultsOfExecution" | "resultsRecorded" | "listDeadLetters" | "getDeadLetter"
+>;
 
 /** Executions whose results were recorded just now. */
 export type Recorded = readonly { execution_id: string }[];

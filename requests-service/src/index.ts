@@ -20,6 +20,7 @@ import type { Ports } from "./ports.ts";
 import { processorCommands } from "./processors/commands.ts";
 import { cachedProcessors } from "./processors/known.ts";
 import { createWithdrawals, type Withdrawals } from "./processors/withdraw.ts";
+import { replayCommand } from "./replays/replay.ts";
 import { cachedRequests } from "./requests/cache.ts";
 import { requestCommands } from "./requests/commands.ts";
 import { createStarts, type Starts } from "./requests/starts.ts";
@@ -44,6 +45,8 @@ export type Config = {
   confirmMs: number;
   /** How long the logs of runs are kept. */
   logsKeptMs: number;
+  /** Whether the broker stores records, so that one which could not be read can be put back into its topic. */
+  storesRecords: boolean;
   /** Whether no other process uses this database. Executions that are running at start were then left by a crash, and are requeued at once. */
   exclusive: boolean;
 };
@@ -98,6 +101,7 @@ export function createRequestsService(outside: Ports, config: Config) {
     ...processorCommands(ports, processors, withdrawals),
     ...logCommands(ports),
     recordRefusals: recordRefusalsCommand(ports, outbox),
+    replayDeadLetters: replayCommand(ports, admissions, processors, config),
   };
   let app: ReturnType<typeof createInternalApp> | null = null;
 

@@ -16,13 +16,21 @@ import { Settings } from "./config.ts";
 import { createRequestsService } from "./index.ts";
 
 const name = "requests-service";
-/** Only a stop waits for this call. */
-const confirmDeadlineMs = 5_000;
+/** Only a stop and replays of dead letters wait for these calls. */
+const resultsDeadlineMs = 5_000;
 
 const { settings, log } = settingsOrExit(name, Settings, kafkaProblems, kafkaFileProblems);
 const counters = createCounters();
 const kafka = kafkaConfig(settings, { clientId: name, log });
 const publisher = kafkaPublisher(kafka, { counters, log });
+
+const results = httpClient(resultsApi, {
+  urls: settings.RESULTS_SERVICE_URL,
+  serviceToken: settings.SERVICE_TOKEN,
+  service: "results-service",
+  counters,
+  deadlineMs: resultsDeadlineMs,
+});
 
 const service = createRequestsService(
   {
@@ -36,13 +44,8 @@ const service = createRequestsService(
         await createTopics(kafka, log);
       },
     },
-    results: httpClient(resultsApi, {
-      urls: settings.RESULTS_SERVICE_URL,
-      serviceToken: settings.SERVICE_TOKEN,
-      service: "results-service",
-      counters,
-      deadlineMs: confirmDeadlineMs,
-    }),
+    results,
+    deadLetters: results,
     clock: Date.now,
     newId: () => Bun.randomUUIDv7(),
     random: Math.random,
@@ -56,6 +59,7 @@ const service = createRequestsService(
     lostMax: settings.MAX_LOST,
     confirmMs: settings.CONFIRM_SECONDS * 1_000,
     logsKeptMs: settings.LOG_DAYS * 86_400_000,
+    storesRecords: true,
     exclusive: false,
   },
 );

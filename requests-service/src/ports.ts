@@ -30,6 +30,7 @@ export type Ports = {
   store: Store;
   publisher: Publisher;
   results: Results;
+  deadLetters: DeadLetters;
   /** Wall clock, epoch ms: only for dates that people read. */
   clock: () => number;
   newId: () => string;
@@ -210,6 +211,9 @@ export type Confirmations = {
 
 /** The operation of results-service that requests-service calls. It may be unavailable for any length of time without harm. */
 export type Results = Pick<ResultsApi, "resultsRecorded">;
+
+/** The stored dead letters, which results-service reads. Only replays need them. */
+export type DeadLetters = Pick<ResultsApi, "getDeadLetter">;
 
 /** The processors that were announced. Results may be a few seconds old. */
 export type Processors = {

@@ -15,6 +15,7 @@ import type { Ports, Store } from "../src/ports.ts";
 import { processorCommands } from "../src/processors/commands.ts";
 import { cachedProcessors } from "../src/processors/known.ts";
 import { createWithdrawals } from "../src/processors/withdraw.ts";
+import { replayCommand } from "../src/replays/replay.ts";
 import { requestCommands } from "../src/requests/commands.ts";
 import { createStarts } from "../src/requests/starts.ts";
 import { runCommands } from "../src/runs/commands.ts";
@@ -25,6 +26,7 @@ import { workerCommands } from "../src/workers/commands.ts";
 import { createLeaseExpiry, sweepWorkers } from "../src/workers/expire.ts";
 import { sqliteFile } from "./adapters/sqlite/file.ts";
 import { newId } from "./builders.ts";
+import { fakeDeadLetters } from "./fakes/dead-letters.ts";
 import { fakeProcessors } from "./fakes/processors.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
 import { fakeResults } from "./fakes/results.ts";
@@ -40,6 +42,7 @@ export function createCore(
     random?: () => number;
     /** Whether admission knows the processors that workers announce; otherwise those of `processors`. */
     knowsAnnounced?: boolean;
+    storesRecords?: boolean;
   } = {},
 ) {
   const counters = createCounters();
@@ -48,6 +51,7 @@ export function createCore(
   const store = options.store ?? openedStore(sqliteFile(), () => time.now);
   const publisher = fakePublisher();
   const results = fakeResults();
+  const deadLetters = fakeDeadLetters();
   const processors = fakeProcessors();
   const log = fakeLog();
   const { random = () => 0 } = options;
@@ -55,6 +59,7 @@ export function createCore(
     store,
     publisher,
     results,
+    deadLetters,
     clock: () => 0,
     newId,
     random,
@@ -84,6 +89,7 @@ export function createCore(
     ...processorCommands(ports, announced, withdrawals),
     ...logCommands(ports),
     recordRefusals: recordRefusalsCommand(ports, outbox),
+    replayDeadLetters: replayCommand(ports, admissions, admitted, options),
   };
   /** A stored request. */
   async function request(parts: Partial<NewRequest> = {}): Promise<NewRequest> {
@@ -121,7 +127,19 @@ export function createCore(
     return execution;
   }
   return {
-    ...{ ports, store, publisher, results, processors, log, counters, outbox, requeueRuns, commands },
+    ...{
+      ports,
+      store,
+      publisher,
+      results,
+      deadLetters,
+      processors,
+      log,
+      counters,
+      outbox,
+      requeueRuns,
+      commands,
+    },
     ...{ time, workerSweep, announced, withdrawals, starts },
     ...{ request, execution, worker, run, stored },
     look: createLookForResults(ports),

@@ -9,6 +9,7 @@ import { sqliteFile } from "./adapters/sqlite/file.ts";
 import { madeOutcome, newId } from "./builders.ts";
 import { wanted } from "./core.ts";
 import { serviceToken } from "./door.ts";
+import { fakeDeadLetters } from "./fakes/dead-letters.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
 import { fakeResults } from "./fakes/results.ts";
 
@@ -27,10 +28,12 @@ function made(options: Partial<Config> & { file?: ReturnType<typeof sqliteFile> 
   const fatal = (what: string, error: unknown) => {
     throw new Error(`${what}: ${error}`);
   };
-  const outside = { store, publisher, results, clock: () => 0, newId, random: () => 0 };
+  const deadLetters = fakeDeadLetters();
+  const outside = { store, publisher, results, deadLetters, clock: () => 0, newId, random: () => 0 };
   const ports = { ...outside, log, counters, fatal };
   const service = createRequestsService(ports, {
     ...{ serviceToken, leaseMs: 200, lostMax: 3, confirmMs: 20, logsKeptMs: 60_000, exclusive: false },
+    storesRecords: true,
     ...config,
   });
   ends.push(async () => {

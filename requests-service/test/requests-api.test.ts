@@ -1,4 +1,4 @@
-import { requestsApi } from "@sate/contracts";
+import { type Outcome, requestsApi } from "@sate/contracts";
 import { commandRoutes } from "../src/runtime/command-routes.ts";
 import { createInternalApp } from "../src/runtime/internal-app.ts";
 import { madeOutcome } from "./builders.ts";
@@ -7,6 +7,7 @@ import { type ClientApiUnderTest, clientApiConformance } from "./conformance/req
 import { creatingApiConformance } from "./conformance/requests-api/creating.ts";
 import { type FindingApiUnderTest, findingApiConformance } from "./conformance/requests-api/finding.ts";
 import { processorApiConformance } from "./conformance/requests-api/processors.ts";
+import { replaysConformance } from "./conformance/requests-api/replays.ts";
 import { watchApiConformance } from "./conformance/requests-api/watching.ts";
 import { testCore } from "./core.ts";
 import { clientOf, serviceToken } from "./door.ts";
@@ -29,14 +30,15 @@ const clientApi = (): ClientApiUnderTest & FindingApiUnderTest => {
   }
   return {
     api,
-    run: async (requestId) => void (await run(requestId)),
-    end: async (requestId, status) => {
+    run: async (requestId: string) => void (await run(requestId)),
+    end: async (requestId: string, status: Outcome["status"]) => {
       await api.finish({ runs: [{ ...(await run(requestId)), outcome: madeOutcome(status) }] });
     },
   };
 };
 clientApiConformance("requests-service", clientApi);
 creatingApiConformance("requests-service", clientApi);
+replaysConformance("requests-service", clientApi);
 findingApiConformance("requests-service", clientApi);
 
 processorApiConformance("requests-service", () => {

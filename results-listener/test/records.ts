@@ -79,7 +79,8 @@ const execution = () => ({
 
 /** An attempt refused because of too many failures. */
 export function refusedExecution(payload_json = "{}") {
-  return refusedExecutionRecord({ ...execution(), payload_json, failures: 3, max_failures: 3 });
+  const refused = { ...execution(), processor: "word-count", payload_json };
+  return refusedExecutionRecord({ ...refused, failures: 3, max_failures: 3 });
 }
 
 /** A record that belongs to another topic. */

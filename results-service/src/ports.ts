@@ -1,4 +1,5 @@
 import type { ExecutionKey, ResultRecord } from "@sate/contracts";
+import type { DeadLetters } from "./dead-letters/port.ts";
 
 /** At most `limit` results, whose payloads and outputs have at most `bytesMax` bytes of UTF-8 together. A single larger result has a page to itself. */
 export type Bounds = { limit: number; bytesMax: number };
@@ -24,6 +25,7 @@ export type ResultsReader = {
   ofExecution(requestId: string, executionId: string): Promise<ResultRecord | null>;
   /** For each execution, in order, whether its result is recorded, whatever is missing before it. A recorded result is never removed. */
   recorded(executions: ExecutionKey[]): Promise<boolean[]>;
+  deadLetters: DeadLetters;
   /** Resolves when the database can be read. Idempotent. */
   open(): Promise<void>;
   /** Resolves if the database responds. */

@@ -3,7 +3,7 @@ import type { ResultsReader } from "./ports.ts";
 
 /** The internal API: pages are bounded by their entries and by their bytes. */
 export function readResults(
-  reader: Pick<ResultsReader, "ofRequest" | "ofExecution" | "recorded">,
+  reader: Pick<ResultsReader, "ofRequest" | "ofExecution" | "recorded" | "deadLetters">,
 ): ResultsApi {
   return {
     resultsOfRequest: ({ request_id, limit, after_attempt = 0 }) =>
@@ -15,5 +15,12 @@ export function readResults(
     },
 
     resultsRecorded: async ({ executions }) => ({ recorded: await reader.recorded(executions) }),
+
+    listDeadLetters: reader.deadLetters.list,
+
+    async getDeadLetter({ id }) {
+      const dead_letter = await reader.deadLetters.get(id);
+      return dead_letter ? { kind: "found", dead_letter } : { kind: "unknown_dead_letter" };
+    },
   };
 }

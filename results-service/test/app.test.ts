@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { limits, problemContentType, resultsApi } from "@sate/contracts";
 import { Value } from "@sinclair/typebox/value";
+import { deadLetterOf } from "./dead-letters.ts";
 import { attemptsOf, failureOf } from "./results.ts";
 import { resultsFile } from "./results-file.ts";
 import { serviceOn, serviceToken } from "./service.ts";
@@ -10,6 +11,13 @@ const requestId = Bun.randomUUIDv7();
 const results = [...attemptsOf(requestId, [1, 2]), failureOf({ request_id: requestId, attempt: 3 })];
 const executionId = results[2]?.execution_id as string;
 file.add(results);
+const deadLetter = deadLetterOf({ request_id: requestId, attempt: 3, execution_id: executionId });
+file.addDeadLetters([deadLetter]);
+const entry = {
+  ...{ id: deadLetter._id, time: deadLetter.time, partition: 3, offset: "42", reason: "lost" },
+  ...{ detail: "It was lost.", request_id: requestId, attempt: 3, execution_id: executionId },
+  processor: "word-count",
+};
 
 const it = serviceOn(file);
 beforeAll(() => it.service.start());
@@ -83,6 +91,28 @@ const examples: Record<keyof typeof resultsApi, { body: object; answer: object; 
         })),
       },
     ],
+  },
+  listDeadLetters: {
+    body: { limit: 1, reason: "lost", before: { time: deadLetter.time + 1, id: "x" }, of_a_later_version: 1 },
+    answer: { dead_letters: [entry] },
+    wrong: [
+      { limit: 0 },
+      { limit: limits.bulkMax + 1 },
+      { limit: 1, reason: { $ne: "" } },
+      { limit: 1, processor: ["x"] },
+      { limit: 1, since: -1 },
+      { limit: 1, until: 1.5 },
+      { limit: 1, before: { time: 1 } },
+      { limit: 1, before: { time: 1, id: { $gt: "" } } },
+    ],
+  },
+  getDeadLetter: {
+    body: { id: deadLetter._id },
+    answer: {
+      kind: "found",
+      dead_letter: { ...entry, key_base64: btoa("key"), value_base64: "AAH/", headers_json: "{}" },
+    },
+    wrong: [{ id: { $ne: "" } }, { id: 1 }],
   },
 };
 

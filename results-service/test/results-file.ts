@@ -1,23 +1,24 @@
 import { Database } from "bun:sqlite";
-import { type ResultRecord, resultRow, resultsSchema } from "@sate/contracts";
+import { type DeadLetterDocument, type ResultRecord, resultRow, resultsSchema } from "@sate/contracts";
 
 /** A Results DB on SQLite, written as results-listener writes it. It has no tables until `makeTables` or `add`. */
 export function resultsFile() {
   const db = new Database(":memory:", { strict: true });
+  const makeTables = () => void db.run(resultsSchema);
+  function insert(table: string, rows: object[]): void {
+    makeTables();
+    const names = Object.keys(rows[0] ?? {});
+    const columns = names.map((name) => `"${name}"`).join();
+    const query = db.query(`INSERT INTO ${table} (${columns}) VALUES (${names.map((name) => `$${name}`)})`);
+    db.transaction(() => {
+      for (const row of rows) query.run(row as Record<string, null>);
+    })();
+  }
   return {
     db,
-    makeTables(): void {
-      db.run(resultsSchema);
-    },
-    add(results: ResultRecord[]): void {
-      this.makeTables();
-      const rows = results.map(resultRow);
-      const names = Object.keys(rows[0] ?? {});
-      const insert = db.query(`INSERT INTO results (${names}) VALUES (${names.map((name) => `$${name}`)})`);
-      db.transaction(() => {
-        for (const row of rows) insert.run(row);
-      })();
-    },
+    makeTables,
+    add: (results: ResultRecord[]) => insert("results", results.map(resultRow)),
+    addDeadLetters: (deadLetters: DeadLetterDocument[]) => insert("dead_letters", deadLetters),
     [Symbol.dispose]: () => db.close(),
   };
 }

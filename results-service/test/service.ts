@@ -22,6 +22,7 @@ export function serviceOn(file: { db: Database }) {
         ofRequest: fragile(real.ofRequest),
         ofExecution: fragile(real.ofExecution),
         recorded: fragile(real.recorded),
+        deadLetters: { list: fragile(real.deadLetters.list), get: fragile(real.deadLetters.get) },
         open: fragile(real.open),
         ping: fragile(real.ping),
         close: real.close,

@@ -13,7 +13,7 @@ import type { DataFile } from "./sqlite/file.ts";
 
 export type Config = Omit<
   gatewayService.Config & requestsService.Config & processorService.Config,
-  "serviceToken" | "exclusive"
+  "serviceToken" | "exclusive" | "storesRecords"
 >;
 
 export type Ports = Pick<requestsService.Ports, "log" | "counters" | "fatal"> & {
@@ -55,7 +55,7 @@ function createServices({ processors, file, ...rest }: Ports, config: Config) {
   const newId = () => Bun.randomUUIDv7();
   const shared = { ...rest, clock: Date.now, newId, random: Math.random };
   // The services do not listen here, so their token is never used.
-  const own = { ...config, serviceToken: newId(), exclusive: true };
+  const own = { ...config, serviceToken: newId(), exclusive: true, storesRecords: false };
   const broker = createBroker(
     { [groups.processor]: [topics.executions], [groups.resultsListener]: outcomeTopics },
     { log: rest.log },
@@ -64,7 +64,13 @@ function createServices({ processors, file, ...rest }: Ports, config: Config) {
   const recorded = recordedResults(sqliteResultsWriter(file));
   const results = resultsService.createResultsService({ ...shared, reader: sqliteResultsReader(file) }, own);
   const requests = requestsService.createRequestsService(
-    { ...shared, store: sqliteStore(file), publisher: broker.publisher(), results: results.commands },
+    {
+      ...shared,
+      store: sqliteStore(file),
+      publisher: broker.publisher(),
+      results: results.commands,
+      deadLetters: results.commands,
+    },
     own,
   );
   const listener = resultsListener.createResultsListener(

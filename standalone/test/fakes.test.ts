@@ -1,3 +1,4 @@
+import type { ExecutionStatus } from "@sate/contracts";
 import { fakeRequests as gatewaysFake } from "../../gateway/test/fakes/requests.ts";
 import { fakeRequests as processorsFake } from "../../processor/test/fakes/requests.ts";
 import { announcementsApiConformance } from "../../requests-service/test/conformance/requests-api/announcements.ts";
@@ -11,6 +12,7 @@ import {
   findingApiConformance,
 } from "../../requests-service/test/conformance/requests-api/finding.ts";
 import { processorApiConformance } from "../../requests-service/test/conformance/requests-api/processors.ts";
+import { replaysConformance } from "../../requests-service/test/conformance/requests-api/replays.ts";
 import { watchApiConformance } from "../../requests-service/test/conformance/requests-api/watching.ts";
 
 /** The fakes of requests-service behave like its real commands, which run the same suites in their own folder. */
@@ -19,12 +21,13 @@ const clientApi = (): ClientApiUnderTest & FindingApiUnderTest => {
   const { api, become } = gatewaysFake();
   return {
     api,
-    run: async (requestId) => become(requestId, "running"),
-    end: async (requestId, status) => become(requestId, status),
+    run: async (requestId: string) => become(requestId, "running"),
+    end: async (requestId: string, status: ExecutionStatus) => become(requestId, status),
   };
 };
 clientApiConformance("the gateway's fake", clientApi);
 creatingApiConformance("the gateway's fake", clientApi);
+replaysConformance("the gateway's fake", clientApi);
 findingApiConformance("the gateway's fake", clientApi);
 
 announcementsApiConformance("the gateway's fake", () => gatewaysFake().api);

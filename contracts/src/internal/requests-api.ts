@@ -1,11 +1,13 @@
 import type { ApiFunctions } from "./api.ts";
 import { clientOperations } from "./requests-api/client-operations.ts";
 import { findingOperations } from "./requests-api/finding-operations.ts";
+import { replayOperations } from "./requests-api/replay-operations.ts";
 import { watchOperations } from "./requests-api/watch-operations.ts";
 import { workerOperations } from "./requests-api/worker-operations.ts";
 
 export { ExecutionFilter, RequestFilter } from "./requests-api/finding-operations.ts";
 export * from "./requests-api/records.ts";
+export type { Replay } from "./requests-api/replay-operations.ts";
 export { type Claimable, defaultTimeoutSeconds } from "./requests-api/worker-operations.ts";
 
 /**
@@ -20,6 +22,7 @@ export const requestsApi = {
   ...findingOperations,
   ...watchOperations,
   ...workerOperations,
+  ...replayOperations,
 };
 
 export type RequestsApi = ApiFunctions<typeof requestsApi>;

@@ -5,6 +5,9 @@ import { limits } from "../values/limits.ts";
 import { open } from "../values/object.ts";
 import { Timestamp } from "../values/time.ts";
 import type { ApiFunctions } from "./api.ts";
+import { deadLetterOperations } from "./results-api/dead-letter-operations.ts";
+
+export * from "./results-api/dead-letter-operations.ts";
 
 /** A result as the Results DB stores it. */
 export const ResultRecord = Type.Object(
@@ -57,6 +60,7 @@ export const resultsApi = {
     body: Type.Object({ executions: Type.Array(ExecutionKey, { maxItems: limits.confirmMax }) }, open),
     response: Type.Object({ recorded: Type.Array(Type.Boolean()) }, open),
   },
+  ...deadLetterOperations,
 } as const;
 
 export type ResultsApi = ApiFunctions<typeof resultsApi>;

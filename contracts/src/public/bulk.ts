@@ -24,7 +24,11 @@ const range = {
 /** The body of a bulk operation. Its cursors match `cursor`. */
 export const bulkBody = <F extends TProperties>(
   filter: F,
-  { cursor, description }: { cursor: string; description: string },
+  {
+    cursor,
+    cursorCharsMax = 100,
+    description,
+  }: { cursor: string; cursorCharsMax?: number; description: string },
 ) =>
   Type.Object(
     {
@@ -40,10 +44,14 @@ export const bulkBody = <F extends TProperties>(
         }),
       ),
       dry_run: Type.Optional(
-        Type.Boolean({ description: "Whether what matches is only counted, and nothing is changed." }),
+        Type.Boolean({ description: "Whether the call only says what it would do, and changes nothing." }),
       ),
       cursor: Type.Optional(
-        Type.String({ pattern: cursor, maxLength: 100, description: "The `next` of the previous call." }),
+        Type.String({
+          pattern: cursor,
+          maxLength: cursorCharsMax,
+          description: "The `next` of the previous call.",
+        }),
       ),
     },
     { ...closed, description },
@@ -65,7 +73,8 @@ export const bulkResponse = <D extends string, S extends Record<string, TSchema>
       matched: Type.Integer({ minimum: 0, description: "The number of entries of this call that match." }),
       [done]: Type.Integer({ minimum: 0, description }),
       skipped: Type.Array(Type.Object({ id: Uuid, ...skipped, problem: Problem }, open), {
-        description: "Entries that match and were not changed, and why. Empty for a dry run.",
+        description:
+          "Entries that match and were not changed, and why. For a dry run those of which it is known already.",
       }),
       next: Type.Optional(
         Type.String({

@@ -14,7 +14,7 @@ export type DeadLetterReason = "unreadable_record" | "unexpected_error" | "lost"
 
 /** The dead letter of an execution that was refused because its request reached the maximum number of failed executions. */
 export function refusedExecutionRecord(
-  refused: RefusedExecution & { creation_date: string; payload_json: string },
+  refused: RefusedExecution & { creation_date: string; payload_json: string; processor: string },
 ): OutgoingRecord {
   return {
     topic: topics.deadLetters,
@@ -24,6 +24,7 @@ export function refusedExecutionRecord(
       ...baseHeaders(refused.traceparent),
       [headerNames.reason]: "max_failures" satisfies DeadLetterReason,
       [headerNames.deadLetterId]: refused.id,
+      [headerNames.processor]: refused.processor,
       [headerNames.detail]: `Failed executions: ${refused.failures}, allowed: ${refused.max_failures}.`,
     },
   };

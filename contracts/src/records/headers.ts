@@ -6,7 +6,7 @@ export const schemaVersion = "1";
 export const headerNames = {
   schemaVersion: "schema-version",
   traceparent: "traceparent",
-  /** Of a wake-up: the processor that the execution is for. */
+  /** Of a wake-up and of a refused attempt: the processor that the execution is for. */
   processor: "processor",
   /** Why a record is in the dead letter queue: a `DeadLetterReason`. */
   reason: "reason",

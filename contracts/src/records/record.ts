@@ -6,7 +6,8 @@ export type OutgoingRecord = {
   key: string | Uint8Array | null;
   /** `null` only in the dead letter of a record without a value. */
   value: string | Uint8Array | null;
-  headers: Record<string, string>;
+  /** Bytes only in a record that is published again as it was. */
+  headers: Record<string, string | Buffer>;
 };
 
 /** A record as a consumer received it. */

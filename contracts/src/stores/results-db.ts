@@ -1,5 +1,6 @@
 import type { ResultRecord } from "../internal/results-api.ts";
 import { executionKey } from "../values/ids.ts";
+import { deadLettersSchema } from "./dead-letters.ts";
 
 /**
  * The Results DB, on which results-listener, its only writer, and results-service, its only reader, must agree: the
@@ -29,30 +30,6 @@ export type ResultRow = Omit<ResultDocument, "is_success" | "force_error" | Opti
 } & { [name in Optional]: NonNullable<ResultDocument[name]> | null };
 type Optional = "error" | "processor" | "processor_version" | "tries";
 
-/** A record of the dead letter queue as it was received. It is written once and never changed. */
-export type DeadLetterDocument = {
-  /** Its `dead-letter-id`, the same in every repetition of it; without one, its position and time. */
-  _id: string;
-  /** When it was published: the record's timestamp in epoch ms. Newest first means `time`, then `_id`, descending. */
-  time: number;
-  /** Its position in the dead letter queue. Offsets have 64 bits, so they are digits. */
-  partition: number;
-  offset: string;
-  /** A `DeadLetterReason`, or whatever the header contained; `null` without the header. */
-  reason: string | null;
-  detail: string | null;
-  /** The origin of an unreadable record; `null` for any other dead letter. */
-  origin_topic: string | null;
-  origin_partition: number | null;
-  origin_offset: string | null;
-  key: Uint8Array | null;
-  value: Uint8Array | null;
-  /** JSON: name → value in base64. */
-  headers: string;
-  /** Sentences about what was not stored, and why; `null` if the record was stored whole. */
-  cut: string | null;
-};
-
 /** The tables of the Results DB in SQLite. */
 export const resultsSchema = `
   CREATE TABLE IF NOT EXISTS results (
@@ -74,27 +51,7 @@ export const resultsSchema = `
     processor_version TEXT,
     tries INTEGER
   ) STRICT;
-
-  CREATE TABLE IF NOT EXISTS dead_letters (
-    _id TEXT PRIMARY KEY NOT NULL,
-    time INTEGER NOT NULL,
-    "partition" INTEGER NOT NULL,
-    "offset" TEXT NOT NULL,
-    reason TEXT,
-    detail TEXT,
-    origin_topic TEXT,
-    origin_partition INTEGER,
-    origin_offset TEXT,
-    "key" BLOB,
-    value BLOB,
-    headers TEXT NOT NULL,
-    cut TEXT
-  ) STRICT;
-  CREATE INDEX IF NOT EXISTS newest_dead_letters ON dead_letters (time DESC, _id DESC);
-`;
-
-/** The index for listing dead letters, newest first, and for pruning them. In SQLite it is part of the schema. */
-export const deadLettersIndex = { time: -1, _id: -1 } as const;
+${deadLettersSchema}`;
 
 export function resultDocument(result: ResultRecord): ResultDocument {
   const { outputs_json, payload_json, error, ...fields } = result;

@@ -24,6 +24,8 @@ export const limits = {
   bulkMax: 500,
   /** All payloads on a page of requests; a single larger one has a page to itself. The gateway holds many pages at once. */
   pageBytesMax: 2 * 1024 * 1024,
+  /** Dead letters in one call that replays them: the payload of each one's request is read. */
+  replaysMax: 32,
   /** Items of an internal batch, and the body that carries it. */
   batchItemsMax: 128,
   batchBytesMax: 8 * 1024 * 1024,

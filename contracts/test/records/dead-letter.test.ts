@@ -13,7 +13,7 @@ import {
 import { execution, executionId, received, requestId, traceparent } from "./builders.ts";
 
 test("the dead letter of a refused execution is the execution with the reason", () => {
-  const { attempt: _, ...refused } = { ...execution, failures: 4, max_failures: 3 };
+  const { attempt: _, ...refused } = { ...execution, processor: "word-count", failures: 4, max_failures: 3 };
   const record = refusedExecutionRecord({ ...refused, traceparent });
   expect(record).toMatchObject({ topic: topics.deadLetters, key: requestId });
   expect(record.value).toBe(executionJson(refused));
@@ -23,6 +23,7 @@ test("the dead letter of a refused execution is the execution with the reason", 
     traceparent,
     reason: "max_failures",
     "dead-letter-id": executionId,
+    processor: "word-count",
     detail: "Failed executions: 4, allowed: 3.",
   });
 });

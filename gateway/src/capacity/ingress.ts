@@ -6,7 +6,11 @@ import { overloaded } from "../http/problem-response.ts";
  * fewer, because each may return a page of several megabytes, and remote workers fewer still: a claim may return 8 MiB. A
  * batch creates up to 100 requests, so all batches together create as many as all single requests.
  */
-const permitsOf = { create: 4_096, createBatch: 40, readRequests: 64, readResults: 64, work: 32 } as const;
+const permitsOf = {
+  ...{ create: 4_096, createBatch: 40, readRequests: 64, readResults: 64, work: 32 },
+  // One may have 8 MiB of bytes, and a replay of many takes seconds.
+  deadLetters: 8,
+} as const;
 type Work = keyof typeof permitsOf;
 
 /** Requests that may wait for a permit of one kind, and for how long; then they are refused. */
@@ -28,6 +32,7 @@ export function createIngress(options: { responseMsMax?: number; waitMsMax?: num
     readRequests: createSemaphore(permitsOf.readRequests, waitMsMax),
     readResults: createSemaphore(permitsOf.readResults, waitMsMax),
     work: createSemaphore(permitsOf.work, waitMsMax),
+    deadLetters: createSemaphore(permitsOf.deadLetters, waitMsMax),
   };
   const heldBy = new Map<Request, number>();
   let heldBytes = 0;

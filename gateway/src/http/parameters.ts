@@ -1,5 +1,14 @@
-import { limits, ProcessorName, Uuid } from "@sate/contracts";
-import { type TObject, Type } from "@sinclair/typebox";
+import {
+  DeadLetterId,
+  DeadLetterProcessor,
+  DeadLetterReasonName,
+  deadLetterCursor,
+  instantPattern,
+  limits,
+  ProcessorName,
+  Uuid,
+} from "@sate/contracts";
+import { type TObject, type TSchema, Type } from "@sinclair/typebox";
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
 import { Refusal } from "./problem-response.ts";
 import { anInstant } from "./range.ts";
@@ -13,6 +22,8 @@ export const ExecutionPath = Type.Object({ request_id, execution_id }, closed);
 export const WorkerPath = Type.Object({ worker_id: { ...Uuid, description: "The id of a worker." } }, closed);
 export const ProcessorPath = Type.Object({ name: ProcessorName }, closed);
 
+export const DeadLetterPath = Type.Object({ dead_letter_id: DeadLetterId }, closed);
+
 /** The query of a route without parameters. */
 export const NoQuery = Type.Object({}, closed);
 
@@ -20,11 +31,11 @@ export const NoQuery = Type.Object({}, closed);
 export const NoBody = Type.Object({}, closed);
 
 /** A cursor matches this, or is empty: the start of the list. */
-export const cursor = (pattern: string) =>
+export const cursor = (pattern: string, maxLength = 36) =>
   Type.Optional(
     Type.String({
       pattern: `^(${pattern})?$`,
-      maxLength: 36,
+      maxLength,
       description:
         "The start of the page, taken from the link to it. Without a value, the start of the list.",
     }),
@@ -40,6 +51,22 @@ export const limit = (byDefault: number) =>
 /** The query of a list of attempts. The cursor is the last attempt of the previous page. */
 export const attemptPageQuery = (limitByDefault: number) =>
   Type.Object({ limit: limit(limitByDefault), cursor: cursor("[1-9][0-9]{0,3}") }, closed);
+
+const instant = (description: string) =>
+  Type.Optional(Type.String({ pattern: instantPattern, maxLength: 40, description }));
+
+/** The query of a list of dead letters. */
+export const deadLetterPageQuery = Type.Object(
+  {
+    reason: Type.Optional(DeadLetterReasonName),
+    processor: Type.Optional(DeadLetterProcessor),
+    since: instant("An RFC 3339 instant: only what was published then or later."),
+    until: instant("An RFC 3339 instant: only what was published before it."),
+    limit: limit(limits.pageDefault),
+    cursor: cursor(deadLetterCursor.pattern, deadLetterCursor.maxLength),
+  },
+  closed,
+);
 
 /** The query of a log. The cursor is the epoch and the sequence of the last chunk of the previous page. */
 export const logQuery = Type.Object(
@@ -83,11 +110,17 @@ export function invalidQuery({ path, type, schema }: ValueError): Refusal {
   if (schema.type === "integer") {
     return invalid(name, `\`${name}\` must be a whole number from ${schema.minimum} to ${schema.maximum}.`);
   }
+  if (schema.anyOf) return invalid(name, `\`${name}\` must be ${oneOf(schema.anyOf)}.`);
   return invalid(
     name,
     (filterDetails as Record<string, string>)[name] ??
       "The cursor is not from this list. Follow the link to the next page, or start without a cursor.",
   );
+}
+
+/** What a parameter or field of a union of texts must be. */
+export function oneOf(literals: TSchema[]): string {
+  return `one of ${literals.map((one) => `"${one.const}"`).join(", ")}`;
 }
 
 /** What a parameter of a filter must be. */
@@ -120,6 +153,10 @@ const unknown = {
     "processor-not-found",
     "No worker has announced a processor with this name, or it was withdrawn. `GET /processors` lists the known processors.",
   ],
+  unknown_dead_letter: [
+    "dead-letter-not-found",
+    "No dead letter has this id, or it was deleted. `GET /dead-letters` lists them.",
+  ],
   unknown_worker: [
     "worker-gone",
     "No live worker has this id: its lease has expired, it was ended, or another API key registered it. Stop its runs and register again.",
@@ -137,6 +174,7 @@ const kindOfParameter = {
   "/execution_id": "unknown_execution",
   "/name": "unknown_processor",
   "/worker_id": "unknown_worker",
+  "/dead_letter_id": "unknown_dead_letter",
 } as const;
 
 /** A path parameter that cannot be an id or a name is an unknown one. */

@@ -1,7 +1,7 @@
 import { instantPattern, type JsonText, jsonItems, jsonMembers, limits } from "@sate/contracts";
 import type { TObject, TSchema } from "@sinclair/typebox";
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
-import { fieldIfPlain } from "./parameters.ts";
+import { fieldIfPlain, oneOf } from "./parameters.ts";
 import { Refusal } from "./problem-response.ts";
 import type { Json } from "./read-body.ts";
 
@@ -103,6 +103,7 @@ function quoted(names: string[]): string {
 function described(schema: TSchema): string {
   if (schema.type === "boolean") return "true or false";
   if (schema.type === "number" || schema.type === "integer") return describedNumber(schema);
+  if (schema.anyOf) return oneOf(schema.anyOf);
   if (schema.pattern === instantPattern)
     return "a string with an RFC 3339 timestamp, such as 2030-01-31T09:00:00Z";
   if (schema.pattern !== undefined) return `a string that matches ${schema.pattern}`;

@@ -19,7 +19,7 @@ import type { Uris } from "./uris.ts";
  */
 
 /** The texts of our own values, by name; what is `undefined` stays so. */
-function texts(values: Record<string, string | number | boolean | object | undefined>) {
+export function texts(values: Record<string, string | number | boolean | object | undefined>) {
   const entries = Object.entries(values);
   return Object.fromEntries(
     entries.map(([name, value]) => [name, value === undefined ? value : toJson(value)]),
@@ -71,7 +71,7 @@ export function executionStateView(
   });
 }
 
-const timestamp = (instant: number | undefined) =>
+export const timestamp = (instant: number | undefined) =>
   instant === undefined ? undefined : formatTimestamp(instant);
 
 export function resultView(result: ResultRecord): JsonText {

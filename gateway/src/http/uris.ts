@@ -15,6 +15,7 @@ export function createUris(publicUrl = "") {
     request,
     executions,
     execution,
+    deadLetters: () => `${base}/dead-letters`,
     requestResults: (requestId: string) => `${request(requestId)}/results`,
     executionResults: (requestId: string, executionId: string) =>
       `${execution(requestId, executionId)}/results`,

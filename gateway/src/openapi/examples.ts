@@ -51,6 +51,11 @@ export const examples = {
       failure: { value: { force_error: true } },
       limited: { value: { timeout_seconds: 60, expires_in_seconds: 3_600 } },
     },
+    replayDeadLetters: {
+      original: {
+        value: { filter: { reason: "unexpected_error", since: "2020-11-07T00:00:00Z" }, dry_run: true },
+      },
+    },
     cancelExecutions: {
       original: { value: { filter: { status: "queued", label: "team:video", all: true }, dry_run: true } },
     },
@@ -87,6 +92,24 @@ export const examples = {
       ],
     },
     Execution: execution,
+    DeadLetterPage: {
+      dead_letters: [
+        {
+          id: "597d4679-1ad5-4799-88ca-dbcd28550ba6",
+          time: "2020-11-07 16:54:24.501000",
+          reason: "unexpected_error",
+          detail: "The processor threw an error.",
+          request_id: request.id,
+          attempt: 1,
+          execution_id: execution.id,
+          processor: "transcode",
+          request_uri: `/requests/${request.id}`,
+          execution_uri: `/requests/${request.id}/executions/${execution.id}`,
+          results_uri: `/requests/${request.id}/executions/${execution.id}/results`,
+        },
+      ],
+    },
+    ReplayedDeadLetters: { matched: 12, replayed: 12, skipped: [] },
     CancelledExecutions: { matched: 3, cancelled: 3, skipped: [] },
     PublicProcessor: processor,
     ProcessorList: { processors: [processor] },

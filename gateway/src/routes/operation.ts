@@ -30,7 +30,7 @@ type Declared = {
 };
 
 /** Routes of `system` call no other service, and ignore their query. */
-type Tag = "requests" | "executions" | "results" | "processors" | "workers" | "system";
+type Tag = "requests" | "executions" | "results" | "dead-letters" | "processors" | "workers" | "system";
 
 type OperationParts = { access: Access; ingress: Ingress; bodyBytesMax: number; idleSeconds: number };
 
@@ -105,6 +105,7 @@ function detailOf(tag: Tag, declared: Detailed, hasKeys: boolean) {
     ...when(params?.properties.name, "processor-not-found"),
     ...when(params?.properties.worker_id, "worker-gone"),
     ...when(params?.properties.execution_id, "execution-not-found"),
+    ...when(params?.properties.dead_letter_id, "dead-letter-not-found"),
     ...problems,
     ...when(body, ...bodyProblems),
     ...when(query, "invalid-parameter"),

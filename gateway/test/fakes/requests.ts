@@ -10,6 +10,7 @@ import {
   type NewRequest,
   processorNameOf,
   type RefusedExecution,
+  type Replay,
   type RequestRecord,
   type RequestsApi,
 } from "@sate/contracts";
@@ -131,6 +132,28 @@ export function fakeRequests() {
     return { kind: "found" as const, execution, request };
   }
 
+  /** What becomes of dead letters that the caller names without their request: the id of the request, or the result. */
+  const deadLetters = new Map<string, string | Replay>();
+
+  function replay(
+    { id, request_id, execution_id }: { id: string; request_id?: string; execution_id: string },
+    dryRun: boolean,
+  ): Replay {
+    const target = request_id ?? deadLetters.get(id) ?? { kind: "unknown_dead_letter" as const };
+    if (typeof target !== "string") return target;
+    const before = executions.get(target);
+    const admission = admit({
+      ...{ id: execution_id, request_id: target, force_error: false, max_failures: limits.attemptMax },
+      key: { hash: id, body_hash: "" },
+    });
+    if (admission.kind !== "created") return { kind: "refused", request_id: target, refusal: admission };
+    const { execution, is_replay } = admission;
+    if (is_replay) return { kind: "replayed", execution };
+    if (!dryRun) return { kind: "started", execution };
+    executions.set(target, before ?? []);
+    return { kind: "possible" };
+  }
+
   const work: { [name in keyof Api]: (body: Parameters<Api[name]>[0]) => unknown } = {
     createRequests: ({ requests: wanted }) => ({ answers: wanted.map(create) }),
     getRequest: ({ request_id }) => {
@@ -144,6 +167,9 @@ export function fakeRequests() {
         if (!refusals.has(refusal.id)) refusals.set(refusal.id, refusal);
         return { kind: "recorded" };
       }),
+    }),
+    replayDeadLetters: ({ dead_letters, dry_run }) => ({
+      answers: dead_letters.map((one) => replay(one, dry_run)),
     }),
     getExecution: (ref) => {
       const found = find(ref);
@@ -206,6 +232,7 @@ export function fakeRequests() {
     control,
     traces,
     requests,
+    deadLetters,
     processors,
     runs,
     /** Refused attempts that were recorded, oldest first. */

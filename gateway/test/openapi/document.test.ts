@@ -170,6 +170,12 @@ test("responses match their documented schemas", async () => {
   await queued(gateway);
   const claimed = await worker.claim();
   const [run] = (claimed.json as unknown as { runs: [ClaimedRun] }).runs;
+  const letter = {
+    ...{ id: "a/b", time: 1, partition: 0, offset: "0", reason: "lost", request_id: id, attempt: 1 },
+    ...{ execution_id: execution, value_base64: btoa("{}"), headers_json: '{"a":"AA=="}' },
+  };
+  gateway.results.deadLetters.push(letter);
+  gateway.requests.deadLetters.set("record", { kind: "published", topic: "failed_executions" });
   const asked: [operationId: string, answer: Answer][] = [
     ["createRequest", await gateway.post("/requests", '{"payload":{},"processor":"simulate"}')],
     ["createRequest", await gateway.post("/requests", '{"payload":{},"processor":"unknown"}')],
@@ -186,6 +192,14 @@ test("responses match their documented schemas", async () => {
     ["resultsOfRequest", await gateway.get(`/requests/${id}/results`)],
     ["resultsOfExecution", await gateway.get(`${ofExecution}/results`)],
     ["cancelExecution", await gateway.post(`${ofExecution}/cancel`)],
+    ["listDeadLetters", await gateway.get("/dead-letters?reason=lost")],
+    ["listDeadLetters", await gateway.get("/dead-letters?reason=other")],
+    ["getDeadLetter", await gateway.get("/dead-letters/a~2fb")],
+    ["getDeadLetter", await gateway.get("/dead-letters/unknown")],
+    ["replayDeadLetter", await gateway.post("/dead-letters/record/replay")],
+    ["replayDeadLetter", await gateway.post("/dead-letters/unknown/replay")],
+    ["replayDeadLetters", await gateway.post("/dead-letters/replay", '{"filter":{"all":true}}')],
+    ["replayDeadLetters", await gateway.post("/dead-letters/replay", '{"filter":{}}')],
     ["listProcessors", await gateway.get("/processors")],
     ["getProcessor", await gateway.get("/processors/simulate")],
     ["getProcessor", await gateway.get("/processors/nothing")],

@@ -1,4 +1,10 @@
-import { executionRecord, outcomeRecord, type RequestRecord, refusedExecutionRecord } from "@sate/contracts";
+import {
+  executionRecord,
+  outcomeRecord,
+  processorNameOf,
+  type RequestRecord,
+  refusedExecutionRecord,
+} from "@sate/contracts";
 import { failpoint, inParts } from "@sate/contracts/runtime";
 import { type Execution, publishedOf } from "../executions/execution.ts";
 import type { Marked, Ports, Refusal, Store } from "../ports.ts";
@@ -98,10 +104,12 @@ function pendingExecution(execution: Execution, request: RequestRecord): Pending
   };
 }
 
-function pendingRefusal(refusal: Refusal, { payload_json }: RequestRecord): Pending<Refusal> {
+function pendingRefusal(refusal: Refusal, request: RequestRecord): Pending<Refusal> {
+  const { payload_json } = request;
+  const processor = processorNameOf(request);
   return {
     entry: refusal,
     size: payload_json.length,
-    record: () => refusedExecutionRecord({ ...refusal, payload_json }),
+    record: () => refusedExecutionRecord({ ...refusal, payload_json, processor }),
   };
 }

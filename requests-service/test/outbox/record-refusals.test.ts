@@ -31,6 +31,7 @@ describe("a refused attempt", () => {
           [headerNames.traceparent]: traceparent,
           [headerNames.reason]: "max_failures",
           [headerNames.deadLetterId]: attempt.id,
+          [headerNames.processor]: "simulate",
           [headerNames.detail]: "Failed executions: 3, allowed: 2.",
         },
       },

@@ -2,6 +2,7 @@ import {
   cutToSize,
   type DeadLetterDocument,
   type DeadLetterReason,
+  deadLetterSubject,
   headerNames,
   headerOf,
   type IncomingRecord,
@@ -40,7 +41,9 @@ export function deadLetterDocument(record: IncomingRecord): DeadLetterDocument {
     origin_offset: digits(header("originOffset"), 19),
     ...stored,
     headers: headersJson,
-    cut: [omitted, cut].filter((sentence) => sentence !== null).join(" ") || null,
+    // An unreadable record may have been cut before it was published here.
+    cut: [line(header("cut"), limits.lineCharsMax), omitted, cut].filter(Boolean).join(" ") || null,
+    ...deadLetterSubject(record),
   };
 }
 

@@ -130,7 +130,10 @@ export function resultsWriterConformance(name: string, make: () => Promise<Resul
     test("dead letters are stored byte for byte, once per id", async () => {
       const value = Uint8Array.from({ length: 256 }, (_, index) => index);
       const deadLetter = deadLetterOf({ key: value, value, time: 8.64e15, offset: "9223372036854775807" });
-      const bare = deadLetterOf({ key: null, value: null, reason: null, detail: null, cut: null });
+      const bare = deadLetterOf({
+        ...{ key: null, value: null, reason: null, detail: null, cut: null },
+        ...{ request_id: null, attempt: null, execution_id: null, processor: null },
+      });
       expect(await writer.storeDeadLetters([deadLetter, bare, deadLetter])).toEqual([true, true, true]);
       expect(await writer.storeDeadLetters([{ ...deadLetter, detail: "other" }])).toEqual([true]);
       expect(await db.deadLetter(deadLetter._id)).toEqual(deadLetter);
@@ -207,6 +210,10 @@ export function deadLetterOf(parts: Partial<DeadLetterDocument>): DeadLetterDocu
     value: new Uint8Array([1, 2, 3]),
     headers: "{}",
     cut: "The value was truncated.",
+    request_id: Bun.randomUUIDv7(),
+    attempt: 3,
+    execution_id: Bun.randomUUIDv7(),
+    processor: "word-count",
     ...parts,
   };
 }

@@ -10,7 +10,8 @@ const text = (value: string) => Buffer.from(value);
 test("a dead letter keeps its bytes, headers, position and reason", () => {
   const _id = "01976b1e-7f0e-7000-8f0a-4b9b2f0a6c1f";
   const position = { partition: 3, offset: "9223372036854775807" };
-  const record = received(outcomeOf("lost", { resultId: _id }), position);
+  const ids = { requestId: Bun.randomUUIDv7(), executionId: Bun.randomUUIDv7() };
+  const record = received(outcomeOf("lost", { resultId: _id, attempt: 2, ...ids }), position);
   expect(deadLetterDocument(record)).toEqual({
     _id,
     time: 1_604_766_718_103,
@@ -29,6 +30,10 @@ test("a dead letter keeps its bytes, headers, position and reason", () => {
       detail: btoa("It broke."),
     }),
     cut: null,
+    request_id: ids.requestId,
+    attempt: 2,
+    execution_id: ids.executionId,
+    processor: "word-count",
   });
 });
 
@@ -40,7 +45,16 @@ test("the dead letter of an unreadable record keeps its origin", () => {
     origin_topic: topics.failed,
     origin_partition: 7,
     origin_offset: "11",
+    request_id: null,
+    processor: null,
+    cut: null,
   });
+});
+
+test("what was cut of an unreadable record before it was published is stored with it", () => {
+  const origin = garbage(new Uint8Array(limits.recordBytesMax + 1));
+  const { cut } = deadLetterDocument(received(unreadableRecord(origin, "x")));
+  expect(cut).toBe("The value was truncated to 8388608 of 8388609 bytes.");
 });
 
 test("the dead letter of a refused attempt refers to its request instead of repeating the payload", () => {
@@ -48,6 +62,7 @@ test("the dead letter of a refused attempt refers to its request instead of repe
   const stored = deadLetterDocument(record);
   expect(stored.cut).toContain("payload");
   const { processing_request, ...attempt } = JSON.parse(String(record.value));
+  expect(stored).toMatchObject({ request_id: processing_request.id, execution_id: null });
   expect(JSON.parse(String(stored.value))).toEqual({
     ...attempt,
     processing_request: { id: processing_request.id },

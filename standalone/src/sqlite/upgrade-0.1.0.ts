@@ -1,6 +1,7 @@
 import type { Database } from "bun:sqlite";
-import { type IncomingRecord, resultsSchema } from "@sate/contracts";
+import { deadLetterSubjectColumns, type IncomingRecord, resultsSchema } from "@sate/contracts";
 import { deadLetterDocument, insertDeadLetters } from "@sate/results-listener/sqlite";
+import { addColumns } from "./add-columns.ts";
 
 /** The first columns of each of its tables. */
 const tables = new Map([
@@ -39,6 +40,8 @@ export function isRelease010(db: Database): boolean {
  * no use and is dropped.
  */
 export function upgradeRelease010(db: Database): void {
+  // The indexes of the schema need them.
+  addColumns(db, "dead_letters", deadLetterSubjectColumns);
   db.run(resultsSchema);
   const has = new Set(tablesOf(db));
   if (has.has("records")) {

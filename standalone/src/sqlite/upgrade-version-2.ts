@@ -1,5 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { addColumns } from "./add-columns.ts";
+import { upgradeDeadLetters } from "./upgrade-dead-letters.ts";
 
 /** Version 2 had no start marks, labels, idempotency keys or removal. Tables that are missing are created by the services. */
 export function upgradeVersion2(db: Database): void {
@@ -10,6 +11,7 @@ export function upgradeVersion2(db: Database): void {
     body_hash: "TEXT",
     removed_at: "INTEGER",
   });
+  upgradeDeadLetters(db);
   // Replaced by one of all statuses.
   db.run("DROP INDEX IF EXISTS running_executions");
 }

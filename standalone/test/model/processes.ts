@@ -100,10 +100,15 @@ export function bootRequests(world: World, name: string): RequestsProcess {
   const { now } = real;
   const calls = linked({ ...real, runs: { ...real.runs, finish } }, link);
   const store = { ...calls, now, close: async () => {} };
-  const { resultsRecorded } = bug.results ?? readResults(databases.reader());
+  const read = readResults(databases.reader());
+  const { resultsRecorded } = bug.results ?? read;
+  const { getDeadLetter } = read;
   const service = requestsService.createRequestsService(
-    { ...ports, store, results: linked({ resultsRecorded }, link) },
-    { serviceToken: "", leaseMs, lostMax, confirmMs, logsKeptMs, exclusive: false },
+    {
+      ...{ ...ports, store, results: linked({ resultsRecorded }, link) },
+      deadLetters: linked({ getDeadLetter }, link),
+    },
+    { serviceToken: "", leaseMs, lostMax, confirmMs, logsKeptMs, storesRecords: true, exclusive: false },
   );
   return { owner, service, counts };
 }

@@ -81,7 +81,9 @@ const byStartOfKey: ICustomPartitioner = () => {
 /** Bytes as the broker counts them: a character may have three. */
 function bytesOf({ key, value, headers }: OutgoingRecord): number {
   let sum = Buffer.byteLength(key ?? "") + Buffer.byteLength(value ?? "");
-  for (const [name, header] of Object.entries(headers)) sum += Buffer.byteLength(name + header);
+  for (const [name, header] of Object.entries(headers)) {
+    sum += Buffer.byteLength(name) + Buffer.byteLength(header);
+  }
   return sum;
 }
 

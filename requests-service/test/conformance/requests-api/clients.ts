@@ -10,7 +10,8 @@ export type ClientNames =
   | "recordRefusals"
   | "getExecution"
   | "listExecutions"
-  | "cancelExecution";
+  | "cancelExecution"
+  | "replayDeadLetters";
 
 /** What a gateway needs of requests-service, without anything stored. */
 export type ClientApiUnderTest = {

@@ -1,6 +1,6 @@
 import {
   type DeadLetterDocument,
-  deadLettersIndex,
+  deadLettersIndexes,
   type ResultDocument,
   resultDocument,
   resultsCollections,
@@ -46,7 +46,7 @@ export function mongoResultsWriter(options: MongoResultsWriterOptions): ResultsW
     }),
     open: guarded(async () => {
       await client.connect();
-      await deadLetters.createIndex(deadLettersIndex);
+      for (const index of deadLettersIndexes) await deadLetters.createIndex(index);
     }),
     ping,
     close,

@@ -1,8 +1,16 @@
-import { executionKey, limits, type ResultDocument, resultOf, resultsCollections } from "@sate/contracts";
+import {
+  type DeadLetterDocument,
+  executionKey,
+  limits,
+  type ResultDocument,
+  resultOf,
+  resultsCollections,
+} from "@sate/contracts";
 import { type Counters, mongoCalls, mongoOptions } from "@sate/contracts/runtime";
 import { type FindOptions, MongoClient } from "mongodb";
 import { pageOf } from "../../page.ts";
 import { gapMax, type ResultsReader } from "../../ports.ts";
+import { mongoDeadLetters } from "./dead-letters.ts";
 
 type MongoResultsReaderOptions = { url: string; counters: Counters; deadlineMs?: number };
 
@@ -62,6 +70,10 @@ export function mongoResultsReader(options: MongoResultsReaderOptions): ResultsR
       const recorded = new Set(found.map(({ _id }) => _id));
       return keys.map((key) => recorded.has(key));
     }),
+    deadLetters: mongoDeadLetters(
+      client.db().collection<DeadLetterDocument>(resultsCollections.deadLetters),
+      guarded,
+    ),
     open: guarded(async () => {
       await client.connect();
       await ping();

@@ -2,6 +2,7 @@ import { executionKey, type ResultRow, resultKeysAfter, resultOf, type SqliteFil
 import { databaseCalls } from "@sate/contracts/runtime";
 import { pageOf } from "../../page.ts";
 import type { ResultsReader } from "../../ports.ts";
+import { sqliteDeadLetters } from "./dead-letters.ts";
 
 /**
  * A `ResultsReader` on the SQLite database that results-listener writes. It never creates the tables: `open` rejects
@@ -37,6 +38,7 @@ export function sqliteResultsReader({ db }: Pick<SqliteFile, "db">): ResultsRead
         ({ request_id, attempt }) => select.get(executionKey(request_id, attempt)) !== null,
       );
     }),
+    deadLetters: sqliteDeadLetters(db, guarded),
     open: seeTable,
     ping: seeTable,
     close,

@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
 import {
+  type DeadLetterDocument,
+  deadLettersIndexes,
   type ResultDocument,
   type ResultRecord,
   resultDocument,
@@ -13,6 +15,7 @@ import { rejection, succeeds } from "@sate/contracts/test/support/settled.ts";
 import { until } from "@sate/contracts/test/until.ts";
 import { MongoClient } from "mongodb";
 import { mongoResultsReader } from "../../../src/adapters/mongo/reader.ts";
+import { deadLettersConformance } from "../../conformance/dead-letters.ts";
 import { resultsReaderConformance } from "../../conformance/results-reader.ts";
 import { attemptsOf, resultOf } from "../../results.ts";
 
@@ -45,6 +48,20 @@ await describeOnServers("mongoResultsReader", ({ resultsMongoUrl }) => {
   }
 
   resultsReaderConformance("mongoResultsReader", async () => database());
+
+  deadLettersConformance("mongoResultsReader", async () => {
+    const it = database();
+    const letters = it.db.collection<DeadLetterDocument>(resultsCollections.deadLetters);
+    for (const index of deadLettersIndexes) await letters.createIndex(index);
+    return {
+      ...it,
+      addDeadLetters: async (deadLetters) => void (await letters.insertMany(deadLetters)),
+      async addOld(deadLetters) {
+        const old = deadLetters.map(({ request_id, attempt, execution_id, processor, ...rest }) => rest);
+        await letters.insertMany(old as DeadLetterDocument[]);
+      },
+    };
+  });
 
   test("creates nothing in an empty database: read access is enough", async () => {
     await using it = database();
