@@ -41,6 +41,8 @@ test("only what clients send to the public API is closed", () => {
     "FinishRun",
     "RegisterWorker",
     "ReplayDeadLetters",
+    "CreateWebhook",
+    "RotateSecret",
     "WorkerHeartbeat",
   ]);
 });

@@ -20,6 +20,7 @@ import { processorRoutes } from "./routes/processors.ts";
 import { requestRoutes } from "./routes/requests.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { swaggerRoutes } from "./routes/swagger.ts";
+import { webhookRoutes } from "./routes/webhooks.ts";
 import { welcomeRoutes } from "./routes/welcome.ts";
 import { workerRoutes } from "./routes/workers.ts";
 
@@ -45,6 +46,7 @@ export function createApp(
   const documented = [
     ...[healthRoutes, welcomeRoutes, creatingRoutes, requestRoutes, findingRoutes, executionRoutes],
     ...[resultRoutes, logRoutes, eventRoutes, deadLetterRoutes, processorRoutes, workerRoutes],
+    webhookRoutes,
   ].map((routes) => routes(parts));
 
   // standardHostname: otherwise Elysia looks for the path after the eleventh character of the URL, and takes a part of

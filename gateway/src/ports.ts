@@ -31,6 +31,14 @@ export type Requests = Pick<
   | "finish"
   | "retryLater"
   | "handBack"
+  | "createWebhook"
+  | "listWebhooks"
+  | "getWebhook"
+  | "pauseWebhook"
+  | "resumeWebhook"
+  | "rotateWebhookSecret"
+  | "deleteWebhook"
+  | "testWebhook"
 >;
 
 /** The gateway's operations of results-service, which knows no requests: an unknown one has no results. */

@@ -6,6 +6,7 @@ import {
   processSettings,
   requestsServiceUrl,
   serviceToken,
+  webhookSettings,
 } from "@sate/contracts";
 import { Type } from "@sinclair/typebox";
 
@@ -18,4 +19,5 @@ export const Settings = Type.Object({
   ...leaseSettings,
   ...groupSettings,
   ...processingSettings,
+  ...webhookSettings,
 });

@@ -1,6 +1,9 @@
 import { isUnavailable } from "@sate/contracts";
 import { type Attempt, createLifecycle, periodic } from "@sate/contracts/runtime";
 import { createClaimer } from "./claims/claimer.ts";
+import { addressPolicy } from "./handlers/webhook/addresses.ts";
+import { webhookProcessor } from "./handlers/webhook/handler.ts";
+import { withProcessor } from "./handlers/with-processor.ts";
 import { createHeartbeat, heartbeatsPerLease } from "./lease/heartbeat.ts";
 import { createLease } from "./lease/lease.ts";
 import { createLogSender } from "./logs/sender.ts";
@@ -12,6 +15,7 @@ import { createInternalApp } from "./runtime/internal-app.ts";
 import { shutDown } from "./shutdown.ts";
 import { createWakeUpReader } from "./wake-ups/read.ts";
 
+export { webhookProblems } from "./handlers/webhook/addresses.ts";
 export { processorsOf } from "./open.ts";
 export type { Handler, HandlerEnd, HandlerRun, Processor, Processors } from "./ports.ts";
 export { systemTime, type Time } from "./time.ts";
@@ -28,6 +32,8 @@ export type Config = {
   concurrency: number;
   /** The time that `stop` may take. */
   shutdownMs: number;
+  /** WEBHOOK_ALLOW: receivers of webhooks that may be called although they are not public. None if absent. */
+  webhookAllow?: string;
 };
 
 /** How often the claimer looks for pauses that are over, and for a reason to poll. */
@@ -44,9 +50,11 @@ const brokerDown = "The broker does not respond.";
  * work begins as soon as requests-service responds. `stop` is safe at any time, and twice. `notReadyReasons` says why
  * it is not ready.
  */
-export function createProcessor(ports: Ports, config: Config) {
+export function createProcessor(outside: Ports, config: Config) {
+  const { leaseMs, serviceToken, webhookAllow = "" } = config;
+  const webhooks = webhookProcessor({ ...outside, policy: addressPolicy(webhookAllow) });
+  const ports = { ...outside, processors: withProcessor(outside.processors, webhooks) };
   const { consumer, publisher, processors, log, counters, fatal } = ports;
-  const { leaseMs, serviceToken } = config;
   let app: ReturnType<typeof createInternalApp> | null = null;
 
   // Each part knows those above it and none below.

@@ -13,12 +13,12 @@ import {
 import { kafkaConsumer } from "./adapters/kafka/consumer.ts";
 import { kafkaPublisher } from "./adapters/kafka/publisher.ts";
 import { Settings } from "./config.ts";
-import { createProcessor } from "./index.ts";
+import { createProcessor, webhookProblems } from "./index.ts";
 import { processorsOf } from "./open.ts";
 import { systemTime as time } from "./time.ts";
 
 const name = "processor";
-const { settings, log } = settingsOrExit(name, Settings, kafkaProblems, kafkaFileProblems);
+const { settings, log } = settingsOrExit(name, Settings, kafkaProblems, kafkaFileProblems, webhookProblems);
 const counters = createCounters();
 const fatal = fatalExit(log);
 const shutdownMs = settings.SHUTDOWN_SECONDS * 1_000;
@@ -59,6 +59,7 @@ const service = createProcessor(
     group: settings.PROCESSOR_GROUP,
     concurrency: settings.CONCURRENCY,
     shutdownMs: shutdownMs - drainMs(shutdownMs),
+    webhookAllow: settings.WEBHOOK_ALLOW,
   },
 );
 

@@ -1,4 +1,4 @@
-import type { Consumer, ProcessorAnnouncement, Publisher, WorkerApi } from "@sate/contracts";
+import type { Consumer, DeliveryApi, ProcessorAnnouncement, Publisher, WorkerApi } from "@sate/contracts";
 import type { Counters, Log } from "@sate/contracts/runtime";
 import type { Time } from "./time.ts";
 
@@ -19,7 +19,7 @@ export type Ports = {
 };
 
 /** The operations of requests-service that a processor needs. Each may be repeated; each rejects with `Unavailable`. */
-export type Requests = WorkerApi;
+export type Requests = WorkerApi & DeliveryApi;
 
 /** One run of an execution, as its handler sees it. */
 export type HandlerRun = {
@@ -80,6 +80,8 @@ export type Processor = {
    * than the handler needs where it can end its work for certain, such as by killing a process group.
    */
   graceMs: number;
+  /** Its runs take slots of its own, as many as its `concurrency`, and none of the worker's. */
+  hasOwnSlots?: boolean;
 };
 
 /**

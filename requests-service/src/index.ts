@@ -30,6 +30,7 @@ import { createRequeueRuns, type RequeueRuns } from "./runs/requeue.ts";
 import { commandRoutes } from "./runtime/command-routes.ts";
 import { createInternalApp } from "./runtime/internal-app.ts";
 import { createWaitingSweep } from "./waiting/sweep.ts";
+import { createWebhooks, type Webhooks } from "./webhooks/webhooks.ts";
 import { workerCommands } from "./workers/commands.ts";
 import { createLeaseExpiry, recoverAll, sweepWorkers } from "./workers/expire.ts";
 
@@ -67,6 +68,8 @@ const reopenMs = 30_000;
 /** How often a sweep ends executions that were created while their processor was withdrawn: every 10 s by default. */
 const withdrawalSweepsPerLease = 3;
 const logSweepMsMax = 60_000;
+/** How long a webhook that another process has changed may be known here as it was. */
+const webhookRefreshMs = 5_000;
 const keySweepMs = 60_000;
 /** The deadline of each step of a stop. All three fit into the default of SHUTDOWN_SECONDS. */
 const stopStepMs = 2_000;
@@ -84,7 +87,9 @@ const brokerAway = "The broker does not respond.";
  */
 export function createRequestsService(outside: Ports, config: Config) {
   const cached = cachedRequests(outside.store.requests, { charsMax: cacheCharsMax });
-  const ports: Ports = { ...outside, store: { ...outside.store, requests: cached } };
+  const caching: Ports = { ...outside, store: { ...outside.store, requests: cached } };
+  const webhooks = createWebhooks(caching, (body) => commands.createRequests(body));
+  const ports: Ports = { ...caching, store: webhooks.store };
   const { store, publisher, log, counters } = outside;
   const outbox = createOutbox(ports);
   const requeueRuns = createRequeueRuns(ports, outbox, config.lostMax);
@@ -100,6 +105,7 @@ export function createRequestsService(outside: Ports, config: Config) {
     ...runCommands(ports, outbox, requeueRuns),
     ...processorCommands(ports, processors, withdrawals),
     ...logCommands(ports),
+    ...webhooks.commands,
     recordRefusals: recordRefusalsCommand(ports, outbox),
     replayDeadLetters: replayCommand(ports, admissions, processors, config),
   };
@@ -118,7 +124,7 @@ export function createRequestsService(outside: Ports, config: Config) {
   });
   const { attempt, stopping, notReadyReasons, start, stop } = lifecycle;
   const sweeps = createSweeps(ports, config, {
-    ...{ outbox, starts, requeueRuns, withdrawals, attempt, stopping },
+    ...{ outbox, starts, requeueRuns, withdrawals, webhooks, attempt, stopping },
   });
 
   return {
@@ -138,6 +144,7 @@ export function createRequestsService(outside: Ports, config: Config) {
 
   async function startOnStore(connect: Attempt<void>): Promise<void> {
     await connect("store", store.open, storeAway);
+    await connect("webhooks", async () => void (await webhooks.refresh()), storeAway);
     if (config.exclusive) await connect("recovery", () => recoverAll(store, requeueRuns), storeAway);
     if (!stopping.aborted) for (const sweep of sweeps) sweep.start();
   }
@@ -149,6 +156,7 @@ export function createRequestsService(outside: Ports, config: Config) {
   async function stopAll(): Promise<void> {
     const steps: [string, () => Promise<unknown>][] = [
       ["sweeps", () => Promise.all(sweeps.map((sweep) => sweep.stop()))],
+      ["webhooks", webhooks.flush],
       ["outbox", () => Promise.all([outbox.flush(), starts.flush()])],
       ["connections", () => Promise.all([publisher.close(), store.close()])],
     ];
@@ -168,17 +176,18 @@ function createSweeps(
     starts: Starts;
     requeueRuns: RequeueRuns;
     withdrawals: Withdrawals;
+    webhooks: Webhooks;
     attempt: Attempt<boolean>;
     stopping: AbortSignal;
   },
 ): Periodic[] {
   const { store, random, log, counters, fatal } = ports;
-  const { outbox, starts, requeueRuns, withdrawals, attempt, stopping } = parts;
+  const { outbox, starts, requeueRuns, withdrawals, webhooks, attempt, stopping } = parts;
   const leaseExpiry = createLeaseExpiry(sweepsPerLease);
   const deadlines = createDeadlineWatch(() => performance.now());
   const workerSweep = { leaseExpiry, deadlines, requeueRuns, endOverdue: createEndOverdue(ports, outbox) };
   const sweepWaiting = createWaitingSweep(ports, outbox);
-  const lookOnce = createLookForResults(ports);
+  const lookOnce = createLookForResults(ports, webhooks);
 
   async function sweepAllWorkers(): Promise<void> {
     const work = () => sweepWorkers(ports, workerSweep);
@@ -229,6 +238,11 @@ function createSweeps(
       name: "removal of old logs",
       pauseMs: Math.min(logsKeptMs, logSweepMsMax),
       work: removeLogs,
+    },
+    {
+      name: "refresh of webhooks",
+      pauseMs: webhookRefreshMs,
+      work: () => attempt("webhooks", async () => void (await webhooks.refresh()), storeAway),
     },
     { name: "removal of old idempotency keys", pauseMs: keySweepMs, work: removeKeys },
     // Each process at its own pace, so that they do not all look at the same moment.

@@ -17,12 +17,14 @@ import type { Finding } from "./finding/port.ts";
 import type { Keys } from "./keys/port.ts";
 import type { Logs } from "./logs/port.ts";
 import type { ProcessorStore } from "./processors/port.ts";
+import type { WebhookStore } from "./webhooks/port.ts";
 import type { Workers } from "./workers/port.ts";
 
 export type { Finding } from "./finding/port.ts";
 export type { Keys } from "./keys/port.ts";
 export type { Logs } from "./logs/port.ts";
 export type { ProcessorStore } from "./processors/port.ts";
+export type { WebhookStore } from "./webhooks/port.ts";
 export type { Worker, Workers } from "./workers/port.ts";
 
 /** What requests-service needs from outside. */
@@ -65,6 +67,7 @@ export type Store = {
   processors: ProcessorStore;
   logs: Logs;
   keys: Keys;
+  webhooks: WebhookStore;
   /**
    * Creates the keys and indexes that are missing, brings what earlier versions stored up to date, and reads the clock.
    * May be repeated, and is cheap then.

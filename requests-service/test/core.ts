@@ -22,6 +22,7 @@ import { runCommands } from "../src/runs/commands.ts";
 import { createDeadlineWatch, createEndOverdue } from "../src/runs/overdue.ts";
 import { createRequeueRuns } from "../src/runs/requeue.ts";
 import { createWaitingSweep } from "../src/waiting/sweep.ts";
+import { createWebhooks } from "../src/webhooks/webhooks.ts";
 import { workerCommands } from "../src/workers/commands.ts";
 import { createLeaseExpiry, sweepWorkers } from "../src/workers/expire.ts";
 import { sqliteFile } from "./adapters/sqlite/file.ts";
@@ -48,15 +49,15 @@ export function createCore(
   const counters = createCounters();
   /** The clock of the store, and the monotonic one of this process. */
   const time = { now: 1_700_000_000_000, monotonic: 0 };
-  const store = options.store ?? openedStore(sqliteFile(), () => time.now);
+  const given = options.store ?? openedStore(sqliteFile(), () => time.now);
   const publisher = fakePublisher();
   const results = fakeResults();
   const deadLetters = fakeDeadLetters();
   const processors = fakeProcessors();
   const log = fakeLog();
   const { random = () => 0 } = options;
-  const ports: Ports = {
-    store,
+  const outside: Ports = {
+    store: given,
     publisher,
     results,
     deadLetters,
@@ -67,6 +68,9 @@ export function createCore(
     counters,
     fatal() {},
   };
+  const webhooks = createWebhooks(outside, (body) => commands.createRequests(body));
+  const { store } = webhooks;
+  const ports: Ports = { ...outside, store };
   const outbox = createOutbox({ ...ports, random: Math.random });
   const requeueRuns = createRequeueRuns(ports, outbox, lostMax);
   const announced = cachedProcessors(store, () => time.monotonic);
@@ -88,6 +92,7 @@ export function createCore(
     ...runCommands(ports, outbox, requeueRuns),
     ...processorCommands(ports, announced, withdrawals),
     ...logCommands(ports),
+    ...webhooks.commands,
     recordRefusals: recordRefusalsCommand(ports, outbox),
     replayDeadLetters: replayCommand(ports, admissions, admitted, options),
   };
@@ -140,9 +145,9 @@ export function createCore(
       requeueRuns,
       commands,
     },
-    ...{ time, workerSweep, announced, withdrawals, starts },
+    ...{ time, workerSweep, announced, withdrawals, starts, webhooks },
     ...{ request, execution, worker, run, stored },
-    look: createLookForResults(ports),
+    look: createLookForResults(ports, webhooks),
     sweep: () => sweepWorkers(ports, workerSweep),
     sweepWaiting: (stopping = new AbortController().signal) => createWaitingSweep(ports, outbox)(stopping),
   };

@@ -7,6 +7,7 @@ import {
   processSettings,
   recoverySettings,
   retentionSettings,
+  webhookSettings,
 } from "@sate/contracts";
 import { Type } from "@sinclair/typebox";
 
@@ -20,4 +21,5 @@ export const Settings = Type.Object({
   ...recoverySettings,
   ...retentionSettings,
   ...processingSettings,
+  ...webhookSettings,
 });

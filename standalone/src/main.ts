@@ -9,7 +9,7 @@ import {
   settingsOrExit,
 } from "@sate/contracts/runtime";
 import { accessProblems, addressOf, loadAccess, serverBodyBytesMax } from "@sate/gateway";
-import { processorsOf } from "@sate/processor";
+import { processorsOf, webhookProblems } from "@sate/processor";
 import { Settings } from "./config.ts";
 import { createStandalone } from "./index.ts";
 import { launchers, onceAnyEnds } from "./launcher.ts";
@@ -37,7 +37,7 @@ if (givenArguments.some((argument) => argument !== "--watch")) {
   process.exit(0);
 }
 
-const { settings, log } = settingsOrExit("standalone", Settings, accessProblems);
+const { settings, log } = settingsOrExit("standalone", Settings, accessProblems, webhookProblems);
 const access = loadAccess(settings);
 if (access.kind === "wrong") exitForSettings("standalone", access.problems);
 const dataDir = resolve(settings.DATA_DIR);
@@ -67,6 +67,7 @@ const standalone = createStandalone(
     publicUrl: settings.PUBLIC_URL,
     idleTimeoutSeconds: settings.IDLE_TIMEOUT_SECONDS,
     shutdownMs: settings.SHUTDOWN_SECONDS * 1_000,
+    webhookAllow: settings.WEBHOOK_ALLOW,
   },
 );
 

@@ -3,11 +3,13 @@ import { clientOperations } from "./requests-api/client-operations.ts";
 import { findingOperations } from "./requests-api/finding-operations.ts";
 import { replayOperations } from "./requests-api/replay-operations.ts";
 import { watchOperations } from "./requests-api/watch-operations.ts";
+import { deliveryOperations, webhookOperations } from "./requests-api/webhook-operations.ts";
 import { workerOperations } from "./requests-api/worker-operations.ts";
 
 export { ExecutionFilter, RequestFilter } from "./requests-api/finding-operations.ts";
 export * from "./requests-api/records.ts";
 export type { Replay } from "./requests-api/replay-operations.ts";
+export { WebhookRecord } from "./requests-api/webhook-operations.ts";
 export { type Claimable, defaultTimeoutSeconds } from "./requests-api/worker-operations.ts";
 
 /**
@@ -23,8 +25,12 @@ export const requestsApi = {
   ...watchOperations,
   ...workerOperations,
   ...replayOperations,
+  ...webhookOperations,
+  ...deliveryOperations,
 };
 
 export type RequestsApi = ApiFunctions<typeof requestsApi>;
 /** The part of it that workers need. */
 export type WorkerApi = ApiFunctions<typeof workerOperations>;
+/** The part of it that the deliveries of webhooks need. */
+export type DeliveryApi = ApiFunctions<typeof deliveryOperations>;

@@ -12,6 +12,7 @@ import type { Environment } from "./load.ts";
 import { processSettings } from "./process.ts";
 import { requestsServiceUrl, resultsServiceUrl, serviceToken } from "./services.ts";
 import { dataDir, requestsMongoUrl, resultsMongoUrl } from "./stores.ts";
+import { webhookSettings } from "./webhooks.ts";
 
 /** Every setting of every service: they may share one environment. */
 export const settingNames: ReadonlySet<string> = new Set(
@@ -31,6 +32,7 @@ export const settingNames: ReadonlySet<string> = new Set(
     ...retentionSettings,
     ...groupSettings,
     ...processingSettings,
+    ...webhookSettings,
   }),
 );
 

@@ -73,6 +73,10 @@ export const limits = {
   logStoredBytesMax: 384 * 1024,
   /** Attempts of one request. */
   attemptMax: 1_000,
+  /** Webhooks, the length of the address of one, and the processors that one may name. */
+  webhooksMax: 100,
+  webhookUrlCharsMax: 2_000,
+  webhookProcessorsMax: 100,
   /** A record on any topic but the dead letter queue; and one on the dead letter queue, which carries the bytes and the origin of any record. */
   recordBytesMax: 8 * 1024 * 1024,
   deadLetterBytesMax: 16 * 1024 * 1024,

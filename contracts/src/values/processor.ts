@@ -12,8 +12,13 @@ export const ProcessorName = Type.String({
 /** The built-in simulation, which runs the requests that name no processor. It needs no announcement. */
 export const defaultProcessor = "simulate";
 
-/** Whether a processor is Sate's own: its executions are hidden from lists unless it is asked for. */
-export const isOwnProcessor = (name: string): boolean => name.startsWith("sate:");
+/** Delivers webhooks. Workers serve it without announcing it. */
+export const webhookProcessor = "sate:webhook";
+
+/** Whether the processor is one of Sate's own, which clients can neither name nor announce. They are always known. */
+export function isOwnProcessor(name: string): boolean {
+  return name.startsWith("sate:");
+}
 
 /** The processor of a request: the one that it names, or the default. */
 export function processorNameOf({

@@ -9,9 +9,13 @@ import type { Mode } from "../hooks/preload.ts";
  * - load: clients submit and execute.
  * - exhausted: an attempt at a request that has failed too often.
  * - lost: the process of a run is killed.
+ * - webhook: an outcome is delivered to a webhook; test/webhooks.test.ts.
  * - created: clients create requests with `execute` and an Idempotency-Key.
  */
-export const failpoints: Record<string, { fault: string; met: "load" | "exhausted" | "lost" | "created" }> = {
+export const failpoints: Record<
+  string,
+  { fault: string; met: "load" | "exhausted" | "lost" | "created" | "webhook" }
+> = {
   "gateway.accepted": { fault: "F2", met: "load" },
   "requests-service.stored": { fault: "F2", met: "load" },
   "requests-service.key-stored": { fault: "F2", met: "created" },
@@ -23,6 +27,8 @@ export const failpoints: Record<string, { fault: string; met: "load" | "exhauste
   "requests-service.refusal-published": { fault: "F3", met: "exhausted" },
   "requests-service.orphaned": { fault: "F4", met: "lost" },
   "requests-service.requeued": { fault: "F2", met: "lost" },
+  "requests-service.delivery-due": { fault: "F2", met: "webhook" },
+  "requests-service.delivery-created": { fault: "F2", met: "webhook" },
   "processor.enqueued": { fault: "F5", met: "load" },
   "processor.claimed": { fault: "F4", met: "load" },
   "processor.ended": { fault: "F5", met: "load" },

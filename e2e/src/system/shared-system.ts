@@ -1,6 +1,7 @@
 import { afterAll } from "bun:test";
 import { type Client, createClient } from "../clients/client.ts";
 import { canary } from "../clients/hostile-rows.ts";
+import { receiverHost } from "../clients/receiver.ts";
 import { type System, startSystem } from "./system.ts";
 
 type Shared = { system: System; client: Client };
@@ -28,6 +29,7 @@ async function start(): Promise<Shared> {
     PROCESSING_SECONDS: "0.05",
     LOG_LEVEL: "error",
     SERVICE_TOKEN: "e2e-token-of-the-services",
+    WEBHOOK_ALLOW: receiverHost,
     // The hosts of hostile clients. Without API keys all others are refused.
     ALLOWED_HOSTS: `sate.example,${canary}.example`,
   };

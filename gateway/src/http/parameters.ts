@@ -20,6 +20,10 @@ const execution_id = { ...Uuid, description: "The id of one of its executions." 
 export const RequestPath = Type.Object({ request_id }, closed);
 export const ExecutionPath = Type.Object({ request_id, execution_id }, closed);
 export const WorkerPath = Type.Object({ worker_id: { ...Uuid, description: "The id of a worker." } }, closed);
+export const WebhookPath = Type.Object(
+  { webhook_id: { ...Uuid, description: "The id of a webhook." } },
+  closed,
+);
 export const ProcessorPath = Type.Object({ name: ProcessorName }, closed);
 
 export const DeadLetterPath = Type.Object({ dead_letter_id: DeadLetterId }, closed);
@@ -157,6 +161,7 @@ const unknown = {
     "dead-letter-not-found",
     "No dead letter has this id, or it was deleted. `GET /dead-letters` lists them.",
   ],
+  unknown_webhook: ["webhook-not-found", "No webhook has this id. `GET /webhooks` lists them."],
   unknown_worker: [
     "worker-gone",
     "No live worker has this id: its lease has expired, it was ended, or another API key registered it. Stop its runs and register again.",
@@ -173,6 +178,7 @@ const kindOfParameter = {
   "/request_id": "unknown_request",
   "/execution_id": "unknown_execution",
   "/name": "unknown_processor",
+  "/webhook_id": "unknown_webhook",
   "/worker_id": "unknown_worker",
   "/dead_letter_id": "unknown_dead_letter",
 } as const;

@@ -10,6 +10,7 @@ import {
   type ResultRecord,
   type Run,
   toJson,
+  type WebhookRecord,
 } from "@sate/contracts";
 import type { Uris } from "./uris.ts";
 
@@ -121,6 +122,17 @@ export function processorView(processor: ProcessorRecord): JsonText {
     ...texts({
       workers: workers.map(({ id, name, seen_at }) => ({ id, name, seen_at: timestamp(seen_at) })),
     }),
+  });
+}
+
+/** A webhook; with its secret only in the response to its creation or rotation. */
+export function webhookView(webhook: WebhookRecord, secret?: string): JsonText {
+  const { id, url, events, processors, labels, created_at, paused_at, disabled } = webhook;
+  return jsonObject({
+    ...texts({ id, url, events, processors, labels, paused: paused_at !== undefined }),
+    ...texts({ disabled: disabled && { reason: disabled.reason, since: timestamp(disabled.at) } }),
+    ...texts({ creation_date: timestamp(created_at) }),
+    ...texts({ previous_secret_until: timestamp(webhook.previous_secret_until), secret }),
   });
 }
 

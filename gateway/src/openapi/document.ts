@@ -32,9 +32,16 @@ function documentation({ version, hasKeys, publicUrl }: DocumentParts) {
     info: { title: "Sate", version, description },
     // Without PUBLIC_URL it is relative to the document's own URL, which is right behind any proxy.
     servers: [{ url: publicUrl?.replace(/\/+$/, "") || "..", description: "This server" }],
-    tags: ["requests", "executions", "results", "dead-letters", "processors", "workers", "system"].map(
-      (name) => ({ name }),
-    ),
+    tags: [
+      "requests",
+      "executions",
+      "results",
+      "dead-letters",
+      "processors",
+      "workers",
+      "webhooks",
+      "system",
+    ].map((name) => ({ name })),
     ...(hasKeys && {
       security: [{ apiKey: [] }],
       components: { securitySchemes: { apiKey: { type: "http", scheme: "bearer" } as const } },

@@ -38,6 +38,15 @@ const processor = {
 };
 const { input, timeout_seconds, retry, version } = processor;
 
+const webhook = {
+  id: "01976b1e-9c40-7000-8a51-6f2d1e4b7a90",
+  url: "https://example.com/hooks/sate",
+  events: ["execution.failed", "execution.dead_lettered"],
+  paused: false,
+  creation_date: "2020-11-07 16:30:00.000000",
+};
+const secret = "whsec_bm90IGEgc2VjcmV0LCBidXQgYW4gZXhhbXBsZSBvZiBvbmU=";
+
 export const examples = {
   /** Request bodies by operation. */
   bodies: {
@@ -77,6 +86,7 @@ export const examples = {
         },
       },
     },
+    createWebhook: { failures: { value: { url: webhook.url, events: webhook.events } } },
     finishRun: {
       success: { value: { ...run, outputs: { message: "pong" }, seconds: 10.006974 } },
       failure: { value: { ...run, error: { code: "unreachable", message: "The source does not respond." } } },
@@ -127,6 +137,9 @@ export const examples = {
         },
       ],
     },
+    Webhook: webhook,
+    WebhookWithSecret: { ...webhook, secret },
+    WebhookList: { webhooks: [webhook] },
     HeartbeatResponse: { cancel: [], lost: [] },
     FinishResponse: { status: "stored" },
     Results: {

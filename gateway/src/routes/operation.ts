@@ -30,7 +30,15 @@ type Declared = {
 };
 
 /** Routes of `system` call no other service, and ignore their query. */
-type Tag = "requests" | "executions" | "results" | "dead-letters" | "processors" | "workers" | "system";
+type Tag =
+  | "requests"
+  | "executions"
+  | "results"
+  | "dead-letters"
+  | "processors"
+  | "workers"
+  | "webhooks"
+  | "system";
 
 type OperationParts = { access: Access; ingress: Ingress; bodyBytesMax: number; idleSeconds: number };
 
@@ -103,6 +111,7 @@ function detailOf(tag: Tag, declared: Detailed, hasKeys: boolean) {
   const all = [
     ...when(params?.properties.request_id, "request-not-found"),
     ...when(params?.properties.name, "processor-not-found"),
+    ...when(params?.properties.webhook_id, "webhook-not-found"),
     ...when(params?.properties.worker_id, "worker-gone"),
     ...when(params?.properties.execution_id, "execution-not-found"),
     ...when(params?.properties.dead_letter_id, "dead-letter-not-found"),

@@ -18,6 +18,7 @@ import type { Requests } from "../../src/ports.ts";
 import { fakeFinding } from "./finding.ts";
 import { fakeProcessors } from "./processors.ts";
 import { fakeRuns, type StoredExecution } from "./runs.ts";
+import { fakeWebhooks } from "./webhooks.ts";
 
 /** The conformance suites of requests-service also make calls that only processor services make. */
 type Api = Requests & Pick<RequestsApi, "claim" | "markPublished">;
@@ -192,6 +193,7 @@ export function fakeRequests() {
     },
     ...processors.work,
     ...runs.work,
+    ...fakeWebhooks(),
     executionStates: ({ refs }) => ({
       states: refs.map((ref) => {
         const found = find(ref);

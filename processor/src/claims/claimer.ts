@@ -42,7 +42,8 @@ export function createClaimer(ports: Ports, { lease, runs }: { lease: Lease; run
       room: Math.min(runs.room(), sumOf(rooms)),
       wakeUps: wakeUps.ready(rooms),
       mayBeMore: rooms.some(({ name }) => mayBeMore.has(name)),
-      sinceGainMs: now - gainedAt,
+      // A worker without shared slots has room for Sate's own processors only, which wake-ups nearly always name.
+      sinceGainMs: runs.isFull() ? 0 : now - gainedAt,
       sincePollMs: now - polledAt,
       jitter,
     });

@@ -1,3 +1,4 @@
+import { isOwnProcessor } from "@sate/contracts";
 import { errorFields, inTime } from "@sate/contracts/runtime";
 import type { Claimer } from "../claims/claimer.ts";
 import type { Ports } from "../ports.ts";
@@ -54,7 +55,8 @@ export function createHeartbeat(
   }
 
   async function announce(worker_id: string): Promise<void> {
-    const announcements = processors.all().map(({ announcement }) => announcement);
+    const served = processors.all().map(({ announcement }) => announcement);
+    const announcements = served.filter(({ name }) => !isOwnProcessor(name));
     isAnnounced = true; // unless they change meanwhile
     try {
       const registration = { worker_id, ...named, processors: announcements };

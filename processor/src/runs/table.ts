@@ -17,6 +17,8 @@ type Held = {
   run: Run;
   workerId: string;
   handler: RunningHandler;
+  /** Whether it takes one of the slots that processors share. */
+  isShared: boolean;
   isRunning: boolean;
   /** The progress that requests-service knows. */
   reported: Progress | undefined;
@@ -31,10 +33,13 @@ type TablePorts = RunPorts & Pick<Ports, "processors">;
  *     running ──handler ended──▶ ended ──report acknowledged──▶ gone
  *        └──────── aborted without an outcome ────────────────────▲
  *
- * A run takes one of `concurrency` slots, and one of those of its processor, while its handler runs. The slot is free
+ * A run takes one of `concurrency` slots, and one of those of its processor, while its handler runs; the slot is free
  * as soon as the handler has ended, so that short handlers do not wait for the reports of others; but a processor whose
  * reports are not acknowledged must not continue without limit, so running and ended ones together are at most twice
  * `concurrency`, and never more than the response to a heartbeat can list.
+ *
+ * A run of a processor with slots of its own takes one of those until its report is acknowledged, and none of the
+ * others. So neither waits for the other.
  */
 export function createRuns(
   ports: TablePorts,
@@ -43,21 +48,22 @@ export function createRuns(
 ) {
   const { processors, time, counters, log } = ports;
   const { lease, finisher, outcomes, logs } = parts;
-  const heldMax = Math.min(concurrency * 2, limits.workerRunsMax);
   const held = new Map<string, Held>();
   const buckets = new Map<string, TokenBucket>();
-  let runningCount = 0;
+  /** Those that take shared slots. */
+  const shared = { running: 0, held: 0 };
   let roomChanged = () => {};
 
   async function follow(key: string, one: Omit<Held, "gone">, endLog: () => void): Promise<void> {
     const decision = await one.handler.ended;
     one.isRunning = false;
-    runningCount--;
+    if (one.isShared) shared.running--;
     endLog();
     roomChanged();
     if (decision === null) counters.add("runs_dropped");
     else await report(one.run, one.workerId, decision);
     held.delete(key);
+    if (one.isShared) shared.held--;
     roomChanged();
   }
 
@@ -93,7 +99,10 @@ export function createRuns(
     return bucket;
   }
 
-  const room = () => Math.max(Math.min(concurrency - runningCount, heldMax - held.size), 0);
+  /** How many more runs the response to a heartbeat could list. */
+  const left = () => limits.workerRunsMax - held.size;
+  const sharedRoom = () =>
+    Math.max(Math.min(concurrency - shared.running, concurrency * 2 - shared.held, left()), 0);
 
   return {
     /**
@@ -113,24 +122,29 @@ export function createRuns(
       bucketOf(processor.announcement)?.take(time.monotonic());
       const runLog = logs.open(run);
       const handler = startRun(ports, { run, processor, workerId, mayStart, addToLog: runLog.add });
-      const one = { run, workerId, handler, isRunning: true, reported: undefined };
-      runningCount++;
+      const isShared = !processor.hasOwnSlots;
+      const one = { run, workerId, handler, isShared, isRunning: true, reported: undefined };
+      if (isShared) {
+        shared.running++;
+        shared.held++;
+      }
       held.set(key, Object.assign(one, { gone: follow(key, one, runLog.end) }));
       return true;
     },
-    /** How many more runs may be taken now. */
-    room,
+    /** Whether every slot that processors share is taken. */
+    isFull: () => sharedRoom() === 0,
+    /** How many runs one claim may take now. While there are shared slots, no more than these: it may be of any processor. */
+    room: () => sharedRoom() || Math.max(left(), 0),
     /** How many of them may be of each processor. Processors without room are omitted. */
     roomByProcessor(): Claimable[] {
-      const free = room();
-      if (free === 0) return [];
-      const running = new Map<string, number>();
-      for (const one of held.values()) {
-        if (one.isRunning) running.set(one.run.processor, (running.get(one.run.processor) ?? 0) + 1);
+      const taken = new Map<string, number>();
+      for (const { run, isShared, isRunning } of held.values()) {
+        if (isRunning || !isShared) taken.set(run.processor, (taken.get(run.processor) ?? 0) + 1);
       }
-      return processors.all().flatMap(({ announcement }) => {
+      return processors.all().flatMap(({ announcement, hasOwnSlots }) => {
+        const free = hasOwnSlots ? left() : sharedRoom();
         const { name, concurrency: most = free, timeout_seconds } = announcement;
-        const slots = announcement.concurrency === undefined ? free : most - (running.get(name) ?? 0);
+        const slots = announcement.concurrency === undefined ? free : most - (taken.get(name) ?? 0);
         const starts = bucketOf(announcement)?.available(time.monotonic()) ?? free;
         const limit = Math.min(free, slots, starts);
         return limit < 1 ? [] : [{ name, limit, timeout_seconds }];

@@ -1,10 +1,10 @@
-import type { WakeUp } from "@sate/contracts";
+import { isOwnProcessor, type WakeUp } from "@sate/contracts";
 
 /** A wake-up that names its processor. */
 export type NamedWakeUp = Required<WakeUp>;
 type Room = { name: string; limit: number };
 
-/** The capacity of all queues together. */
+/** The capacity of all queues together, without those of Sate's own processors. */
 const placesMax = 4_096;
 const placesMin = 64;
 
@@ -84,7 +84,7 @@ export function createWakeUps() {
     },
     /** Serves only these processors from now on, and drops the queues of others. */
     serve(processors: readonly string[]): void {
-      served = Math.max(processors.length, 1);
+      served = Math.max(processors.filter((name) => !isOwnProcessor(name)).length, 1);
       for (const processor of queues.keys()) if (!processors.includes(processor)) queues.delete(processor);
     },
   };

@@ -149,15 +149,24 @@ describe("polling", () => {
     await eventually(() => requests.get(forgotten).status === "succeeded", "it runs");
   });
 
-  test("a processor without capacity does not poll", async () => {
-    const { consumer, time, count, running } = await startedAmongFakes({
+  test("a processor without capacity polls only for webhooks, which have slots of their own, and seldom", async () => {
+    const { requests, consumer, time, count, running } = await startedAmongFakes({
       config: { concurrency: 1 },
       timeoutSeconds: 3_600,
     });
     await running();
-    await time.advance(60_000);
+    const asked: (string[] | undefined)[] = [];
+    const { claimAny } = requests;
+    requests.claimAny = (claim) => {
+      asked.push(claim.processors?.map(({ name }) => name));
+      return claimAny(claim);
+    };
+    await time.advance(4_000);
     await consumer.deliver([]);
     expect(count("claim_any")).toBe(1);
+    await time.advance(60_000);
+    await consumer.deliver([]);
+    expect(asked).toEqual([["sate:webhook"]]);
   });
 });
 

@@ -167,3 +167,47 @@ test("a run keeps the processor with which it started", async () => {
   await eventually(() => requests.get(ref as never).status === "succeeded", "it ends");
   expect(requests.get(ref as never).outcome).toMatchObject({ processor_version: "1" });
 });
+
+const delivery = {
+  processor: "sate:webhook",
+  payload_json: '{"webhook_id":"deleted","message":{}}',
+};
+
+test("deliveries run while all slots that processors share are taken", async () => {
+  const held = heldHandler();
+  const { requests, consumer, deliver } = await serving({ a: held.handler }, { concurrency: 1 });
+  await deliver("a");
+  await eventually(() => held.active.length === 1, "the only slot is taken");
+  const ref = { ...requests.queue(delivery), processor: delivery.processor };
+  await consumer.deliver([wakeUp(ref)]);
+  await eventually(() => requests.get(ref).status === "failed", "the delivery has ended");
+  expect(held.active).toHaveLength(1);
+});
+
+test("deliveries that wait take no slot of other processors, and no more than their own", async () => {
+  const { requests, consumer, deliver, count } = await serving({ a: pong }, { concurrency: 2 });
+  const release = requests.hold("deliveryTarget");
+  const refs = Array.from({ length: 40 }, () => ({
+    ...requests.queue(delivery),
+    processor: delivery.processor,
+  }));
+  await consumer.deliver(refs.map(wakeUp));
+  await eventually(
+    () => requests.all().filter(({ status }) => status === "running").length === 32,
+    "its slots are taken",
+  );
+  const own = await deliver("a", "a", "a", "a");
+  await eventually(() => own.every((ref) => requests.get(ref).status === "succeeded"), "the others run");
+  expect(count("runs_started")).toBe(36);
+  release();
+  await eventually(
+    () => refs.every((ref) => requests.get(ref).status === "failed"),
+    "all deliveries have ended",
+  );
+});
+
+test("deliveries are not announced", async () => {
+  const { requests } = await serving({ a: pong });
+  const names = [...requests.announced.values()].flat().map(({ name }) => name);
+  expect(names).toEqual(["a"]);
+});

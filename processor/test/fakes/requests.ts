@@ -39,6 +39,7 @@ export function fakeRequests() {
   const workers = new Map<string, "alive" | "given_up">();
   const announced = new Map<string, ProcessorAnnouncement[]>();
   const chunks = new Map<string, LogChunk>();
+  const targets = new Map<string, Awaited<ReturnType<Requests["deliveryTarget"]>>>();
   const losses = new Map<Name, number>();
   const holds = new Map<Name, Promise<void>>();
   const responseHolds = new Map<Name, Promise<void>>();
@@ -188,6 +189,13 @@ export function fakeRequests() {
         });
         return requeue(current, false);
       }),
+    deliveryTarget: ({ webhook_id }) =>
+      respond("deliveryTarget", () => targets.get(webhook_id) ?? { kind: "deleted" }),
+    disableWebhook: ({ webhook_id }) =>
+      respond("disableWebhook", () => {
+        targets.set(webhook_id, { kind: "disabled" });
+        return {};
+      }),
     markPublished: ({ published }) =>
       respond("markPublished", () => {
         for (const { request_id, mark } of published) {
@@ -200,6 +208,8 @@ export function fakeRequests() {
 
   const fake = {
     ...api,
+    /** Where the deliveries of webhooks go, by id. */
+    targets,
     /** Operations so far, in order. */
     calls: [] as Name[],
     /** What no caller may do, a sentence each. */

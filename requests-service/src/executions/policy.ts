@@ -1,6 +1,7 @@
 import {
   type Admission,
   defaultProcessor,
+  isOwnProcessor,
   limits,
   type NewExecution,
   processorNameOf,
@@ -14,8 +15,8 @@ export type Refusal = Extract<
 
 /**
  * Why an execution that its request would allow may not be created, or `null`: its processor is unknown, its timeout is
- * longer than that of the processor, or its start is too far ahead or after its expiry. The default processor is always
- * known. `now`: by the clock of the store.
+ * longer than that of the processor, or its start is too far ahead or after its expiry. The default processor and Sate's
+ * own are always known. `now`: by the clock of the store.
  */
 export async function refusalOf(
   { timeout_seconds = 0, start_after = 0, expires_in_seconds = Number.POSITIVE_INFINITY }: NewExecution,
@@ -24,7 +25,7 @@ export async function refusalOf(
 ): Promise<Refusal | null> {
   const name = processorNameOf(request);
   // Most requests name no processor and ask for nothing: they cost no lookup.
-  const isAlwaysKnown = name === defaultProcessor;
+  const isAlwaysKnown = name === defaultProcessor || isOwnProcessor(name);
   const announced = isAlwaysKnown && timeout_seconds === 0 ? undefined : await processors.find(name);
   if (!announced && !isAlwaysKnown) {
     const known = new Set([defaultProcessor, ...(await processors.names())]);

@@ -2,6 +2,7 @@ import { type ExecutionKey, limits, Unavailable } from "@sate/contracts";
 import { failpoint, inParts } from "@sate/contracts/runtime";
 import { pagesOf } from "../pages.ts";
 import type { Ports } from "../ports.ts";
+import type { Deliveries } from "../webhooks/deliveries.ts";
 
 /**
  * Confirms that published outcomes have a recorded result, because a broker may lose what it has acknowledged. A
@@ -28,7 +29,10 @@ const lookMsMax = 20_000;
 /** An outcome that nothing has overtaken is first published again after this many looks. */
 const patientLooks = 8;
 
-export function createLookForResults({ store, results, counters }: Ports): LookForResults {
+export function createLookForResults(
+  { store, results, counters }: Ports,
+  deliveries: Pick<Deliveries, "beforeConfirmed">,
+): LookForResults {
   /** The number of looks in a row that missed the result of each. */
   let missedBefore = new Map<string, number>();
 
@@ -40,6 +44,8 @@ export function createLookForResults({ store, results, counters }: Ports): LookF
       throw new Unavailable("results-service did not respond for every execution.");
     }
     const recordedKeys = page.filter((_, index) => recorded[index]);
+    // After it nothing remembers the outcome, so its webhooks must have been created.
+    await deliveries.beforeConfirmed(recordedKeys);
     await store.confirmations.confirm(recordedKeys);
     failpoint("requests-service.confirmed");
     counters.add("results_confirmed", recordedKeys.length);

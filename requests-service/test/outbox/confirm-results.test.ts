@@ -164,7 +164,7 @@ test("a look ends early when the service stops", async () => {
 
 test("two processes publish and confirm a missing outcome once", async () => {
   const it = testCore();
-  const other = createLookForResults(it.ports);
+  const other = createLookForResults(it.ports, it.webhooks);
   const runs = await published(it, 5);
   for (let looks = 0; looks < 8; looks++) await Promise.all([look(it), other(signal)]);
   await sweepOutbox(it);

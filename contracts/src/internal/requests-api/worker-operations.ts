@@ -24,7 +24,8 @@ const Claimable = Type.Object(
   open,
 );
 export type Claimable = Static<typeof Claimable>;
-const claimable = { processors: Type.Optional(batch(Claimable, limits.workerProcessorsMax)) };
+/** Those that a worker announces, and Sate's own. */
+const claimable = { processors: Type.Optional(batch(Claimable, limits.workerProcessorsMax + 1)) };
 export const defaultTimeoutSeconds = 300;
 
 const Claimed = Type.Object(

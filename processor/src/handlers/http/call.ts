@@ -1,5 +1,6 @@
 import { type IncomingHttpHeaders, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
+import type { LookupFunction } from "node:net";
 
 export type HttpResponse = {
   status: number;
@@ -14,6 +15,8 @@ export type HttpPost = {
   /** The limit for the body of the response. Reading stops when it is exceeded. */
   bytesMax: number;
   signal: AbortSignal;
+  /** Instead of the system's resolution of names; never called for a URL with an address. */
+  lookup?: LookupFunction;
 };
 
 /**
@@ -24,11 +27,12 @@ export type HttpPost = {
  * the worker, and all its runs would be lost. And each call has a connection of its own: on one that is kept alive a
  * POST can meet the endpoint closing it, and then it is unknown whether the endpoint works on it.
  */
-export function httpPost(url: URL, { headers, body, bytesMax, signal }: HttpPost): Promise<HttpResponse> {
+export function httpPost(url: URL, { headers, body, bytesMax, ...rest }: HttpPost): Promise<HttpResponse> {
   const { promise, resolve, reject } = Promise.withResolvers<HttpResponse>();
   const send = url.protocol === "https:" ? requestHttps : requestHttp;
   const length = { "content-length": String(body.length) };
-  const request = send(url, { method: "POST", headers: { ...headers, ...length }, agent: false, signal });
+  const options = { method: "POST", headers: { ...headers, ...length }, agent: false, ...rest };
+  const request = send(url, options);
   request.on("error", reject);
   request.on("response", (response) => {
     const chunks: Buffer[] = [];

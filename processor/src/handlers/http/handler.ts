@@ -48,7 +48,7 @@ export function httpHandler(endpoint: Endpoint, now: () => number): Handler {
     const headers = { ...endpoint.headers, ...headersOf(run) };
     if (endpoint.signingKey) {
       const signed = { id: run.executionId, atMs: now(), body };
-      Object.assign(headers, signatureHeaders(endpoint.signingKey, signed));
+      Object.assign(headers, signatureHeaders([endpoint.signingKey], signed));
     }
     try {
       const call = { headers, body, bytesMax: limits.outputsBytesMax, signal: run.signal };
@@ -114,7 +114,7 @@ function isPlain(contentEncoding = "identity"): boolean {
  * `Retry-After` in ms: seconds, or a date, which is compared with the endpoint's own `Date` where there is one, so that
  * clocks need not agree. `undefined` if it is neither. https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
  */
-function retryAfterMs(
+export function retryAfterMs(
   retryAfter: string | undefined,
   date: string | undefined,
   now: () => number,
@@ -126,7 +126,7 @@ function retryAfterMs(
 }
 
 /** A sentence without the address, which may be internal. */
-function whyUnreachable(error: unknown): string {
+export function whyUnreachable(error: unknown): string {
   const { code } = error as { code?: unknown };
   if (code === "ECONNREFUSED") return "The endpoint refused the connection.";
   if (code === "ENOTFOUND" || code === "EAI_AGAIN")

@@ -11,15 +11,18 @@ export function signingKey(secret: string): Uint8Array | null {
 }
 
 /**
- * The headers that sign a body: with them, the receiver verifies that the sender has the key and that the call is
+ * The headers that sign a body: with them, the receiver verifies that the sender has one of the keys and that the call is
  * recent. `atMs`: ms since 1970.
  * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
 export function signatureHeaders(
-  key: Uint8Array,
+  keys: readonly Uint8Array[],
   { id, atMs, body }: { id: string; atMs: number; body: Uint8Array },
 ): Record<string, string> {
   const timestamp = String(Math.floor(atMs / 1_000));
-  const signature = createHmac("sha256", key).update(`${id}.${timestamp}.`).update(body).digest("base64");
-  return { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${signature}` };
+  const signatures = keys.map((key) => {
+    const signature = createHmac("sha256", key).update(`${id}.${timestamp}.`).update(body);
+    return `v1,${signature.digest("base64")}`;
+  });
+  return { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signatures.join(" ") };
 }

@@ -76,7 +76,7 @@ describe("signatures", () => {
 
   test("are those of Standard Webhooks", () => {
     const body = Buffer.from('{"test": 2432232314}');
-    expect(signatureHeaders(signingKey(secret) as Uint8Array, { ...signed, body })).toEqual({
+    expect(signatureHeaders([signingKey(secret) as Uint8Array], { ...signed, body })).toEqual({
       "webhook-id": signed.id,
       "webhook-timestamp": "1614265330",
       "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",

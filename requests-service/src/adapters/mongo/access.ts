@@ -7,6 +7,7 @@ import type {
   ProcessorDocument,
   RefusalDocument,
   RequestDocument,
+  WebhookDocument,
   WorkerDocument,
 } from "./documents.ts";
 
@@ -32,6 +33,7 @@ export function mongoAccess(db: Db, guarded: Guarded) {
     processors: db.collection<ProcessorDocument>("processors"),
     logs: db.collection<LogDocument>("logs"),
     keys: db.collection<KeyDocument>("idempotency_keys"),
+    webhooks: db.collection<WebhookDocument>("webhooks"),
     ...{ guarded, each, changeEach },
   };
 }

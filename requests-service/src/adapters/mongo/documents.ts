@@ -12,6 +12,7 @@ import type { LogPosition, StoredChunk } from "../../logs/port.ts";
 import type { Refusal, Worker } from "../../ports.ts";
 import type { KnownProcessor } from "../../processors/port.ts";
 import { joinedAnnouncement, joinedOutcome, parsed, splitAnnouncement, splitOutcome } from "../stored.ts";
+import type { StoredWebhook } from "../stored-webhook.ts";
 
 /**
  * The documents of the Requests DB. Payloads, outputs and outcomes are JSON text, never sub-documents: no key chosen by a
@@ -59,6 +60,8 @@ export type LogDocument = Omit<StoredChunk, "request_id" | "attempt"> & { _id: s
 
 /** `_id` is the hash of the key. `at`: when it was stored. */
 export type KeyDocument = Omit<StoredKey, "hash"> & { _id: string; at: number };
+
+export type WebhookDocument = StoredWebhook & { _id: string };
 
 export function requestDocument({ id, payload_json, labels, ...rest }: RequestRecord): RequestDocument {
   return { _id: id, payload: payload_json, ...rest, ...(labels && { labels: labelTexts(labels) }) };

@@ -24,6 +24,7 @@ import { mongoLogs } from "./logs.ts";
 import { mongoProcessors } from "./processors.ts";
 import { mongoRuns } from "./runs.ts";
 import { mongoWaiting } from "./waiting.ts";
+import { mongoWebhooks } from "./webhooks.ts";
 import { mongoWorkers } from "./workers.ts";
 
 type MongoStoreOptions = { url: string; counters: Counters; deadlineMs?: number };
@@ -54,6 +55,7 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
     processors: mongoProcessors(access, clock.now),
     logs: mongoLogs(access, clock.now),
     keys: mongoKeys(access, clock.now),
+    webhooks: mongoWebhooks(access, clock.now),
     outbox: mongoOutbox(access),
     confirmations: mongoConfirmations(access),
     open: guarded(async () => {

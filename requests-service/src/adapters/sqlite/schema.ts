@@ -122,6 +122,17 @@ export const schema = `
     at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS oldest_idempotency_keys ON idempotency_keys (at);
+  CREATE TABLE IF NOT EXISTS webhooks (
+    id TEXT PRIMARY KEY NOT NULL,
+    definition TEXT NOT NULL,
+    secret TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    paused_at INTEGER,
+    disabled_at INTEGER,
+    disabled_reason TEXT,
+    previous_secret TEXT,
+    previous_until INTEGER
+  ) STRICT;
 `;
 
 /** The columns of an execution except its outputs, which are large and rarely needed. */

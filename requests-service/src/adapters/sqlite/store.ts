@@ -21,6 +21,7 @@ import {
   schema,
 } from "./schema.ts";
 import { sqliteWaiting } from "./waiting.ts";
+import { sqliteWebhooks } from "./webhooks.ts";
 import { sqliteWorkers } from "./workers.ts";
 
 /**
@@ -41,6 +42,7 @@ export function sqliteStore(file: SqliteFile, clock: () => number = Date.now): S
     processors: sqliteProcessors(access, now),
     logs: sqliteLogs(access, now),
     keys: sqliteKeys(access, now),
+    webhooks: sqliteWebhooks(access, now),
     outbox: sqliteOutbox(access),
     confirmations: sqliteConfirmations(access),
     open: access.read((db) => void db.run(schema)),

@@ -73,7 +73,8 @@ if (servers.kind === "running") {
       expect(await store.outbox.marked({ limit: 1_000 })).toEqual([]);
 
       for (const { request_id, attempt } of runs) core.results.record({ request_id, attempt });
-      expect(await commandsOf(() => core.look(AbortSignal.timeout(10_000)))).toBe(2);
+      // A page of unconfirmed ones, the webhooks, and the confirmation.
+      expect(await commandsOf(() => core.look(AbortSignal.timeout(10_000)))).toBe(3);
       expect(core.counters.read().results_confirmed).toBe(64);
       expect(await commandsOf(() => core.look(AbortSignal.timeout(10_000)))).toBe(1);
     });

@@ -65,6 +65,8 @@ export function lifecycleConformance(given: Given): void {
         () => closed.workers.beat(newId()),
         () => closed.processors.list(),
         () => closed.logs.removeBefore(0, 1),
+        () => closed.webhooks.list(),
+        () => closed.webhooks.remove(newId()),
         () => closed.requests.starting({ limit: 1 }),
         () => closed.keys.removeBefore(0, 1),
         () => closed.outbox.marked({ limit: 1 }),

@@ -17,6 +17,7 @@ import { retriesConformance } from "./retries.ts";
 import { startsConformance } from "./starts.ts";
 import { waitingConformance } from "./waiting.ts";
 import { watchingConformance } from "./watching.ts";
+import { webhooksConformance } from "./webhooks.ts";
 import { workersConformance } from "./workers.ts";
 
 /** What every `Store` must do. */
@@ -35,6 +36,7 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
     workersConformance(given);
     processorsConformance(given);
     logsConformance(given);
+    webhooksConformance(given);
     watchingConformance(given);
     outboxConformance(given);
     confirmationsConformance(given);

@@ -1,0 +1,111 @@
+import { type ExecutionKey, limits, type RequestsApi } from "@sate/contracts";
+import { errorFields, failpoint, inParts, microBatch } from "@sate/contracts/runtime";
+import type { Ports, Store } from "../ports.ts";
+import { deliveryOf, isWanted } from "./event.ts";
+import type { Webhook } from "./port.ts";
+import type { Subscriptions } from "./subscriptions.ts";
+
+/**
+ * Creates the deliveries of webhooks: requests and executions of `sate:webhook`. Their ids follow from the execution
+ * that has ended and the webhook, so creating one again has no effect.
+ *
+ * - The fast path: `soon`, right after an outcome was stored. Nothing waits for it, and it may be lost.
+ * - The safe path: `beforeConfirmed`, before the last mark of the outcome is removed. It reads the webhooks first, so
+ *   every webhook that was stored before the outcome gets its delivery.
+ */
+export type Deliveries = {
+  /** Never rejects. Makes no call while there are no webhooks. */
+  soon(executions: ExecutionKey[]): void;
+  /** Rejects when the database does not respond. The executions must have ended. */
+  beforeConfirmed(executions: ExecutionKey[]): Promise<void>;
+  /** Resolves when everything that waits has been created, or was left to the safe path. */
+  flush(): Promise<void>;
+};
+
+type Create = RequestsApi["createRequests"];
+
+/** The most outcomes that wait in memory. */
+const waitingMax = 5_000;
+
+export function createDeliveries(
+  { store, counters, log }: Pick<Ports, "store" | "counters" | "log">,
+  subscriptions: Subscriptions,
+  createRequests: Create,
+): Deliveries {
+  const waiting = new Set<Promise<void>>();
+
+  async function deliver(executions: ExecutionKey[], webhooks: readonly Webhook[]): Promise<void> {
+    if (webhooks.length === 0) return;
+    const stored = await store.executions.get(executions);
+    const requests = stored.flatMap(({ outcome, ...execution }) => {
+      if (outcome === undefined) return [];
+      const ended = { ...execution, outcome };
+      return webhooks.filter((one) => isWanted(one, ended)).map((one) => deliveryOf(one, ended));
+    });
+    if (requests.length === 0) return;
+    failpoint("requests-service.delivery-due");
+    for (const part of inParts(requests, { itemsMax: limits.batchItemsMax })) {
+      const { answers } = await createRequests({ requests: part });
+      const created = answers.filter((answer) => answer.kind === "created" && !answer.is_replay);
+      counters.add("webhook_deliveries_created", created.length);
+    }
+    failpoint("requests-service.delivery-created");
+  }
+
+  const deliverNext = microBatch(
+    async (batch: ExecutionKey[]) => {
+      await deliver(batch, subscriptions.active());
+      return batch.map(() => undefined);
+    },
+    { itemsMax: limits.batchItemsMax },
+  );
+
+  return {
+    soon(executions) {
+      if (subscriptions.active().length === 0) return;
+      for (const key of executions) {
+        if (waiting.size >= waitingMax) {
+          counters.add("webhook_deliveries_left_to_confirmation");
+          continue;
+        }
+        const end = deliverNext(key)
+          .catch((error) => {
+            counters.add("webhook_deliveries_left_to_confirmation");
+            log.info("creating deliveries failed; the confirmation of the outcomes will", errorFields(error));
+          })
+          .then(() => void waiting.delete(end));
+        waiting.add(end);
+      }
+    },
+    async beforeConfirmed(executions) {
+      if (executions.length > 0) await deliver(executions, await subscriptions.refresh());
+    },
+    async flush() {
+      await Promise.all(waiting);
+    },
+  };
+}
+
+/** The same store; `deliveries` are told of every outcome that it stores. */
+export function withDeliveries(store: Store, deliveries: Pick<Deliveries, "soon">): Store {
+  const told =
+    (write: Store["runs"]["finish"]): Store["runs"]["finish"] =>
+    async (ended) => {
+      const ends = await write(ended);
+      deliveries.soon(ended.filter((_, index) => ends[index] === "stored"));
+      return ends;
+    };
+  return {
+    ...store,
+    runs: { ...store.runs, finish: told(store.runs.finish) },
+    waiting: { ...store.waiting, end: told(store.waiting.end) },
+    executions: {
+      ...store.executions,
+      async cancel(ref, outcome) {
+        await store.executions.cancel(ref, outcome);
+        // A running execution has not ended by this; then there is nothing to deliver.
+        deliveries.soon([ref]);
+      },
+    },
+  };
+}
