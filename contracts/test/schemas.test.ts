@@ -38,6 +38,7 @@ test("only what clients send to the public API is closed", () => {
     "CreateExecution",
     "CreateRequest",
     "CreateRequests",
+    "CreateSchedule",
     "FinishRun",
     "RegisterWorker",
     "ReplayDeadLetters",

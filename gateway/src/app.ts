@@ -19,6 +19,7 @@ import { createRouteParts, type RouteParts } from "./routes/parts.ts";
 import { processorRoutes } from "./routes/processors.ts";
 import { requestRoutes } from "./routes/requests.ts";
 import { resultRoutes } from "./routes/results.ts";
+import { scheduleRoutes } from "./routes/schedules.ts";
 import { swaggerRoutes } from "./routes/swagger.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
 import { welcomeRoutes } from "./routes/welcome.ts";
@@ -46,7 +47,7 @@ export function createApp(
   const documented = [
     ...[healthRoutes, welcomeRoutes, creatingRoutes, requestRoutes, findingRoutes, executionRoutes],
     ...[resultRoutes, logRoutes, eventRoutes, deadLetterRoutes, processorRoutes, workerRoutes],
-    webhookRoutes,
+    ...[scheduleRoutes, webhookRoutes],
   ].map((routes) => routes(parts));
 
   // standardHostname: otherwise Elysia looks for the path after the eleventh character of the URL, and takes a part of

@@ -29,6 +29,8 @@ import { createDeadlineWatch, createEndOverdue } from "./runs/overdue.ts";
 import { createRequeueRuns, type RequeueRuns } from "./runs/requeue.ts";
 import { commandRoutes } from "./runtime/command-routes.ts";
 import { createInternalApp } from "./runtime/internal-app.ts";
+import { scheduleCommands } from "./schedules/commands.ts";
+import { createScheduleSweep } from "./schedules/sweep.ts";
 import { createWaitingSweep } from "./waiting/sweep.ts";
 import { createWebhooks, type Webhooks } from "./webhooks/webhooks.ts";
 import { workerCommands } from "./workers/commands.ts";
@@ -60,6 +62,8 @@ const outboxSweepMs = 2_000;
 const startSweepMs = 2_000;
 /** The maximum delay between the instant for which an execution waits and its start or end. */
 const waitingSweepMs = 500;
+/** The maximum delay of a firing, beside what creating it takes. */
+const scheduleSweepMs = 1_000;
 /**
  * How often the store is opened again. That reads the database's clock, from which this process's drifts by some
  * milliseconds in this time, and brings up to date what instances of an earlier version have stored meanwhile.
@@ -106,6 +110,7 @@ export function createRequestsService(outside: Ports, config: Config) {
     ...processorCommands(ports, processors, withdrawals),
     ...logCommands(ports),
     ...webhooks.commands,
+    ...scheduleCommands(ports),
     recordRefusals: recordRefusalsCommand(ports, outbox),
     replayDeadLetters: replayCommand(ports, admissions, processors, config),
   };
@@ -124,7 +129,7 @@ export function createRequestsService(outside: Ports, config: Config) {
   });
   const { attempt, stopping, notReadyReasons, start, stop } = lifecycle;
   const sweeps = createSweeps(ports, config, {
-    ...{ outbox, starts, requeueRuns, withdrawals, webhooks, attempt, stopping },
+    ...{ commands, outbox, starts, requeueRuns, withdrawals, webhooks, attempt, stopping },
   });
 
   return {
@@ -172,6 +177,7 @@ function createSweeps(
   ports: Ports,
   { leaseMs, confirmMs, logsKeptMs }: Config,
   parts: {
+    commands: Pick<RequestsApi, "createRequests">;
     outbox: Outbox;
     starts: Starts;
     requeueRuns: RequeueRuns;
@@ -182,12 +188,13 @@ function createSweeps(
   },
 ): Periodic[] {
   const { store, random, log, counters, fatal } = ports;
-  const { outbox, starts, requeueRuns, withdrawals, webhooks, attempt, stopping } = parts;
+  const { commands, outbox, starts, requeueRuns, withdrawals, webhooks, attempt, stopping } = parts;
   const leaseExpiry = createLeaseExpiry(sweepsPerLease);
   const deadlines = createDeadlineWatch(() => performance.now());
   const workerSweep = { leaseExpiry, deadlines, requeueRuns, endOverdue: createEndOverdue(ports, outbox) };
   const sweepWaiting = createWaitingSweep(ports, outbox);
   const lookOnce = createLookForResults(ports, webhooks);
+  const sweepSchedules = createScheduleSweep(ports, commands.createRequests);
 
   async function sweepAllWorkers(): Promise<void> {
     const work = () => sweepWorkers(ports, workerSweep);
@@ -227,6 +234,11 @@ function createSweeps(
       name: "sweep of waiting executions",
       pauseMs: waitingSweepMs,
       work: () => attempt("waiting sweep", () => sweepWaiting(stopping), storeAway),
+    },
+    {
+      name: "sweep of schedules",
+      pauseMs: scheduleSweepMs,
+      work: () => attempt("schedule sweep", () => sweepSchedules(stopping), storeAway),
     },
     { name: "opening of the store", pauseMs: reopenMs, work: () => attempt("store", store.open, storeAway) },
     {

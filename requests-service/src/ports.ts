@@ -17,6 +17,7 @@ import type { Finding } from "./finding/port.ts";
 import type { Keys } from "./keys/port.ts";
 import type { Logs } from "./logs/port.ts";
 import type { ProcessorStore } from "./processors/port.ts";
+import type { Schedules } from "./schedules/port.ts";
 import type { WebhookStore } from "./webhooks/port.ts";
 import type { Workers } from "./workers/port.ts";
 
@@ -68,6 +69,7 @@ export type Store = {
   logs: Logs;
   keys: Keys;
   webhooks: WebhookStore;
+  schedules: Schedules;
   /**
    * Creates the keys and indexes that are missing, brings what earlier versions stored up to date, and reads the clock.
    * May be repeated, and is cheap then.

@@ -21,6 +21,8 @@ import { createStarts } from "../src/requests/starts.ts";
 import { runCommands } from "../src/runs/commands.ts";
 import { createDeadlineWatch, createEndOverdue } from "../src/runs/overdue.ts";
 import { createRequeueRuns } from "../src/runs/requeue.ts";
+import { scheduleCommands } from "../src/schedules/commands.ts";
+import { createScheduleSweep } from "../src/schedules/sweep.ts";
 import { createWaitingSweep } from "../src/waiting/sweep.ts";
 import { createWebhooks } from "../src/webhooks/webhooks.ts";
 import { workerCommands } from "../src/workers/commands.ts";
@@ -93,6 +95,7 @@ export function createCore(
     ...processorCommands(ports, announced, withdrawals),
     ...logCommands(ports),
     ...webhooks.commands,
+    ...scheduleCommands(ports),
     recordRefusals: recordRefusalsCommand(ports, outbox),
     replayDeadLetters: replayCommand(ports, admissions, admitted, options),
   };
@@ -149,6 +152,8 @@ export function createCore(
     ...{ request, execution, worker, run, stored },
     look: createLookForResults(ports, webhooks),
     sweep: () => sweepWorkers(ports, workerSweep),
+    sweepSchedules: (stopping = new AbortController().signal) =>
+      createScheduleSweep(ports, commands.createRequests)(stopping),
     sweepWaiting: (stopping = new AbortController().signal) => createWaitingSweep(ports, outbox)(stopping),
   };
 }

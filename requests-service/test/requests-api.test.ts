@@ -8,6 +8,7 @@ import { creatingApiConformance } from "./conformance/requests-api/creating.ts";
 import { type FindingApiUnderTest, findingApiConformance } from "./conformance/requests-api/finding.ts";
 import { processorApiConformance } from "./conformance/requests-api/processors.ts";
 import { replaysConformance } from "./conformance/requests-api/replays.ts";
+import { schedulesApiConformance } from "./conformance/requests-api/schedules.ts";
 import { watchApiConformance } from "./conformance/requests-api/watching.ts";
 import { testCore } from "./core.ts";
 import { clientOf, serviceToken } from "./door.ts";
@@ -60,6 +61,7 @@ processorApiConformance("requests-service", () => {
 
 announcementsApiConformance("requests-service", () => testService().api);
 
+schedulesApiConformance("requests-service", () => testService().api);
 watchApiConformance("requests-service", () => {
   const { core, api } = testService();
   return {

@@ -13,6 +13,7 @@ import {
 } from "../../requests-service/test/conformance/requests-api/finding.ts";
 import { processorApiConformance } from "../../requests-service/test/conformance/requests-api/processors.ts";
 import { replaysConformance } from "../../requests-service/test/conformance/requests-api/replays.ts";
+import { schedulesApiConformance } from "../../requests-service/test/conformance/requests-api/schedules.ts";
 import { watchApiConformance } from "../../requests-service/test/conformance/requests-api/watching.ts";
 
 /** The fakes of requests-service behave like its real commands, which run the same suites in their own folder. */
@@ -31,6 +32,8 @@ replaysConformance("the gateway's fake", clientApi);
 findingApiConformance("the gateway's fake", clientApi);
 
 announcementsApiConformance("the gateway's fake", () => gatewaysFake().api);
+
+schedulesApiConformance("the gateway's fake", () => gatewaysFake().api);
 
 processorApiConformance("the gateway's fake", () => {
   const { api, queue, expire } = gatewaysFake();

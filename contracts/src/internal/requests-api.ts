@@ -2,6 +2,7 @@ import type { ApiFunctions } from "./api.ts";
 import { clientOperations } from "./requests-api/client-operations.ts";
 import { findingOperations } from "./requests-api/finding-operations.ts";
 import { replayOperations } from "./requests-api/replay-operations.ts";
+import { scheduleOperations } from "./requests-api/schedule-operations.ts";
 import { watchOperations } from "./requests-api/watch-operations.ts";
 import { deliveryOperations, webhookOperations } from "./requests-api/webhook-operations.ts";
 import { workerOperations } from "./requests-api/worker-operations.ts";
@@ -9,6 +10,7 @@ import { workerOperations } from "./requests-api/worker-operations.ts";
 export { ExecutionFilter, RequestFilter } from "./requests-api/finding-operations.ts";
 export * from "./requests-api/records.ts";
 export type { Replay } from "./requests-api/replay-operations.ts";
+export { Missed, NewSchedule, ScheduleRecord } from "./requests-api/schedule-operations.ts";
 export { WebhookRecord } from "./requests-api/webhook-operations.ts";
 export { type Claimable, defaultTimeoutSeconds } from "./requests-api/worker-operations.ts";
 
@@ -23,6 +25,7 @@ export const requestsApi = {
   ...clientOperations,
   ...findingOperations,
   ...watchOperations,
+  ...scheduleOperations,
   ...workerOperations,
   ...replayOperations,
   ...webhookOperations,

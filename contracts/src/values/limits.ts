@@ -54,6 +54,12 @@ export const limits = {
   /** Tries within one execution, and their maximum total duration. */
   triesMax: 100,
   timeoutSecondsMax: 30 * 86_400,
+  /** Schedules, the characters of their texts, and how many of the next firings are shown. */
+  schedulesMax: 1_000,
+  cronCharsMax: 255,
+  timeZoneCharsMax: 64,
+  scheduleNameCharsMax: 100,
+  nextFirings: 5,
   /** How far ahead an execution may be scheduled. */
   startAheadSecondsMax: 366 * 86_400,
   /** Requests in one public batch. */

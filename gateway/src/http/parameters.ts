@@ -7,6 +7,7 @@ import {
   limits,
   ProcessorName,
   Uuid,
+  uuidPattern,
 } from "@sate/contracts";
 import { type TObject, type TSchema, Type } from "@sinclair/typebox";
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
@@ -22,6 +23,10 @@ export const ExecutionPath = Type.Object({ request_id, execution_id }, closed);
 export const WorkerPath = Type.Object({ worker_id: { ...Uuid, description: "The id of a worker." } }, closed);
 export const WebhookPath = Type.Object(
   { webhook_id: { ...Uuid, description: "The id of a webhook." } },
+  closed,
+);
+export const SchedulePath = Type.Object(
+  { schedule_id: { ...Uuid, description: "The id of a schedule." } },
   closed,
 );
 export const ProcessorPath = Type.Object({ name: ProcessorName }, closed);
@@ -51,6 +56,12 @@ export const limit = (byDefault: number) =>
     default: byDefault,
     description: "Maximum number of entries. A page of large entries may have fewer.",
   });
+
+/** The query of a list of schedules. The cursor is the last id of the previous page. */
+export const schedulePageQuery = Type.Object(
+  { limit: limit(limits.pageDefault), cursor: cursor(uuidPattern.slice(1, -1)) },
+  closed,
+);
 
 /** The query of a list of attempts. The cursor is the last attempt of the previous page. */
 export const attemptPageQuery = (limitByDefault: number) =>
@@ -162,6 +173,10 @@ const unknown = {
     "No dead letter has this id, or it was deleted. `GET /dead-letters` lists them.",
   ],
   unknown_webhook: ["webhook-not-found", "No webhook has this id. `GET /webhooks` lists them."],
+  unknown_schedule: [
+    "schedule-not-found",
+    "No schedule has this id, or another API key created it. `GET /schedules` lists those that you may see.",
+  ],
   unknown_worker: [
     "worker-gone",
     "No live worker has this id: its lease has expired, it was ended, or another API key registered it. Stop its runs and register again.",
@@ -181,6 +196,7 @@ const kindOfParameter = {
   "/webhook_id": "unknown_webhook",
   "/worker_id": "unknown_worker",
   "/dead_letter_id": "unknown_dead_letter",
+  "/schedule_id": "unknown_schedule",
 } as const;
 
 /** A path parameter that cannot be an id or a name is an unknown one. */

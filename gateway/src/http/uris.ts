@@ -20,6 +20,8 @@ export function createUris(publicUrl = "") {
     executionResults: (requestId: string, executionId: string) =>
       `${execution(requestId, executionId)}/results`,
     executionLog: (requestId: string, executionId: string) => `${execution(requestId, executionId)}/log`,
+    schedules: () => `${base}/schedules`,
+    schedule: (scheduleId: string) => `${base}/schedules/${scheduleId}`,
     executionEvents: (requestId: string, executionId: string) =>
       `${execution(requestId, executionId)}/events`,
     /** The next page of the filtered list at `uri`: with the same parameters, from `cursor` on. */

@@ -39,6 +39,7 @@ function documentation({ version, hasKeys, publicUrl }: DocumentParts) {
       "dead-letters",
       "processors",
       "workers",
+      "schedules",
       "webhooks",
       "system",
     ].map((name) => ({ name })),

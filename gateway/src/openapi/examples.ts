@@ -46,6 +46,21 @@ const webhook = {
   creation_date: "2020-11-07 16:30:00.000000",
 };
 const secret = "whsec_bm90IGEgc2VjcmV0LCBidXQgYW4gZXhhbXBsZSBvZiBvbmU=";
+const schedule = { name: "nightly", cron: "30 2 * * *", time_zone: "Europe/Berlin", missed: "last" };
+const storedSchedule = {
+  id: "01976b1e-9d3b-7000-8e11-2f6a0c4b7d95",
+  ...schedule,
+  request: { payload },
+  creation_date: execution.creation_date,
+  paused: false,
+  next_firings: ["2020-11-08 01:30:00.000000", "2020-11-09 01:30:00.000000"],
+  last_firing: {
+    scheduled_at: "2020-11-07 01:30:00.000000",
+    request_uri: `/requests/${request.id}`,
+    execution_uri: `/requests/${request.id}/executions/${execution.id}`,
+    status: "succeeded",
+  },
+};
 
 export const examples = {
   /** Request bodies by operation. */
@@ -65,6 +80,7 @@ export const examples = {
         value: { filter: { reason: "unexpected_error", since: "2020-11-07T00:00:00Z" }, dry_run: true },
       },
     },
+    createSchedule: { original: { value: { ...schedule, request: { payload } } } },
     cancelExecutions: {
       original: { value: { filter: { status: "queued", label: "team:video", all: true }, dry_run: true } },
     },
@@ -123,6 +139,8 @@ export const examples = {
     CancelledExecutions: { matched: 3, cancelled: 3, skipped: [] },
     PublicProcessor: processor,
     ProcessorList: { processors: [processor] },
+    Schedule: storedSchedule,
+    SchedulePage: { schedules: [{ ...storedSchedule, request: {} }] },
     RegisteredWorker: { worker_id: "01976b1e-8a2c-7000-9d3b-0e9a7c5f1b22", heartbeat_seconds: 10 },
     ClaimedRuns: {
       runs: [

@@ -37,6 +37,7 @@ type Tag =
   | "dead-letters"
   | "processors"
   | "workers"
+  | "schedules"
   | "webhooks"
   | "system";
 
@@ -112,6 +113,7 @@ function detailOf(tag: Tag, declared: Detailed, hasKeys: boolean) {
     ...when(params?.properties.request_id, "request-not-found"),
     ...when(params?.properties.name, "processor-not-found"),
     ...when(params?.properties.webhook_id, "webhook-not-found"),
+    ...when(params?.properties.schedule_id, "schedule-not-found"),
     ...when(params?.properties.worker_id, "worker-gone"),
     ...when(params?.properties.execution_id, "execution-not-found"),
     ...when(params?.properties.dead_letter_id, "dead-letter-not-found"),

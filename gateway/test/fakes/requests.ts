@@ -18,6 +18,7 @@ import type { Requests } from "../../src/ports.ts";
 import { fakeFinding } from "./finding.ts";
 import { fakeProcessors } from "./processors.ts";
 import { fakeRuns, type StoredExecution } from "./runs.ts";
+import { fakeSchedules } from "./schedules.ts";
 import { fakeWebhooks } from "./webhooks.ts";
 
 /** The conformance suites of requests-service also make calls that only processor services make. */
@@ -37,6 +38,7 @@ export function fakeRequests() {
   const calls: Record<string, number> = {};
   const control: { before: (name: string, body: never) => Promise<void> | void } = { before: () => {} };
   const processors = fakeProcessors();
+  const schedules = fakeSchedules();
   const runs = fakeRuns({ requests, executions, processors });
 
   const operation =
@@ -194,6 +196,7 @@ export function fakeRequests() {
     ...processors.work,
     ...runs.work,
     ...fakeWebhooks(),
+    ...schedules.work,
     executionStates: ({ refs }) => ({
       states: refs.map((ref) => {
         const found = find(ref);
@@ -237,6 +240,7 @@ export function fakeRequests() {
     deadLetters,
     processors,
     runs,
+    schedules,
     /** Refused attempts that were recorded, oldest first. */
     refusals: () => [...refusals.values()],
     countExecutions: () => [...executions.values()].flat().length,

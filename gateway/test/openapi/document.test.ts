@@ -68,7 +68,8 @@ describe.each([
       const inPath = operation.parameters?.filter((parameter) => parameter.in === "path") ?? [];
       const wanted = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name as string);
       expect(inPath.map(({ name }) => name)).toEqual(wanted);
-      if (/^\/(requests|processors|workers)/.test(path)) expect(operation.responses).toHaveProperty("503");
+      if (/^\/(requests|processors|schedules|workers)/.test(path))
+        expect(operation.responses).toHaveProperty("503");
       const ofUnknown = path.startsWith("/workers") ? "410" : "404";
       if (wanted.length > 0) expect(operation.responses).toHaveProperty(ofUnknown);
     }
@@ -176,6 +177,7 @@ test("responses match their documented schemas", async () => {
   };
   gateway.results.deadLetters.push(letter);
   gateway.requests.deadLetters.set("record", { kind: "published", topic: "failed_executions" });
+  const schedule = await gateway.post("/schedules", '{"cron":"@daily","request":{"payload":1}}');
   const asked: [operationId: string, answer: Answer][] = [
     ["createRequest", await gateway.post("/requests", '{"payload":{},"processor":"simulate"}')],
     ["createRequest", await gateway.post("/requests", '{"payload":{},"processor":"unknown"}')],
@@ -204,6 +206,13 @@ test("responses match their documented schemas", async () => {
     ["getProcessor", await gateway.get("/processors/simulate")],
     ["getProcessor", await gateway.get("/processors/nothing")],
     ["withdrawProcessor", await gateway.ask("DELETE", "/processors/simulate")],
+    ["createSchedule", schedule],
+    ["createSchedule", await gateway.post("/schedules", "{}")],
+    ["getSchedule", await gateway.get(`/schedules/${schedule.json.id}`)],
+    ["getSchedule", await gateway.get(`/schedules/${unknown}`)],
+    ["listSchedules", await gateway.get("/schedules")],
+    ["pauseSchedule", await gateway.post(`/schedules/${schedule.json.id}/pause`)],
+    ["resumeSchedule", await gateway.post(`/schedules/${schedule.json.id}/resume`)],
     ["registerWorker", worker.registered],
     ["registerWorker", await gateway.post("/workers", "{}")],
     ["claimRuns", claimed],

@@ -1,6 +1,7 @@
 import type { Outcome, ProcessorAnnouncement, RequestRecord } from "@sate/contracts";
 import type { Execution } from "../executions/execution.ts";
 import type { Claim, Claimed } from "../ports.ts";
+import type { Schedule } from "../schedules/port.ts";
 
 /** An outcome is stored as two texts, because outputs can be large and are read only to be published. */
 export function splitOutcome(outcome: Outcome): { text: string; outputs: string | null } {
@@ -51,4 +52,20 @@ type Announced = Omit<ProcessorAnnouncement, "input_json"> & { input_json?: stri
 export function joinedAnnouncement(text: string, input: string | null | undefined): ProcessorAnnouncement {
   const rest = JSON.parse(text) as ProcessorAnnouncement;
   return input ? { ...rest, input_json: input } : rest;
+}
+
+/** A schedule is stored field by field, its labels and its error as JSON text. */
+export function scheduleFields<S extends Pick<Schedule, "labels" | "last_error">>({ ...schedule }: S) {
+  const { labels, last_error } = schedule;
+  return { ...schedule, labels: textOf(labels), last_error: textOf(last_error) };
+}
+
+/** The reverse. */
+export function parsedSchedule(fields: Partial<Record<string, unknown>>): Schedule {
+  const { labels, last_error, ...rest } = fields as Record<string, string>;
+  return {
+    ...(rest as unknown as Schedule),
+    ...(labels && { labels: JSON.parse(labels) }),
+    ...(last_error && { last_error: JSON.parse(last_error) }),
+  };
 }

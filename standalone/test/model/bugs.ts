@@ -96,6 +96,15 @@ export const bugs: Record<string, Bug> = {
   "an instant that is compared with another clock": {
     store: (store) => ({ ...store, now: () => store.now() + 1_800_000 }),
   },
+  "a schedule that advances before it fires": inStore("schedules", ({ schedules }) => ({
+    async due(page) {
+      const due = await schedules.due(page);
+      await schedules.advance(
+        due.map(({ id, next_at: from = 0 }) => ({ id, from, next_at: undefined, last_at: from })),
+      );
+      return due;
+    },
+  })),
   "no sweep over what waits": inStore("waiting", () => ({ due: async () => [] })),
   "no end of what runs past its deadline": inStore("runs", ({ runs }) => ({
     async running(page) {

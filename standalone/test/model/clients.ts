@@ -1,3 +1,4 @@
+import { formatTimestamp, limits } from "@sate/contracts";
 import { createCounters } from "@sate/contracts/runtime";
 import type { HandlerEnd, HandlerRun } from "@sate/processor";
 import { createAttemptLimit } from "../../../gateway/src/executions/attempt-limit.ts";
@@ -105,6 +106,19 @@ export function createClients(world: World, maxFailures: number) {
       simulation.later(null, weather.random.between(0, 8), () => {
         owner.isDead = true;
       });
+    },
+
+    /** A schedule that fires once, so soon that the faults hit it. */
+    schedule(inMs: number): void {
+      const id = newId();
+      const next_at = Math.floor(world.databaseClock() + inMs);
+      const rhythm = { cron: "@yearly", time_zone: "UTC", missed: "last", next_at } as const;
+      const schedule = {
+        ...{ id, payload_json: '"scheduled"', creation_date: formatTimestamp(0) },
+        ...rhythm,
+      };
+      void world.databases.store(world.databaseClock).schedules.insert(schedule, limits.schedulesMax);
+      history.scheduled(id, next_at);
     },
 
     cancel(requestId: string, executionId: string, target: RequestsProcess): void {

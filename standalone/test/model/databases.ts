@@ -15,6 +15,7 @@ const tables = [
   "workers",
   "processors",
   "logs",
+  "schedules",
   "results",
   "dead_letters",
   "model",

@@ -1,5 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { type IncomingRecord, readExecution, readOutcome, topics } from "@sate/contracts";
+import { firingIds } from "../../../requests-service/src/schedules/record.ts";
 import type { Broker } from "./broker.ts";
 import type { Owner } from "./simulation.ts";
 
@@ -123,6 +124,7 @@ export function createHistory(db: Database, maxFailures: number) {
   const acknowledged = new Set<string>();
   const refused = new Set<string>();
   const refusedAsExhausted = new Set<string>();
+  const schedules = new Map<string, number>();
   let excusedOverlaps = 0;
   db.run("INSERT INTO model VALUES (?, 0)", [maxFailures]);
 
@@ -136,10 +138,14 @@ export function createHistory(db: Database, maxFailures: number) {
   );
   const unfinished = db.query(
     `SELECT 1 FROM executions WHERE mark IS NOT NULL OR result_id IS NULL
-     UNION SELECT 1 FROM refusals UNION SELECT 1 FROM requests WHERE start IS NOT NULL`,
+     UNION SELECT 1 FROM refusals UNION SELECT 1 FROM requests WHERE start IS NOT NULL
+     UNION SELECT 1 FROM schedules WHERE last_at IS NULL`,
   );
   const result = db.query("SELECT 1 FROM results WHERE request_id = ? AND attempt = ?");
   const request = db.query<{ payload: string }, [string]>("SELECT payload FROM requests WHERE id = ?");
+  const firings = db.query<{ count: number }, [string]>(
+    "SELECT count(*) AS count FROM requests WHERE labels LIKE '%' || ? || '%'",
+  );
   const selectBroken = db.query<{ what: string }, []>("SELECT what FROM broken");
 
   /** Never throws: an exception would be taken for a failure of a service. */
@@ -157,6 +163,8 @@ export function createHistory(db: Database, maxFailures: number) {
     excusedOverlaps: () => excusedOverlaps,
 
     requestAcknowledged: (id: string, payload: string) => void payloads.set(id, payload),
+    /** It is to fire at this instant, and not again. */
+    scheduled: (id: string, at: number) => void schedules.set(id, at),
     executionAcknowledged(id: string): void {
       acknowledged.add(id);
       must(execution.get(id) !== null, "10: a read after a 201 does not see the execution");
@@ -235,6 +243,11 @@ export function createHistory(db: Database, maxFailures: number) {
         must(request.get(id)?.payload === payload, "1: a request is lost");
       for (const id of acknowledged) must(execution.get(id) !== null, "1: an acknowledged execution is lost");
       for (const id of refused) must(execution.get(id) === null, "2: an execution that was refused is there");
+      for (const [id, at] of schedules) {
+        const isThere = execution.get(firingIds({ id }, at).execution_id) !== null;
+        must(isThere, "24: a firing of a schedule is lost");
+        must((firings.get(id)?.count ?? 0) <= 1, "24: a schedule has fired twice for one time");
+      }
       const letters = deadLetterIds(broker);
       for (const id of refusedAsExhausted) must(letters.has(id), "7: a refused attempt has no dead letter");
       for (const record of Object.values(topics).flatMap(broker.read)) {

@@ -51,6 +51,7 @@ const sometimes = [
   "runs_lost",
   "runs_overdue",
   "runs_retried",
+  "schedules_fired",
   "stopped",
   "waiting_ended",
   "waiting_woken",

@@ -59,6 +59,8 @@ function liveIn(setting: Setting, steps: Step[]): Outcome {
     return { broken: history.broken(), counts, events, restMs };
   };
 
+  // In every third history.
+  if (seed % 3 === 0) for (const inMs of [0, 300, 1_500]) clients.schedule(inMs);
   for (const step of steps) {
     weather.random = createRandom(step.seed);
     weather.odds = weathers[step.weather];

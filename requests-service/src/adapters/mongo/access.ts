@@ -7,6 +7,7 @@ import type {
   ProcessorDocument,
   RefusalDocument,
   RequestDocument,
+  ScheduleDocument,
   WebhookDocument,
   WorkerDocument,
 } from "./documents.ts";
@@ -34,6 +35,7 @@ export function mongoAccess(db: Db, guarded: Guarded) {
     logs: db.collection<LogDocument>("logs"),
     keys: db.collection<KeyDocument>("idempotency_keys"),
     webhooks: db.collection<WebhookDocument>("webhooks"),
+    schedules: db.collection<ScheduleDocument>("schedules"),
     ...{ guarded, each, changeEach },
   };
 }

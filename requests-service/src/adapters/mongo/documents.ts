@@ -11,6 +11,7 @@ import type { StoredKey } from "../../keys/port.ts";
 import type { LogPosition, StoredChunk } from "../../logs/port.ts";
 import type { Refusal, Worker } from "../../ports.ts";
 import type { KnownProcessor } from "../../processors/port.ts";
+import type { Schedule } from "../../schedules/port.ts";
 import { joinedAnnouncement, joinedOutcome, parsed, splitAnnouncement, splitOutcome } from "../stored.ts";
 import type { StoredWebhook } from "../stored-webhook.ts";
 
@@ -62,6 +63,12 @@ export type LogDocument = Omit<StoredChunk, "request_id" | "attempt"> & { _id: s
 export type KeyDocument = Omit<StoredKey, "hash"> & { _id: string; at: number };
 
 export type WebhookDocument = StoredWebhook & { _id: string };
+/** Labels and the error are JSON text. */
+export type ScheduleDocument = Omit<Schedule, "id" | "labels" | "last_error"> & {
+  _id: string;
+  labels?: string;
+  last_error?: string;
+};
 
 export function requestDocument({ id, payload_json, labels, ...rest }: RequestRecord): RequestDocument {
   return { _id: id, payload: payload_json, ...rest, ...(labels && { labels: labelTexts(labels) }) };

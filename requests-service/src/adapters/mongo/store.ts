@@ -23,6 +23,7 @@ import { mongoKeys } from "./keys.ts";
 import { mongoLogs } from "./logs.ts";
 import { mongoProcessors } from "./processors.ts";
 import { mongoRuns } from "./runs.ts";
+import { mongoSchedules } from "./schedules.ts";
 import { mongoWaiting } from "./waiting.ts";
 import { mongoWebhooks } from "./webhooks.ts";
 import { mongoWorkers } from "./workers.ts";
@@ -56,6 +57,7 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
     logs: mongoLogs(access, clock.now),
     keys: mongoKeys(access, clock.now),
     webhooks: mongoWebhooks(access, clock.now),
+    schedules: mongoSchedules(access),
     outbox: mongoOutbox(access),
     confirmations: mongoConfirmations(access),
     open: guarded(async () => {
@@ -70,6 +72,8 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
       await access.logs.createIndex({ written_at: 1 });
       await access.requests.createIndex({ "start.execution_id": 1, _id: 1 });
       await access.keys.createIndex({ at: 1 });
+      await access.schedules.createIndex({ next_at: 1 });
+      await access.schedules.createIndex({ owner: 1, _id: 1 });
       await fillProcessors(access);
     }),
     ping: guarded(clock.read),

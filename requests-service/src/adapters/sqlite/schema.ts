@@ -133,6 +133,22 @@ export const schema = `
     previous_secret TEXT,
     previous_until INTEGER
   ) STRICT;
+
+  CREATE TABLE IF NOT EXISTS schedules (
+    name TEXT,
+    owner TEXT,
+    cron TEXT NOT NULL,
+    time_zone TEXT NOT NULL,
+    missed TEXT NOT NULL,
+    processor TEXT,
+    labels TEXT,
+    creation_date TEXT NOT NULL,
+    next_at INTEGER,
+    paused_from INTEGER,
+    last_at INTEGER,
+    last_error TEXT,
+    payload_json TEXT NOT NULL
+  CREATE INDEX IF NOT EXISTS due_schedules ON schedules (next_at) WHERE next_at IS NOT NULL;
 `;
 
 /** The columns of an execution except its outputs, which are large and rarely needed. */

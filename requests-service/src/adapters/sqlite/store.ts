@@ -10,6 +10,7 @@ import { sqliteKeys } from "./keys.ts";
 import { sqliteLogs } from "./logs.ts";
 import { sqliteProcessors } from "./processors.ts";
 import { atRef, sqliteRuns } from "./runs.ts";
+import { sqliteSchedules } from "./schedules.ts";
 import {
   type ExecutionRow,
   executionColumns,
@@ -43,6 +44,7 @@ export function sqliteStore(file: SqliteFile, clock: () => number = Date.now): S
     logs: sqliteLogs(access, now),
     keys: sqliteKeys(access, now),
     webhooks: sqliteWebhooks(access, now),
+    schedules: sqliteSchedules(access),
     outbox: sqliteOutbox(access),
     confirmations: sqliteConfirmations(access),
     open: access.read((db) => void db.run(schema)),

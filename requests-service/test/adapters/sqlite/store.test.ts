@@ -105,6 +105,7 @@ test("sweeps read indexes, not the whole history", async () => {
     [() => store.finding.requests({ processor: "p" }, slice), "COVERING INDEX requests_by_processor"],
     [() => store.requests.starting({ limit: 10 }), "starting_requests"],
     [() => store.keys.removeBefore(1, 10), "oldest_idempotency_keys"],
+    [() => store.schedules.due({ until: 1, limit: 10 }), "due_schedules"],
   ] as const) {
     await sweep();
     const [sql = ""] = query.mock.lastCall ?? [];

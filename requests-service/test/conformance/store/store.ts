@@ -14,6 +14,7 @@ import { processorsConformance } from "./processors.ts";
 import { refusalsConformance } from "./refusals.ts";
 import { requestsConformance } from "./requests.ts";
 import { retriesConformance } from "./retries.ts";
+import { schedulesConformance } from "./schedules.ts";
 import { startsConformance } from "./starts.ts";
 import { waitingConformance } from "./waiting.ts";
 import { watchingConformance } from "./watching.ts";
@@ -37,6 +38,7 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
     processorsConformance(given);
     logsConformance(given);
     webhooksConformance(given);
+    schedulesConformance(given);
     watchingConformance(given);
     outboxConformance(given);
     confirmationsConformance(given);
