@@ -15,6 +15,7 @@ import { executionRoutes } from "./routes/executions.ts";
 import { findingRoutes } from "./routes/finding.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { logRoutes } from "./routes/logs.ts";
+import { moveRoutes } from "./routes/move.ts";
 import { createRouteParts, type RouteParts } from "./routes/parts.ts";
 import { processorRoutes } from "./routes/processors.ts";
 import { requestRoutes } from "./routes/requests.ts";
@@ -81,6 +82,7 @@ export function createApp(
       }
     });
   for (const routes of documented) app.use(routes);
+  if (ports.move) app.use(moveRoutes(operation, ports.move));
   app.use(swaggerRoutes({ operation, documented, document: { version, hasKeys, publicUrl } }));
 
   /** Clients without a valid key do not learn which paths exist. */

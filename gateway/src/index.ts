@@ -3,6 +3,7 @@ import { createApp } from "./app.ts";
 import type { Config, Ports } from "./ports.ts";
 
 export { accessProblems, loadAccess } from "./access/settings.ts";
+export type { Closure, MovePage, MoveSource, MoveState } from "./move/port.ts";
 export type { Config, Ports } from "./ports.ts";
 export { addressOf } from "./routes/welcome.ts";
 
@@ -39,9 +40,14 @@ export function createGateway(ports: Ports, config: Config) {
     reasons: () => ports.othersNotReady?.() ?? [],
   });
   const waits = new AbortController();
+  /** While the server is closed that is the only reason: its services may have been stopped. */
+  async function reasons(): Promise<string[]> {
+    const closure = ports.closed?.();
+    return closure ? [closure.detail] : notReadyReasons();
+  }
   return {
-    app: createApp(ports, config, { notReadyReasons, stopping: waits.signal }),
-    notReadyReasons,
+    app: createApp(ports, config, { notReadyReasons: reasons, stopping: waits.signal }),
+    notReadyReasons: reasons,
     start,
     /** Ends the claims that wait for runs. Call it first at a stop. */
     endWaits: () => waits.abort(),

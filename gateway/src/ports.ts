@@ -2,6 +2,7 @@ import type { RequestsApi, ResultsApi } from "@sate/contracts";
 import type { Counters, Log } from "@sate/contracts/runtime";
 import type { ApiKey } from "./access/api-keys.ts";
 import type { AllowedHosts } from "./access/hosts.ts";
+import type { Closure, MoveSource } from "./move/port.ts";
 
 /** The gateway's operations of requests-service. Every operation may be repeated. Rejects with `Unavailable`. */
 export type Requests = Pick<
@@ -75,6 +76,9 @@ export type Ports = {
   onRecorded?: (listener: (recorded: Recorded) => void) => void;
   /** Why other services of the same process are not ready, a sentence each. */
   othersNotReady?: () => Promise<string[]>;
+  /** Only a server that can be moved has these two: the pages of its move, and why it is closed; `null`: it is open. */
+  move?: MoveSource;
+  closed?: () => Closure | null;
 };
 
 export type Config = {

@@ -1,4 +1,4 @@
-import { type RequestsApi, requestsApi } from "@sate/contracts";
+import { isUnavailable, type RequestsApi, requestsApi } from "@sate/contracts";
 import {
   type Attempt,
   createLifecycle,
@@ -36,7 +36,8 @@ import { createWebhooks, type Webhooks } from "./webhooks/webhooks.ts";
 import { workerCommands } from "./workers/commands.ts";
 import { createLeaseExpiry, recoverAll, sweepWorkers } from "./workers/expire.ts";
 
-export type { Ports } from "./ports.ts";
+export { runRefOf } from "./executions/execution.ts";
+export type { Ports, Store } from "./ports.ts";
 
 export type Config = {
   serviceToken: string;
@@ -82,6 +83,9 @@ const stopStepMs = 2_000;
 const cacheCharsMax = 32 * 1024 * 1024;
 
 const storeAway = "The Requests DB does not respond.";
+/** A store that refuses to be opened, as while a move fills it, says why. */
+const whyNotOpen = (error: unknown) =>
+  isUnavailable(error) && error.reason === "not_done" ? error.message : storeAway;
 const brokerAway = "The broker does not respond.";
 
 /**
@@ -148,7 +152,7 @@ export function createRequestsService(outside: Ports, config: Config) {
   };
 
   async function startOnStore(connect: Attempt<void>): Promise<void> {
-    await connect("store", store.open, storeAway);
+    await connect("store", store.open, whyNotOpen);
     await connect("webhooks", async () => void (await webhooks.refresh()), storeAway);
     if (config.exclusive) await connect("recovery", () => recoverAll(store, requeueRuns), storeAway);
     if (!stopping.aborted) for (const sweep of sweeps) sweep.start();

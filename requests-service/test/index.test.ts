@@ -60,6 +60,20 @@ async function running({ service }: ReturnType<typeof made>) {
 }
 
 describe("start", () => {
+  test("on a store that refuses to be opened it is not ready, says why, and starts once it may", async () => {
+    const it = made();
+    const { open } = it.store;
+    const reason = "The Requests DB is being filled.";
+    let mayOpen = false;
+    it.store.open = () =>
+      mayOpen ? open() : Promise.reject(new Unavailable(reason, { reason: "not_done" }));
+    const start = it.service.start();
+    await until("it says why", async () => (await it.service.notReadyReasons()).includes(reason));
+    mayOpen = true;
+    await start;
+    expect(await it.service.notReadyReasons()).toEqual([]);
+  });
+
   test("waits for an absent broker, accepts executions meanwhile, and publishes them when it is back", async () => {
     const it = made();
     it.publisher.mood = "away";

@@ -8,6 +8,8 @@ import { sqliteResultsWriter } from "@sate/results-listener/sqlite";
 import * as resultsService from "@sate/results-service";
 import { sqliteResultsReader } from "@sate/results-service/sqlite";
 import { createBroker } from "./broker/broker.ts";
+import { drain, requeueRunning } from "./move/drain.ts";
+import { createMoveSource } from "./move/source.ts";
 import { recordedResults } from "./recorded-results.ts";
 import type { DataFile } from "./sqlite/file.ts";
 
@@ -32,26 +34,29 @@ const shareOfStop = 0.7;
  */
 export function createStandalone(ports: Ports, config: Config) {
   const { file } = ports;
-  const { gateway, others } = createServices(ports, config);
+  const stopping = new AbortController();
+  const { gateway, others } = createServices(ports, config, stopping.signal);
   const inOrder = [...others, gateway];
 
   return {
     app: gateway.app,
     notReadyReasons: gateway.notReadyReasons,
     endWaits: gateway.endWaits,
-    /** Resolves when all services are ready; each needs those before it. */
+    /** Resolves when all services are ready; each needs those before it. On a sealed file none starts, so that nothing changes. */
     async start(): Promise<void> {
+      if (file.isSealed()) return;
       for (const service of inOrder) await service.start();
     },
     /** Safe at any time, and twice. Callers of a service are stopped before it. */
     async stop(): Promise<void> {
+      stopping.abort();
       for (const service of inOrder.toReversed()) await service.stop();
       file.close();
     },
   };
 }
 
-function createServices({ processors, file, ...rest }: Ports, config: Config) {
+function createServices({ processors, file, ...rest }: Ports, config: Config, stopping: AbortSignal) {
   const newId = () => Bun.randomUUIDv7();
   const shared = { ...rest, clock: Date.now, newId, random: Math.random };
   // The services do not listen here, so their token is never used.
@@ -63,10 +68,11 @@ function createServices({ processors, file, ...rest }: Ports, config: Config) {
 
   const recorded = recordedResults(sqliteResultsWriter(file));
   const results = resultsService.createResultsService({ ...shared, reader: sqliteResultsReader(file) }, own);
+  const store = sqliteStore(file);
   const requests = requestsService.createRequestsService(
     {
       ...shared,
-      store: sqliteStore(file),
+      store,
       publisher: broker.publisher(),
       results: results.commands,
       deadLetters: results.commands,
@@ -93,12 +99,27 @@ function createServices({ processors, file, ...rest }: Ports, config: Config) {
     },
     { ...own, shutdownMs: config.shutdownMs * shareOfStop },
   );
+  const forDrain = { store, requests: requests.commands };
+  const { move, closed } = createMoveSource({
+    ...shared,
+    ...{ file, stopping },
+    async drain() {
+      gateway.endWaits();
+      const deadlineMs = config.shutdownMs * shareOfStop;
+      await drain({ ...forDrain, stopProcessor: processor.stop, deadlineMs, stopping });
+    },
+    requeue: () => requeueRunning(forDrain),
+    async stopServices() {
+      for (const service of others.toReversed()) await service.stop();
+    },
+  });
   const others = [requests, listener, results, processor];
   const gateway = gatewayService.createGateway(
     {
       ...shared,
       requests: requests.commands,
       results: results.commands,
+      ...{ move, closed },
       monotonic: () => performance.now(),
       onRecorded: recorded.subscribe,
       othersNotReady: async () => {

@@ -13,6 +13,8 @@ import { processorsOf, webhookProblems } from "@sate/processor";
 import { Settings } from "./config.ts";
 import { createStandalone } from "./index.ts";
 import { launchers, onceAnyEnds } from "./launcher.ts";
+import { unfinishedMove } from "./move/sentences.ts";
+import { readMove } from "./move/state.ts";
 import { openSqliteFile } from "./sqlite/file.ts";
 
 /** EX_USAGE of sysexits.h. */
@@ -23,16 +25,24 @@ const usage = `Sate in one process. Start it at the root of the repository:
 
   npx -y bun run up            serves the processors of the folder "processors"
   npx -y bun run up --watch    and picks up changes in it while it runs
+  npx -y bun run up --undo-move  makes data usable again that was moved, and ends
 
 It is configured by environment variables: see "Configuration" in standalone/README.md.`;
+/** Nothing runs on data that is being moved. */
+const noProcessors: Awaited<ReturnType<typeof processorsOf>> = {
+  processors: { all: () => [], find: () => undefined, onChange() {}, async close() {} },
+  problems: [],
+};
 const givenArguments = Bun.argv.slice(2);
-const unknown = givenArguments.find((argument) => !["--help", "-h", "--watch"].includes(argument));
+const known = ["--help", "-h", "--watch", "--undo-move"];
+const unknown = givenArguments.find((argument) => !known.includes(argument));
 if (unknown !== undefined) {
   console.error(`Unknown argument: ${unknown}\n\n${usage}`);
   process.exit(exUsage);
 }
 const watch = givenArguments.includes("--watch");
-if (givenArguments.some((argument) => argument !== "--watch")) {
+const undoesMove = givenArguments.includes("--undo-move");
+if (givenArguments.some((argument) => ["--help", "-h"].includes(argument))) {
   console.log(usage);
   process.exit(0);
 }
@@ -42,13 +52,22 @@ const access = loadAccess(settings);
 if (access.kind === "wrong") exitForSettings("standalone", access.problems);
 const dataDir = resolve(settings.DATA_DIR);
 const counters = createCounters();
-const opened = openSqliteFile(dataDir, { onCommit: () => counters.add("sqlite_commits"), log });
+const onCommit = () => counters.add("sqlite_commits");
+const opened = openSqliteFile(dataDir, { onCommit, log, undoesMove });
 if (opened.kind === "refused") {
   console.error(opened.reason);
   process.exit(opened.exitCode);
 }
 
-const { processors, problems } = await processorsOf(settings, { env: Bun.env, watch, log });
+if (undoesMove) {
+  opened.file.close();
+  console.log(`The data in ${dataDir} can be used again: start Sate as usual.`);
+  process.exit(0);
+}
+const isSealed = opened.file.isSealed();
+const { processors, problems } = isSealed
+  ? noProcessors
+  : await processorsOf(settings, { env: Bun.env, watch, log });
 for (const problem of problems) console.error(problem);
 if (watch) processors.onChange(() => console.log(`processors       ${servedNames()}`));
 const standalone = createStandalone(
@@ -84,8 +103,13 @@ await runService(stoppable, {
   stopWhen: (stop) => onceAnyEnds(launchers(), () => stop("its launcher ended")),
   bodyBytesMax: serverBodyBytesMax,
 });
-while ((await standalone.notReadyReasons()).length > 0) await Bun.sleep(1_000);
-console.log(banner(access.keys.length > 0));
+if (isSealed) {
+  const url = addressOf(settings.HOST, standalone.app.server?.port);
+  console.log(unfinishedMove(url, dataDir, readMove(opened.file.db)));
+} else {
+  while ((await standalone.notReadyReasons()).length > 0) await Bun.sleep(1_000);
+  console.log(banner(access.keys.length > 0));
+}
 
 /** The user's processors, without the simulation. */
 function servedNames(): string {

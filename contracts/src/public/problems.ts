@@ -35,6 +35,7 @@ export const problems = {
   "dead-letter-replayed": { status: 409, title: "The dead letter has already been replayed" },
   "dead-letter-not-replayable": { status: 409, title: "The dead letter cannot be replayed" },
   "processor-served": { status: 409, title: "A live worker serves this processor" },
+  "other-move": { status: 409, title: "Another move of this server has begun" },
   "too-many-webhooks": { status: 409, title: "The maximum number of webhooks exists" },
   "too-many-schedules": { status: 409, title: "The maximum number of schedules exists" },
   "body-too-large": { status: 413, title: "The body is too large" },
@@ -53,6 +54,7 @@ export const problems = {
   internal: { status: 500, title: "Internal server error" },
   unavailable: { status: 503, title: "A dependency is unavailable" },
   overloaded: { status: 503, title: "The server is overloaded" },
+  moving: { status: 503, title: "The server is being moved" },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ProblemName = keyof typeof problems;

@@ -26,6 +26,9 @@ export const limits = {
   pageBytesMax: 2 * 1024 * 1024,
   /** Dead letters in one call that replays them: the payload of each one's request is read. */
   replaysMax: 32,
+  /** A page of a move: its records, which hold up other requests while they are read, and their size as JSON; a single larger one has a page to itself. */
+  movedRecordsMax: 500,
+  movedBytesMax: 1024 * 1024,
   /** Items of an internal batch, and the body that carries it. */
   batchItemsMax: 128,
   batchBytesMax: 8 * 1024 * 1024,

@@ -5,7 +5,9 @@ import type { Access, RequiredScope } from "../access/authorize.ts";
 import type { Ingress } from "../capacity/ingress.ts";
 import { NoQuery, readQuery } from "../http/parameters.ts";
 import { envelopeOf } from "../http/parse-body.ts";
+import { Refusal } from "../http/problem-response.ts";
 import { readBody } from "../http/read-body.ts";
+import type { Closure } from "../move/port.ts";
 import { headersField } from "../openapi/document.ts";
 import { type Described, type Json, jsonResponseOf, problemResponses } from "../openapi/responses.ts";
 
@@ -41,7 +43,14 @@ type Tag =
   | "webhooks"
   | "system";
 
-type OperationParts = { access: Access; ingress: Ingress; bodyBytesMax: number; idleSeconds: number };
+type OperationParts = {
+  access: Access;
+  ingress: Ingress;
+  bodyBytesMax: number;
+  idleSeconds: number;
+  /** Absent if the server is never closed. */
+  closed: (() => Closure | null) | undefined;
+};
 
 type Hooked = Pick<Context, "request" | "server" | "set">;
 
@@ -52,13 +61,19 @@ const stallSeconds = 10;
  * Creates the options of a route: its schemas, its documentation, and the hooks that check its scope before anything of
  * the request is read, read its body, and read its query. app.ts turns what a schema refuses into a problem.
  */
-export function createOperation({ access, ingress, bodyBytesMax, idleSeconds }: OperationParts) {
+export function createOperation({ access, ingress, bodyBytesMax, idleSeconds, closed }: OperationParts) {
   return <S extends Schemas>(tag: Tag, declared: Declared & S) => {
     const { scope, params, body, bodyBytesLeast = 0, nestingMax = limits.nestingMax } = declared;
     const query = declared.query ?? (tag === "system" ? undefined : NoQuery);
 
+    const whenClosed: ProblemName[] = closed && tag !== "system" ? ["moving"] : [];
+    const problems = [...(declared.problems ?? []), ...whenClosed];
+
     const authorize = ({ request, set }: Hooked): void => {
       access.authorize(scope, request, String(set.headers["x-request-id"]));
+      const closure = tag === "system" ? null : closed?.();
+      const refusal = closure?.refuses(declared);
+      if (closure && refusal) throw new Refusal(refusal, closure.detail);
     };
     const parse = async ({ request, server }: Hooked): Promise<unknown> => {
       const json = await readBody(request, {
@@ -80,7 +95,7 @@ export function createOperation({ access, ingress, bodyBytesMax, idleSeconds }: 
         S,
         keyof S & keyof Schemas
       >),
-      detail: detailOf(tag, { ...declared, query }, access.hasKeys),
+      detail: detailOf(tag, { ...declared, query, problems }, access.hasKeys),
       parse: [...(body ? [authorize, parse] : []), "json" as const],
       transform: [...(body ? [] : [authorize]), parameters],
     };

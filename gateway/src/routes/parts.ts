@@ -22,7 +22,7 @@ export function createRouteParts(
   const { apiKeys = [], serviceToken, bodyBytesMax, maxFailures } = config;
   const ingress = createIngress();
   const access = createAccess({ keys: apiKeys, serviceToken, log: ports.log });
-  const operation = createOperation({ access, ingress, bodyBytesMax, idleSeconds });
+  const operation = createOperation({ access, ingress, bodyBytesMax, idleSeconds, closed: ports.closed });
   const uris = createUris(config.publicUrl);
   const batches = createBatches(ports.requests, config);
   const attemptLimit = createAttemptLimit();

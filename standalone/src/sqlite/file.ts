@@ -12,8 +12,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
-import type { SqliteFile } from "@sate/contracts";
+import { type SqliteFile, Unavailable } from "@sate/contracts";
 import { errorFields, type Log } from "@sate/contracts/runtime";
+import { wasMoved } from "../move/sentences.ts";
+import { readMove, undoMove } from "../move/state.ts";
 import { describeError, type ErrorText } from "./error-text.ts";
 import { groupCommit } from "./group-commit.ts";
 import { upgrade } from "./schema-version.ts";
@@ -22,6 +24,10 @@ import { upgrade } from "./schema-version.ts";
 export type DataFile = SqliteFile & {
   /** Why nothing can be written, a sentence for people: from the first commit that fails to the next that succeeds. */
   notReadyReason(): string | null;
+  /** Whether the file is sealed: then every `write` rejects, and nothing of it is stored. */
+  isSealed(): boolean;
+  /** Runs `work` and seals the file in the same commit. Works on a sealed file, too. */
+  seal(work: () => void): Promise<void>;
   /** Commits what waits, closes the file and releases its lock. Safe twice. */
   close(): void;
 };
@@ -31,7 +37,12 @@ type Opened =
   /** It cannot be used, and was not changed. The reason is a sentence for people. */
   | { kind: "refused"; reason: string; exitCode: ErrorText["exitCode"] };
 
-type Options = { onCommit: () => void; log: Log };
+type Options = {
+  onCommit: () => void;
+  log: Log;
+  /** Makes data that was sealed or moved usable again. */
+  undoesMove?: boolean;
+};
 
 /** Reading this much takes a second or less. Damage in a larger file is found when it is read. */
 const checkedBytesMax = 1024 ** 3;
@@ -69,6 +80,12 @@ export function openSqliteFile(folder: string, options: Options): Opened {
     if (refusal !== null) {
       db.close();
       return { kind: "refused", reason: refusal, exitCode: 78 };
+    }
+    if (options.undoesMove) undoMove(db);
+    const move = readMove(db);
+    if (move?.completed_at) {
+      db.close();
+      return { kind: "refused", reason: wasMoved(folder, move), exitCode: 78 };
     }
     writeFileSync(join(folder, "pid"), `${process.pid}\n`, { mode: 0o600 });
     // The lock of 0.1.0, whose processes hold one on the database too.
@@ -132,9 +149,28 @@ function sqliteFile(db: Database, path: string, { onCommit, log }: Options): Dat
       failure = reason;
     },
   });
+  let isSealed = (readMove(db)?.sealed_at ?? null) !== null;
   return {
     db,
-    write: writer.write,
+    write: (work) =>
+      writer.write(() => {
+        if (isSealed) throw new Unavailable("The data is sealed.", { reason: "not_done" });
+        return work();
+      }),
+    isSealed: () => isSealed,
+    async seal(work) {
+      const before = isSealed;
+      try {
+        // Set within the commit: of the writes that share it, those after this one are refused.
+        await writer.write(() => {
+          work();
+          isSealed = true;
+        });
+      } catch (error) {
+        isSealed = before;
+        throw error;
+      }
+    },
     notReadyReason: () => loss() ?? failure,
     close() {
       writer.close();

@@ -9,10 +9,17 @@ import {
 import type { Execution } from "../../executions/execution.ts";
 import type { StoredKey } from "../../keys/port.ts";
 import type { LogPosition, StoredChunk } from "../../logs/port.ts";
-import type { Refusal, Worker } from "../../ports.ts";
+import type { Refusal, RefusalKey, Worker } from "../../ports.ts";
 import type { KnownProcessor } from "../../processors/port.ts";
 import type { Schedule } from "../../schedules/port.ts";
-import { joinedAnnouncement, joinedOutcome, parsed, splitAnnouncement, splitOutcome } from "../stored.ts";
+import {
+  joinedAnnouncement,
+  joinedOutcome,
+  parsed,
+  splitAnnouncement,
+  splitOutcome,
+  textOf,
+} from "../stored.ts";
 import type { StoredWebhook } from "../stored-webhook.ts";
 
 /**
@@ -78,15 +85,15 @@ export function requestOf({ _id, payload, labels, ...rest }: RequestDocument): R
   return { id: _id, payload_json: payload, ...rest, ...(labels && { labels: labelsOf(labels) }) };
 }
 
-/** The document of a new execution, which was never run. */
 export function executionDocument(execution: Execution): ExecutionDocument {
+  const { outcome, ...rest } = execution;
   return {
     _id: idOf(execution),
-    ...execution,
-    outcome: undefined,
-    progress: undefined,
-    last_error: undefined,
-    labels: execution.labels && labelTexts(execution.labels),
+    ...rest,
+    progress: textOf(rest.progress),
+    last_error: textOf(rest.last_error),
+    labels: rest.labels && labelTexts(rest.labels),
+    ...(outcome && outcomeFields(outcome)),
   };
 }
 
@@ -115,22 +122,25 @@ export function outcomeFields(outcome: Outcome) {
   return { status, result_id, outcome: text, ...(outputs !== null && { outputs }) };
 }
 
+export function refusalId({ request_id, id }: RefusalKey): string {
+  return `${request_id}:${id}`;
+}
+
+export function refusalDocument(refusal: Refusal): RefusalDocument {
+  return { _id: refusalId(refusal), ...refusal };
+}
+
+export function refusalOf({ _id, ...refusal }: RefusalDocument): Refusal {
+  return refusal;
+}
+
 export function workerOf({ _id, processors = [], ...worker }: WorkerDocument): Worker {
   return { id: _id, ...worker, processors };
 }
 
-export function processorDocument(
-  { announcement, bytes }: Pick<KnownProcessor, "announcement" | "bytes">,
-  announced_at: number,
-): ProcessorDocument {
+export function processorDocument({ announcement, ...rest }: KnownProcessor): ProcessorDocument {
   const { text, input } = splitAnnouncement(announcement);
-  return {
-    _id: announcement.name,
-    announcement: text,
-    ...(input !== null && { input }),
-    bytes,
-    announced_at,
-  };
+  return { _id: announcement.name, announcement: text, ...(input !== null && { input }), ...rest };
 }
 
 export function knownProcessorOf({ _id, announcement, input, ...rest }: ProcessorDocument): KnownProcessor {

@@ -6,7 +6,8 @@ export function mongoProcessors(access: MongoAccess, now: () => number): Process
   const { processors, executions, guarded, each, changeEach } = access;
   return {
     announce: changeEach(async (announced) => {
-      const documents = announced.map((one) => processorDocument(one, now()));
+      const announced_at = now();
+      const documents = announced.map((one) => processorDocument({ ...one, announced_at }));
       for (;;) {
         const taken = await insertFree(processors, documents);
         const operations = documents

@@ -5,6 +5,7 @@ import { type Execution, unconfirmedMark } from "../../executions/execution.ts";
 import type { Marked, Refusal, RefusalKey, Starting, Store } from "../../ports.ts";
 import { openWithin } from "../../requests/take-within-bytes.ts";
 import { insertFree, insertOrFind, type MongoAccess, mongoAccess, page } from "./access.ts";
+import { assertNotBeingMoved } from "./being-moved.ts";
 import { mongoClock } from "./clock.ts";
 import {
   type ExecutionDocument,
@@ -13,6 +14,9 @@ import {
   idOf,
   keyOf,
   outcomeFields,
+  refusalDocument,
+  refusalId,
+  refusalOf,
   requestDocument,
   requestOf,
   withoutOutputs,
@@ -28,13 +32,20 @@ import { mongoWaiting } from "./waiting.ts";
 import { mongoWebhooks } from "./webhooks.ts";
 import { mongoWorkers } from "./workers.ts";
 
-type MongoStoreOptions = { url: string; counters: Counters; deadlineMs?: number };
+type MongoStoreOptions = {
+  url: string;
+  counters: Counters;
+  deadlineMs?: number;
+  /** Whether `open` also accepts a database that a move has not filled to its end. */
+  isForMove?: boolean;
+};
 
 /**
  * A `Store` on MongoDB, or anything that speaks its protocol: single-document conditional updates, unique
  * keys, and nothing else.
  */
-export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOptions): Store {
+export function mongoStore(options: MongoStoreOptions): Store {
+  const { url, counters, deadlineMs = 5_000, isForMove = false } = options;
   const client = new MongoClient(url, {
     ...mongoOptions(deadlineMs),
     maxPoolSize: 32,
@@ -63,6 +74,7 @@ export function mongoStore({ url, counters, deadlineMs = 5_000 }: MongoStoreOpti
     open: guarded(async () => {
       await client.connect();
       await clock.read();
+      if (!isForMove) await assertNotBeingMoved(client.db());
       await access.executions.createIndex({ status: 1, worker_id: 1, _id: 1 });
       await access.executions.createIndex({ status: 1, processor: 1, start_after: 1, _id: 1 });
       await createFindingIndexes(access);
@@ -194,19 +206,12 @@ function keysOf(request_id: string, from: number, count: number): string[] {
   return Array.from({ length: count }, (_, index) => idOf({ request_id, attempt: from + index }));
 }
 
-const refusalId = ({ request_id, id }: RefusalKey) => `${request_id}:${id}`;
-
 function mongoRefusals({ refusals, guarded, changeEach }: MongoAccess): Store["refusals"] {
   return {
-    insert: changeEach((wanted: Refusal[]) =>
-      insertOrFind(
-        refusals,
-        wanted.map((refusal) => ({ _id: refusalId(refusal), ...refusal })),
-      ),
-    ),
+    insert: changeEach((wanted: Refusal[]) => insertOrFind(refusals, wanted.map(refusalDocument))),
     list: guarded(async ({ after, limit }) => {
       const found = await page(refusals, {}, { after: after && refusalId(after), limit });
-      return found.map(({ _id, ...refusal }) => refusal);
+      return found.map(refusalOf);
     }),
     remove: changeEach((keys: RefusalKey[]) => refusals.deleteMany({ _id: { $in: keys.map(refusalId) } })),
   };

@@ -67,7 +67,7 @@ export function sqliteProcessors(
   };
 }
 
-function knownProcessorOf({ name: _, announcement, input, ...row }: ProcessorRow): KnownProcessor {
+export function knownProcessorOf({ name: _, announcement, input, ...row }: ProcessorRow): KnownProcessor {
   return {
     announcement: joinedAnnouncement(announcement, input),
     ...recordOf<Omit<KnownProcessor, "announcement">>(row),

@@ -1,0 +1,116 @@
+import type { ProblemName } from "@sate/contracts";
+import { errorFields, type Log } from "@sate/contracts/runtime";
+import type { Closure, MoveSource, MoveState } from "@sate/gateway";
+import type { DataFile } from "../sqlite/file.ts";
+import { readPage } from "./page.ts";
+import { beginMove, completeMove, countRunning, readMove, sealMove } from "./state.ts";
+import { movedTables } from "./tables.ts";
+
+type SourceParts = {
+  file: DataFile;
+  log: Log;
+  clock: () => number;
+  newId: () => string;
+  /** Ends what runs and publishes what is pending, as far as it can in a bounded time. */
+  drain: () => Promise<void>;
+  /** Requeues what still runs. */
+  requeue: () => Promise<void>;
+  /** Stops the services, once nothing changes any more. */
+  stopServices: () => Promise<void>;
+  /** Aborted when the process stops. */
+  stopping: AbortSignal;
+};
+
+const retryMs = 1_000;
+/** What remote workers may still do while their runs end. */
+const endsRuns = new Set(["heartbeat", "finishRun", "endWorker"]);
+
+/**
+ * The side of a move from which the data comes. Sealing is the only step that cannot be repeated: before it the file works
+ * as ever, also after a restart; from its commit on nothing in it changes, so what is copied then is all there is.
+ */
+export function createMoveSource(parts: SourceParts): { move: MoveSource; closed: () => Closure | null } {
+  const { file, log, clock, newId, drain, requeue, stopServices, stopping } = parts;
+  let draining: Promise<void> | null = null;
+  let target = "";
+
+  function phase(): MoveState["phase"] {
+    if (!file.isSealed()) return draining ? "draining" : "serving";
+    return readMove(file.db)?.completed_at ? "moved" : "sealed";
+  }
+
+  function state(): MoveState {
+    return { id: readMove(file.db)?.id ?? "", phase: phase(), running: countRunning(file.db) };
+  }
+
+  async function drainAndSeal(): Promise<void> {
+    await drain();
+    while (!stopping.aborted) {
+      try {
+        await requeue();
+        await file.seal(() => sealMove(file.db, { target, now: clock() }));
+        break;
+      } catch (error) {
+        log.error("the data could not be sealed; it is tried again", errorFields(error));
+        await Bun.sleep(retryMs);
+      }
+    }
+    if (stopping.aborted) return;
+    log.warn("the data is sealed: it is served no more, and can be copied to its end", { target });
+    await stopServices();
+  }
+
+  return {
+    move: {
+      state,
+      async begin() {
+        const begun = readMove(file.db) ?? (await file.write(() => beginMove(file.db, newId())));
+        const tables = movedTables.map(({ name }) => ({ name, records: countOf(file, name) }));
+        return { ...state(), id: begun.id, tables };
+      },
+      page({ table, ...options }) {
+        const found = movedTables.find(({ name }) => name === table);
+        return found ? readPage(file.db, found, options) : null;
+      },
+      seal(wanted) {
+        if (readMove(file.db)?.id !== wanted.id) return false;
+        target = wanted.target;
+        if (!file.isSealed()) draining ??= drainAndSeal();
+        return true;
+      },
+      async complete({ id }) {
+        if (readMove(file.db)?.id !== id || !file.isSealed()) return false;
+        await file.seal(() => completeMove(file.db, clock()));
+        return true;
+      },
+    },
+
+    closed() {
+      const now = phase();
+      return now === "serving"
+        ? null
+        : { detail: details[now], refuses: (operation) => refusal(now, operation) };
+    },
+  };
+}
+
+const newSystem = "Ask its operator for the address of the new system.";
+const details = {
+  draining: `This server is being moved to another system and accepts nothing new. ${newSystem}`,
+  sealed: `This server is being moved to another system and serves nothing any more. ${newSystem}`,
+  moved: `This server was moved to another system. ${newSystem}`,
+};
+
+/** A remote worker whose runs were requeued must abort them. */
+function refusal(
+  phase: keyof typeof details,
+  { id, scope }: Parameters<Closure["refuses"]>[0],
+): ProblemName | null {
+  if (scope === "none") return null;
+  if (phase !== "draining") return scope === "work" && id !== "registerWorker" ? "worker-gone" : "moving";
+  return scope === "read" || endsRuns.has(id) ? null : "moving";
+}
+
+function countOf({ db }: DataFile, table: string): number {
+  return db.query<{ records: number }, []>(`SELECT count(*) AS records FROM "${table}"`).get()?.records ?? 0;
+}
