@@ -53,6 +53,7 @@ test("processes have the environment of compose.yaml, in which only addresses an
     REQUESTS_MONGO_URL: addresses.REQUESTS_MONGO_URL,
     KAFKA_BROKERS: addresses.KAFKA_BROKERS,
     RESULTS_SERVICE_URL: `http://127.0.0.1:${plans["results-service-1"]?.port}`,
+    RESULTS_LISTENER_URL: `http://127.0.0.1:${plans["results-listener-1"]?.port}`,
     LEASE_SECONDS: "4",
   });
 });

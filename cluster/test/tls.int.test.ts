@@ -85,6 +85,7 @@ const publisher = (env: Env) =>
   becomesReady("requests-service", {
     REQUESTS_MONGO_URL: mongoUrl("requests"),
     RESULTS_SERVICE_URL: "http://127.0.0.1:1",
+    RESULTS_LISTENER_URL: "http://127.0.0.1:1",
     ...env,
   });
 const reader = (url: string) => becomesReady("results-service", { RESULTS_MONGO_URL: url });

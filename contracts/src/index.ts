@@ -1,4 +1,5 @@
 export * from "./internal/api.ts";
+export * from "./internal/removals-api.ts";
 export * from "./internal/requests-api.ts";
 export * from "./internal/results-api.ts";
 export * from "./internal/unavailable.ts";

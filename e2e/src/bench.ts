@@ -1,4 +1,5 @@
 import { isolation } from "./bench/isolation.ts";
+import { retention } from "./bench/retention.ts";
 import { throughput } from "./bench/throughput.ts";
 import { wakeUp } from "./bench/wake-up.ts";
 import { watching } from "./bench/watching.ts";
@@ -11,6 +12,7 @@ const benches: Record<string, () => Promise<void>> = {
   "wake-up": wakeUp,
   watching: () => watching("standalone"),
   "watching-cluster": () => watching("cluster"),
+  retention,
 };
 
 for (const name of Bun.argv[2]?.split(",") ?? Object.keys(benches)) {

@@ -76,6 +76,32 @@ async function createUntil(client: Client, isOver: () => boolean): Promise<void>
   expect(created.toSorted()).toEqual([...ids.keys()].toSorted());
 }
 
+/** Removes requests that have ended until `isOver`, each until it is removed. Nothing of them may come back. */
+async function removeUntil(client: Client, isOver: () => boolean): Promise<void> {
+  const ids: string[] = [];
+  for (let turn = 0; turn < 3 || !isOver(); turn++) {
+    const body = { payload: { removed: turn }, processor: "pong" };
+    const { id } = (await answered(() => client.post("/requests", body))).json;
+    await until("it has ended", 60_000, async () => {
+      await client.execute(id);
+      return (await client.get(`/requests/${id}/results`)).json.results?.length === 1;
+    });
+    await until(
+      "it is removed",
+      60_000,
+      async () => (await client.ask("DELETE", `/requests/${id}`)).status === 204,
+    );
+    ids.push(id);
+  }
+  for (const id of ids) {
+    for (const path of ["", "/executions", "/results"]) {
+      const { status } = await answered(() => client.get(`/requests/${id}${path}`));
+      expect([path, status]).toEqual([path, 410]);
+    }
+    expect((await answered(() => client.execute(id))).status).toBe(410);
+  }
+}
+
 /** Kills a process while something runs, again and again until `isOver`. */
 async function loseRuns(system: System, isOver: () => boolean): Promise<void> {
   const prefix = system.kind === "standalone" ? "standalone" : "processor";
@@ -97,8 +123,9 @@ async function killAt(kind: System["kind"], names: string[]): Promise<void> {
     const ways = Object.groupBy(names, (name) => failpoints[name]?.met ?? "load");
     const load = startLoad(system.url, { clients: 4, name: "failpoints" });
     if (ways.exhausted) await exhaust(createClient(system.url), system);
-    const { lost, created } = ways;
+    const { lost, created, removed } = ways;
     if (created) await createUntil(createClient(system.url), () => haveFired(created));
+    if (removed) await removeUntil(createClient(system.url), () => haveFired(removed));
     if (lost) await loseRuns(system, () => haveFired(lost));
     await until(`each of ${names.join(", ")} has fired`, firedMs, () => haveFired(names));
     const count = load.history.executions.length;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { requestsApi, resultsApi } from "@sate/contracts";
+import { removalsApi, requestsApi, resultsApi } from "@sate/contracts";
 import { rawly, requestBytes } from "../src/clients/raw-http.ts";
 import { readCounters } from "../src/measure.ts";
 import { sharedSystem } from "../src/system/shared-system.ts";
@@ -7,7 +7,9 @@ import { sharedSystem } from "../src/system/shared-system.ts";
 /** Routes between services require the service token, and are not public. */
 const { system, client } = await sharedSystem();
 
-const routes = [...Object.values(requestsApi), ...Object.values(resultsApi)].map(({ path }) => path);
+const routes = [requestsApi, resultsApi, removalsApi].flatMap((api) =>
+  Object.values(api).map(({ path }) => path),
+);
 const json = { "Content-Type": "application/json" };
 const token = system.serviceToken;
 const withToken = { ...json, Authorization: `Bearer ${token}` };

@@ -18,6 +18,7 @@ import { logRoutes } from "./routes/logs.ts";
 import { moveRoutes } from "./routes/move.ts";
 import { createRouteParts, type RouteParts } from "./routes/parts.ts";
 import { processorRoutes } from "./routes/processors.ts";
+import { removalRoutes } from "./routes/removal.ts";
 import { requestRoutes } from "./routes/requests.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
@@ -48,7 +49,7 @@ export function createApp(
   const documented = [
     ...[healthRoutes, welcomeRoutes, creatingRoutes, requestRoutes, findingRoutes, executionRoutes],
     ...[resultRoutes, logRoutes, eventRoutes, deadLetterRoutes, processorRoutes, workerRoutes],
-    ...[scheduleRoutes, webhookRoutes],
+    ...[removalRoutes, scheduleRoutes, webhookRoutes],
   ].map((routes) => routes(parts));
 
   // standardHostname: otherwise Elysia looks for the path after the eleventh character of the URL, and takes a part of

@@ -16,6 +16,7 @@ export type Requests = Pick<
   | "getExecution"
   | "listExecutions"
   | "cancelExecution"
+  | "removeRequest"
   | "findExecutions"
   | "cancelMatching"
   | "listProcessors"

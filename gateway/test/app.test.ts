@@ -14,7 +14,7 @@ test("an unknown path is 404", async () => {
 
 const methods: [method: string, path: string, allow: string][] = [
   ["PUT", "/requests", "GET, HEAD, POST"],
-  ["DELETE", `/requests/${unknownId}`, "GET, HEAD"],
+  ["PUT", `/requests/${unknownId}`, "DELETE, GET, HEAD"],
   ["PATCH", `/requests/${unknownId}/executions`, "GET, HEAD, POST"],
   ["POST", `/requests/${unknownId}/results`, "GET, HEAD"],
   ["GET", `/requests/${unknownId}/executions/${unknownId}/cancel`, "POST"],

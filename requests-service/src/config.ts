@@ -4,9 +4,11 @@ import {
   processSettings,
   recoverySettings,
   requestsMongoUrl,
+  resultsListenerUrl,
   resultsServiceUrl,
   retentionSettings,
   serviceToken,
+  topicSettings,
 } from "@sate/contracts";
 import { Type } from "@sinclair/typebox";
 
@@ -16,7 +18,9 @@ export const Settings = Type.Object({
   ...serviceToken,
   ...requestsMongoUrl,
   ...resultsServiceUrl,
+  ...resultsListenerUrl,
   ...kafkaSettings,
+  ...topicSettings,
   ...leaseSettings,
   ...recoverySettings,
   ...retentionSettings,

@@ -13,6 +13,7 @@ import { findingCommands } from "./finding/commands.ts";
 import { removeOldKeys } from "./keys/retention.ts";
 import { logCommands } from "./logs/commands.ts";
 import { removeOldLogs } from "./logs/retention.ts";
+import { type ConfirmRecorded, createConfirmRecorded } from "./outbox/confirm-recorded.ts";
 import { createLookForResults } from "./outbox/confirm-results.ts";
 import { createOutbox, type Outbox } from "./outbox/outbox.ts";
 import { recordRefusalsCommand } from "./outbox/record-refusals.ts";
@@ -20,6 +21,7 @@ import type { Ports } from "./ports.ts";
 import { processorCommands } from "./processors/commands.ts";
 import { cachedProcessors } from "./processors/known.ts";
 import { createWithdrawals, type Withdrawals } from "./processors/withdraw.ts";
+import { createRemovals, type Kept, type RemovalSweeps } from "./removals/create.ts";
 import { replayCommand } from "./replays/replay.ts";
 import { cachedRequests } from "./requests/cache.ts";
 import { requestCommands } from "./requests/commands.ts";
@@ -53,7 +55,7 @@ export type Config = {
   storesRecords: boolean;
   /** Whether no other process uses this database. Executions that are running at start were then left by a crash, and are requeued at once. */
   exclusive: boolean;
-};
+} & Kept;
 
 /** A lease expires after this many sweeps without a heartbeat. */
 const sweepsPerLease = 10;
@@ -105,6 +107,8 @@ export function createRequestsService(outside: Ports, config: Config) {
   const withdrawals = createWithdrawals(ports, outbox, processors);
   const admissions = createAdmissions(ports, outbox, processors);
   const starts = createStarts(ports, admissions);
+  const confirmRecorded = createConfirmRecorded(ports, webhooks);
+  const removals = createRemovals(ports, confirmRecorded, config);
   const commands: RequestsApi = {
     ...requestCommands(ports, starts, processors),
     ...executionCommands(ports, outbox, admissions),
@@ -115,6 +119,7 @@ export function createRequestsService(outside: Ports, config: Config) {
     ...logCommands(ports),
     ...webhooks.commands,
     ...scheduleCommands(ports),
+    ...removals.commands,
     recordRefusals: recordRefusalsCommand(ports, outbox),
     replayDeadLetters: replayCommand(ports, admissions, processors, config),
   };
@@ -134,6 +139,7 @@ export function createRequestsService(outside: Ports, config: Config) {
   const { attempt, stopping, notReadyReasons, start, stop } = lifecycle;
   const sweeps = createSweeps(ports, config, {
     ...{ commands, outbox, starts, requeueRuns, withdrawals, webhooks, attempt, stopping },
+    ...{ confirmRecorded, removalSweeps: removals.sweeps },
   });
 
   return {
@@ -189,6 +195,8 @@ function createSweeps(
     webhooks: Webhooks;
     attempt: Attempt<boolean>;
     stopping: AbortSignal;
+    confirmRecorded: ConfirmRecorded;
+    removalSweeps: RemovalSweeps;
   },
 ): Periodic[] {
   const { store, random, log, counters, fatal } = ports;
@@ -197,8 +205,8 @@ function createSweeps(
   const deadlines = createDeadlineWatch(() => performance.now());
   const workerSweep = { leaseExpiry, deadlines, requeueRuns, endOverdue: createEndOverdue(ports, outbox) };
   const sweepWaiting = createWaitingSweep(ports, outbox);
-  const lookOnce = createLookForResults(ports, webhooks);
   const sweepSchedules = createScheduleSweep(ports, commands.createRequests);
+  const lookOnce = createLookForResults(ports, parts.confirmRecorded);
 
   async function sweepAllWorkers(): Promise<void> {
     const work = () => sweepWorkers(ports, workerSweep);
@@ -260,6 +268,7 @@ function createSweeps(
       pauseMs: webhookRefreshMs,
       work: () => attempt("webhooks", async () => void (await webhooks.refresh()), storeAway),
     },
+    ...parts.removalSweeps.map(({ work, ...sweep }) => ({ ...sweep, work: () => work(stopping) })),
     { name: "removal of old idempotency keys", pauseMs: keySweepMs, work: removeKeys },
     // Each process at its own pace, so that they do not all look at the same moment.
     { name: "look for results", pauseMs: confirmMs * (0.75 + random() / 2), work: lookForResults },

@@ -1,4 +1,4 @@
-import { kafkaProblems, limits, resultsApi } from "@sate/contracts";
+import { kafkaProblems, limits, removalsApi, resultsApi } from "@sate/contracts";
 import {
   createCounters,
   fatalExit,
@@ -16,8 +16,11 @@ import { Settings } from "./config.ts";
 import { createRequestsService } from "./index.ts";
 
 const name = "requests-service";
+const dayMs = 86_400_000;
 /** Only a stop and replays of dead letters wait for these calls. */
 const resultsDeadlineMs = 5_000;
+/** A client may wait for this call: shorter than the gateway's deadline. */
+const removalDeadlineMs = 3_000;
 
 const { settings, log } = settingsOrExit(name, Settings, kafkaProblems, kafkaFileProblems);
 const counters = createCounters();
@@ -41,11 +44,18 @@ const service = createRequestsService(
       ...publisher,
       async open() {
         await publisher.open();
-        await createTopics(kafka, log);
+        await createTopics(kafka, log, settings.TOPIC_RETENTION_HOURS);
       },
     },
     results,
     deadLetters: results,
+    resultsRemoval: httpClient(removalsApi, {
+      urls: settings.RESULTS_LISTENER_URL,
+      serviceToken: settings.SERVICE_TOKEN,
+      service: "results-listener",
+      counters,
+      deadlineMs: removalDeadlineMs,
+    }),
     clock: Date.now,
     newId: () => Bun.randomUUIDv7(),
     random: Math.random,
@@ -58,7 +68,9 @@ const service = createRequestsService(
     leaseMs: settings.LEASE_SECONDS * 1_000,
     lostMax: settings.MAX_LOST,
     confirmMs: settings.CONFIRM_SECONDS * 1_000,
-    logsKeptMs: settings.LOG_DAYS * 86_400_000,
+    logsKeptMs: settings.LOG_DAYS * dayMs,
+    executionsKeptMs: settings.EXECUTION_DAYS * dayMs,
+    requestsKeptMs: settings.REQUEST_DAYS * dayMs,
     storesRecords: true,
     exclusive: false,
   },

@@ -7,6 +7,7 @@ import type {
   ProcessorAnnouncement,
   Publisher,
   RefusedExecution,
+  RemovalsApi,
   RequestRecord,
   ResultsApi,
   RunRef,
@@ -17,6 +18,7 @@ import type { Finding } from "./finding/port.ts";
 import type { Keys } from "./keys/port.ts";
 import type { Logs } from "./logs/port.ts";
 import type { ProcessorStore } from "./processors/port.ts";
+import type { Removals } from "./removals/port.ts";
 import type { Schedules } from "./schedules/port.ts";
 import type { WebhookStore } from "./webhooks/port.ts";
 import type { Workers } from "./workers/port.ts";
@@ -33,6 +35,7 @@ export type Ports = {
   store: Store;
   publisher: Publisher;
   results: Results;
+  resultsRemoval: RemovalsApi;
   deadLetters: DeadLetters;
   /** Wall clock, epoch ms: only for dates that people read. */
   clock: () => number;
@@ -70,6 +73,7 @@ export type Store = {
   keys: Keys;
   webhooks: WebhookStore;
   schedules: Schedules;
+  removals: Removals;
   /**
    * Creates the keys and indexes that are missing, brings what earlier versions stored up to date, and reads the clock.
    * May be repeated, and is cheap then.
@@ -92,6 +96,12 @@ export type Requests = {
   /** Stores those whose id is free. Returns, for each, what is now stored under its id. */
   insert(requests: RequestRecord[]): Promise<RequestRecord[]>;
   get(ids: string[]): Promise<Map<string, RequestRecord>>;
+  /** The same as they are now: one that another process has removed is a stub. */
+  current(ids: string[]): Promise<Map<string, RequestRecord>>;
+  /** Those of these that are removed now. */
+  removedOf(ids: string[]): Promise<Set<string>>;
+  /** Request → stub, without its payload, labels and start mark. A stub stays as it is. */
+  remove(ids: string[]): Promise<void>;
   /** The first of these, by id, whose payloads together have at most `bytesMax`; at least one. */
   getWithin(ids: string[], bytesMax: number): Promise<Within>;
   /** The same, but the newest by id, and in that order. */

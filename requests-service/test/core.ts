@@ -8,6 +8,7 @@ import { createAdmissions } from "../src/executions/create.ts";
 import type { Execution } from "../src/executions/execution.ts";
 import { findingCommands } from "../src/finding/commands.ts";
 import { logCommands } from "../src/logs/commands.ts";
+import { createConfirmRecorded } from "../src/outbox/confirm-recorded.ts";
 import { createLookForResults } from "../src/outbox/confirm-results.ts";
 import { createOutbox } from "../src/outbox/outbox.ts";
 import { recordRefusalsCommand } from "../src/outbox/record-refusals.ts";
@@ -15,6 +16,11 @@ import type { Ports, Store } from "../src/ports.ts";
 import { processorCommands } from "../src/processors/commands.ts";
 import { cachedProcessors } from "../src/processors/known.ts";
 import { createWithdrawals } from "../src/processors/withdraw.ts";
+import { createAdmitRemovals } from "../src/removals/admit.ts";
+import { removalCommands } from "../src/removals/commands.ts";
+import { createRemoving } from "../src/removals/complete.ts";
+import { createRetention } from "../src/removals/retention.ts";
+import { createRemovalSweep } from "../src/removals/sweep.ts";
 import { replayCommand } from "../src/replays/replay.ts";
 import { requestCommands } from "../src/requests/commands.ts";
 import { createStarts } from "../src/requests/starts.ts";
@@ -33,6 +39,7 @@ import { fakeDeadLetters } from "./fakes/dead-letters.ts";
 import { fakeProcessors } from "./fakes/processors.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
 import { fakeResults } from "./fakes/results.ts";
+import { fakeResultsRemoval } from "./fakes/results-removal.ts";
 
 export const sweepsMax = 3;
 export const lostMax = 3;
@@ -54,6 +61,7 @@ export function createCore(
   const given = options.store ?? openedStore(sqliteFile(), () => time.now);
   const publisher = fakePublisher();
   const results = fakeResults();
+  const resultsRemoval = fakeResultsRemoval();
   const deadLetters = fakeDeadLetters();
   const processors = fakeProcessors();
   const log = fakeLog();
@@ -62,6 +70,7 @@ export function createCore(
     store: given,
     publisher,
     results,
+    resultsRemoval,
     deadLetters,
     clock: () => 0,
     newId,
@@ -86,6 +95,9 @@ export function createCore(
   const admitted = options.knowsAnnounced ? announced : processors;
   const admissions = createAdmissions(ports, outbox, admitted);
   const starts = createStarts(ports, admissions);
+  const confirmRecorded = createConfirmRecorded(ports, webhooks);
+  const admitRemovals = createAdmitRemovals(ports);
+  const removing = createRemoving(ports, confirmRecorded);
   const commands: RequestsApi = {
     ...requestCommands(ports, starts, admitted),
     ...executionCommands(ports, outbox, admissions),
@@ -96,6 +108,7 @@ export function createCore(
     ...logCommands(ports),
     ...webhooks.commands,
     ...scheduleCommands(ports),
+    ...removalCommands(ports, admitRemovals, removing.complete),
     recordRefusals: recordRefusalsCommand(ports, outbox),
     replayDeadLetters: replayCommand(ports, admissions, admitted, options),
   };
@@ -150,7 +163,10 @@ export function createCore(
     },
     ...{ time, workerSweep, announced, withdrawals, starts, webhooks },
     ...{ request, execution, worker, run, stored },
-    look: createLookForResults(ports, webhooks),
+    look: createLookForResults(ports, confirmRecorded),
+    ...{ resultsRemoval, removing },
+    sweepRemovals: createRemovalSweep(ports, removing),
+    retention: createRetention(ports, { admit: admitRemovals, removing }),
     sweep: () => sweepWorkers(ports, workerSweep),
     sweepSchedules: (stopping = new AbortController().signal) =>
       createScheduleSweep(ports, commands.createRequests)(stopping),

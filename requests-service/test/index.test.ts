@@ -12,6 +12,7 @@ import { serviceToken } from "./door.ts";
 import { fakeDeadLetters } from "./fakes/dead-letters.ts";
 import { fakePublisher } from "./fakes/publisher.ts";
 import { fakeResults } from "./fakes/results.ts";
+import { fakeResultsRemoval } from "./fakes/results-removal.ts";
 
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -28,12 +29,13 @@ function made(options: Partial<Config> & { file?: ReturnType<typeof sqliteFile> 
   const fatal = (what: string, error: unknown) => {
     throw new Error(`${what}: ${error}`);
   };
-  const deadLetters = fakeDeadLetters();
-  const outside = { store, publisher, results, deadLetters, clock: () => 0, newId, random: () => 0 };
+  const [resultsRemoval, deadLetters] = [fakeResultsRemoval(), fakeDeadLetters()];
+  const others = { results, resultsRemoval, deadLetters };
+  const outside = { store, publisher, ...others, clock: () => 0, newId, random: () => 0 };
   const ports = { ...outside, log, counters, fatal };
   const service = createRequestsService(ports, {
     ...{ serviceToken, leaseMs: 200, lostMax: 3, confirmMs: 20, logsKeptMs: 60_000, exclusive: false },
-    storesRecords: true,
+    ...{ executionsKeptMs: 0, requestsKeptMs: 0, storesRecords: true },
     ...config,
   });
   ends.push(async () => {

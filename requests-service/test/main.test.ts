@@ -9,6 +9,7 @@ const nowhere = {
   SERVICE_TOKEN: token,
   REQUESTS_MONGO_URL: "mongodb://user:top-secret@127.0.0.1:1/requests",
   RESULTS_SERVICE_URL: "http://127.0.0.1:1",
+  RESULTS_LISTENER_URL: "http://127.0.0.1:1",
   KAFKA_BROKERS: "127.0.0.1:1",
   PORT: "0",
 };

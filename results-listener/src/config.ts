@@ -1,4 +1,10 @@
-import { kafkaSettings, processSettings, resultsMongoUrl, serviceToken } from "@sate/contracts";
+import {
+  deadLetterSettings,
+  kafkaSettings,
+  processSettings,
+  resultsMongoUrl,
+  serviceToken,
+} from "@sate/contracts";
 import { Type } from "@sinclair/typebox";
 
 /** The environment of this service. */
@@ -7,4 +13,5 @@ export const Settings = Type.Object({
   ...serviceToken,
   ...resultsMongoUrl,
   ...kafkaSettings,
+  ...deadLetterSettings,
 });

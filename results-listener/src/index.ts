@@ -1,11 +1,23 @@
-import { type Consumer, type Publisher, Unavailable } from "@sate/contracts";
-import { type Attempt, type Counters, createLifecycle, type Log } from "@sate/contracts/runtime";
+import { type Consumer, type Publisher, type RemovalsApi, removalsApi, Unavailable } from "@sate/contracts";
+import {
+  type Attempt,
+  type Counters,
+  createLifecycle,
+  errorFields,
+  type Log,
+  periodic,
+} from "@sate/contracts/runtime";
 import type { ResultsWriter } from "./ports.ts";
 import { createRecorder, type Recorder } from "./recording/record.ts";
+import { removalCommands } from "./removals/commands.ts";
+import { removeOldDeadLetters } from "./removals/retention.ts";
+import { commandRoutes } from "./runtime/command-routes.ts";
 import { createInternalApp } from "./runtime/internal-app.ts";
 
 export type Config = {
   serviceToken: string;
+  /** How long dead letters are kept; 0 is for ever. */
+  deadLettersKeptMs: number;
 };
 
 export type Ports = {
@@ -15,23 +27,28 @@ export type Ports = {
   publisher: Publisher;
   log: Log;
   counters: Counters;
+  /** A loop ended unexpectedly: the process must not continue. */
+  fatal: (what: string, error: unknown) => void;
 };
+
+export { removalCommands } from "./removals/commands.ts";
 
 const databaseDown = "The Results DB does not respond.";
 const brokerDown = "The broker does not respond.";
 const notRecorded = "Records cannot be recorded.";
 /** A consumer delivers again within a second or two what could not be recorded, and an attempt has deadlines. */
 const attemptedAgainMs = 30_000;
+const retentionSweepMsMax = 60_000;
 
 /**
- * The only writer of the Results DB: consumes outcomes and dead letters, and records them. `start` resolves when the
- * service is ready, however long its dependencies take; `stop` is safe at any time, and twice. `notReadyReasons` says
- * why it is not ready.
+ * The only writer of the Results DB: consumes outcomes and dead letters, records them, and removes them again.
+ * `commands` is its internal API as functions, `app` the same over HTTP. `start` resolves when the service is ready,
+ * however long its dependencies take; `stop` is safe at any time, and twice. `notReadyReasons` says why it is not ready.
  */
-export function createResultsListener(ports: Ports, { serviceToken }: Config) {
-  const { writer, consumer, publisher, log, counters } = ports;
-  const recorder = createRecorder({ writer, publisher, counters, log });
-  const { attempt, notReadyReasons, start, stop } = createLifecycle({
+export function createResultsListener(ports: Ports, { serviceToken, deadLettersKeptMs }: Config) {
+  const { writer, consumer, publisher, log, counters, fatal } = ports;
+  const recorder = createRecorder({ writer, publisher, counters, log, deadLettersKeptMs });
+  const { attempt, stopping, notReadyReasons, start, stop } = createLifecycle({
     log,
     dependencies: [
       { name: "writer", probe: writer.ping, reason: databaseDown },
@@ -39,6 +56,7 @@ export function createResultsListener(ports: Ports, { serviceToken }: Config) {
     ],
     async onStart(connect: Attempt<void>) {
       await connect("writer", writer.open, databaseDown);
+      if (deadLettersKeptMs > 0 && !stopping.aborted) retention.start();
       await connect("publisher", publisher.open, brokerDown);
       await connect(
         "consumer",
@@ -48,7 +66,7 @@ export function createResultsListener(ports: Ports, { serviceToken }: Config) {
     },
     // Records that were delivered and not recorded are delivered again after the next start.
     async onStop() {
-      await consumer.stop();
+      await Promise.all([consumer.stop(), retention.stop()]);
       await Promise.all([publisher.close(), writer.close()]);
     },
     async reasons() {
@@ -57,6 +75,16 @@ export function createResultsListener(ports: Ports, { serviceToken }: Config) {
         await attempt("recorder", async () => {}, notRecorded);
       return [consumer.notReadyReason() ?? []].flat();
     },
+  });
+  const retention = periodic({
+    name: "the removal of old dead letters",
+    pauseMs: Math.min(deadLettersKeptMs, retentionSweepMsMax),
+    // A failure does not affect readiness: nothing waits for it, and the next one continues.
+    work: () =>
+      removeOldDeadLetters(ports, deadLettersKeptMs, stopping).catch((error) =>
+        log.warn("old dead letters could not be removed; the next removal continues", errorFields(error)),
+      ),
+    fatal,
   });
   let failedAt = Number.POSITIVE_INFINITY;
 
@@ -67,6 +95,8 @@ export function createResultsListener(ports: Ports, { serviceToken }: Config) {
     throw new Unavailable("The records could not be recorded.");
   }
 
-  const app = createInternalApp({ serviceToken, notReadyReasons, counters, log });
-  return { app, notReadyReasons, start, stop };
+  const commands: RemovalsApi = removalCommands(ports);
+  const routes = commandRoutes(removalsApi, commands);
+  const app = createInternalApp({ serviceToken, notReadyReasons, counters, log, routes });
+  return { commands, app, notReadyReasons, start, stop };
 }

@@ -36,12 +36,17 @@ const service = createResultsListener(
     publisher: kafkaPublisher(kafka, { counters, log }),
     log,
     counters,
+    fatal,
   },
-  { serviceToken: settings.SERVICE_TOKEN },
+  {
+    serviceToken: settings.SERVICE_TOKEN,
+    deadLettersKeptMs: settings.DEAD_LETTER_DAYS * 86_400_000,
+  },
 );
 
 await runService(service, {
   log,
   settings,
+  // The largest body is a thousand keys and as many ids.
   bodyBytesMax: limits.bodyBytesDefault,
 });

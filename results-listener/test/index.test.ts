@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { headerNames, topics, Unavailable } from "@sate/contracts";
+import { headerNames, removalsApi, topics, Unavailable } from "@sate/contracts";
 import { rejection } from "@sate/contracts/test/support/settled.ts";
 import { until } from "@sate/contracts/test/until.ts";
 import { listenerOn, resultsFile, serviceToken } from "./listener.ts";
@@ -270,7 +270,7 @@ describe("its health", () => {
     expect(consumer.isJoined).toBe(false);
   });
 
-  test("serves health and metrics, and nothing else", async () => {
+  test("serves health, metrics and its internal API, and nothing else", async () => {
     await using it = await started();
     await it.consumer.deliver([received(outcomeOf("succeeded"))]);
     const { app } = it.listener;
@@ -278,6 +278,7 @@ describe("its health", () => {
     const metrics = await app.handle(new Request("http://localhost/metrics", { headers }));
     expect(await metrics.text()).toContain("sate_results_recorded_total 1\n");
     const routes = app.routes.map(({ method, path }) => `${method} ${path}`);
-    expect(routes.toSorted()).toEqual(["GET /live", "GET /metrics", "GET /ready"]);
+    const operations = Object.values(removalsApi).map(({ path }) => `POST ${path}`);
+    expect(routes.toSorted()).toEqual(["GET /live", "GET /metrics", "GET /ready", ...operations]);
   });
 });

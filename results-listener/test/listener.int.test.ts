@@ -61,8 +61,9 @@ function systemOn(kafkaBrokers: string, resultsMongoUrl: string) {
           publisher: kafkaPublisher(kafka, { counters, log }),
           log,
           counters,
+          fatal: onEnd,
         },
-        { serviceToken: "0123456789abcdef" },
+        { serviceToken: "0123456789abcdef", deadLettersKeptMs: 0 },
       );
       return { listener, counters };
     },

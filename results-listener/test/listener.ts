@@ -23,7 +23,10 @@ export function resultsFile() {
   return {
     ...file,
     results: (): ResultRecord[] =>
-      db.query<ResultRow, []>("SELECT * FROM results ORDER BY rowid").all().map(resultOf),
+      db
+        .query<ResultRow, []>("SELECT * FROM results WHERE removed_at IS NULL ORDER BY rowid")
+        .all()
+        .map(resultOf),
     deadLetters: () => db.query<DeadLetterDocument, []>("SELECT * FROM dead_letters ORDER BY rowid").all(),
     [Symbol.dispose]: () => db.close(),
   };
@@ -32,7 +35,7 @@ export function resultsFile() {
 /** A listener with a fake consumer, a fake publisher and a real database that can be made unavailable. */
 export function listenerOn(
   file: ReturnType<typeof resultsFile>,
-  parts: Partial<ResultsWriter> & { consumer?: Consumer } = {},
+  parts: Partial<ResultsWriter> & { consumer?: Consumer; deadLettersKeptMs?: number } = {},
 ) {
   const counters = createCounters();
   const lines: { level: string; message: string; [field: string]: unknown }[] = [];
@@ -40,7 +43,7 @@ export function listenerOn(
   const consumer = fakeConsumer();
   const publisher = fakePublisher();
   const database = { isAway: false, loses: "nothing" as "nothing" | "responses" };
-  const { consumer: realConsumer = consumer, ...writer } = parts;
+  const { consumer: realConsumer = consumer, deadLettersKeptMs = 0, ...writer } = parts;
   const real = { ...sqliteResultsWriter(file), ...writer };
 
   /** Away: the call has no effect. Losing responses: it has its effect, but rejects. */
@@ -58,6 +61,13 @@ export function listenerOn(
       writer: {
         recordResults: fragile(real.recordResults),
         storeDeadLetters: fragile(real.storeDeadLetters),
+        removeResults: fragile(real.removeResults),
+        removedRequests: (ids) =>
+          database.isAway ? fragile(real.removedRequests)(ids) : real.removedRequests(ids),
+        removeDeadLetters: fragile(real.removeDeadLetters),
+        removeDeadLettersOf: fragile(real.removeDeadLettersOf),
+        removeDeadLettersBefore: fragile(real.removeDeadLettersBefore),
+        now: fragile(real.now),
         open: fragile(real.open),
         ping: fragile(real.ping),
         close: real.close,
@@ -66,8 +76,11 @@ export function listenerOn(
       publisher,
       log,
       counters,
+      fatal(what, error) {
+        throw new Error(`${what}: ${error}`);
+      },
     },
-    { serviceToken },
+    { serviceToken, deadLettersKeptMs },
   );
   return { listener, consumer, publisher, database, counters, lines };
 }

@@ -78,8 +78,8 @@ const execution = () => ({
 });
 
 /** An attempt refused because of too many failures. */
-export function refusedExecution(payload_json = "{}") {
-  const refused = { ...execution(), processor: "word-count", payload_json };
+export function refusedExecution(payload_json = "{}", parts: { request_id?: string } = {}) {
+  const refused = { ...execution(), processor: "word-count", payload_json, ...parts };
   return refusedExecutionRecord({ ...refused, failures: 3, max_failures: 3 });
 }
 

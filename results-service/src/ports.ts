@@ -17,13 +17,13 @@ export const gapMax = 32;
  * The reading side of the Results DB. It sees what was acknowledged to the writer before the call, with one exception:
  * a result that follows more than `gapMax` consecutive attempts without one may be invisible until theirs are
  * recorded. It writes nothing: read access is enough. Rejects with `Unavailable`; no call takes longer than its
- * adapter's deadline, and none holds much more in memory than its bounds.
+ * adapter's deadline, and none holds much more in memory than its bounds. Results that were removed are not returned.
  */
 export type ResultsReader = {
   /** The results of a request's attempts above `afterAttempt`, by attempt. A page never ends at a gap. */
   ofRequest(requestId: string, afterAttempt: number, bounds: Bounds): Promise<Page>;
   ofExecution(requestId: string, executionId: string): Promise<ResultRecord | null>;
-  /** For each execution, in order, whether its result is recorded, whatever is missing before it. A recorded result is never removed. */
+  /** For each execution, in order, whether its result is recorded, whatever is missing before it. It stays so: a removed result leaves a tombstone. */
   recorded(executions: ExecutionKey[]): Promise<boolean[]>;
   deadLetters: DeadLetters;
   /** Resolves when the database can be read. Idempotent. */

@@ -1,5 +1,12 @@
 import { Database } from "bun:sqlite";
-import { type DeadLetterDocument, type ResultRecord, resultRow, resultsSchema } from "@sate/contracts";
+import {
+  type DeadLetterDocument,
+  type ExecutionKey,
+  type ResultRecord,
+  resultRow,
+  resultsSchema,
+  resultTombstone,
+} from "@sate/contracts";
 
 /** A Results DB on SQLite, written as results-listener writes it. It has no tables until `makeTables` or `add`. */
 export function resultsFile() {
@@ -18,6 +25,11 @@ export function resultsFile() {
     db,
     makeTables,
     add: (results: ResultRecord[]) => insert("results", results.map(resultRow)),
+    remove: (executions: ExecutionKey[]) =>
+      insert(
+        "results",
+        executions.map((key) => ({ ...resultTombstone(key, 1), is_success: 0, force_error: 0 })),
+      ),
     addDeadLetters: (deadLetters: DeadLetterDocument[]) => insert("dead_letters", deadLetters),
     [Symbol.dispose]: () => db.close(),
   };

@@ -1,6 +1,7 @@
 import {
   accessSettings,
   dataDir,
+  deadLetterSettings,
   gatewaySettings,
   leaseSettings,
   processingSettings,
@@ -20,6 +21,7 @@ export const Settings = Type.Object({
   ...leaseSettings,
   ...recoverySettings,
   ...retentionSettings,
+  ...deadLetterSettings,
   ...processingSettings,
   ...webhookSettings,
 });

@@ -14,7 +14,7 @@ import { recordedResults } from "./recorded-results.ts";
 import type { DataFile } from "./sqlite/file.ts";
 
 export type Config = Omit<
-  gatewayService.Config & requestsService.Config & processorService.Config,
+  gatewayService.Config & requestsService.Config & resultsListener.Config & processorService.Config,
   "serviceToken" | "exclusive" | "storesRecords"
 >;
 
@@ -75,6 +75,8 @@ function createServices({ processors, file, ...rest }: Ports, config: Config, st
       store,
       publisher: broker.publisher(),
       results: results.commands,
+      // A removal is called when all services have started.
+      resultsRemoval: { removeResults: (body) => listener.commands.removeResults(body) },
       deadLetters: results.commands,
     },
     own,

@@ -17,6 +17,7 @@ import { unfinishedMove } from "./move/sentences.ts";
 import { readMove } from "./move/state.ts";
 import { openSqliteFile } from "./sqlite/file.ts";
 
+const dayMs = 86_400_000;
 /** EX_USAGE of sysexits.h. */
 const exUsage = 64;
 /** The names of processors that the start shows. */
@@ -77,7 +78,10 @@ const standalone = createStandalone(
     lostMax: settings.MAX_LOST,
     leaseMs: settings.LEASE_SECONDS * 1_000,
     confirmMs: settings.CONFIRM_SECONDS * 1_000,
-    logsKeptMs: settings.LOG_DAYS * 86_400_000,
+    logsKeptMs: settings.LOG_DAYS * dayMs,
+    executionsKeptMs: settings.EXECUTION_DAYS * dayMs,
+    requestsKeptMs: settings.REQUEST_DAYS * dayMs,
+    deadLettersKeptMs: settings.DEAD_LETTER_DAYS * dayMs,
     concurrency: settings.CONCURRENCY,
     workerName: hostname().slice(0, 255),
     bodyBytesMax: settings.BODY_BYTES_MAX,

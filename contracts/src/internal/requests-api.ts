@@ -1,6 +1,7 @@
 import type { ApiFunctions } from "./api.ts";
 import { clientOperations } from "./requests-api/client-operations.ts";
 import { findingOperations } from "./requests-api/finding-operations.ts";
+import { removalOperations } from "./requests-api/removal-operations.ts";
 import { replayOperations } from "./requests-api/replay-operations.ts";
 import { scheduleOperations } from "./requests-api/schedule-operations.ts";
 import { watchOperations } from "./requests-api/watch-operations.ts";
@@ -27,6 +28,7 @@ export const requestsApi = {
   ...watchOperations,
   ...scheduleOperations,
   ...workerOperations,
+  ...removalOperations,
   ...replayOperations,
   ...webhookOperations,
   ...deliveryOperations,

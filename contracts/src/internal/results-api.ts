@@ -54,7 +54,7 @@ export const resultsApi = {
     body: Type.Object({ request_id: Uuid, execution_id: Uuid }, open),
     response: Type.Object({ results: Type.Array(ResultRecord) }, open),
   },
-  /** For each execution, in the order of the call, whether its result is durably recorded. A recorded result is never removed. */
+  /** For each execution, in the order of the call, whether its result is durably recorded. That of a removed result is, and stays. */
   resultsRecorded: {
     path: "/internal/results/recorded",
     body: Type.Object({ executions: Type.Array(ExecutionKey, { maxItems: limits.confirmMax }) }, open),

@@ -20,6 +20,7 @@ export const problems = {
   "execution-not-found": { status: 404, title: "The execution does not exist" },
   "processor-not-found": { status: 404, title: "The processor does not exist" },
   "request-removed": { status: 410, title: "The processing request was removed" },
+  "result-removed": { status: 410, title: "The result of the execution was removed" },
   "dead-letter-not-found": { status: 404, title: "The dead letter does not exist" },
   "webhook-not-found": { status: 404, title: "The webhook does not exist" },
   "schedule-not-found": { status: 404, title: "The schedule does not exist" },

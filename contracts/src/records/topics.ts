@@ -23,8 +23,24 @@ export const groups = { processor: "processor", resultsListener: "results-listen
 /** Default number of partitions: the maximum number of processors that receive records. Others poll the database. */
 export const partitionsDefault = 12;
 
+/** How long records are kept by default, in hours: that of Kafka. */
+export const retentionHoursDefault = 168;
+
 /**
- * The settings with which a topic is created: room for its largest records (a dead letter may carry the bytes of any
+ * How long a topic keeps its records, as its settings. The broker deletes whole segments, each after its last record has
+ * reached the age. So that a record is not kept much longer, a segment ends after a seventh of the time.
+ */
+export function retentionSettingsOf(hours: number): { name: string; value: string }[] {
+  const ms = Math.round(hours * 3_600_000);
+  return [
+    { name: "retention.ms", value: String(ms) },
+    // Redpanda's minimum is ten minutes.
+    { name: "segment.ms", value: String(Math.max(Math.round(ms / 7), 600_000)) },
+  ];
+}
+
+/**
+ * The settings with which a topic is created, beside its retention: room for its largest records (a dead letter may carry the bytes of any
  * record, and more), and timestamps of the broker, because one from a producer's clock could be refused or make a new
  * record expire at once.
  */

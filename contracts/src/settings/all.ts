@@ -1,5 +1,6 @@
 import { accessSettings } from "./access.ts";
 import {
+  deadLetterSettings,
   groupSettings,
   leaseSettings,
   processingSettings,
@@ -7,10 +8,10 @@ import {
   retentionSettings,
 } from "./executions.ts";
 import { gatewaySettings } from "./gateway.ts";
-import { kafkaSettings } from "./kafka.ts";
+import { kafkaSettings, topicSettings } from "./kafka.ts";
 import type { Environment } from "./load.ts";
 import { processSettings } from "./process.ts";
-import { requestsServiceUrl, resultsServiceUrl, serviceToken } from "./services.ts";
+import { requestsServiceUrl, resultsListenerUrl, resultsServiceUrl, serviceToken } from "./services.ts";
 import { dataDir, requestsMongoUrl, resultsMongoUrl } from "./stores.ts";
 import { webhookSettings } from "./webhooks.ts";
 
@@ -23,6 +24,7 @@ export const settingNames: ReadonlySet<string> = new Set(
     ...serviceToken,
     ...requestsServiceUrl,
     ...resultsServiceUrl,
+    ...resultsListenerUrl,
     ...requestsMongoUrl,
     ...resultsMongoUrl,
     ...dataDir,
@@ -30,6 +32,8 @@ export const settingNames: ReadonlySet<string> = new Set(
     ...leaseSettings,
     ...recoverySettings,
     ...retentionSettings,
+    ...deadLetterSettings,
+    ...topicSettings,
     ...groupSettings,
     ...processingSettings,
     ...webhookSettings,

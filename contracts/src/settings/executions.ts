@@ -29,8 +29,22 @@ export const recoverySettings = {
   }),
 };
 
+/** How long something is kept; 0 is for ever. */
+const daysKept = (what: string) =>
+  Type.Number({
+    default: 0,
+    minimum: 0,
+    maximum: 36_500,
+    description: `from 0 to 36500 days, 0 for ever: how long ${what} are kept`,
+  });
+
+/** What results-listener keeps, and for how long. */
+export const deadLetterSettings = { DEAD_LETTER_DAYS: daysKept("dead letters") };
+
 /** What requests-service keeps, and for how long. */
 export const retentionSettings = {
+  EXECUTION_DAYS: daysKept("the results, errors and logs of ended executions"),
+  REQUEST_DAYS: daysKept("requests whose executions have all ended"),
   LOG_DAYS: Type.Number({
     default: 7,
     minimum: 0.01,

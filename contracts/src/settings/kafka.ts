@@ -30,6 +30,16 @@ export const kafkaSettings = {
   KAFKA_SASL_PASSWORD: Type.String({ default: "", description: "the password of that user" }),
 };
 
+/** For requests-service, which creates the topics. */
+export const topicSettings = {
+  TOPIC_RETENTION_HOURS: Type.Number({
+    default: 168,
+    minimum: 1,
+    maximum: 87_600,
+    description: "from 1 to 87600 hours: how long the topics keep their records",
+  }),
+};
+
 const KafkaSettings = Type.Object(kafkaSettings);
 export type KafkaSettings = Static<typeof KafkaSettings>;
 type Name = keyof KafkaSettings;

@@ -15,4 +15,5 @@ const urlOf = (service: string) =>
   });
 
 export const requestsServiceUrl = { REQUESTS_SERVICE_URL: urlOf("requests-service") };
+export const resultsListenerUrl = { RESULTS_LISTENER_URL: urlOf("results-listener") };
 export const resultsServiceUrl = { RESULTS_SERVICE_URL: urlOf("results-service") };

@@ -13,7 +13,10 @@ export const resultsCollections = { results: "results", deadLetters: "dead_lette
 
 type Fields = Omit<ResultRecord, "outputs_json" | "payload_json" | "error">;
 
-/** The result of an execution. It is written once and never changed. */
+/**
+ * The result of an execution. It is written once and never changed, except that a removal replaces it with a tombstone
+ * under the same key: then a record that is delivered again stores nothing.
+ */
 export type ResultDocument = Fields & {
   /** `executionKey(request_id, attempt)`: one result per execution, sharded by request, sorted by attempt. */
   _id: string;
@@ -21,6 +24,8 @@ export type ResultDocument = Fields & {
   payload: string;
   /** Absent if the execution succeeded. */
   error?: string;
+  /** Of a tombstone: the instant of the removal, by the clock of the Requests DB. */
+  removed_at?: number;
 };
 
 /** The same in SQLite, which has no booleans and no absent columns. */
@@ -28,7 +33,7 @@ export type ResultRow = Omit<ResultDocument, "is_success" | "force_error" | Opti
   is_success: number;
   force_error: number;
 } & { [name in Optional]: NonNullable<ResultDocument[name]> | null };
-type Optional = "error" | "processor" | "processor_version" | "tries";
+type Optional = "error" | "processor" | "processor_version" | "tries" | "removed_at";
 
 /** The tables of the Results DB in SQLite. */
 export const resultsSchema = `
@@ -49,7 +54,8 @@ export const resultsSchema = `
     payload TEXT NOT NULL,
     processor TEXT,
     processor_version TEXT,
-    tries INTEGER
+    tries INTEGER,
+    removed_at INTEGER
   ) STRICT;
 ${deadLettersSchema}`;
 
@@ -74,10 +80,35 @@ export function resultRow(result: ResultRecord): ResultRow {
     processor: document.processor ?? null,
     processor_version: document.processor_version ?? null,
     tries: document.tries ?? null,
+    removed_at: document.removed_at ?? null,
   };
 }
 
-/** A stored result, from either database, as a record of the internal API. */
+/** What replaces a result that was removed. It has the key of the result, and nothing of its content. */
+export function resultTombstone(
+  { request_id, attempt }: Pick<ResultRecord, "request_id" | "attempt">,
+  removed_at: number,
+): ResultDocument {
+  const none = { id: "", execution_id: "", creation_date: "", outputs: "", payload: "" };
+  const times = { processing_start_time: "", processing_end_time: "", processing_total_seconds: 0 };
+  return {
+    _id: executionKey(request_id, attempt),
+    ...{ request_id, attempt, is_success: false, force_error: false },
+    ...none,
+    ...times,
+    removed_at,
+  };
+}
+
+/**
+ * The key of the tombstone of a whole request, which no result can have: attempts begin with 1. Dead letters of a request
+ * that has one are not kept.
+ */
+export function requestTombstoneKey(requestId: string): string {
+  return executionKey(requestId, 0);
+}
+
+/** A stored result, from either database, as a record of the internal API. It is no tombstone. */
 export function resultOf({
   _id,
   outputs,
@@ -86,6 +117,7 @@ export function resultOf({
   processor,
   processor_version,
   tries,
+  removed_at: _removed,
   ...fields
 }: ResultDocument | ResultRow): ResultRecord {
   return {

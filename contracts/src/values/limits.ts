@@ -35,6 +35,8 @@ export const limits = {
   internalBodyBytesMax: 64 * 1024 * 1024,
   /** Executions in one `resultsRecorded` call. */
   confirmMax: 1_000,
+  /** Results in one `removeResults` call: those of a request with the most attempts fit. */
+  removedResultsMax: 1_000,
   /** Executions in one `executionStates` call, and in one `followLogs` call. */
   statesMax: 1_000,
   followMax: 100,

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
-import { derivedId, executionKey, limits, Traceparent, Uuid } from "../../src/index.ts";
+import { derivedId, executionKey, idFloor, limits, Traceparent, Uuid } from "../../src/index.ts";
 
 const id = "01976b1e-7f0e-7000-8f0a-4b9b2f0a6c1d";
 
@@ -48,4 +48,13 @@ test("a derived id is a UUIDv7 of its instant, and the same for the same parts o
   expect(new Set([derived, ...others.map((parts) => derivedId(at, ...parts))]).size).toBe(others.length + 1);
   expect(derivedId(at - 1, "z") < derived && derived < derivedId(at + 1, "a")).toBe(true);
   expect(derivedId(-5, "a")).toStartWith("00000000-0000-7");
+});
+
+test("the floor of an instant is above every id from before it, and not above those from then on", () => {
+  for (const at of [1, 1_700_000_000_123, 253_402_300_799_999, 2 ** 48 - 1]) {
+    expect(Bun.randomUUIDv7("hex", at) >= idFloor(at)).toBe(true);
+    expect(Bun.randomUUIDv7("hex", at - 1) < idFloor(at)).toBe(true);
+  }
+  expect(idFloor(Number.MAX_SAFE_INTEGER)).toBe(idFloor(2 ** 48 - 1));
+  expect(idFloor(0) <= "00000000-0000-7000-8000-000000000000").toBe(true);
 });

@@ -11,10 +11,11 @@ import type { Mode } from "../hooks/preload.ts";
  * - lost: the process of a run is killed.
  * - webhook: an outcome is delivered to a webhook; test/webhooks.test.ts.
  * - created: clients create requests with `execute` and an Idempotency-Key.
+ * - removed: clients remove requests.
  */
 export const failpoints: Record<
   string,
-  { fault: string; met: "load" | "exhausted" | "lost" | "created" | "webhook" }
+  { fault: string; met: "load" | "exhausted" | "lost" | "created" | "webhook" | "removed" }
 > = {
   "gateway.accepted": { fault: "F2", met: "load" },
   "requests-service.stored": { fault: "F2", met: "load" },
@@ -29,12 +30,18 @@ export const failpoints: Record<
   "requests-service.requeued": { fault: "F2", met: "lost" },
   "requests-service.delivery-due": { fault: "F2", met: "webhook" },
   "requests-service.delivery-created": { fault: "F2", met: "webhook" },
+  "requests-service.removal-admitted": { fault: "F2", met: "removed" },
+  "requests-service.results-removed": { fault: "F2", met: "removed" },
+  "requests-service.request-removed": { fault: "F2", met: "removed" },
+  "requests-service.executions-removed": { fault: "F2", met: "removed" },
+  "requests-service.traces-removed": { fault: "F2", met: "removed" },
   "processor.enqueued": { fault: "F5", met: "load" },
   "processor.claimed": { fault: "F4", met: "load" },
   "processor.ended": { fault: "F5", met: "load" },
   "processor.finished": { fault: "F5", met: "load" },
   "processor.published": { fault: "F3", met: "load" },
   "results-listener.recorded": { fault: "F6", met: "load" },
+  "results-listener.results-removed": { fault: "F6", met: "removed" },
   "sqlite.committed": { fault: "F22", met: "load" },
 };
 

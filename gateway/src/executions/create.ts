@@ -60,7 +60,8 @@ export function createStartExecution(
       const waitMs = parts.attemptLimit(request_id, monotonic());
       if (waitMs > 0) throw tooManyAttempts(uris, request_id, waitMs);
       const { failures, max_failures } = admission;
-      await recordRefusal({ ...attempt, failures, max_failures });
+      const { kind } = await recordRefusal({ ...attempt, failures, max_failures });
+      if (kind === "removed") throw unknownId(kind);
     }
     throw refusalOf(uris, request_id, admission);
   };
@@ -83,9 +84,8 @@ export function refusalOf(
   const results_uri = uris.requestResults(requestId);
   switch (admission.kind) {
     case "unknown_request":
-      return unknownId(admission.kind);
     case "removed":
-      return requestRemoved();
+      return unknownId(admission.kind);
     case "key_reused":
       return keyReused();
     case "unknown_processor":
@@ -133,11 +133,6 @@ export function refusalOf(
       );
     }
   }
-}
-
-export function requestRemoved(): Refusal {
-  const detail = "This processing request was removed with its executions and results. Create a new request.";
-  return new Refusal("request-removed", detail);
 }
 
 export function keyReused(): Refusal {

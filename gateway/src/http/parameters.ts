@@ -164,6 +164,10 @@ const unknown = {
     "execution-not-found",
     "This processing request has no execution with this id. `GET /requests/{id}/executions` lists them.",
   ],
+  removed: [
+    "request-removed",
+    "This processing request was removed, with its executions and results. It cannot be executed again; create a new request.",
+  ],
   unknown_processor: [
     "processor-not-found",
     "No worker has announced a processor with this name, or it was withdrawn. `GET /processors` lists the known processors.",
@@ -183,7 +187,7 @@ const unknown = {
   ],
 } as const;
 
-/** The 404 (of a worker: 410) of an id or a name that is unknown. */
+/** The 404 of an id or a name that is unknown; 410 of a worker, and of a request that was removed. */
 export function unknownId(kind: keyof typeof unknown): Refusal {
   const [name, detail] = unknown[kind];
   return new Refusal(name, detail);

@@ -56,13 +56,13 @@ export function executionStateView(
 ): JsonText {
   const { id, request_id, force_error, creation_date, processor, status, attempt, epoch, lost, tries } =
     execution;
-  const { labels, start_after, expires_at, deadline_at, progress, error } = execution;
+  const { labels, start_after, expires_at, deadline_at, progress, error, removed_at } = execution;
   return jsonObject({
     ...texts({ id, force_error, creation_date }),
     processing_request: jsonObject({ ...texts({ id: request_id }), payload: request?.payload_json }),
     ...texts({ processor, labels, status, attempt, runs: epoch, lost, tries }),
     ...texts({ start_after: timestamp(start_after), expires_at: timestamp(expires_at) }),
-    ...texts({ deadline_at: timestamp(deadline_at), progress, error }),
+    ...texts({ deadline_at: timestamp(deadline_at), progress, error, removed_at: timestamp(removed_at) }),
     ...texts({
       results_uri: uris.executionResults(request_id, id),
       log_uri: uris.executionLog(request_id, id),

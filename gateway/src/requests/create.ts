@@ -1,6 +1,7 @@
 import type { CreateRequest, ExecutionRecord, IdempotencyKey, JsonText, NewRequest } from "@sate/contracts";
 import type { Batches } from "../capacity/create-batches.ts";
-import { keyReused, refusalOf, requestRemoved } from "../executions/create.ts";
+import { keyReused, refusalOf } from "../executions/create.ts";
+import { unknownId } from "../http/parameters.ts";
 import { Refusal } from "../http/problem-response.ts";
 import { traceOf } from "../http/traceparent.ts";
 import type { Uris } from "../http/uris.ts";
@@ -67,7 +68,7 @@ export function createCreateRequest(
       case "key_reused":
         throw keyReused();
       case "removed":
-        throw requestRemoved();
+        throw unknownId("removed");
       case "unknown_processor":
         throw unknownProcessor(created.known);
       default:

@@ -58,7 +58,6 @@ function ofRequest(parts: RouteParts) {
           "too-many-attempts",
           "unknown-processor",
           "idempotency-key-reused",
-          "request-removed",
         ],
       }),
     )
@@ -68,7 +67,7 @@ function ofRequest(parts: RouteParts) {
         ingress.serve(request, "readRequests", async () => {
           const after_attempt = Number(cursor ?? 0);
           const page = await requests.listExecutions({ request_id, limit, after_attempt });
-          if (page.kind === "unknown_request") throw unknownId(page.kind);
+          if (page.kind !== "found") throw unknownId(page.kind);
           const { executions, more } = page;
           const next = uris.next(uris.executions(request_id), limit, more, executions.at(-1)?.attempt);
           const entries = executions.map((execution) => executionStateView(uris, execution));

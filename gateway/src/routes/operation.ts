@@ -125,7 +125,7 @@ function detailOf(tag: Tag, declared: Detailed, hasKeys: boolean) {
     .join(" ");
   const when = (isIt: unknown, ...names: ProblemName[]) => (isIt ? names : []);
   const all = [
-    ...when(params?.properties.request_id, "request-not-found"),
+    ...when(params?.properties.request_id, "request-not-found", "request-removed"),
     ...when(params?.properties.name, "processor-not-found"),
     ...when(params?.properties.webhook_id, "webhook-not-found"),
     ...when(params?.properties.schedule_id, "schedule-not-found"),

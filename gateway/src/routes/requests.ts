@@ -10,7 +10,7 @@ export function requestRoutes({ operation, ingress, requests }: RouteParts) {
     ({ request, params }) =>
       ingress.serve(request, "readRequests", async () => {
         const found = await requests.getRequest(params);
-        if (found.kind === "unknown_request") throw unknownId(found.kind);
+        if (found.kind !== "found") throw unknownId(found.kind);
         return jsonResponse(200, requestView(found.request));
       }),
     operation("requests", {

@@ -1,6 +1,7 @@
 import { limits } from "@sate/contracts";
 import { Elysia } from "elysia";
 import { attemptPageQuery, ExecutionPath, RequestPath, unknownId } from "../http/parameters.ts";
+import { Refusal } from "../http/problem-response.ts";
 import { pageResponse, resultView } from "../http/render.ts";
 import type { RouteParts } from "./parts.ts";
 
@@ -19,7 +20,7 @@ export function resultRoutes({ operation, ingress, requests, results, uris }: Ro
           const last = page.results.at(-1);
           if (last === undefined) {
             const { kind } = await requests.getRequest({ request_id });
-            if (kind === "unknown_request") throw unknownId(kind);
+            if (kind !== "found") throw unknownId(kind);
           }
           const next = uris.next(uris.requestResults(request_id), limit, page.more, last?.attempt);
           return pageResponse("results", page.results.map(resultView), next);
@@ -40,8 +41,9 @@ export function resultRoutes({ operation, ingress, requests, results, uris }: Ro
         ingress.serve(request, "readResults", async () => {
           const found = (await results.resultsOfExecution(params)).results;
           if (found.length === 0) {
-            const { kind } = await requests.getExecution(params);
-            if (kind !== "found") throw unknownId(kind);
+            const execution = await requests.getExecution(params);
+            if (execution.kind !== "found") throw unknownId(execution.kind);
+            if (execution.execution.removed_at !== undefined) throw isRemoved();
           }
           return pageResponse("results", found.map(resultView));
         }),
@@ -51,6 +53,14 @@ export function resultRoutes({ operation, ingress, requests, results, uris }: Ro
         scope: "read",
         summary: "Get the result of an execution",
         responses: { 200: ["A list with the result. Empty until the execution has ended.", "Results"] },
+        problems: ["result-removed"],
       }),
     );
+}
+
+function isRemoved(): Refusal {
+  return new Refusal(
+    "result-removed",
+    "The execution has ended, and its result was removed after the time for which the server keeps results.",
+  );
 }

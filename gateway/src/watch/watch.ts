@@ -13,7 +13,7 @@ export type Seen = {
   execution: ExecutionRecord;
   /** It has ended, and everybody can read its result. */
   isRecorded: boolean;
-  /** It was removed. */
+  /** It was removed, or its result was. */
   isGone: boolean;
 };
 
@@ -94,9 +94,12 @@ export function createWatch(
   }
 
   function open(execution: ExecutionRecord): Entry {
-    const seen = { execution, isRecorded: false, isGone: false };
+    // Its result was removed: there is nothing to wait for.
+    const isGone = execution.removed_at !== undefined;
+    const seen = { execution, isRecorded: false, isGone };
     const entry: Entry = { seen, polled: undefined, listeners: new Set() };
     watched.set(execution.id, entry);
+    if (isGone) return entry;
     if (isFinal(execution.status)) pollResult(entry);
     else pollState(entry);
     return entry;

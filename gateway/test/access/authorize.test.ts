@@ -49,6 +49,7 @@ const required: Record<string, Scope | "none"> = {
   "POST /requests/batch": "submit",
   "POST /requests/:request_id/executions": "submit",
   "POST /requests/:request_id/executions/:execution_id/cancel": "submit",
+  "DELETE /requests/:request_id": "admin",
 };
 
 const made = Object.fromEntries(scopes.map((scope) => [scope, newKey(`the-${scope}-key`, [scope])]));

@@ -10,7 +10,8 @@ import {
 import type { StoredExecution } from "./runs.ts";
 
 type Body<Name extends keyof RequestsApi> = Parameters<RequestsApi[Name]>[0];
-type Entry = Pick<RequestRecord, "id" | "processor" | "labels"> & Partial<Pick<StoredExecution, "status">>;
+type Entry = Pick<RequestRecord, "id" | "processor" | "labels" | "removed_at"> &
+  Partial<Pick<StoredExecution, "status">>;
 
 /** The lists of requests-service, from what is in memory: it examines everything, so no page is short. */
 export function fakeFinding(stored: {
@@ -27,6 +28,7 @@ export function fakeFinding(stored: {
     const found = [...all]
       .filter((one) => one.id < before && one.id >= idFloor(since) && (!until || one.id < idFloor(until)))
       .filter((one) => {
+        if (one.removed_at !== undefined) return false;
         const name = processorNameOf(one);
         if (processor === undefined ? isOwnProcessor(name) : name !== processor) return false;
         if (statuses && !(one.status && statuses.includes(one.status))) return false;

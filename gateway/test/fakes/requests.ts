@@ -130,6 +130,7 @@ export function fakeRequests() {
   function find({ request_id, execution_id }: { request_id: string; execution_id: string }) {
     const request = requests.get(request_id);
     if (!request) return { kind: "unknown_request" as const };
+    if (request.removed_at !== undefined) return { kind: "removed" as const };
     const execution = executions.get(request_id)?.find(({ id }) => id === execution_id);
     if (!execution) return { kind: "unknown_execution" as const };
     return { kind: "found" as const, execution, request };
@@ -161,12 +162,24 @@ export function fakeRequests() {
     createRequests: ({ requests: wanted }) => ({ answers: wanted.map(create) }),
     getRequest: ({ request_id }) => {
       const request = requests.get(request_id);
-      return request ? { kind: "found", request } : { kind: "unknown_request" };
+      if (!request) return { kind: "unknown_request" };
+      return request.removed_at === undefined ? { kind: "found", request } : { kind: "removed" };
+    },
+    removeRequest: ({ request_id }) => {
+      const request = requests.get(request_id);
+      if (!request) return { kind: "unknown_request" };
+      const isActive = ({ status }: ExecutionRecord) => status === "queued" || status === "running";
+      const active = executions.get(request_id)?.find(isActive);
+      if (active) return { kind: "active", execution_id: active.id };
+      const { id, creation_date } = request;
+      requests.set(request_id, { id, creation_date, payload_json: "", removed_at: Date.now() });
+      return { kind: "removed" };
     },
     ...fakeFinding({ requests, executions }),
     createExecutions: ({ executions: wanted }) => ({ answers: wanted.map(admit) }),
     recordRefusals: ({ refusals: wanted }) => ({
       answers: wanted.map((refusal) => {
+        if (requests.get(refusal.request_id)?.removed_at !== undefined) return { kind: "removed" };
         if (!refusals.has(refusal.id)) refusals.set(refusal.id, refusal);
         return { kind: "recorded" };
       }),
@@ -179,7 +192,9 @@ export function fakeRequests() {
       return found.kind === "found" ? { ...found, execution: recordOf(found.execution) } : found;
     },
     listExecutions: ({ request_id, limit, after_attempt = 0 }) => {
-      if (!requests.has(request_id)) return { kind: "unknown_request" };
+      const request = requests.get(request_id);
+      if (!request) return { kind: "unknown_request" };
+      if (request.removed_at !== undefined) return { kind: "removed" };
       const rest = (executions.get(request_id) ?? []).filter(({ attempt }) => attempt > after_attempt);
       return { kind: "found", executions: rest.slice(0, limit), more: rest.length > limit };
     },

@@ -5,7 +5,7 @@ export type Decision =
   | { kind: "create"; attempt: number }
   /** This execution exists already: the call repeats one that took effect, by its id or by its Idempotency-Key. */
   | { kind: "exists"; execution: Execution }
-  | Extract<Admission, { kind: "key_reused" | "active" | "succeeded" | "exhausted" }>;
+  | Extract<Admission, { kind: "removed" | "key_reused" | "active" | "succeeded" | "exhausted" }>;
 
 /**
  * Decides whether a request with these executions may be executed once more. Pure. Attempts are dense, so the next one
@@ -16,6 +16,7 @@ export function decideAdmission(
   wanted: Pick<NewExecution, "id" | "max_failures" | "key">,
 ): Decision {
   const { id, key, max_failures } = wanted;
+  if (isRemoved(executions)) return { kind: "removed" };
   let failures = 0;
   for (const execution of executions) {
     if (execution.id === id) return { kind: "exists", execution };
@@ -32,4 +33,9 @@ export function decideAdmission(
     return { kind: "create", attempt: executions.length + 1 };
   }
   return { kind: "exhausted", failures, max_failures: Math.min(max_failures, limits.attemptMax) };
+}
+
+/** Whether the removal of a request with these executions was admitted: it is the last attempt, and stays so. */
+export function isRemoved(executions: Pick<Execution, "status">[]): boolean {
+  return executions.at(-1)?.status === "removed";
 }

@@ -2,6 +2,7 @@ import { cancelled, outcomeMark, type RequestsApi, Unavailable } from "@sate/con
 import type { Outbox } from "../outbox/outbox.ts";
 import type { Ports } from "../ports.ts";
 import { outcomeWithoutRun } from "../runs/outcome-without-run.ts";
+import { isRemoved } from "./admission.ts";
 import type { Admissions } from "./create.ts";
 import { executionRecordOf } from "./execution.ts";
 import { executionStatesCommand } from "./states.ts";
@@ -19,6 +20,7 @@ export function executionCommands(
     const request = (await store.requests.get([request_id])).get(request_id);
     if (!request) return { kind: "unknown_request" } as const;
     const executions = (await store.executions.ofRequests([request_id])).get(request_id) ?? [];
+    if (isRemoved(executions)) return { kind: "removed" } as const;
     const execution = executions.find(({ id }) => id === execution_id);
     return execution
       ? ({ kind: "found", execution, request } as const)
@@ -36,9 +38,13 @@ export function executionCommands(
     },
 
     async listExecutions({ request_id, limit, after_attempt = 0 }) {
-      const request = (await store.requests.get([request_id])).get(request_id);
-      if (!request) return { kind: "unknown_request" };
       const executions = await store.executions.list({ request_id, after_attempt, limit: limit + 1 });
+      if (executions.some(({ status }) => status === "removed")) return { kind: "removed" };
+      // A page of executions shows that their request is not removed. An empty one does not.
+      const { get, current } = store.requests;
+      const request = (await (executions.length > 0 ? get : current)([request_id])).get(request_id);
+      if (!request) return { kind: "unknown_request" };
+      if (request.removed_at !== undefined) return { kind: "removed" };
       const more = executions.length > limit;
       const page = executions.slice(0, limit).map((execution) => executionRecordOf(execution, request));
       return { kind: "found", executions: page, more };
@@ -64,6 +70,8 @@ export function executionCommands(
             break;
           case "queued":
             break;
+          case "removed":
+            return { kind: "removed" };
         }
         const { attempt, tries } = stored;
         const ids = { resultId: newId(), now: clock() };

@@ -2,6 +2,7 @@ import {
   defaultTimeoutSeconds,
   type ExecutionError,
   type ExecutionRecord,
+  type ExecutionStatus,
   type FinishedRun,
   type Outcome,
   type Progress,
@@ -22,15 +23,17 @@ import {
  * `epoch` counts the runs and is the fencing token of the last one. A final status has an outcome and never changes.
  * A queued one that waits for an instant has `start_after`, and no mark: see `waiting/due.ts`.
  */
-export type Execution = Omit<ExecutionRecord, "error" | Optional> & {
+export type Execution = Omit<ExecutionRecord, "status" | "error" | Optional> & {
   [name in Optional]?: ExecutionRecord[name] | undefined;
 } & {
+  /** `removed`: its request was removed. The last attempt of such a request was created so, and never was an execution. */
+  status: ExecutionStatus | "removed";
   traceparent?: string | undefined;
   /** The Idempotency-Key with which it was created. */
   key_hash?: string | undefined;
   body_hash?: string | undefined;
-  /** When its content was removed. */
-  removed_at?: number | undefined;
+  /** When it ended. Executions that ended in earlier versions have none. */
+  ended_at?: number | undefined;
   /** The timeout that the client asked for, if it did. */
   timeout_seconds?: number | undefined;
   /** Of a queued execution: the earliest instant at which something becomes due for it. */
@@ -43,10 +46,13 @@ export type Execution = Omit<ExecutionRecord, "error" | Optional> & {
   progress?: Progress | undefined;
   cancel_requested: boolean;
   outcome?: Outcome | undefined;
-  /** What is still to be done: publish it (`executionMark(epoch)`, `outcomeMark`) or confirm its result (`unconfirmedMark`). */
+  /**
+   * What is still to be done: publish it (`executionMark(epoch)`, `outcomeMark`), confirm its result
+   * (`unconfirmedMark`), or complete the removal of its request (`removalMarks`).
+   */
   mark?: string | undefined;
 };
-type Optional = "start_after" | "expires_at" | "deadline_at" | "progress" | "labels";
+type Optional = "start_after" | "expires_at" | "deadline_at" | "progress" | "labels" | "removed_at";
 
 /**
  * Replaces `outcomeMark` once the outcome is published, until its result is known to be recorded. It sorts below every
@@ -54,20 +60,31 @@ type Optional = "start_after" | "expires_at" | "deadline_at" | "progress" | "lab
  */
 export const unconfirmedMark = "confirm";
 
+/**
+ * Of the attempt by which a request is removed: `begun` until everything is removed, then `done` until a sweep has removed
+ * once more what calls that were in flight may have stored. They sort below all other marks.
+ */
+export const removalMarks = { begun: "being_removed:1", done: "being_removed:2" } as const;
+
 /** How a run ended. `lost`: the number of lost runs, where losing this one is what ended the execution. */
 export type EndedRun = FinishedRun & { lost?: number };
 
-/** The execution of a request without what only the store knows. It has a processor of its own, too, for lists. */
+/**
+ * The execution of a request that is not removed, without what only the store knows. It has a processor of its own, too,
+ * for lists.
+ */
 export function executionRecordOf(
   execution: Execution,
   request: Pick<RequestRecord, "processor"> = execution,
 ): ExecutionRecord {
   const { id, request_id, attempt, force_error, creation_date, status, epoch, lost } = execution;
-  const { start_after, expires_at, deadline_at, progress, outcome, last_error, labels } = execution;
+  const { start_after, expires_at, deadline_at, progress, outcome, last_error, labels, removed_at } =
+    execution;
   const isFinal = outcome !== undefined;
   const error = isFinal && outcome.status !== "succeeded" ? outcome.error : isFinal ? undefined : last_error;
   return {
-    ...{ id, request_id, attempt, force_error, creation_date, status, epoch, lost },
+    ...{ id, request_id, attempt, force_error, creation_date, epoch, lost },
+    status: status as ExecutionStatus,
     tries: outcome?.tries ?? execution.tries,
     processor: processorNameOf(request),
     ...(labels && { labels }),
@@ -76,6 +93,7 @@ export function executionRecordOf(
     ...(deadline_at !== undefined && { deadline_at }),
     ...(progress && { progress }),
     ...(error && { error }),
+    ...(removed_at !== undefined && { removed_at }),
   };
 }
 

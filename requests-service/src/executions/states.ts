@@ -9,7 +9,8 @@ export function executionStatesCommand({ store }: Pick<Ports, "store">): Request
     const byKey = new Map(found.map((one) => [executionKey(one.request_id, one.attempt), one]));
     const states = refs.map(({ request_id, attempt, execution_id }) => {
       const execution = byKey.get(executionKey(request_id, attempt));
-      return execution?.id === execution_id ? executionRecordOf(execution, execution) : null;
+      const isThere = execution?.id === execution_id && execution.status !== "removed";
+      return isThere ? executionRecordOf(execution, execution) : null;
     });
     return { states };
   };

@@ -1,11 +1,11 @@
 import {
   type ExecutionFilter,
-  type ExecutionStatus,
   idFloor,
   isOwnProcessor,
   processorNameOf,
   type RequestFilter,
 } from "@sate/contracts";
+import type { Execution } from "../executions/execution.ts";
 import type { ExecutionIndex, RequestIndex, Slice } from "./port.ts";
 
 /** The index that has the fewest entries of other requests: labels are the most selective. */
@@ -25,12 +25,13 @@ export function executionIndexOf({ statuses, ...filter }: ExecutionFilter): Exec
 /** Whether an entry of the index of this filter matches the rest of it. What was removed matches nothing. */
 export function isMatch(
   { processor, statuses }: ExecutionFilter,
-  entry: { processor?: string | undefined; status?: ExecutionStatus; removed_at?: number | undefined },
+  entry: { processor?: string | undefined; status?: Execution["status"]; removed_at?: number | undefined },
 ): boolean {
   if (entry.removed_at !== undefined) return false;
   const name = processorNameOf(entry);
   if (processor === undefined ? isOwnProcessor(name) : processor !== name) return false;
-  return statuses === undefined || entry.status === undefined || statuses.includes(entry.status);
+  const { status } = entry;
+  return statuses === undefined || status === undefined || statuses.some((one) => one === status);
 }
 
 /** The ids of the filter's time, below `before`. */

@@ -1,4 +1,5 @@
 import { type ExecutionKey, executionKey, type LogChunk, limits, type RequestsApi } from "@sate/contracts";
+import { isRemoved } from "../executions/admission.ts";
 import type { Execution } from "../executions/execution.ts";
 import type { Ports } from "../ports.ts";
 import { countChunks, runNameOf } from "./accept.ts";
@@ -15,7 +16,8 @@ export function logCommands({ store, counters }: Pick<Ports, "store" | "counters
     const byKey = new Map(stored.map((execution) => [nameOf(execution), execution]));
     return chunks.filter((chunk) => {
       const execution = byKey.get(nameOf(chunk));
-      return execution?.id === chunk.execution_id && chunk.epoch <= execution.epoch;
+      if (execution?.id !== chunk.execution_id || execution.removed_at !== undefined) return false;
+      return chunk.epoch <= execution.epoch;
     });
   }
 
@@ -62,8 +64,9 @@ export function logCommands({ store, counters }: Pick<Ports, "store" | "counters
   async function executionOf(
     request_id: string,
     id: string,
-  ): Promise<Execution | "unknown_request" | "unknown_execution"> {
+  ): Promise<Execution | "unknown_request" | "unknown_execution" | "removed"> {
     const executions = (await store.executions.ofRequests([request_id])).get(request_id) ?? [];
+    if (isRemoved(executions)) return "removed";
     const found = executions.find((execution) => execution.id === id);
     if (found) return found;
     const isKnown = (await store.requests.get([request_id])).has(request_id);

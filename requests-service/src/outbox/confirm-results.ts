@@ -1,8 +1,8 @@
-import { type ExecutionKey, limits, Unavailable } from "@sate/contracts";
-import { failpoint, inParts } from "@sate/contracts/runtime";
+import { type ExecutionKey, limits } from "@sate/contracts";
+import { inParts } from "@sate/contracts/runtime";
 import { pagesOf } from "../pages.ts";
 import type { Ports } from "../ports.ts";
-import type { Deliveries } from "../webhooks/deliveries.ts";
+import type { ConfirmRecorded } from "./confirm-recorded.ts";
 
 /**
  * Confirms that published outcomes have a recorded result, because a broker may lose what it has acknowledged. A
@@ -30,27 +30,11 @@ const lookMsMax = 20_000;
 const patientLooks = 8;
 
 export function createLookForResults(
-  { store, results, counters }: Ports,
-  deliveries: Pick<Deliveries, "beforeConfirmed">,
+  { store, counters }: Pick<Ports, "store" | "counters">,
+  confirmRecorded: ConfirmRecorded,
 ): LookForResults {
   /** The number of looks in a row that missed the result of each. */
   let missedBefore = new Map<string, number>();
-
-  /** Returns which of the page have a result, and removes the marks of those. */
-  async function confirmRecorded(page: ExecutionKey[]): Promise<boolean[]> {
-    if (page.length === 0) return [];
-    const { recorded } = await results.resultsRecorded({ executions: page });
-    if (recorded.length !== page.length) {
-      throw new Unavailable("results-service did not respond for every execution.");
-    }
-    const recordedKeys = page.filter((_, index) => recorded[index]);
-    // After it nothing remembers the outcome, so its webhooks must have been created.
-    await deliveries.beforeConfirmed(recordedKeys);
-    await store.confirmations.confirm(recordedKeys);
-    failpoint("requests-service.confirmed");
-    counters.add("results_confirmed", recordedKeys.length);
-    return recorded;
-  }
 
   return async (signal) => {
     const missing: { key: ExecutionKey; looks: number }[] = [];

@@ -79,7 +79,12 @@ function refusalsOf(store: Pick<Store, "refusals" | "requests">): Entries<Refusa
     page: (page) => store.refusals.list(page),
     async load(refusals) {
       const request = await requestsOf(refusals, store);
-      return refusals.map((refusal) => pendingRefusal(refusal, request(refusal.request_id)));
+      const removed = await store.requests.removedOf(refusals.map(({ request_id }) => request_id));
+      // Stored by a call that was in flight when the request was removed.
+      await store.refusals.remove(refusals.filter(({ request_id }) => removed.has(request_id)));
+      return refusals
+        .filter(({ request_id }) => !removed.has(request_id))
+        .map((refusal) => pendingRefusal(refusal, request(refusal.request_id)));
     },
     async clear(published) {
       failpoint("requests-service.refusal-published");

@@ -24,8 +24,16 @@ export function recordRefusalsCommand(
     );
     await store.refusals.insert(refusals);
     failpoint("requests-service.refusal-stored");
-    counters.add("refusals_stored", refusals.length);
-    for (const refusal of refusals) outbox.publishRefusalSoon(refusal, requestOf(refusal.request_id));
-    return { answers: wanted.map(() => ({ kind: "recorded" as const })) };
+    // After the write: a removal that this does not see yet deletes what was written.
+    const removed = await store.requests.removedOf([
+      ...new Set(refusals.map(({ request_id }) => request_id)),
+    ]);
+    await store.refusals.remove(refusals.filter(({ request_id }) => removed.has(request_id)));
+    const kept = refusals.filter(({ request_id }) => !removed.has(request_id));
+    counters.add("refusals_stored", kept.length);
+    for (const refusal of kept) outbox.publishRefusalSoon(refusal, requestOf(refusal.request_id));
+    return {
+      answers: wanted.map(({ request_id }) => ({ kind: removed.has(request_id) ? "removed" : "recorded" })),
+    };
   };
 }

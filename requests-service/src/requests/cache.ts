@@ -6,9 +6,14 @@ import { takeWithin } from "./take-within-bytes.ts";
 const entriesMax = 20_000;
 
 /**
- * The same requests, with the latest ones kept in memory. Of a stored request only the start mark changes: another
- * process may have cleared the mark of a cached one, which then only costs a look at its executions. An unknown id is
- * looked up in the database each time.
+ * The same requests, with the latest ones kept in memory. A cached one may be outdated in two ways, because another
+ * process has changed it:
+ *
+ * - Its start mark is cleared. That only costs a look at its executions.
+ * - It is removed. So only those callers use it that also read or write its executions, which tell, because they are
+ *   never cached. All others use `current` or `removedOf`, which look into the database.
+ *
+ * An unknown id is looked up in the database each time.
  */
 export function cachedRequests(requests: Requests, { charsMax }: { charsMax: number }): Requests {
   const cache = new LRUCache<string, RequestRecord>({
@@ -31,19 +36,36 @@ export function cachedRequests(requests: Requests, { charsMax }: { charsMax: num
     );
   }
 
+  async function get(ids: string[]): Promise<Map<string, RequestRecord>> {
+    const found = cachedOf(ids);
+    const missing = ids.filter((id) => !found.has(id));
+    if (missing.length === 0) return found;
+    const read = await requests.get(missing);
+    keep(read.values());
+    return new Map([...found, ...read]);
+  }
+
   return {
     async insert(wanted) {
       const stored = await requests.insert(wanted);
       keep(stored);
       return stored;
     },
-    async get(ids) {
-      const found = cachedOf(ids);
-      const missing = ids.filter((id) => !found.has(id));
-      if (missing.length === 0) return found;
-      const read = await requests.get(missing);
-      keep(read.values());
-      return new Map([...found, ...read]);
+    get,
+    async current(ids) {
+      const cached = [...cachedOf(ids).keys()];
+      const [removed, others] = await Promise.all([
+        requests.removedOf(cached),
+        requests.get(ids.filter((id) => !cached.includes(id))),
+      ]);
+      for (const id of removed) cache.delete(id);
+      keep(others.values());
+      return new Map([...others, ...(await get(cached))]);
+    },
+    removedOf: requests.removedOf,
+    async remove(ids) {
+      await requests.remove(ids);
+      for (const id of ids) cache.delete(id);
     },
     async getWithin(ids, bytesMax) {
       const cached = cachedOf(ids.toSorted());

@@ -10,8 +10,9 @@ export function requestCommands(ports: Ports, starts: Starts, processors: Proces
     createRequests: createRequestsCommand(ports, starts, processors),
 
     async getRequest({ request_id }) {
-      const request = (await store.requests.get([request_id])).get(request_id);
-      return request ? { kind: "found", request } : { kind: "unknown_request" };
+      const request = (await store.requests.current([request_id])).get(request_id);
+      if (!request) return { kind: "unknown_request" };
+      return request.removed_at === undefined ? { kind: "found", request } : { kind: "removed" };
     },
   } satisfies Partial<RequestsApi>;
 }

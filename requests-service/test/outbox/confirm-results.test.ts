@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { outcomeMark, type Run, topics, Unavailable } from "@sate/contracts";
 import { unconfirmedMark } from "../../src/executions/execution.ts";
+import { createConfirmRecorded } from "../../src/outbox/confirm-recorded.ts";
 import { createLookForResults } from "../../src/outbox/confirm-results.ts";
 import { sqliteFile } from "../adapters/sqlite/file.ts";
 import { madeOutcome } from "../builders.ts";
@@ -164,7 +165,7 @@ test("a look ends early when the service stops", async () => {
 
 test("two processes publish and confirm a missing outcome once", async () => {
   const it = testCore();
-  const other = createLookForResults(it.ports, it.webhooks);
+  const other = createLookForResults(it.ports, createConfirmRecorded(it.ports, it.webhooks));
   const runs = await published(it, 5);
   for (let looks = 0; looks < 8; looks++) await Promise.all([look(it), other(signal)]);
   await sweepOutbox(it);

@@ -65,4 +65,26 @@ describe("cached requests", () => {
     expect([await get("a", "c"), await get("b"), await get("large")]).toEqual(["ac", "b", "large"]);
     expect(asked).toEqual(["b", "large"]);
   });
+
+  test("a request that another process has removed is a stub for those who ask for its current state", async () => {
+    const { requests, cached, asked } = made();
+    await cached.insert([request("a"), request("b")]);
+    await requests.insert([request("c")]);
+    await requests.remove(["a"]);
+    const current = async () =>
+      [...(await cached.current(["a", "b", "c", "d"])).values()].map(({ id, payload_json }) => [
+        id,
+        payload_json,
+      ]);
+    expect((await current()).toSorted()).toEqual([
+      ["a", ""],
+      ["b", "bb"],
+      ["c", "cc"],
+    ]);
+    // Of those that are cached only the state was read.
+    expect(asked.toSorted()).toEqual(["a", "cd"]);
+    await cached.remove(["b"]);
+    expect((await cached.get(["b"])).get("b")?.payload_json).toBe("");
+    expect(await cached.removedOf(["a", "b", "c"])).toEqual(new Set(["a", "b"]));
+  });
 });

@@ -13,6 +13,7 @@ const counterOf: Record<Recorded, string> = {
   stored: "results_recorded",
   repeated: "results_repeated",
   conflicting: "results_conflicting",
+  removed: "results_of_removed",
   refused: "results_refused",
 };
 
@@ -24,12 +25,17 @@ const counterOf: Record<Recorded, string> = {
 export type Recorder = (records: IncomingRecord[]) => Promise<void>;
 
 export function createRecorder(parts: {
-  writer: Pick<ResultsWriter, "recordResults" | "storeDeadLetters">;
+  writer: Pick<
+    ResultsWriter,
+    "recordResults" | "storeDeadLetters" | "removedRequests" | "removeDeadLetters" | "now"
+  >;
   publisher: Pick<Publisher, "publish">;
   counters: Counters;
   log: Log;
+  /** How long dead letters are kept; 0 is for ever. */
+  deadLettersKeptMs: number;
 }): Recorder {
-  const { writer, publisher, counters, log } = parts;
+  const { writer, publisher, counters, log, deadLettersKeptMs } = parts;
 
   async function recordResults(read: ReadResult[]): Promise<void> {
     const answers = await writer.recordResults(read.map(({ result }) => result));
@@ -51,7 +57,32 @@ export function createRecorder(parts: {
     await deadLetter(refused);
   }
 
-  async function storeDeadLetters(deadLetters: DeadLetterDocument[]): Promise<void> {
+  /** Those that are too old to be kept, or whose request was removed, are not stored, or not for long. */
+  async function storeDeadLetters(wanted: DeadLetterDocument[]): Promise<void> {
+    const young = deadLettersKeptMs === 0 ? wanted : await notOlder(wanted, deadLettersKeptMs);
+    const deadLetters = await withRequest(young);
+    await storeEach(deadLetters);
+    // A removal that was not seen before may not have seen what was stored since.
+    const still = new Set(await withRequest(deadLetters));
+    await writer.removeDeadLetters(deadLetters.flatMap((one) => (still.has(one) ? [] : one._id)));
+    const left = wanted.length - still.size;
+    if (left > 0) counters.add("dead_letters_of_removed", left);
+  }
+
+  async function notOlder(wanted: DeadLetterDocument[], keptMs: number): Promise<DeadLetterDocument[]> {
+    if (wanted.length === 0) return [];
+    const instant = (await writer.now()) - keptMs;
+    return wanted.filter(({ time }) => time >= instant);
+  }
+
+  /** Those whose request is not removed, as far as they name it. */
+  async function withRequest(deadLetters: DeadLetterDocument[]): Promise<DeadLetterDocument[]> {
+    const ids = deadLetters.flatMap(({ request_id }) => request_id ?? []);
+    const removed = await writer.removedRequests([...new Set(ids)]);
+    return deadLetters.filter(({ request_id }) => request_id === null || !removed.has(request_id));
+  }
+
+  async function storeEach(deadLetters: DeadLetterDocument[]): Promise<void> {
     const areStored = await writer.storeDeadLetters(deadLetters);
     for (const [index, { partition, offset }] of deadLetters.entries()) {
       if (areStored[index]) {

@@ -4,13 +4,16 @@ import { rejection } from "@sate/contracts/test/support/settled.ts";
 import type { ResultsWriter } from "../../src/ports.ts";
 import { storedMax } from "../../src/recording/dead-letter-document.ts";
 import { randomBytes, resultOf } from "../records.ts";
+import { removalsConformance } from "./removals.ts";
 
 /** An empty Results DB. */
 export type ResultsDbUnderTest = {
   /** A writer of its own on this database. Not opened. */
   writer(): ResultsWriter;
-  /** The stored results of a request, by attempt. */
+  /** The stored results of a request, by attempt, without tombstones. */
   results(requestId: string): Promise<ResultRecord[]>;
+  /** Everything that is stored of a request, as text. */
+  stored(requestId: string): Promise<string>;
   deadLetter(id: string): Promise<DeadLetterDocument | null>;
   /** The result, changed so that this database will never take it. */
   invalid(result: ResultRecord): ResultRecord;
@@ -165,6 +168,8 @@ export function resultsWriterConformance(name: string, make: () => Promise<Resul
       expect(db.writes()).toBe(before + 1);
     });
 
+    removalsConformance(() => ({ db, writer }));
+
     test("opening again keeps the stored results", async () => {
       const result = resultOf("succeeded");
       await writer.recordResults([result]);
@@ -186,6 +191,7 @@ export function resultsWriterConformance(name: string, make: () => Promise<Resul
       const calls = [
         closed.recordResults([result]),
         closed.storeDeadLetters([deadLetterOf({})]),
+        closed.removeResults([result], 0),
         closed.ping(),
         closed.open(),
       ];

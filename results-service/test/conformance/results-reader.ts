@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { limits, type ResultRecord, Unavailable } from "@sate/contracts";
+import { type ExecutionKey, limits, type ResultRecord, Unavailable } from "@sate/contracts";
 import { rejection } from "@sate/contracts/test/support/settled.ts";
 import { gapMax, type ResultsReader } from "../../src/ports.ts";
 import { attemptsOf, failureOf, resultOf } from "../results.ts";
@@ -10,6 +10,8 @@ export type ResultsDbUnderTest = {
   reader(): ResultsReader;
   /** Stores results as the listener does. They are durable when it resolves. */
   add(results: ResultRecord[]): Promise<void>;
+  /** Stores tombstones of executions without a result, as the listener does. */
+  remove(executions: ExecutionKey[]): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -125,6 +127,24 @@ export function resultsReaderConformance(name: string, make: () => Promise<Resul
       }
       expect(await reader.ofExecution(requestId, result.execution_id)).toEqual(result);
       expect(await reader.recorded([{ request_id: requestId, attempt: behind }])).toEqual([true]);
+    });
+
+    test("removed results are not returned, count as recorded, and are no gap", async () => {
+      const requestId = await requestWith([3, 60, 61, 500]);
+      const removed = [...all(1, 2), ...all(4, 59), ...all(62, 499)].map((attempt) => {
+        return { request_id: requestId, attempt };
+      });
+      await db.remove(removed);
+      for (const limit of [1, 2, 3, 4, 5, 100]) {
+        expect(await allPages(requestId, limit)).toEqual([3, 60, 61, 500]);
+      }
+      expect(await page(requestId, { limit: 2 })).toEqual([[3, 60], true]);
+      const { results } = await ofRequest(requestId);
+      for (const result of results) {
+        expect(await reader.ofExecution(requestId, result.execution_id)).toEqual(result);
+      }
+      expect(await reader.ofExecution(requestId, "")).toBeNull();
+      expect(await reader.recorded(removed)).toEqual(removed.map(() => true));
     });
 
     test("a page ends at its limit, and `more` is right", async () => {

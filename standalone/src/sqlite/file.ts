@@ -75,6 +75,8 @@ export function openSqliteFile(folder: string, options: Options): Opened {
     db.run("PRAGMA busy_timeout = 0");
     db.run("PRAGMA locking_mode = EXCLUSIVE");
     db.run("PRAGMA synchronous = FULL");
+    // What is deleted or replaced is overwritten with zeros, also in pages that become free.
+    db.run("PRAGMA secure_delete = ON");
     assertWhole(db, path);
     const refusal = upgrade(db, path);
     if (refusal !== null) {

@@ -9,8 +9,10 @@ export function upgradeVersion2(db: Database): void {
     labels: "TEXT",
     key_hash: "TEXT",
     body_hash: "TEXT",
+    ended_at: "INTEGER",
     removed_at: "INTEGER",
   });
+  addColumns(db, "results", { removed_at: "INTEGER" });
   upgradeDeadLetters(db);
   // Replaced by one of all statuses.
   db.run("DROP INDEX IF EXISTS running_executions");

@@ -32,8 +32,9 @@ async function listening(beforeWrite: () => void = () => {}) {
       consumer: broker.consumer(groups.resultsListener),
       log,
       counters: createCounters(),
+      fatal() {},
     },
-    { serviceToken: "" },
+    { serviceToken: "", deadLettersKeptMs: 0 },
   );
   await listener.start();
   ends.push(async () => {

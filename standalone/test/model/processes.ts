@@ -103,12 +103,16 @@ export function bootRequests(world: World, name: string): RequestsProcess {
   const read = readResults(databases.reader());
   const { resultsRecorded } = bug.results ?? read;
   const { getDeadLetter } = read;
+  const { removeResults } = resultsListener.removalCommands({ writer: databases.writer(), ...ports });
   const service = requestsService.createRequestsService(
     {
       ...{ ...ports, store, results: linked({ resultsRecorded }, link) },
-      deadLetters: linked({ getDeadLetter }, link),
+      ...{ deadLetters: linked({ getDeadLetter }, link), resultsRemoval: linked({ removeResults }, link) },
     },
-    { serviceToken: "", leaseMs, lostMax, confirmMs, logsKeptMs, storesRecords: true, exclusive: false },
+    {
+      ...{ serviceToken: "", leaseMs, lostMax, confirmMs, logsKeptMs, storesRecords: true, exclusive: false },
+      ...{ executionsKeptMs: 0, requestsKeptMs: 0 },
+    },
   );
   return { owner, service, counts };
 }
@@ -158,7 +162,7 @@ export function bootListener(world: World, name: string): Process {
   const writer = { ...linked(world.databases.writer(), link), close: async () => {} };
   const service = resultsListener.createResultsListener(
     { ...ports, writer, consumer: consumer(groups.resultsListener, outcomeTopics) },
-    { serviceToken: "" },
+    { serviceToken: "", deadLettersKeptMs: 0 },
   );
   return { owner, service, counts };
 }

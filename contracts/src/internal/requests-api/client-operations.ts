@@ -30,6 +30,7 @@ export const clientOperations = {
     response: Type.Union([
       Type.Object({ kind: Type.Literal("found"), request: RequestRecord }, open),
       tagged("unknown_request"),
+      tagged("removed"),
     ]),
   },
   createExecutions: {
@@ -41,8 +42,8 @@ export const clientOperations = {
   recordRefusals: {
     path: "/internal/refusals/record",
     body: Type.Object({ refusals: batch(RefusedExecution) }, open),
-    /** In the order of the batch. */
-    response: Type.Object({ answers: Type.Array(tagged("recorded")) }, open),
+    /** In the order of the batch. `removed`: the request was removed meanwhile. */
+    response: Type.Object({ answers: Type.Array(Type.Union([tagged("recorded"), tagged("removed")])) }, open),
   },
   getExecution: {
     path: "/internal/executions/get",
@@ -51,6 +52,7 @@ export const clientOperations = {
       Type.Object({ kind: Type.Literal("found"), execution: ExecutionRecord, request: RequestRecord }, open),
       tagged("unknown_request"),
       tagged("unknown_execution"),
+      tagged("removed"),
     ]),
   },
   /** Oldest first. `after_attempt` is the last attempt of the previous page. */
@@ -70,6 +72,7 @@ export const clientOperations = {
         open,
       ),
       tagged("unknown_request"),
+      tagged("removed"),
     ]),
   },
   /** A queued execution ends at once; a running one after its worker's next heartbeat. */
@@ -88,6 +91,7 @@ export const clientOperations = {
       Type.Object({ kind: Type.Literal("ended"), execution: ExecutionRecord }, open),
       tagged("unknown_request"),
       tagged("unknown_execution"),
+      tagged("removed"),
     ]),
   },
   /** By name. `without_inputs`: the caller needs no input schemas, so `input_json` may be left out. */
@@ -133,6 +137,7 @@ export const clientOperations = {
       Type.Object({ kind: Type.Literal("found"), chunks: Type.Array(LogChunk), more: Type.Boolean() }, open),
       tagged("unknown_request"),
       tagged("unknown_execution"),
+      tagged("removed"),
     ]),
   },
 } as const;

@@ -88,6 +88,8 @@ export const ExecutionRecord = Type.Object(
     deadline_at: Type.Optional(Instant),
     progress: Type.Optional(Progress),
     error: Type.Optional(ExecutionError),
+    /** Its result, error and log were removed at this instant. */
+    removed_at: Type.Optional(Instant),
   },
   open,
 );

@@ -41,7 +41,11 @@ export function mongoRuns(access: MongoAccess, clock: Pick<MongoClock, "now">): 
     queued: guarded((wanted) => firstQueued(access, wanted)),
     finish: each(async (runs) => {
       const areAllSet = await updateRuns(runs, ({ outcome, lost }) => ({
-        $set: { ...outcomeFields(outcome), ...(lost !== undefined && { lost }), mark: outcomeMark },
+        $set: {
+          ...outcomeFields(outcome),
+          ...(lost !== undefined && { lost }),
+          ...{ mark: outcomeMark, ended_at: clock.now() },
+        },
       }));
       return areAllSet ? runs.map(() => "stored" as const) : endsOf(access, runs);
     }),

@@ -1,4 +1,4 @@
-import { type ExecutionKey, outcomeMark } from "@sate/contracts";
+import { type ExecutionKey, outcomeMark, type RequestRecord } from "@sate/contracts";
 import { type Counters, mongoCalls, mongoOptions } from "@sate/contracts/runtime";
 import { MongoClient } from "mongodb";
 import { type Execution, unconfirmedMark } from "../../executions/execution.ts";
@@ -26,6 +26,7 @@ import { createFindingIndexes, mongoFinding } from "./finding.ts";
 import { mongoKeys } from "./keys.ts";
 import { mongoLogs } from "./logs.ts";
 import { mongoProcessors } from "./processors.ts";
+import { mongoRemovals } from "./removals.ts";
 import { mongoRuns } from "./runs.ts";
 import { mongoSchedules } from "./schedules.ts";
 import { mongoWaiting } from "./waiting.ts";
@@ -57,11 +58,11 @@ export function mongoStore(options: MongoStoreOptions): Store {
   const clock = mongoClock(client);
 
   return {
-    requests: mongoRequests(access),
-    executions: mongoExecutions(access),
+    requests: mongoRequests(access, clock.now),
+    executions: mongoExecutions(access, clock.now),
     finding: mongoFinding(access),
     runs: mongoRuns(access, clock),
-    waiting: mongoWaiting(access),
+    waiting: mongoWaiting(access, clock.now),
     refusals: mongoRefusals(access),
     workers: mongoWorkers(access, clock.now),
     processors: mongoProcessors(access, clock.now),
@@ -69,6 +70,7 @@ export function mongoStore(options: MongoStoreOptions): Store {
     keys: mongoKeys(access, clock.now),
     webhooks: mongoWebhooks(access, clock.now),
     schedules: mongoSchedules(access),
+    removals: mongoRemovals(access, clock.now),
     outbox: mongoOutbox(access),
     confirmations: mongoConfirmations(access),
     open: guarded(async () => {
@@ -94,7 +96,15 @@ export function mongoStore(options: MongoStoreOptions): Store {
   };
 }
 
-function mongoRequests({ requests, guarded, each, changeEach }: MongoAccess): Store["requests"] {
+function mongoRequests(
+  { requests, guarded, each, changeEach }: MongoAccess,
+  now: () => number,
+): Store["requests"] {
+  const get = guarded(async (ids: string[]) => {
+    if (ids.length === 0) return new Map<string, RequestRecord>();
+    const found = await requests.find({ _id: { $in: ids } }).toArray();
+    return new Map(found.map((document) => [document._id, requestOf(document)]));
+  });
   const within = (order: 1 | -1) =>
     guarded(async (ids: string[], bytesMax: number) => {
       const { within, take } = openWithin(bytesMax);
@@ -108,10 +118,18 @@ function mongoRequests({ requests, guarded, each, changeEach }: MongoAccess): St
     insert: each(async (wanted) => {
       return (await insertOrFind(requests, wanted.map(requestDocument))).map(requestOf);
     }),
-    get: guarded(async (ids) => {
-      if (ids.length === 0) return new Map();
-      const found = await requests.find({ _id: { $in: ids } }).toArray();
-      return new Map(found.map((document) => [document._id, requestOf(document)]));
+    get,
+    current: get,
+    removedOf: guarded(async (ids) => {
+      if (ids.length === 0) return new Set();
+      const found = await requests.find({ _id: { $in: ids } }, { projection: { removed_at: 1 } }).toArray();
+      return new Set(found.flatMap(({ _id, removed_at }) => (removed_at === undefined ? [] : _id)));
+    }),
+    remove: changeEach(async (ids: string[]) => {
+      await requests.updateMany(
+        { _id: { $in: ids }, removed_at: null as never },
+        { $set: { payload: "", removed_at: now() }, $unset: { labels: "", start: "" } },
+      );
     }),
     getWithin: within(1),
     newest: within(-1),
@@ -143,7 +161,10 @@ function mongoRequests({ requests, guarded, each, changeEach }: MongoAccess): St
 const attemptsAtFirst = 4;
 const attemptsAtMost = 128;
 
-function mongoExecutions({ executions, guarded, each, changeEach }: MongoAccess): Store["executions"] {
+function mongoExecutions(
+  { executions, guarded, each, changeEach }: MongoAccess,
+  now: () => number,
+): Store["executions"] {
   const byKeys = (keys: string[]): Promise<ExecutionDocument[]> =>
     // In one batch, so that it costs one command.
     executions
@@ -183,7 +204,7 @@ function mongoExecutions({ executions, guarded, each, changeEach }: MongoAccess)
       const { matchedCount } = await executions.updateOne(
         { _id, id: execution_id, status: "queued", tries },
         {
-          $set: { ...outcomeFields(outcome), mark: outcomeMark },
+          $set: { ...outcomeFields(outcome), mark: outcomeMark, ended_at: now() },
           $unset: { start_after: "", wake_at: "" },
         },
       );

@@ -4,7 +4,7 @@ import type { MongoAccess } from "./access.ts";
 import { byRefs, endsOf } from "./by-refs.ts";
 import { executionOf, idOf, outcomeFields, withoutOutputs } from "./documents.ts";
 
-export function mongoWaiting(access: MongoAccess): Waiting {
+export function mongoWaiting(access: MongoAccess, now: () => number): Waiting {
   const { executions, guarded, each } = access;
 
   /** Updates each that is still queued with this epoch. Returns whether all were updated. */
@@ -42,9 +42,9 @@ export function mongoWaiting(access: MongoAccess): Waiting {
             : { $set: { mark: executionMark(epoch), wake_at }, $unset: { start_after: "" } },
       }));
       if (areAllSet) return woken.map(() => true);
-      const now = await byRefs(access, woken);
+      const found = await byRefs(access, woken);
       return woken.map(({ epoch }, index) => {
-        const document = now[index];
+        const document = found[index];
         return (
           document?.status === "queued" && document.epoch === epoch && document.start_after === undefined
         );
@@ -53,7 +53,7 @@ export function mongoWaiting(access: MongoAccess): Waiting {
     end: each(async (ended) => {
       const areAllSet = await updateQueued(ended, ({ outcome }) => ({
         update: {
-          $set: { ...outcomeFields(outcome), mark: outcomeMark },
+          $set: { ...outcomeFields(outcome), mark: outcomeMark, ended_at: now() },
           $unset: { start_after: "", wake_at: "" },
         },
       }));

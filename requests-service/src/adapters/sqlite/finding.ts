@@ -38,6 +38,16 @@ export function insertExecutionLabels(db: Database, { id, labels }: Pick<Executi
   for (const label of labelTexts(labels)) change(db, executionLabel, { label, id });
 }
 
+/** To be called in the write that removes a request or an execution with these labels, which are JSON text. */
+export function deleteLabels(
+  db: Database,
+  table: "request_labels" | "execution_labels",
+  { id, labels }: { id: string; labels?: string | null | undefined },
+): void {
+  const sql = `DELETE FROM ${table} WHERE label = $label AND id = $id`;
+  if (labels) for (const label of labelTexts(JSON.parse(labels))) change(db, sql, { label, id });
+}
+
 export function sqliteFinding({ read }: SqliteAccess): Finding {
   return {
     requests: read((db, index, slice) =>

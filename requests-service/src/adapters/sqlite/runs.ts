@@ -22,7 +22,7 @@ const notRunning = "worker_id = NULL, claim_id = NULL, progress = NULL";
 const setEnded = `
   UPDATE executions
   SET status = $status, result_id = $result_id, outcome = $text, outputs = $outputs, mark = '${outcomeMark}',
-    lost = coalesce($lost, lost), ${notRunning}
+    lost = coalesce($lost, lost), ended_at = $ended_at, ${notRunning}
   WHERE ${atRun}`;
 const setQueued = `
   UPDATE executions
@@ -82,7 +82,8 @@ export function sqliteRuns({ read, write, writeEach }: SqliteAccess, now: () => 
     ),
     finish: writeEach((db, { outcome, lost = null, ...run }) => {
       const { status, result_id } = outcome;
-      const changed = change(db, setEnded, { ...run, ...splitOutcome(outcome), status, result_id, lost });
+      const ended = { status, result_id, lost, ended_at: now() };
+      const changed = change(db, setEnded, { ...run, ...splitOutcome(outcome), ...ended });
       return changed === 1 ? "stored" : endOf(db, run, outcome);
     }),
     requeue: writeEach((db, { deadline_at = null, ...run }, isLost) => {

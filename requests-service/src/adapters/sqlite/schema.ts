@@ -53,6 +53,7 @@ export const schema = `
     labels TEXT,
     key_hash TEXT,
     body_hash TEXT,
+    ended_at INTEGER,
     removed_at INTEGER,
     PRIMARY KEY (request_id, attempt)
   ) STRICT;
@@ -154,7 +155,7 @@ export const schema = `
 /** The columns of an execution except its outputs, which are large and rarely needed. */
 export const executionColumns = `request_id, attempt, id, force_error, creation_date, traceparent, status, epoch, lost,
   processor, tries, timeout_seconds, start_after, expires_at, deadline_at, wake_at, last_error, cancel_requested,
-  worker_id, claim_id, progress, outcome, mark, labels, key_hash, body_hash, removed_at`;
+  worker_id, claim_id, progress, outcome, mark, labels, key_hash, body_hash, ended_at, removed_at`;
 
 /** A record as SQLite holds it: without booleans and absent fields. */
 export type Row<T> = { [K in keyof T]-?: Column<T[K]> };

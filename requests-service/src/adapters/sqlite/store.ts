@@ -5,10 +5,11 @@ import type { Marked, Refusal, RefusalKey, Starting, Store } from "../../ports.t
 import { takeWithin } from "../../requests/take-within-bytes.ts";
 import { splitOutcome, textOf } from "../stored.ts";
 import { all, change, insertInto, one, type SqliteAccess, sqliteAccess } from "./access.ts";
-import { insertExecutionLabels, insertRequestLabels, sqliteFinding } from "./finding.ts";
+import { deleteLabels, insertExecutionLabels, insertRequestLabels, sqliteFinding } from "./finding.ts";
 import { sqliteKeys } from "./keys.ts";
 import { sqliteLogs } from "./logs.ts";
 import { sqliteProcessors } from "./processors.ts";
+import { sqliteRemovals } from "./removals.ts";
 import { atRef, sqliteRuns } from "./runs.ts";
 import { sqliteSchedules } from "./schedules.ts";
 import {
@@ -33,11 +34,11 @@ export function sqliteStore(file: SqliteFile, clock: () => number = Date.now): S
   const access = sqliteAccess(file);
   const now = () => Math.floor(clock());
   return {
-    requests: sqliteRequests(access),
-    executions: sqliteExecutions(access),
+    requests: sqliteRequests(access, now),
+    executions: sqliteExecutions(access, now),
     finding: sqliteFinding(access),
     runs: sqliteRuns(access, now),
-    waiting: sqliteWaiting(access),
+    waiting: sqliteWaiting(access, now),
     refusals: sqliteRefusals(access),
     workers: sqliteWorkers(access, now),
     processors: sqliteProcessors(access, now),
@@ -45,6 +46,7 @@ export function sqliteStore(file: SqliteFile, clock: () => number = Date.now): S
     keys: sqliteKeys(access, now),
     webhooks: sqliteWebhooks(access, now),
     schedules: sqliteSchedules(access),
+    removals: sqliteRemovals(access, now),
     outbox: sqliteOutbox(access),
     confirmations: sqliteConfirmations(access),
     open: access.read((db) => void db.run(schema)),
@@ -54,9 +56,13 @@ export function sqliteStore(file: SqliteFile, clock: () => number = Date.now): S
   };
 }
 
-function sqliteRequests({ read, writeEach, changeEach }: SqliteAccess): Store["requests"] {
+function sqliteRequests({ read, writeEach, changeEach }: SqliteAccess, now: () => number): Store["requests"] {
   const insert = insertInto("requests", "id, payload, processor, creation_date, labels, start");
   const byId = "SELECT * FROM requests WHERE id = $id";
+  const get = read((db, ids: string[]) => {
+    const rows = ids.flatMap((id) => one<RequestRow>(db, byId, { id }) ?? []);
+    return new Map(rows.map((row) => [row.id, requestOf(row)]));
+  });
   /** Each is read when it is asked for. */
   const inOrder = (db: Database, ids: string[]) =>
     new Set(ids)
@@ -71,9 +77,19 @@ function sqliteRequests({ read, writeEach, changeEach }: SqliteAccess): Store["r
       if (isFree) insertRequestLabels(db, request);
       return isFree ? request : requestOf(one(db, byId, { id: request.id }) as RequestRow);
     }),
-    get: read((db, ids) => {
-      const rows = ids.flatMap((id) => one<RequestRow>(db, byId, { id }) ?? []);
-      return new Map(rows.map((row) => [row.id, requestOf(row)]));
+    get,
+    current: get,
+    removedOf: read((db, ids) => {
+      const sql = "SELECT 1 FROM requests WHERE id = $id AND removed_at IS NOT NULL";
+      return new Set(ids.filter((id) => one(db, sql, { id }) !== null));
+    }),
+    remove: changeEach((db, id: string) => {
+      const { labels } =
+        one<{ labels: string | null }>(db, "SELECT labels FROM requests WHERE id = $id", { id }) ?? {};
+      deleteLabels(db, "request_labels", { id, labels });
+      const sql = `UPDATE requests SET payload = '', labels = NULL, start = NULL, removed_at = $removed_at
+                   WHERE id = $id AND removed_at IS NULL`;
+      change(db, sql, { id, removed_at: now() });
     }),
     getWithin: read((db, ids, bytesMax) => takeWithin(inOrder(db, ids.toSorted()), bytesMax)),
     newest: read((db, ids, bytesMax) => takeWithin(inOrder(db, ids.toSorted().toReversed()), bytesMax)),
@@ -90,16 +106,20 @@ function sqliteRequests({ read, writeEach, changeEach }: SqliteAccess): Store["r
   };
 }
 
-function sqliteExecutions({ read, write, writeEach, changeEach }: SqliteAccess): Store["executions"] {
+function sqliteExecutions(
+  { read, write, writeEach, changeEach }: SqliteAccess,
+  now: () => number,
+): Store["executions"] {
   const requestCancel = `UPDATE executions SET cancel_requested = 1 WHERE ${atRef} AND status = 'running'`;
   const select = `SELECT ${executionColumns} FROM executions WHERE request_id = $request_id`;
   const never = { traceparent: null, timeout_seconds: null, start_after: null, expires_at: null };
-  const absent = { ...never, deadline_at: null, wake_at: null, mark: null, key_hash: null, body_hash: null };
+  const noKey = { key_hash: null, body_hash: null };
+  const absent = { ...never, ...noKey, deadline_at: null, wake_at: null, mark: null, removed_at: null };
   const insert = insertInto(
     "executions",
     `request_id, attempt, id, force_error, creation_date, traceparent, status, epoch, lost, processor, tries,
      timeout_seconds, start_after, expires_at, deadline_at, wake_at, cancel_requested, mark, labels, key_hash,
-     body_hash`,
+     body_hash, removed_at`,
   );
   return {
     ofRequests: read((db, requestIds) => {
@@ -126,9 +146,9 @@ function sqliteExecutions({ read, write, writeEach, changeEach }: SqliteAccess):
         db,
         `UPDATE executions
          SET status = $status, result_id = $result_id, outcome = $text, mark = '${outcomeMark}',
-           start_after = NULL, wake_at = NULL
+           start_after = NULL, wake_at = NULL, ended_at = $ended_at
          WHERE ${atRef} AND status = 'queued' AND +tries = $tries`,
-        { ...ref, status, result_id, text: splitOutcome(outcome).text },
+        { ...ref, status, result_id, text: splitOutcome(outcome).text, ended_at: now() },
       );
       if (changed === 1) return;
       change(db, requestCancel, ref);

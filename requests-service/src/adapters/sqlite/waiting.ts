@@ -16,10 +16,10 @@ const setAwake = `
 const setEnded = `
   UPDATE executions
   SET status = $status, result_id = $result_id, outcome = $text, outputs = $outputs, mark = '${outcomeMark}',
-    start_after = NULL, wake_at = NULL
+    start_after = NULL, wake_at = NULL, ended_at = $ended_at
   WHERE ${atQueued}`;
 
-export function sqliteWaiting({ read, writeEach }: SqliteAccess): Waiting {
+export function sqliteWaiting({ read, writeEach }: SqliteAccess, now: () => number): Waiting {
   return {
     due: read((db, page) => all<ExecutionRow>(db, findDue, page).map(executionOf)),
     wake: writeEach((db, { wake_at = null, ...woken }) => {
@@ -28,7 +28,8 @@ export function sqliteWaiting({ read, writeEach }: SqliteAccess): Waiting {
     }),
     end: writeEach((db, { outcome, lost: _, ...ended }) => {
       const { status, result_id } = outcome;
-      const changed = change(db, setEnded, { ...ended, ...splitOutcome(outcome), status, result_id });
+      const values = { ...ended, ...splitOutcome(outcome), status, result_id, ended_at: now() };
+      const changed = change(db, setEnded, values);
       return changed === 1 ? "stored" : endOf(db, ended, outcome);
     }),
   };

@@ -11,7 +11,7 @@ export async function kafkaLog(brokers: string): Promise<PublisherUnderTest> {
   const counters = createCounters();
   const log = createLog("test", "error", console.error);
   const config = kafkaConfig({ KAFKA_BROKERS: brokers }, { clientId: "tests", log });
-  await createTopics(config, log);
+  await createTopics(config, log, 168);
   const kafka = new Kafka(config);
   const admin = kafka.admin();
   await admin.connect();

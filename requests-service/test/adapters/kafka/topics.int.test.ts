@@ -9,6 +9,7 @@ import { createTopics } from "../../../src/adapters/kafka/topics.ts";
 
 const servers = await testServers();
 const longMs = 60_000;
+const hours = 24;
 
 if (servers.kind === "running") {
   describe("createTopics", () => createTopicsOn(servers.kafkaBrokers));
@@ -18,7 +19,7 @@ if (servers.kind === "running") {
 
 test("a broker that does not respond is `Unavailable`", async () => {
   const nowhere = kafkaConfig({ KAFKA_BROKERS: "127.0.0.1:1" }, { clientId: "tests", log: fakeLog() });
-  expect(await createTopics(nowhere, fakeLog()).catch((error) => error)).toBeInstanceOf(Unavailable);
+  expect(await createTopics(nowhere, fakeLog(), hours).catch((error) => error)).toBeInstanceOf(Unavailable);
 });
 
 function createTopicsOn(brokers: string): void {
@@ -35,7 +36,7 @@ function createTopicsOn(brokers: string): void {
   };
   beforeAll(async () => {
     await admin.connect();
-    await createTopics(config, fakeLog());
+    await createTopics(config, fakeLog(), hours);
   }, longMs);
   afterAll(() => admin.disconnect(), longMs);
 
@@ -56,7 +57,7 @@ function createTopicsOn(brokers: string): void {
     async () => {
       await admin.deleteTopics({ topics: [topics.failed] });
       await until("it is deleted", async () => !(await admin.listTopics()).includes(topics.failed));
-      await Promise.all([1, 2, 3].map(() => createTopics(config, fakeLog())));
+      await Promise.all([1, 2, 3].map(() => createTopics(config, fakeLog(), hours)));
       await until("it exists", async () => (await admin.listTopics()).includes(topics.failed));
     },
     longMs,
@@ -76,7 +77,7 @@ function createTopicsOn(brokers: string): void {
       const warnings = async () => {
         const lines: string[] = [];
         const log = createLog("test", "warn", (line) => lines.push(line));
-        await createTopics(config, log);
+        await createTopics(config, log, hours);
         return lines.map((line) => JSON.parse(line)).map(({ topic, needs }) => ({ topic, needs }));
       };
       const large = { name: "max.message.bytes", value: String(2 * limits.recordBytesMax) };

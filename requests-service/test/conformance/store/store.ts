@@ -12,6 +12,7 @@ import { logsConformance } from "./logs.ts";
 import { outboxConformance } from "./outbox.ts";
 import { processorsConformance } from "./processors.ts";
 import { refusalsConformance } from "./refusals.ts";
+import { removalsConformance } from "./removals.ts";
 import { requestsConformance } from "./requests.ts";
 import { retriesConformance } from "./retries.ts";
 import { schedulesConformance } from "./schedules.ts";
@@ -43,6 +44,7 @@ export function storeConformance(name: string, under: () => Promise<StoreUnderTe
     outboxConformance(given);
     confirmationsConformance(given);
     refusalsConformance(given);
+    removalsConformance(given);
     findingConformance(given);
     lifecycleConformance(given);
   });

@@ -9,11 +9,15 @@ import {
 } from "@sate/contracts";
 import { databaseCalls } from "@sate/contracts/runtime";
 import type { Recorded, ResultsWriter } from "../../ports.ts";
+import { sqliteRemovals } from "./removals.ts";
 
 export { deadLetterDocument } from "../../recording/dead-letter-document.ts";
 
 /** A `ResultsWriter` on SQLite. It does not own the file: closing the writer closes nothing else. */
-export function sqliteResultsWriter({ db, write }: SqliteFile): ResultsWriter {
+export function sqliteResultsWriter(
+  { db, write }: SqliteFile,
+  clock: () => number = Date.now,
+): ResultsWriter {
   const { guarded, close } = databaseCalls("the Results DB");
   return {
     recordResults: guarded((results) =>
@@ -22,6 +26,7 @@ export function sqliteResultsWriter({ db, write }: SqliteFile): ResultsWriter {
     storeDeadLetters: guarded((deadLetters) =>
       deadLetters.length === 0 ? [] : write(() => insertDeadLetters(db, deadLetters)),
     ),
+    ...sqliteRemovals({ db, write }, guarded, clock),
     open: guarded(() => void db.run(resultsSchema)),
     ping: guarded(() => void db.query("SELECT 1").get()),
     close,
@@ -30,14 +35,14 @@ export function sqliteResultsWriter({ db, write }: SqliteFile): ResultsWriter {
 
 function insertResults(db: Database, rows: ResultRow[]): Recorded[] {
   const insert = insertInto(db, resultsCollections.results, rows);
-  const select = db.query<{ id: string; execution_id: string }, [string]>(
-    "SELECT id, execution_id FROM results WHERE _id = ?",
-  );
+  type First = { id: string; execution_id: string; removed_at: number | null };
+  const select = db.query<First, [string]>("SELECT id, execution_id, removed_at FROM results WHERE _id = ?");
   return rows.map((row) => {
     const changes = changesOf(insert, row);
     if (changes === "refused") return "refused";
     if (changes === 1) return "stored";
     const first = select.get(row._id);
+    if (first && first.removed_at !== null) return "removed";
     return first?.id === row.id && first.execution_id === row.execution_id ? "repeated" : "conflicting";
   });
 }

@@ -40,8 +40,11 @@ await describeOnServers("mongoResultsWriter", ({ resultsMongoUrl }) => {
     return {
       writer: () => mongoResultsWriter({ url: url.href, counters }),
       async results(requestId) {
-        const found = await results.find({ request_id: requestId }).sort({ _id: 1 }).toArray();
-        return found.map(resultOfDocument);
+        const live = { request_id: requestId, removed_at: { $exists: false } };
+        return (await results.find(live).sort({ _id: 1 }).toArray()).map(resultOfDocument);
+      },
+      async stored(requestId) {
+        return JSON.stringify(await results.find({ request_id: requestId }).toArray());
       },
       async deadLetter(id) {
         const found = await letters.findOne({ _id: id });

@@ -18,8 +18,13 @@ resultsWriterConformance("sqliteResultsWriter", async () => {
   return {
     writer: () => sqliteResultsWriter(file),
     async results(requestId: string) {
-      const rows = db.query<ResultRow, [string]>("SELECT * FROM results WHERE request_id = ? ORDER BY _id");
+      const rows = db.query<ResultRow, [string]>(
+        "SELECT * FROM results WHERE request_id = ? AND removed_at IS NULL ORDER BY _id",
+      );
       return rows.all(requestId).map(resultOfRow);
+    },
+    async stored(requestId: string) {
+      return JSON.stringify(db.query("SELECT * FROM results WHERE request_id = ?").all(requestId));
     },
     async deadLetter(id: string) {
       return db.query<DeadLetterDocument, [string]>("SELECT * FROM dead_letters WHERE _id = ?").get(id);

@@ -29,19 +29,24 @@ export function mongoResultsReader(options: MongoResultsReaderOptions): ResultsR
 
   /**
    * Results by attempt, looked up by key, because not every compatible server has an index for a range of keys.
-   * Attempts are consecutive, so it ends when more than `gapMax` of them in a row have no result.
+   * Attempts are consecutive, so it ends when more than `gapMax` of them in a row have no result. Tombstones of removed
+   * results are passed over, and are no gap.
    */
   async function* resultsAfter(requestId: string, afterAttempt: number, options: FindOptions) {
     let last = afterAttempt;
-    for (let read = last; read < limits.attemptMax && read - last <= gapMax; read += keysPerRead) {
+    for (let read = last; read < limits.attemptMax && read - last <= gapMax; ) {
       const keys = Array.from({ length: keysPerRead }, (_, index) =>
         executionKey(requestId, read + index + 1),
       );
       const cursor = results.find({ _id: { $in: keys } }, { ...options, sort: { _id: 1 } });
+      let found = 0;
       for await (const result of cursor) {
+        found++;
         last = result.attempt;
-        yield result;
+        if (result.removed_at === undefined) yield result;
       }
+      // If the limit has cut the list, and some were tombstones, the rest of these keys is read next.
+      read = found === options.limit ? last : read + keysPerRead;
     }
   }
 
@@ -52,7 +57,7 @@ export function mongoResultsReader(options: MongoResultsReaderOptions): ResultsR
     ),
     ofExecution: guarded(async (requestId, executionId) => {
       // Payloads and outputs stay in the database until the attempt is known.
-      const projection = { attempt: 1, execution_id: 1 };
+      const projection = { attempt: 1, execution_id: 1, removed_at: 1 };
       for await (const { _id, execution_id } of resultsAfter(requestId, 0, { projection })) {
         if (execution_id !== executionId) continue;
         const result = await results.findOne({ _id });

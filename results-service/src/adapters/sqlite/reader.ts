@@ -13,9 +13,10 @@ export function sqliteResultsReader({ db }: Pick<SqliteFile, "db">): ResultsRead
   const { guarded, close } = databaseCalls("the Results DB");
   const seeTable = guarded(() => void db.query("SELECT 1 FROM results LIMIT 1").get());
 
-  /** Row by row: no more is read than fits, and no open cursor keeps the writer from truncating its WAL. */
+  /** Without the tombstones of removed results. Row by row: no more is read than fits, and no open cursor keeps the writer from truncating its WAL. */
   function* rowsAfter(requestId: string, afterAttempt: number) {
-    const sql = "SELECT * FROM results WHERE _id > ?1 AND _id < ?2 ORDER BY _id LIMIT 1";
+    const sql =
+      "SELECT * FROM results WHERE _id > ?1 AND _id < ?2 AND removed_at IS NULL ORDER BY _id LIMIT 1";
     const next = db.query<ResultRow, [string, string]>(sql);
     const { above, below } = resultKeysAfter(requestId, afterAttempt);
     for (let row = next.get(above, below); row; row = next.get(row._id, below)) yield row;
@@ -27,7 +28,8 @@ export function sqliteResultsReader({ db }: Pick<SqliteFile, "db">): ResultsRead
     ),
     ofExecution: guarded((requestId, executionId) => {
       // With a plain `execution_id`, which has no index, SQLite would plan the statement anew in each call.
-      const sql = "SELECT * FROM results WHERE _id > ?1 AND _id < ?2 AND +execution_id = ?3";
+      const sql =
+        "SELECT * FROM results WHERE _id > ?1 AND _id < ?2 AND +execution_id = ?3 AND removed_at IS NULL";
       const { above, below } = resultKeysAfter(requestId, 0);
       const row = db.query<ResultRow, [string, string, string]>(sql).get(above, below, executionId);
       return row && resultOf(row);

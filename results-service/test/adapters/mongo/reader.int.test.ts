@@ -2,10 +2,12 @@ import { expect, test } from "bun:test";
 import {
   type DeadLetterDocument,
   deadLettersIndexes,
+  type ExecutionKey,
   type ResultDocument,
   type ResultRecord,
   resultDocument,
   resultsCollections,
+  resultTombstone,
   Unavailable,
 } from "@sate/contracts";
 import { createCounters } from "@sate/contracts/runtime";
@@ -41,6 +43,10 @@ await describeOnServers("mongoResultsReader", ({ resultsMongoUrl }) => {
       async add(results: ResultRecord[]) {
         const documents = results.map(resultDocument);
         await db.collection<ResultDocument>(resultsCollections.results).insertMany(documents);
+      },
+      async remove(executions: ExecutionKey[]) {
+        const tombstones = executions.map((key) => resultTombstone(key, 1));
+        await db.collection<ResultDocument>(resultsCollections.results).insertMany(tombstones);
       },
       close,
       [Symbol.asyncDispose]: close,

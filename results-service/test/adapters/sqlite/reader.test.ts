@@ -13,6 +13,7 @@ resultsReaderConformance("sqliteResultsReader", async () => {
   return {
     reader: () => sqliteResultsReader(file),
     add: async (results) => file.add(results),
+    remove: async (executions) => file.remove(executions),
     close: async () => file[Symbol.dispose](),
   };
 });

@@ -1,0 +1,115 @@
+import { type ExecutionKey, limits, outcomeMark } from "@sate/contracts";
+import { failpoint, inParts } from "@sate/contracts/runtime";
+import { type Execution, removalMarks } from "../executions/execution.ts";
+import type { ConfirmRecorded } from "../outbox/confirm-recorded.ts";
+import type { Marked, Ports } from "../ports.ts";
+
+/**
+ * Removes everything of requests whose removal was admitted. Every step may be repeated, by any number of processes at
+ * once, and the mark of the removal is changed last: so a crash in any gap is made up for by a sweep.
+ *
+ * 1. The results of all executions are recorded. While one is not, its outcome must still be published, with the payload.
+ * 2. results-listener removes results and dead letters, and does not record them again.
+ * 3. The request becomes a stub: from then on it is not served.
+ * 4. The executions become stubs.
+ * 5. Logs and refused attempts go.
+ *
+ * Returns the requests of which everything is removed: of the others a result is not recorded yet. Rejects when a
+ * dependency does not respond.
+ */
+export type CompleteRemovals = (removals: ExecutionKey[]) => Promise<string[]>;
+
+export type Removing = {
+  complete: CompleteRemovals;
+  /** Deletes the logs and the refused attempts of these requests. */
+  removeTraces(removals: ExecutionKey[]): Promise<void>;
+  removeLogs(executions: ExecutionKey[]): Promise<void>;
+};
+
+/** Small batches keep each delete short. */
+const chunksAtOnce = 200;
+
+export function createRemoving(ports: Ports, confirmRecorded: ConfirmRecorded): Removing {
+  const { store, resultsRemoval, counters } = ports;
+
+  /** Returns those executions whose result is not recorded yet. The others lose their marks. */
+  async function unrecordedOf(executions: Execution[]): Promise<Execution[]> {
+    const unrecorded: Execution[] = [];
+    const marked = executions.filter(({ mark }) => mark !== undefined);
+    for (const part of inParts(marked, { itemsMax: limits.confirmMax })) {
+      const recorded = await confirmRecorded(part);
+      unrecorded.push(...part.filter((_, index) => !recorded[index]));
+      // Those that were published a moment ago, and still have their outbox marks.
+      const published = part.filter(({ mark }, index) => recorded[index] && mark === outcomeMark);
+      await store.outbox.clear(published as Marked[]);
+      await store.confirmations.confirm(published);
+    }
+    return unrecorded;
+  }
+
+  async function removeResults(requests: string[], executions: Execution[]): Promise<void> {
+    const removed_at = store.now();
+    const parts = inParts(executions, { itemsMax: limits.removedResultsMax });
+    for (const [index, part] of (parts.length === 0 ? [[]] : parts).entries()) {
+      await resultsRemoval.removeResults({
+        executions: part.map(keyOf),
+        requests: index === 0 ? requests : [],
+        dead_letters: part.flatMap(({ outcome }) =>
+          outcome?.status === "dead_lettered" ? outcome.result_id : [],
+        ),
+        removed_at,
+      });
+    }
+  }
+
+  async function removeLogs(executions: ExecutionKey[]): Promise<void> {
+    for (const part of inParts(executions, { itemsMax: limits.confirmMax })) {
+      let removed = chunksAtOnce;
+      while (removed === chunksAtOnce) removed = await store.removals.removeLogs(part, chunksAtOnce);
+    }
+  }
+
+  async function removeTraces(removals: ExecutionKey[]): Promise<void> {
+    const executions = removals.flatMap(({ request_id, attempt }) =>
+      Array.from({ length: attempt - 1 }, (_, index) => ({ request_id, attempt: index + 1 })),
+    );
+    await removeLogs(executions);
+    await store.removals.removeRefusals(removals.map(({ request_id }) => request_id));
+  }
+
+  return {
+    removeTraces,
+    removeLogs,
+    async complete(removals) {
+      const found = await store.executions.ofRequests(removals.map(({ request_id }) => request_id));
+      const executionsOf = ({ request_id, attempt }: ExecutionKey) =>
+        (found.get(request_id) ?? []).filter((execution) => execution.attempt < attempt);
+      const unrecorded = await unrecordedOf(removals.flatMap(executionsOf));
+      const waiting = new Set(unrecorded.map(({ request_id }) => request_id));
+      const ready = removals.filter(({ request_id }) => !waiting.has(request_id));
+      if (ready.length === 0) return [];
+      const ids = ready.map(({ request_id }) => request_id);
+      const executions = ready.flatMap(executionsOf);
+
+      await removeResults(ids, executions);
+      failpoint("requests-service.results-removed");
+      await store.requests.remove(ids);
+      failpoint("requests-service.request-removed");
+      await store.removals.empty(executions.map(emptied), "removed");
+      failpoint("requests-service.executions-removed");
+      await removeTraces(ready);
+      failpoint("requests-service.traces-removed");
+      await store.removals.setMark(ready.map(begun), removalMarks.done);
+      counters.add("requests_removed", ready.length);
+      return ids;
+    },
+  };
+}
+
+const keyOf = ({ request_id, attempt }: ExecutionKey): ExecutionKey => ({ request_id, attempt });
+const begun = (removal: ExecutionKey): Marked => ({ ...keyOf(removal), mark: removalMarks.begun });
+
+/** The number of tries is part of the outcome, which goes. */
+export function emptied(execution: Execution) {
+  return { ...keyOf(execution), tries: execution.outcome?.tries ?? execution.tries };
+}
