@@ -39,10 +39,10 @@ test("only what clients send to the public API is closed", () => {
     "CreateRequest",
     "CreateRequests",
     "CreateSchedule",
+    "CreateWebhook",
     "FinishRun",
     "RegisterWorker",
     "ReplayDeadLetters",
-    "CreateWebhook",
     "RotateSecret",
     "WorkerHeartbeat",
   ]);

@@ -9,6 +9,7 @@ import {
 import * as documents from "@sate/requests-service/mongo/documents";
 import { knownProcessorOf } from "@sate/requests-service/sqlite/processors";
 import * as rows from "@sate/requests-service/sqlite/schema";
+import { parsedSchedule, scheduleFields } from "@sate/requests-service/stored";
 
 /**
  * What is moved, in this order: each table of SQLite to the collection of the same name. The services' own adapters say what a
@@ -103,6 +104,14 @@ export const movedTables: readonly MovedTable[] = [
     }),
     document: ({ id: _id, ...rest }): documents.WebhookDocument => ({ _id, ...rest }),
     ofDocument: ({ _id: id, ...rest }) => ({ ...rest, id }),
+  }),
+  moved({
+    name: "schedules",
+    database: "requests",
+    order: ["id"],
+    ofRow: (row: rows.Row<Record<string, string | number>>) => parsedSchedule(rows.recordOf(row)),
+    document: ({ id: _id, ...rest }) => ({ _id, ...scheduleFields(rest) }),
+    ofDocument: ({ _id: id, ...fields }) => parsedSchedule({ ...fields, id }),
   }),
   moved({
     name: "refusals",

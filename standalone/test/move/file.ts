@@ -45,6 +45,7 @@ export const fullRows: Record<string, Row> = {
       body_hash: "b",
     },
     ...{ last_error: '{"code":"c","message":"m"}', progress: '{"fraction":0.5}', removed_at: 3 },
+    ended_at: 2,
     outcome: JSON.stringify({ status: "succeeded", result_id: "r", processing_total_seconds: 1 }),
     ...{ outputs: '{"n":9007199254740993}', result_id: "r" },
   },
@@ -53,10 +54,12 @@ export const fullRows: Record<string, Row> = {
     ...{ processing_start_time: date, processing_end_time: date, processing_total_seconds: 1.5 },
     ...{ outputs: "[1e400]", error: '{"code":"c","message":"m"}', force_error: 1, creation_date: date },
     ...{ payload: '"\\u0000"', processor: "p", processor_version: "v", tries: 2 },
+    removed_at: 4,
   },
   dead_letters: {
     ...{ _id: "dead-1", time: 5, partition: 1, offset: "9007199254740993", reason: "lost", detail: "d" },
     ...{ origin_topic: "t", origin_partition: 2, origin_offset: "3", headers: '{"a":"Yg=="}', cut: "c" },
+    ...{ request_id: id, attempt: 2, execution_id: other, processor: "p" },
     ...{ key: new Uint8Array([0, 255]), value: new Uint8Array([128, 0, 1]) },
   },
   logs: {
@@ -71,6 +74,11 @@ export const fullRows: Record<string, Row> = {
   webhooks: {
     ...{ id, definition: '{"url":"https://a.example"}', secret: "whsec_a", created_at: 1, paused_at: 2 },
     ...{ disabled_at: 3, disabled_reason: "gone", previous_secret: "whsec_b", previous_until: 4 },
+  },
+  schedules: {
+    ...{ id, name: "nightly", owner: "o", cron: "@daily", time_zone: "UTC", missed: "last", processor: "p" },
+    ...{ labels: '{"team":"a"}', creation_date: date, next_at: 1, paused_from: 2, last_at: 3 },
+    ...{ last_error: '{"code":"c","message":"m"}', payload_json: '"\\u0000"' },
   },
   refusals: {
     ...{ request_id: id, id: other, force_error: 1, creation_date: date, traceparent: "00-1" },

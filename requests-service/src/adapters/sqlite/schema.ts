@@ -136,6 +136,7 @@ export const schema = `
   ) STRICT;
 
   CREATE TABLE IF NOT EXISTS schedules (
+    id TEXT PRIMARY KEY NOT NULL,
     name TEXT,
     owner TEXT,
     cron TEXT NOT NULL,
@@ -149,6 +150,7 @@ export const schema = `
     last_at INTEGER,
     last_error TEXT,
     payload_json TEXT NOT NULL
+  ) STRICT;
   CREATE INDEX IF NOT EXISTS due_schedules ON schedules (next_at) WHERE next_at IS NOT NULL;
 `;
 
