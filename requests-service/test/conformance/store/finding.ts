@@ -140,10 +140,10 @@ export function findingConformance(given: Given): void {
     test("several statuses are merged, newest first", async () => {
       const statuses = ["failed" as const, "dead_lettered" as const, "cancelled" as const];
       const since = newId();
-      const executions = await stored(9, (index) => ({
-        status: statuses[index % 3] as (typeof statuses)[number],
-        outcome: madeOutcome("failed"),
-      }));
+      const executions = await stored(9, (index) => {
+        const status = statuses[index % 3] as (typeof statuses)[number];
+        return { status, outcome: madeOutcome(status) };
+      });
       await stored(3, () => ({ status: "succeeded" }));
       const read: Finding["executions"] = (index, slice) =>
         given.other.finding.executions(index, { ...slice, from: since });
