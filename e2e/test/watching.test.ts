@@ -87,7 +87,7 @@ describe("kill -9 of the gateway", () => {
   test("a client that connects again with Last-Event-ID misses no event and gets none twice", async () => {
     const { path, events: url } = await started(null, "counts");
     let seen = 0;
-    const reading = readEvents(url, () => seen++);
+    const reading = readEvents(url, { onEvent: () => seen++ });
     await until("it streams a log", 30_000, () => seen > 3);
     await killAndRestart(system, gatewayOf());
     const { events, connections } = await reading;

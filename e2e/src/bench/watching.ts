@@ -95,8 +95,10 @@ async function latency(system: System): Promise<string> {
     const waited = fetch(path, { headers })
       .then((response) => response.text())
       .then(() => performance.now());
-    const streamed = readEvents(`${path}/events`, ({ event }) => {
-      if (event === "result") streams[turn] = performance.now();
+    const streamed = readEvents(`${path}/events`, {
+      onEvent({ event }) {
+        if (event === "result") streams[turn] = performance.now();
+      },
     });
     const seen = await until(
       "its result",

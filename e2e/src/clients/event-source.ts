@@ -5,11 +5,12 @@ const attemptMsMax = 60_000;
 
 /**
  * Reads the events of an execution until its result as EventSource does: whenever the connection ends, it connects again
- * with the id of the last event. Returns all events and how often it has connected. `onEvent` sees them as they come.
+ * with the id of the last event. Returns all events and how often it has connected. `onEvent` sees them as they come; if
+ * it throws, the connection is closed. `signal` ends the reading, which then rejects.
  */
 export async function readEvents(
   url: string,
-  onEvent: (event: StreamEvent) => void = () => {},
+  { onEvent = () => {}, signal }: { onEvent?: (event: StreamEvent) => void; signal?: AbortSignal } = {},
 ): Promise<{ events: StreamEvent[]; connections: number }> {
   const events: StreamEvent[] = [];
   let connections = 0;
@@ -17,7 +18,8 @@ export async function readEvents(
     const lastId = events.at(-1)?.id;
     const headers: Record<string, string> = lastId === undefined ? {} : { "last-event-id": lastId };
     try {
-      const response = await fetch(url, { headers, signal: AbortSignal.timeout(attemptMsMax) });
+      const signals = [AbortSignal.timeout(attemptMsMax), ...(signal ? [signal] : [])];
+      const response = await fetch(url, { headers, signal: AbortSignal.any(signals) });
       if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
       connections++;
       for await (const event of eventsIn(response)) {
@@ -25,7 +27,7 @@ export async function readEvents(
         onEvent(event);
       }
     } catch (error) {
-      if (++failures > attemptMsMax / pauseMs) throw error;
+      if (signal?.aborted || ++failures > attemptMsMax / pauseMs) throw error;
     }
     await Bun.sleep(pauseMs);
   }

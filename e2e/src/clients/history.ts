@@ -37,25 +37,40 @@ export function emptyHistory(): History {
   };
 }
 
-type Submit = { token: string; payload: string; processor: string };
+export type Submit = {
+  token: string;
+  payload: string;
+  processor: string;
+  labels?: Record<string, string>;
+};
+
+/** The body of a request, as JSON. */
+export const bodyOf = ({ payload, processor, labels }: Submit, more = {}): string =>
+  `{"payload":${payload},${JSON.stringify({ processor, ...(labels && { labels }), ...more }).slice(1)}`;
+
+export type RecordingClient = ReturnType<typeof recordingClient>;
+
 /** A client of the API that records in the history what it did and received. Never rejects. */
 export function recordingClient(client: Client, history: History) {
-  async function ask(method: string, path: string, body?: string): Promise<Answer | null> {
-    const answer = await client.ask(method, path, body).catch(() => null);
+  async function ask(method: string, path: string, body?: string, headers = {}): Promise<Answer | null> {
+    const answer = await client.ask(method, path, body, headers).catch(() => null);
     history.count(answer === null ? "none" : String(answer.status));
     return answer;
   }
 
   return {
+    /** The response, or null if there is none. */
+    ask,
+
     /** The id of the stored request, or null if it was not acknowledged. */
-    async submit({ token, payload, processor }: Submit): Promise<string | null> {
-      const submitted = await ask("POST", "/requests", `{"payload":${payload},"processor":"${processor}"}`);
+    async submit(one: Submit): Promise<string | null> {
+      const submitted = await ask("POST", "/requests", bodyOf(one));
       if (submitted?.status === 201) {
-        history.requests.set(submitted.json.id, { payload, token, processor });
+        history.requests.set(submitted.json.id, one);
         return submitted.json.id;
       }
       const isRefused = submitted !== null && submitted.status < 500;
-      (isRefused ? history.refused : history.unanswered).add(token);
+      (isRefused ? history.refused : history.unanswered).add(one.token);
       return null;
     },
 

@@ -12,7 +12,7 @@ export const spare = ["processor-4"];
 
 const calls: Record<(typeof serviceNames)[number], string[]> = {
   gateway: ["requests-service", "results-service"],
-  "requests-service": ["requests-db", "results-service", "kafka"],
+  "requests-service": ["requests-db", "results-service", "results-listener", "kafka"],
   processor: ["requests-service", "kafka"],
   "results-listener": ["results-db", "kafka"],
   "results-service": ["results-db"],

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { receiverHost } from "../clients/receiver.ts";
 import { trialLeaseMs } from "../runs/trials.ts";
 import { type System, startSystem } from "../system/system.ts";
 import { type Watch, watchProcesses } from "./evidence/watch.ts";
@@ -54,6 +55,7 @@ export async function startTortured(kind: System["kind"], dataDir: string): Prom
       PROCESSING_SECONDS: "0.05",
       LOG_LEVEL: "warn",
       SERVICE_TOKEN: "torture-token-of-the-services",
+      WEBHOOK_ALLOW: receiverHost,
     },
   }).catch(async (error) => {
     await close();

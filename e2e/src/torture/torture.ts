@@ -1,15 +1,20 @@
 import { join } from "node:path";
+import { createClient } from "../clients/client.ts";
 import { emptyHistory } from "../clients/history.ts";
 import { remoteTrial } from "../runs/trials.ts";
-import { keepRemoteWorker, type RemoteWorker } from "../system/remote-worker.ts";
+import { keepRemoteWorker } from "../system/remote-worker.ts";
 import type { Check, Evidence } from "./evidence/evidence.ts";
 import { gather, orphansOf, type Seen } from "./evidence/gather.ts";
+import { watchHealthy } from "./evidence/healthy.ts";
+import { emptyJournal } from "./evidence/journal.ts";
 import { clusterStore, standaloneStore } from "./evidence/store.ts";
 import { watchActive, watchCommitted, watchCounters, watchRuns } from "./evidence/watch.ts";
 import type { Nemesis } from "./faults/fault.ts";
 import { invariants } from "./invariants/all.ts";
 import { countBy } from "./invariants/outcomes.ts";
-import { startLoad } from "./load.ts";
+import { startLoad } from "./load/load.ts";
+import { startReceiver } from "./load/receiver.ts";
+import { subscribe } from "./load/subscriptions.ts";
 import { type Done, faultsFor, heal, notDone, rage } from "./nemesis.ts";
 import type { Options } from "./options.ts";
 import { seeded } from "./random.ts";
@@ -25,6 +30,10 @@ const allDoneMinutes = 60;
 const inBoth = {
   "a redelivery was refused": "claims_refused",
   "a dead letter was written": "dead_letters_kept",
+  "a dead letter was replayed": "dead_letters_replayed",
+  "a request was removed": "requests_removed",
+  "a delivery to the webhook was created": "webhook_deliveries_created",
+  "the schedule fired": "schedules_fired",
 };
 const inClusters = {
   ...inBoth,
@@ -49,10 +58,14 @@ export async function torture(
   const started = performance.now();
   const system = await startTortured(options.system, dataDir);
   const remote = keepRemoteWorker(system, remoteTrial);
-  const { seen, faults } = await harm(system, remote, options, say).finally(async () => {
-    await remote.stop();
-    await system.stop();
-  });
+  const receiver = startReceiver();
+  const { seen, faults } = await subscribe(createClient(system.url), receiver)
+    .then((subscriptions) => harm(system, { remote, subscriptions }, options, say))
+    .finally(async () => {
+      await remote.stop();
+      await system.stop();
+      await receiver.stop();
+    });
   const evidence = {
     ...seen,
     usage: system.watch.usage(),
@@ -76,7 +89,7 @@ export async function torture(
 /** Load and faults until the time is over. Then everything heals, and the evidence is gathered. */
 async function harm(
   system: TorturedSystem,
-  remote: RemoteWorker,
+  { remote, subscriptions }: Pick<Nemesis, "remote" | "subscriptions">,
   options: Options,
   say: Say,
 ): Promise<{ seen: Seen; faults: Done[] }> {
@@ -84,11 +97,14 @@ async function harm(
   const store = system.kind === "cluster" ? clusterStore(system) : standaloneStore(system);
   const history = emptyHistory();
   const notes = { malformed: [], stalls: [], fullDisks: [], skipped: new Map(), met: new Set<string>() };
-  const nemesis: Nemesis = { system, remote, store, random: seeded(seed), history, ...notes };
+  const journal = emptyJournal();
+  const told = { history, journal, subscriptions };
+  const nemesis: Nemesis = { system, remote, store, random: seeded(seed), ...told, ...notes };
   const stop = { counters: watchCounters(system), runs: watchRuns(system.runLog) };
+  const stopHealthy = watchHealthy(system);
   const stopActive = watchActive(nemesis);
   const stopCommitted = watchCommitted(nemesis);
-  const load = startLoad(system.url, { seed, rate, history });
+  const load = startLoad(system.url, { seed, rate, history, journal });
   const whomOf = ({ id, name, targets }: Done) => `${id} ${name}: ${targets.slice(0, 3).join(", ")}`;
 
   const faults = await rage(nemesis, {
@@ -105,8 +121,8 @@ async function harm(
   await heal(nemesis);
   const healedAtMs = performance.now();
   say("healed, waiting until everything is at rest");
-  const loadStops = load.stop();
-  const looked = { ...(await stopActive()), committed: await stopCommitted() };
+  const loadStops = Promise.all([load.stop(), subscriptions.unschedule()]);
+  const looked = { ...(await stopActive()), committed: await stopCommitted(), healthy: await stopHealthy() };
   await loadStops;
   const injected = faults.filter(({ missed }) => !missed);
   const during = {
@@ -130,12 +146,20 @@ function completeness(options: Options, { counters }: Evidence, faults: Done[]):
   const deck = faultsFor(options);
   const [canSee, canDo] = [isLong(allSeenMinutes), isLong(allDoneMinutes)];
   return [
-    check(24, "everything happened that must happen sometimes", wanted, unseen, canSee),
-    check(25, "every fault was injected everywhere", deck, notDone(deck, faults), canDo),
+    check(31, "everything happened that must happen sometimes", wanted, unseen, canSee),
+    check(32, "every fault was injected everywhere", deck, notDone(deck, faults), canDo),
   ];
 }
 
-const countsOf = ({ history, dump, counters, runs, malformed }: Evidence): Report["counts"] => ({
+const countsOf = ({
+  history,
+  journal,
+  webhook,
+  dump,
+  counters,
+  runs,
+  malformed,
+}: Evidence): Report["counts"] => ({
   Counts: {
     "requests acknowledged": history.requests.size,
     "executions acknowledged": history.executions.length,
@@ -145,8 +169,18 @@ const countsOf = ({ history, dump, counters, runs, malformed }: Evidence): Repor
     "records in all topics": dump.records.length,
     "malformed records": malformed.length,
     "dead letters": dump.deadLetters.length,
+    "idempotency keys": journal.keyed.size,
+    "final responses to waits": journal.waited.length,
+    "event streams": journal.streamed.length,
+    "their connections": sum(journal.streamed.map(({ connections }) => connections)),
+    "replays of single dead letters": journal.replays.length,
+    "requests removed": journal.removed.size,
+    "deliveries of the webhook": webhook.delivered.length,
+    "deliveries refused once": webhook.refused,
   },
   "Counters of all processes": counters,
   "Processors of requests": countBy([...history.requests.values()].map(({ processor }) => processor)),
   Responses: history.answers,
 });
+
+const sum = (numbers: number[]) => numbers.reduce((total, one) => total + one, 0);

@@ -61,9 +61,10 @@ test("every link between processes is listed once", () => {
   expect(new Set(all).size).toBe(all.length);
   expect(all).toContain("gateway-1→requests-service-2");
   expect(all).toContain("gateway-1→results-service-1");
+  expect(all).toContain("requests-service-2→results-listener-1");
   expect(all).toContain("processor-3→kafka");
   expect(all).toContain("results-service-1→results-db");
-  expect(all).toHaveLength(3 + 2 * 3 + 4 * 3 + 2 * 2 + 1);
+  expect(all).toHaveLength(3 + 2 * 5 + 4 * 3 + 2 * 2 + 1);
 });
 
 test("ports are distinct and outside the range of outgoing connections", async () => {

@@ -1,5 +1,7 @@
 import type { History } from "../../clients/history.ts";
 import type { RunEvent } from "../../runs/run-log.ts";
+import type { Webhook } from "../load/receiver.ts";
+import type { Journal } from "./journal.ts";
 import type { Usage } from "./watch.ts";
 
 export type StoredExecution = {
@@ -13,6 +15,11 @@ export type StoredExecution = {
   mark?: string | null;
   result_id?: string | null;
   outputs?: string | null;
+  outcome?: string | null;
+  labels?: unknown;
+  /** Of the Idempotency-Key, or of the dead letter that it replays. */
+  key_hash?: string | null;
+  removed_at?: number | null;
 };
 
 type StoredResult = {
@@ -25,13 +32,18 @@ type StoredResult = {
   /** JSON text. */
   error?: string | null;
   payload: string;
+  /** A tombstone: what it was the result of was removed. */
+  removed_at?: number | null;
 };
 
 /** Everything that databases and topics hold at one moment. */
 export type Dump = {
-  requests: { id: string; payload: string }[];
+  requests: { id: string; payload: string; labels?: unknown; removed_at?: number | null }[];
   executions: StoredExecution[];
+  /** Without tombstones. */
   results: StoredResult[];
+  /** A request id for each chunk of a log. */
+  logs: string[];
   /** `value` is Base64. */
   deadLetters: { _id: string; reason: string | null; key: string | null; value: string | null }[];
   /** Refused attempts that are not published yet. */
@@ -48,8 +60,18 @@ export type Malformed = { topic: string; at: number; value: string | null; excus
 /** A process that was frozen, or could not write files: from, to, by the machine's monotonic clock. */
 export type Stall = { pid: number; fromNs: bigint; toNs: bigint };
 
+/** A time, in ms since 1970 by the clock of the machine, during which a process that fires schedules was ready. */
+export type Healthy = { pid: number; fromMs: number; toMs: number };
+
 export type Evidence = {
   history: History;
+  journal: Journal;
+  webhook: Webhook;
+  /** From its creation to its deletion, in ms since 1970. Its payload is `payload`, and it fires every minute. */
+  schedule: { payload: string; fromMs: number; toMs: number };
+  healthy: Healthy[];
+  /** Whether the schedule follows a clock that nothing has set. */
+  isScheduleClockTrue: boolean;
   dump: Dump;
   runs: RunEvent[];
   malformed: Malformed[];
@@ -111,6 +133,13 @@ export function invariant(
 }
 
 export const isFinal = (status: string) => status !== "queued" && status !== "running";
+
+/** Whether it is a stub of an execution of a removed request, or the attempt by which that was removed. */
+export const isRemoved = ({ status }: Pick<StoredExecution, "status">) => status === "removed";
+
+/** The requests that are stubs. */
+export const removedRequests = ({ dump }: Evidence): Set<string> =>
+  new Set(dump.requests.flatMap(({ id, removed_at }) => (removed_at ? [id] : [])));
 
 export function executionsByRequest({ dump }: Evidence): Map<string, StoredExecution[]> {
   return Map.groupBy(

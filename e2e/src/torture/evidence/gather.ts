@@ -69,12 +69,15 @@ export type Seen = Omit<Evidence, "orphans" | "usage">;
  */
 export async function gather(
   nemesis: Nemesis,
-  during: Pick<Evidence, "twoActive" | "snapshots" | "committed" | "faultsDone" | "broken" | "clocksSet">,
+  during: Pick<
+    Evidence,
+    "twoActive" | "snapshots" | "committed" | "healthy" | "faultsDone" | "broken" | "clocksSet"
+  >,
   healedAtMs: number,
   stop: { counters: () => Promise<Evidence["counters"]>; runs: () => Evidence["lastAlive"] },
   say: (text: string) => void,
 ): Promise<Seen> {
-  const { system, store, history, malformed, stalls, fullDisks } = nemesis;
+  const { system, store, history, journal, subscriptions, malformed, stalls, fullDisks } = nemesis;
   const stopReadiness = watchReadiness(system);
   let why: string | null = null;
   const look = async () => {
@@ -91,12 +94,15 @@ export async function gather(
   const counters = await stop.counters();
   const lastAlive = stop.runs();
   const seen = { dump, runs, lastAlive, counters, restMs, lag, stuck, logs: readLogs(system) };
-  const noted = { history, malformed, stalls, fullDisks };
-  const terms = { maxFailures, concurrency, secrets: [system.serviceToken, ...secrets] };
+  const { webhook, schedule, secret } = subscriptions;
+  const noted = { history, journal, webhook, schedule, malformed, stalls, fullDisks };
+  const terms = { maxFailures, concurrency, secrets: [system.serviceToken, secret, ...secrets] };
+  // That of standalone follows the clock of its process.
+  const isScheduleClockTrue = system.kind === "cluster" || during.clocksSet === 0;
   const isReplayed = system.kind === "cluster" && restMs !== null;
   if (isReplayed) say("replaying every record");
   const replayed = isReplayed ? await replay(nemesis, dump) : { wasDone: false, runs: 0, changes: [] };
-  return { ...during, ...noted, ...terms, ...seen, replay: replayed };
+  return { ...during, ...noted, ...terms, ...seen, isScheduleClockTrue, replay: replayed };
 }
 
 /** Those of our own processes, not of Kafka and the databases. */

@@ -27,7 +27,9 @@ const waitMs = { serverSelectionTimeoutMS: 5_000, socketTimeoutMS: 60_000, conne
 const keysAtOnce = 1_000;
 const keyOf = ({ request_id, attempt }: Ref) => executionKey(request_id, attempt);
 
-/** Null if nothing is left. */
+const withoutTombstones = (results: Dump["results"]) => results.filter(({ removed_at }) => !removed_at);
+
+/** Null if nothing is left. Each removed request has one tombstone and one execution more, so they are equally many. */
 function reasonOf(open: number, marked: number, missing: number, lag: number): string | null {
   if (open > 0 || marked > 0) return `${open} executions are not final, ${marked} are not published`;
   if (missing > 0) return `${missing} results are missing`;
@@ -109,9 +111,10 @@ export function clusterStore(system: TorturedSystem): Store {
       const requests = await all(requestsDb, "requests");
       const letters = await all(resultsDb, resultsCollections.deadLetters);
       return {
-        requests: requests.map(({ _id, payload }) => ({ id: String(_id), payload })),
+        requests: requests.map(({ _id, ...rest }) => ({ id: String(_id), ...rest })) as never,
         executions: (await all(requestsDb, "executions")) as never,
-        results: (await all(resultsDb, resultsCollections.results)) as never,
+        results: withoutTombstones((await all(resultsDb, resultsCollections.results)) as never),
+        logs: (await on(requestsDb, (db) => ids(db, "logs"))).map((id) => String(id).split(":")[0] as string),
         refusals: (await all(requestsDb, "refusals")) as never,
         deadLetters: letters.map(({ _id, reason, key, value }) => ({
           _id: String(_id),
@@ -162,9 +165,10 @@ function dumpOf(db: Database): Dump {
     "SELECT _id, reason, key, value FROM dead_letters",
   );
   return {
-    requests: all("SELECT id, payload FROM requests"),
+    requests: all("SELECT id, payload, labels, removed_at FROM requests"),
     executions: all("SELECT * FROM executions"),
-    results: results.map((one) => ({ ...one, is_success: Boolean(one.is_success) })),
+    results: withoutTombstones(results).map((one) => ({ ...one, is_success: Boolean(one.is_success) })),
+    logs: all<{ request_id: string }>("SELECT request_id FROM logs").map(({ request_id }) => request_id),
     deadLetters: letters.map((one) => ({ ...one, key: text(one.key), value: text(one.value, "base64") })),
     refusals: all("SELECT request_id FROM refusals"),
     records: [],

@@ -35,7 +35,7 @@ export type Usage = {
 export type Watch = ReturnType<typeof watchProcesses>;
 
 /** Calls `look` until stopped, which returns the result. A failure is ignored: what it looks at may be frozen. */
-function every<T>(pauseMs: number, look: () => Promise<void>, result: () => T | Promise<T>) {
+export function every<T>(pauseMs: number, look: () => Promise<void>, result: () => T | Promise<T>) {
   const watching = periodic({ name: "", pauseMs, work: () => look().catch(() => {}), fatal() {} });
   watching.start();
   return () => watching.stop().then(result);

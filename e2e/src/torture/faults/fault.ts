@@ -3,8 +3,10 @@ import { machineNs } from "../../runs/monotonic.ts";
 import { type Announced, signal } from "../../system/processes.ts";
 import type { RemoteWorker } from "../../system/remote-worker.ts";
 import type { Malformed, Stall } from "../evidence/evidence.ts";
+import type { Journal } from "../evidence/journal.ts";
 import type { Skipped } from "../evidence/skipped.ts";
 import type { Store } from "../evidence/store.ts";
+import type { Subscriptions } from "../load/subscriptions.ts";
 import type { Random } from "../random.ts";
 import type { TorturedSystem } from "../system.ts";
 
@@ -14,6 +16,8 @@ export type Nemesis = {
   store: Store;
   random: Random;
   history: History;
+  journal: Journal;
+  subscriptions: Subscriptions;
   malformed: Malformed[];
   stalls: Stall[];
   fullDisks: Stall[];

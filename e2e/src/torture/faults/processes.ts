@@ -212,8 +212,7 @@ export const processFaults: Fault[] = [
   killed("F5", "a processor at its finish", "processor"),
   killed("F6", "a results-listener", "results-listener"),
   ...Object.entries(failpoints)
-    // The load has no webhooks.
-    .filter(([gap, { met }]) => gap !== sweepGap && gap !== "sqlite.committed" && met !== "webhook")
+    .filter(([gap]) => gap !== sweepGap && gap !== "sqlite.committed")
     .map(([gap, one]) => killedAt(one.fault, gap)),
   sweeperFrozen,
   ...stops(...anyService),

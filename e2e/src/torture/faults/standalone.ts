@@ -73,10 +73,7 @@ const second = fault("F21", "a second standalone on the same data", async ({ sys
 /** What can happen to standalone: kills most of all. */
 export const standaloneFaults: Fault[] = [
   ...[kills, kills, kills],
-  // The load has no webhooks.
-  ...Object.keys(failpoints)
-    .filter((gap) => failpoints[gap]?.met !== "webhook")
-    .map((gap) => andBack(killedAt("F22", gap))),
+  ...Object.keys(failpoints).map((gap) => andBack(killedAt("F22", gap))),
   ...stops("standalone").map(andBack),
   fullDisk,
   second,

@@ -1,4 +1,4 @@
-import { executionsByRequest, invariant, isFinal } from "../evidence/evidence.ts";
+import { executionsByRequest, invariant, isFinal, isRemoved } from "../evidence/evidence.ts";
 
 /** What clients were told still holds at the end. */
 export const acknowledged = [
@@ -19,7 +19,9 @@ export const acknowledged = [
     "a submission without a response has at most one effect, a refused one none",
     (evidence, violation) => {
       const { history, dump } = evidence;
-      const tokens = dump.requests.map(({ payload }) => (JSON.parse(payload) as { token?: string }).token);
+      // Stubs have no payload.
+      const payloads = dump.requests.flatMap(({ payload, removed_at }) => (removed_at ? [] : [payload]));
+      const tokens = payloads.map((payload) => (JSON.parse(payload) as { token?: string }).token);
       for (const [token, own] of Map.groupBy(tokens, (each) => each)) {
         if (token === undefined) continue;
         if (own.length > 1) violation(`payload ${token} was sent once and is stored ${own.length} times`);
@@ -45,7 +47,8 @@ export const acknowledged = [
     ({ history, dump }, violation) => {
       history.unread.forEach(violation);
       const last = new Map<string, string>();
-      const stored = dump.executions.map(({ id, status }) => ({ executionId: id, status }));
+      const kept = dump.executions.filter((execution) => !isRemoved(execution));
+      const stored = kept.map(({ id, status }) => ({ executionId: id, status }));
       for (const { executionId, status } of [...history.seen, ...stored]) {
         const before = last.get(executionId);
         if (before !== undefined && isFinal(before) && before !== status) {

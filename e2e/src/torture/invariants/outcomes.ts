@@ -1,6 +1,13 @@
 import { createHash } from "node:crypto";
 import { trials } from "../../runs/trials.ts";
-import { executionsByRequest, invariant, type StoredExecution } from "../evidence/evidence.ts";
+import {
+  executionsByRequest,
+  invariant,
+  isRemoved,
+  removedRequests,
+  type StoredExecution,
+} from "../evidence/evidence.ts";
+import { cancelled } from "../load/operator.ts";
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
@@ -11,6 +18,11 @@ export function countBy(keys: Iterable<string>): Record<string, number> {
   return counts;
 }
 
+const hasFailed = ({ status }: StoredExecution) => status === "failed" || status === "dead_lettered";
+
+/** The key of the execution that the replay of a dead letter starts, as requests-service stores it. */
+export const keyOfReplay = (deadLetterId: string) => sha256(JSON.stringify(["dead letter", deadLetterId]));
+
 /** Whether the execution ran more than once. */
 const isRunAgain = ({ epoch, lost, tries }: StoredExecution) => epoch > 1 || lost > 0 || tries > 0;
 
@@ -19,14 +31,19 @@ export const outcomes = [
   invariant(7, "failures are bounded, and refused attempts are dead letters", (evidence, violation) => {
     const { maxFailures, history, dump } = evidence;
     const byRequest = executionsByRequest(evidence);
+    const replays = new Set(dump.deadLetters.map(({ _id }) => keyOfReplay(_id)));
+    const isReplay = ({ key_hash }: StoredExecution) => replays.has(key_hash ?? "");
     for (const [id, own] of byRequest) {
-      const failed = own.filter(({ status }) => status === "failed" || status === "dead_lettered").length;
-      if (failed > maxFailures) violation(`request ${id} has failed ${failed} times`);
+      // Only replays of dead letters are admitted after that many.
+      const last = own.findLastIndex((execution) => !isReplay(execution) && !isRemoved(execution));
+      const failed = own.slice(0, last).filter(hasFailed).length;
+      if (failed >= maxFailures) violation(`request ${id} was executed after ${failed} failures`);
     }
     const refusals = dump.deadLetters.filter(({ reason }) => reason === "max_failures");
     const letters = countBy(refusals.map(({ key }) => key ?? ""));
+    const removed = removedRequests(evidence);
     for (const [id, count] of Object.entries(countBy(history.exhausted))) {
-      if ((letters[id] ?? 0) < count)
+      if (!removed.has(id) && (letters[id] ?? 0) < count)
         violation(`request ${id}: ${count} refused, ${letters[id] ?? 0} dead letters`);
     }
     return byRequest.size;
@@ -35,6 +52,7 @@ export const outcomes = [
   invariant(8, "each execution has one result, and both databases agree", ({ dump }, violation) => {
     const results = Map.groupBy(dump.results, ({ execution_id }) => execution_id);
     for (const { id, status, result_id } of dump.executions) {
+      if (isRemoved({ status })) continue;
       // An execution that was cancelled while queued has a result, too.
       const own = results.get(id) ?? [];
       if (own.length !== 1) violation(`execution ${id}, ${status}, has ${own.length} results`);
@@ -48,7 +66,8 @@ export const outcomes = [
   }),
 
   invariant(9, "payloads and outputs are byte for byte what was sent", ({ history, dump }, violation) => {
-    const stored = new Map(dump.requests.map(({ id, payload }) => [id, payload]));
+    const kept = dump.requests.filter(({ removed_at }) => !removed_at);
+    const stored = new Map(kept.map(({ id, payload }) => [id, payload]));
     for (const [id, { payload }] of history.requests) {
       if (stored.has(id) && stored.get(id) !== payload) violation(`the payload of ${id} has changed`);
     }
@@ -76,7 +95,7 @@ export const outcomes = [
     const counts: Record<string, number> = {};
     let checked = 0;
     for (const { request_id, execution_id, is_success, error } of dump.results) {
-      const name = history.requests.get(request_id)?.processor ?? "";
+      const { processor: name = "", labels = {} } = history.requests.get(request_id) ?? {};
       const end = is_success ? "succeeded" : String((JSON.parse(error ?? "{}") as { code?: string }).code);
       counts[end] = (counts[end] ?? 0) + 1;
       const own = ends.get(name);
@@ -84,9 +103,10 @@ export const outcomes = [
       checked++;
       // It has lost time with its workers or between its tries, or it was lost too often with its workers.
       const isAgain = runAgain.has(execution_id) && (end === "timeout" || end === "lost");
+      const isCancelled = end === "cancelled" && labels[cancelled.name] === cancelled.value;
       // A handler that cannot write its log fails.
       const isUnlogged = fullDisks.length > 0 && !is_success;
-      if (!own.includes(end) && !isAgain && !isUnlogged)
+      if (!own.includes(end) && !isAgain && !isCancelled && !isUnlogged)
         violation(`execution ${execution_id} of ${name} ended as ${end}`);
     }
     const note = Object.entries(counts).map(([end, count]) => `${count} ${end}`);

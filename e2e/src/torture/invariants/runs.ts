@@ -1,5 +1,12 @@
 import { keyOfRun, type Run, type RunEvent, runsOf } from "../../runs/run-log.ts";
-import { type Evidence, executionsByRequest, invariant, isFinal, type Stall } from "../evidence/evidence.ts";
+import {
+  type Evidence,
+  executionsByRequest,
+  invariant,
+  isFinal,
+  isRemoved,
+  type Stall,
+} from "../evidence/evidence.ts";
 
 const forever = 2n ** 63n;
 
@@ -83,7 +90,7 @@ export const runs = [
     for (const { topic, value } of dump.records) {
       const record = parsed(value);
       const execution = stored.get(record?.execution?.id ?? "");
-      if (!execution || typeof record?.is_success !== "boolean") continue;
+      if (!execution || isRemoved(execution) || typeof record?.is_success !== "boolean") continue;
       checked++;
       if (record.id !== execution.result_id)
         violation(`${topic} has an outcome of ${execution.id} that is not stored`);
