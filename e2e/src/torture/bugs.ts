@@ -13,7 +13,7 @@ const runs = "requests-service/src/adapters/mongo/runs.ts";
 const during = (only: string, minutes = 1) => ["--minutes", `${minutes}`, "--only", only];
 
 /**
- * Ten bugs that a system like this one is prone to. The second is in the listener: which offsets a processor has
+ * Thirteen bugs that a system like this one is prone to. The second is in the listener: which offsets a processor has
  * committed does not matter, since the database knows what is queued.
  */
 export const bugs: Bug[] = [
@@ -91,11 +91,35 @@ export const bugs: Bug[] = [
   },
   {
     name: "an acknowledgement before the write",
-    file: "requests-service/src/requests/commands.ts",
-    from: "const stored = await store.requests.insert(wanted);",
-    to: "const stored = wanted;\n      void Bun.sleep(1_000).then(() => store.requests.insert(wanted)).catch(() => {});",
+    file: "requests-service/src/requests/create.ts",
+    from: "const stored = await store.requests.insert(wanted.map(({ request }) => request));",
+    to: "const stored = wanted.map(({ request }) => request);\n    void Bun.sleep(1_000).then(() => store.requests.insert(stored)).catch(() => {});",
     words: during("F2"),
     by: [1, 2, 10],
+  },
+  {
+    name: "an Idempotency-Key that only its caller remembers",
+    file: "requests-service/src/adapters/mongo/keys.ts",
+    from: "return (await insertOrFind(keys, documents)).map(storedKeyOf);",
+    to: "await insertOrFind(keys, documents);\n      return documents.map(storedKeyOf);",
+    words: during("F1"),
+    by: [2, 26],
+  },
+  {
+    name: "no delivery before the confirmation",
+    file: "requests-service/src/webhooks/deliveries.ts",
+    from: "if (executions.length > 0) await deliver(executions, await subscriptions.refresh());",
+    to: "if (executions.length > 0) await subscriptions.refresh();",
+    words: during("F2", 2),
+    by: [27],
+  },
+  {
+    name: "a removal that overlooks running executions",
+    file: "requests-service/src/removals/decide.ts",
+    from: 'executions.find(({ status }) => status === "queued" || status === "running")',
+    to: 'executions.find(({ status }) => status === "queued")',
+    words: during("F1"),
+    by: [28],
   },
 ];
 

@@ -1,11 +1,4 @@
-import {
-  type Evidence,
-  executionsByRequest,
-  invariant,
-  isRemoved,
-  removedRequests,
-} from "../evidence/evidence.ts";
-import { cancelled } from "../load/operator.ts";
+import { type Evidence, executionsByRequest, invariant, isRemoved } from "../evidence/evidence.ts";
 import { hooked } from "../load/subscriptions.ts";
 
 const minuteMs = 60_000;
@@ -33,7 +26,7 @@ function owedMinutes({ schedule, healthy, isScheduleClockTrue }: Evidence): numb
 const isHooked = ({ history }: Evidence, requestId: string) =>
   history.requests.get(requestId)?.labels?.hooked === hooked.hooked;
 
-/** Schedules, dead letters, webhooks and removals. */
+/** Schedules, dead letters and webhooks. */
 export const operations = [
   invariant(
     24,
@@ -43,7 +36,8 @@ export const operations = [
       const executions = executionsByRequest(evidence);
       const minutes = Map.groupBy(firings, ({ id }) => instantOf(id));
       for (const [minute, own] of minutes) {
-        const counts = own.map(({ id }) => executions.get(id)?.length ?? 0);
+        // Replays of dead letters have keys.
+        const counts = own.map(({ id }) => (executions.get(id) ?? []).filter((one) => !one.key_hash).length);
         if (counts.join() !== "1")
           violation(`${new Date(minute).toISOString()} has ${own.length} requests with ${counts} executions`);
       }
@@ -92,57 +86,4 @@ export const operations = [
     }
     return [owed.length, `${webhook.delivered.length} calls`];
   }),
-
-  invariant(
-    28,
-    "what was removed is gone for good, and nothing active was removed",
-    (evidence, violation) => {
-      const { journal, dump, history, runs, stalls, fullDisks, webhook } = evidence;
-      journal.served.forEach(violation);
-      const removed = removedRequests(evidence);
-      for (const id of journal.removed.keys())
-        if (!removed.has(id)) violation(`request ${id} was removed and is back`);
-      for (const id of removed)
-        if (!journal.removing.has(id)) violation(`request ${id} was removed by nobody`);
-
-      const present: [what: string, requestIds: (string | null)[]][] = [
-        ["a payload", dump.requests.flatMap(({ id, payload }) => (payload === "" ? [] : [id]))],
-        ["labels", dump.requests.flatMap(({ id, labels }) => (labels ? [id] : []))],
-        [
-          "an execution that is no stub",
-          dump.executions.flatMap((one) => (isStub(one) ? [] : [one.request_id])),
-        ],
-        ["a result", dump.results.map(({ request_id }) => request_id)],
-        ["a dead letter", dump.deadLetters.map(({ key }) => key)],
-        // The service of a worker may have been frozen while it stored one.
-        ["a log", stalls.length > 0 ? [] : dump.logs],
-      ];
-      for (const [what, ids] of present)
-        for (const id of ids)
-          if (id !== null && removed.has(id)) violation(`of the removed request ${id} there is ${what}`);
-
-      const starts = runs.filter(({ event }) => event === "start");
-      for (const { request_id, execution_id, monotonic_ns } of starts) {
-        const at = journal.removed.get(request_id);
-        if (at !== undefined && BigInt(monotonic_ns) > at) violation(`${execution_id} ran after its removal`);
-      }
-      const known = new Set([
-        ...starts.map((run) => run.execution_id),
-        ...webhook.delivered.map((one) => one.executionId),
-      ]);
-      for (const { requestId, executionId } of history.executions) {
-        // It may have ended without a run, or without a trace of one.
-        const isExcused = fullDisks.length > 0 || history.requests.get(requestId)?.labels?.[cancelled.name];
-        if (removed.has(requestId) && !known.has(executionId) && !isExcused)
-          violation(`${executionId} was removed before it ran`);
-      }
-      return [removed.size, `${journal.revisits} uses afterwards`];
-    },
-  ),
 ];
-
-/** Whether nothing of the content of the execution is left. */
-const isStub = (one: Evidence["dump"]["executions"][number]) =>
-  isRemoved(one) &&
-  Boolean(one.removed_at) &&
-  ![one.outputs, one.outcome, one.result_id, one.labels].some(Boolean);

@@ -58,12 +58,12 @@ export function startLoad(
     const [created, ...others] = await create(submit, own);
     if (created === undefined) return;
     await Promise.all([follow(created, own), ...others.map((other) => follow(other, own))]);
-    const { requestId } = created;
+    const { requestId, again } = created;
     await checkFound(submit, requestId);
     if (!chances("removed")) return;
     // Some race with an execution, which may come first.
     await Promise.all([removing.remove(requestId), ...(chances("rivals") ? [api.execute(requestId)] : [])]);
-    if (journal.removed.has(requestId)) await removing.revisit(requestId);
+    if (journal.removed.has(requestId)) await removing.revisit(requestId, again);
   }
 
   async function create(submit: Submit, own: Random): Promise<Created[]> {

@@ -1,6 +1,8 @@
+import type { Answer } from "../../clients/client.ts";
 import type { RecordingClient } from "../../clients/history.ts";
 import { machineNs } from "../../runs/monotonic.ts";
 import type { Journal } from "../evidence/journal.ts";
+import type { Created } from "./repeated.ts";
 
 const triesMax = 20;
 const pauseMs = 1_000;
@@ -30,19 +32,19 @@ export function removingClient(
       }
     },
 
-    /** Uses a removed request in every way. */
-    async revisit(requestId: string): Promise<void> {
-      for (const [method, path] of uses) {
-        const answer = await api.ask(
-          method,
-          `/requests/${requestId}${path}`,
-          method === "POST" ? "{}" : undefined,
-        );
-        if (answer === null || answer.status >= 500) continue;
+    /** Uses a removed request in every way. `again`: repeats the call that created it. */
+    async revisit(requestId: string, again?: Created["again"]): Promise<void> {
+      const check = (what: string, answer: Answer | null) => {
+        if (answer === null || answer.status >= 500) return;
         journal.revisits++;
         if (answer.status !== 410)
-          journal.served.push(`${method} of ${path || "the request"} ${requestId} returned ${answer.status}`);
+          journal.served.push(`${what} of the removed request ${requestId} returned ${answer.status}`);
+      };
+      for (const [method, path] of uses) {
+        const body = method === "POST" ? "{}" : undefined;
+        check(`${method} ${path}`, await api.ask(method, `/requests/${requestId}${path}`, body));
       }
+      if (again) check("the creation", await again());
     },
   };
 }

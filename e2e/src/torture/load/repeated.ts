@@ -2,8 +2,12 @@ import type { Answer } from "../../clients/client.ts";
 import { bodyOf, type History, type RecordingClient, type Submit } from "../../clients/history.ts";
 import type { Journal } from "../evidence/journal.ts";
 
-/** A request that was created, with its execution if that was asked for. */
-export type Created = { requestId: string; executionId: string | null };
+/** A request that was created, with its execution if that was asked for. `again`: repeats the call with the same key. */
+export type Created = {
+  requestId: string;
+  executionId: string | null;
+  again?: () => Promise<Answer | null>;
+};
 
 const triesMax = 4;
 const pauseMs = 500;
@@ -25,19 +29,14 @@ export function repeatingClient(
     return null;
   }
 
-  /** The first successful response. */
-  async function repeat(
-    path: string,
-    body: string,
-    idsOf: (answer: Answer) => string,
-    more = {},
-  ): Promise<Answer | undefined> {
+  /** The first successful response, and how to repeat the call. */
+  async function repeat(path: string, body: string, idsOf: (answer: Answer) => string, more = {}) {
     const key = crypto.randomUUID();
     const call = () => answered(path, body, { ...more, "idempotency-key": key });
     const answers = [...(await Promise.all([call(), call()])), await call()];
     const good = answers.filter((answer) => answer !== null && answer.status < 300) as Answer[];
     journal.keyed.set(key, good.map(idsOf));
-    return good[0];
+    return { answer: good[0], again: call };
   }
 
   const executed = (requestId: string, executionId: string) =>
@@ -48,7 +47,8 @@ export function repeatingClient(
     async create(submit: Submit, waitSeconds?: number): Promise<(Created & { answer: Answer }) | null> {
       const more = waitSeconds === undefined ? {} : { prefer: `wait=${waitSeconds}` };
       const idsOf = ({ json }: Answer) => `${json.id} ${json.execution.id}`;
-      const answer = await repeat("/requests", bodyOf(submit, { execute: true }), idsOf, more);
+      const body = bodyOf(submit, { execute: true });
+      const { answer, again } = await repeat("/requests", body, idsOf, more);
       if (answer === undefined) {
         history.unanswered.add(submit.token);
         return null;
@@ -56,7 +56,7 @@ export function repeatingClient(
       const { id: requestId, execution } = answer.json;
       history.requests.set(requestId, submit);
       executed(requestId, execution.id);
-      return { requestId, executionId: execution.id, answer };
+      return { requestId, executionId: execution.id, answer, again };
     },
 
     /** Creates all of them in one call; every other one together with its execution. */
@@ -64,7 +64,7 @@ export function repeatingClient(
       const items = submits.map((one, index) => bodyOf(one, index % 2 === 0 ? { execute: true } : {}));
       const itemsOf = ({ json }: Answer) =>
         json.results as unknown as { id?: string; execution_id?: string; problem?: unknown }[];
-      const answer = await repeat("/requests/batch", `{"requests":[${items}]}`, (one) =>
+      const { answer } = await repeat("/requests/batch", `{"requests":[${items}]}`, (one) =>
         itemsOf(one)
           .map(({ id, execution_id }) => `${id} ${execution_id}`)
           .join(),
@@ -83,7 +83,7 @@ export function repeatingClient(
 
     /** The id of an execution, or null if none was accepted. */
     async execute(requestId: string): Promise<string | null> {
-      const answer = await repeat(`/requests/${requestId}/executions`, "{}", ({ json }) => json.id);
+      const { answer } = await repeat(`/requests/${requestId}/executions`, "{}", ({ json }) => json.id);
       if (answer === undefined) return null;
       executed(requestId, answer.json.id);
       return answer.json.id;

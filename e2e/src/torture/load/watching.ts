@@ -1,6 +1,7 @@
 import type { Answer } from "../../clients/client.ts";
 import { readEvents, type StreamEvent } from "../../clients/event-source.ts";
 import type { History, RecordingClient } from "../../clients/history.ts";
+import { machineNs } from "../../runs/monotonic.ts";
 import { isFinal } from "../evidence/evidence.ts";
 import type { Journal } from "../evidence/journal.ts";
 
@@ -14,6 +15,7 @@ export function watchingClient(
   /** Notes a response that waited: if it has a result, everybody can read that now. */
   async function noteWait(requestId: string, state: Answer["json"]["execution"]): Promise<void> {
     const { id: executionId, status, result } = state;
+    history.seen.push({ executionId, status, atNs: machineNs() });
     if (result === undefined) return;
     journal.waited.push({ executionId, status, resultId: result.id });
     const read = await api.ask("GET", `/requests/${requestId}/executions/${executionId}/results`);
@@ -48,6 +50,7 @@ export function watchingClient(
       const of = (name: string, field: string) =>
         events.filter(({ event }) => event === name).map(({ json }: StreamEvent) => String(json[field]));
       const finals = of("status", "status").filter(isFinal);
+      for (const status of finals) history.seen.push({ executionId, status, atNs: machineNs() });
       journal.streamed.push({ executionId, finals, results: of("result", "id"), connections });
       return finals.at(-1) ?? null;
     },
