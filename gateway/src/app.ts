@@ -1,7 +1,7 @@
 import { gatewaySettings } from "@sate/contracts";
 import type { TObject } from "@sinclair/typebox";
 import { Elysia, ParseError, ValidationError } from "elysia";
-import { pathOf } from "./access/authorize.ts";
+import { pathOf, type RequiredScope } from "./access/authorize.ts";
 import { createHostCheck } from "./access/hosts.ts";
 import { discardBody } from "./http/discard-body.ts";
 import { invalidPath, invalidQuery } from "./http/parameters.ts";
@@ -47,9 +47,9 @@ export function createApp(
   const problemResponse = createProblemResponse(ports);
   const checkHost = createHostCheck({ hasKeys, allowedHosts, publicUrl });
   const documented = [
-    ...[healthRoutes, welcomeRoutes, creatingRoutes, requestRoutes, findingRoutes, executionRoutes],
-    ...[resultRoutes, logRoutes, eventRoutes, deadLetterRoutes, processorRoutes, workerRoutes],
-    ...[removalRoutes, scheduleRoutes, webhookRoutes],
+    ...[creatingRoutes, findingRoutes, requestRoutes, removalRoutes, executionRoutes, eventRoutes, logRoutes],
+    ...[resultRoutes, scheduleRoutes, webhookRoutes, deadLetterRoutes, processorRoutes, workerRoutes],
+    ...[welcomeRoutes, healthRoutes],
   ].map((routes) => routes(parts));
 
   // standardHostname: otherwise Elysia looks for the path after the eleventh character of the URL, and takes a part of
@@ -77,23 +77,31 @@ export function createApp(
       set.headers["cache-control"] = "no-store";
       server?.timeout(request, idleSeconds);
       checkHost(request);
+      const { pathname } = new URL(request.url);
+      // Otherwise `GET /requests/batch` would ask for the request with the id `batch`.
+      const methods = methodsOfPlainPaths.get(pathname);
+      if (methods && !methods.includes(request.method)) throw nothingHere(request);
       // Not a route: Elysia's adapter for Bun would take it for `/swagger`, where the page's relative links begin.
-      if (new URL(request.url).pathname === "/swagger/") {
+      if (pathname === "/swagger/") {
         return new Response(null, { status: 308, headers: { location: "../swagger" } });
       }
     });
   for (const routes of documented) app.use(routes);
   if (ports.move) app.use(moveRoutes(operation, ports.move));
   app.use(swaggerRoutes({ operation, documented, document: { version, hasKeys, publicUrl } }));
+  const plainPaths = app.routes.map(({ path }) => path).filter((path) => !path.includes(":"));
+  const methodsOfPlainPaths = new Map(plainPaths.map((path) => [path, allowedMethods(app.routes, path)]));
+  const publicPaths = new Set(app.routes.filter(isPublic).map(({ path }) => path));
 
-  /** Clients without a valid key do not learn which paths exist. */
+  /** Clients without a valid key do not learn which paths exist, but for those that are public. */
   function nothingHere(request: Request): unknown {
+    const { pathname } = new URL(request.url);
     try {
-      access.authenticate(request);
+      if (!publicPaths.has(pathname)) access.authenticate(request);
     } catch (refusal) {
       return refusal;
     }
-    const methods = allowedMethods(app.routes, new URL(request.url).pathname);
+    const methods = allowedMethods(app.routes, pathname);
     if (methods.length === 0 || methods.includes(request.method)) {
       return new Refusal("not-found", "This path does not exist. `GET /swagger` lists those that do.");
     }
@@ -105,13 +113,23 @@ export function createApp(
   return app;
 }
 
-/** The methods of the routes of this path; none if it does not exist. HEAD comes with GET. */
+/** Whether a route needs no API key. */
+function isPublic({ hooks }: { hooks: { detail?: object } }): boolean {
+  return (hooks.detail as { "x-required-scope"?: RequiredScope })["x-required-scope"] === "none";
+}
+
+/**
+ * The methods of the routes of this path; none if it does not exist. HEAD comes with GET. A route without parameters
+ * hides those of which its path could be an instance.
+ */
 function allowedMethods(routes: { method: string; path: string }[], pathname: string): string[] {
   const segments = pathname.split("/");
   const isHere = (parts: string[]) =>
     parts.length === segments.length &&
     parts.every((part, index) => (part.startsWith(":") ? segments[index] !== "" : part === segments[index]));
-  const methods = routes.filter(({ path }) => isHere(path.split("/"))).map(({ method }) => method);
+  const plain = routes.filter(({ path }) => path === pathname);
+  const here = plain.length > 0 ? plain : routes.filter(({ path }) => isHere(path.split("/")));
+  const methods = here.map(({ method }) => method);
   return [...new Set(methods.includes("GET") ? [...methods, "HEAD"] : methods)].sort();
 }
 

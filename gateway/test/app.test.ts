@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { newKey, readKeys } from "../src/access/api-keys.ts";
 import { named, testGateway } from "./support/gateway.ts";
 
 const unknownId = "01900000-0000-7000-8000-000000000000";
@@ -24,10 +25,30 @@ const methods: [method: string, path: string, allow: string][] = [
   ["POST", "/", "GET, HEAD"],
   ["POST", "/swagger", "GET, HEAD"],
   ["DELETE", "/live", "GET, HEAD"],
+  // Not the request, or the dead letter, with such an id.
+  ["GET", "/requests/batch", "POST"],
+  ["DELETE", "/requests/batch", "POST"],
+  ["GET", "/dead-letters/replay", "POST"],
 ];
 test.each(methods)("an unsupported method is 405 with Allow: %s %s", async (method, path, allow) => {
   const answer = await testGateway().ask(method, path);
   expect([answer.status, answer.headers.get("allow")]).toEqual([405, allow]);
+});
+
+test("with keys, whoever has none learns the methods of public paths only", async () => {
+  const { keys: apiKeys } = readKeys(newKey("a", ["read"]).entry, "keys");
+  const gateway = testGateway({ apiKeys });
+  expect(named(await gateway.ask("PUT", "/live"))).toEqual([405, "method-not-allowed"]);
+  for (const path of ["/requests", "/requests/batch", `/requests/${unknownId}`, "/nothing"])
+    expect(named(await gateway.ask("PUT", path))).toEqual([401, "unauthorized"]);
+});
+
+/** Elysia would read a body that a route does not state, and its refusal could not discard the rest. */
+test("every route that may be sent a body states it", () => {
+  const stated = testGateway().app.routes.filter(({ method }) => method !== "GET");
+  expect(stated.length).toBeGreaterThan(20);
+  for (const { method, path, hooks } of stated)
+    expect([method, path, (hooks as { body?: object }).body]).toEqual([method, path, expect.anything()]);
 });
 
 test("every response has a request id and the security headers", async () => {

@@ -25,6 +25,8 @@ export const RegisterWorker = Type.Object(
           name: ProcessorName,
           input: Type.Optional(
             Type.Unknown({
+              // For the document: the gateway checks it.
+              type: ["object", "boolean"],
               description:
                 "JSON Schema 2020-12 of the payload, without `pattern`, `patternProperties` and references to other documents. Absent if every payload is accepted.",
             }),

@@ -2,21 +2,26 @@ import { type Static, Type } from "@sinclair/typebox";
 import { limits } from "./limits.ts";
 
 const name = "[a-z0-9_.-]{1,63}";
-/** Well-formed UTF-16, because databases cannot store anything else. */
-const wellFormed = "(?:[^\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff])*";
+/** Well-formed UTF-16, because databases cannot store anything else. What is sent as UTF-8 is, but for escapes in JSON. */
+export const wellFormed = "(?:[^\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff])*";
 
 export const labelValuePattern = `^${wellFormed}$`;
 
+const labels = (pattern: string, addition = "") =>
+  Type.Record(
+    Type.String({ pattern }),
+    Type.String({ pattern: labelValuePattern, maxLength: limits.labelValueCharsMax }),
+    {
+      maxProperties: limits.labelsMax,
+      additionalProperties: false,
+      description: `Labels, by which requests and executions are found: at most ${limits.labelsMax}. Names consist of a to z, 0 to 9, "_", "." and "-", at most 63 characters; values are strings of at most ${limits.labelValueCharsMax} characters.${addition}`,
+    },
+  );
+
 /** The labels of a request and of its executions, by which they are found. */
-export const Labels = Type.Record(
-  Type.String({ pattern: `^${name}$` }),
-  Type.String({ pattern: labelValuePattern, maxLength: limits.labelValueCharsMax }),
-  {
-    maxProperties: limits.labelsMax,
-    additionalProperties: false,
-    description: `Labels, by which requests and executions are found: at most ${limits.labelsMax}. Names consist of a to z, 0 to 9, "_", "." and "-", at most 63 characters; values are strings of at most ${limits.labelValueCharsMax} characters.`,
-  },
-);
+export const Labels = labels(`^${name}$`);
+/** Labels that a client gives to a request. */
+export const NewLabels = labels(`^(?!sate\\.)${name}$`, " Names that begin with `sate.` are reserved.");
 export type Labels = Static<typeof Labels>;
 
 /** A label as a parameter: `name:value`. Names contain no colon. */

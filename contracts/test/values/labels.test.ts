@@ -1,6 +1,14 @@
 import { expect, test } from "bun:test";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import { LabelParameter, Labels, labelsOf, labelTextOf, labelTexts, limits } from "../../src/index.ts";
+import {
+  LabelParameter,
+  Labels,
+  labelsOf,
+  labelTextOf,
+  labelTexts,
+  limits,
+  NewLabels,
+} from "../../src/index.ts";
 
 const labels = TypeCompiler.Compile(Labels);
 
@@ -35,6 +43,14 @@ test("labels are at most 10, with short plain names and values of up to 255 char
   ]) {
     expect([bad, labels.Check(bad)]).toEqual([bad, false]);
   }
+});
+
+test("names that begin with `sate.` are Sate's own: clients find them, and do not give them", () => {
+  const given = TypeCompiler.Compile(NewLabels);
+  for (const name of ["sate.schedule", "sate."]) {
+    expect([name, given.Check({ [name]: "" }), labels.Check({ [name]: "" })]).toEqual([name, false, true]);
+  }
+  for (const name of ["sate", "sates", "sate-x", "a.sate.b"]) expect(given.Check({ [name]: "" })).toBe(true);
 });
 
 test("labels are texts when they are stored, and come back as they were, in their order", () => {

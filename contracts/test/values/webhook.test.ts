@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
-import { isWebhookSecret, WebhookSecret } from "../../src/index.ts";
+import { WebhookSecret } from "../../src/index.ts";
 
-const isSecret = (text: string) => Value.Check(WebhookSecret, text) && isWebhookSecret(text);
+const isSecret = (text: string) => Value.Check(WebhookSecret, text);
 const secretOf = (bytes: number) => `whsec_${Buffer.alloc(bytes, 7).toString("base64")}`;
 
 test("a webhook secret is `whsec_` and the Base64 of 24 to 64 bytes", () => {

@@ -23,12 +23,14 @@ export type IdempotencyKeys = ReturnType<typeof createIdempotencyKeys>;
 
 const keyCharsMax = 255;
 
-/** A bare key, or a string of RFC 8941; `null` if it is neither, or not 1 to 255 visible ASCII characters. */
+/** 1 to 255 visible ASCII characters, bare or as a string of RFC 8941. */
+export const keyPattern = `^(?:[!#-~][!-~]{0,${keyCharsMax - 1}}|"(?:[!#-\\[\\]-~]|\\\\["\\\\]){1,${keyCharsMax}}")$`;
+const keyForm = new RegExp(keyPattern);
+
+/** The key that a header has; `null` if it is malformed. */
 export function parseKey(text: string): string | null {
-  const isQuoted = text.startsWith('"');
-  if (isQuoted && !/^"(?:[^"\\]|\\["\\])*"$/.test(text)) return null;
-  const key = isQuoted ? text.slice(1, -1).replaceAll(/\\(.)/g, "$1") : text;
-  return key.length <= keyCharsMax && /^[\x21-\x7e]+$/.test(key) ? key : null;
+  if (!keyForm.test(text)) return null;
+  return text.startsWith('"') ? text.slice(1, -1).replaceAll(/\\(.)/g, "$1") : text;
 }
 
 function malformed(): Refusal {

@@ -138,13 +138,16 @@ export function oneOf(literals: TSchema[]): string {
   return `one of ${literals.map((one) => `"${one.const}"`).join(", ")}`;
 }
 
+/** What a label consists of, as the end of a sentence. */
+export const labelForm =
+  "Names consist of a to z, 0 to 9, `_`, `.` and `-`, at most 63 characters; values have at most 255 characters";
+
 /** What a parameter of a filter must be. */
 const filterDetails = {
   status:
     "`status` must be one of queued, running, succeeded, failed, dead_lettered and cancelled, or several of them, separated by commas.",
   processor: "`processor` must be the name of a processor. `GET /processors` lists the known processors.",
-  label:
-    "`label` must be a label as name:value. Names consist of a to z, 0 to 9, `_`, `.` and `-`, at most 63 characters; values have at most 255 characters.",
+  label: `\`label\` must be a label as name:value. ${labelForm}.`,
   since: `\`since\` is not a valid date and time. ${anInstant} Encode a \`+\` as %2B.`,
   until: `\`until\` is not a valid date and time. ${anInstant} Encode a \`+\` as %2B.`,
 };

@@ -1,7 +1,15 @@
-import { instantPattern, type JsonText, jsonItems, jsonMembers, limits } from "@sate/contracts";
+import {
+  instantPattern,
+  type JsonText,
+  jsonItems,
+  jsonMembers,
+  LabelParameter,
+  limits,
+  WebhookSecret,
+} from "@sate/contracts";
 import type { TObject, TSchema } from "@sinclair/typebox";
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
-import { fieldIfPlain, oneOf } from "./parameters.ts";
+import { fieldIfPlain, labelForm, oneOf } from "./parameters.ts";
 import { Refusal } from "./problem-response.ts";
 import type { Json } from "./read-body.ts";
 
@@ -84,7 +92,7 @@ export function invalidBody(body: unknown, error: ValueError, schema: TObject): 
 
 const labelRules =
   `Send an object of strings with at most ${limits.labelsMax} labels: names of a to z, 0 to 9, "_", "." and "-", at most ` +
-  `63 characters, and values of at most ${limits.labelValueCharsMax} characters of well-formed Unicode.`;
+  `63 characters, and values of at most ${limits.labelValueCharsMax} characters of well-formed Unicode. Names of new labels must not begin with "sate.", which is reserved.`;
 
 /** The field at a JSON pointer, as in `processors[0].name`. */
 function fieldAt(pointer: string): string {
@@ -106,6 +114,8 @@ function described(schema: TSchema): string {
   if (schema.anyOf) return oneOf(schema.anyOf);
   if (schema.pattern === instantPattern)
     return "a string with an RFC 3339 timestamp, such as 2030-01-31T09:00:00Z";
+  if (schema.pattern === LabelParameter.pattern) return `a label as name:value. ${labelForm}`;
+  if (schema.pattern === WebhookSecret.pattern) return "whsec_ followed by 24 to 64 bytes in Base64";
   if (schema.pattern !== undefined) return `a string that matches ${schema.pattern}`;
   if (schema.type === "array") return `an array of ${schema.minItems ?? 0} to ${schema.maxItems} items`;
   if (schema.maxLength !== undefined) return `a string of at most ${schema.maxLength} characters`;

@@ -1,4 +1,5 @@
 import { swagger } from "@elysiajs/swagger";
+import { instantPattern, wellFormed } from "@sate/contracts";
 import { type AnyElysia, Elysia } from "elysia";
 import { examples } from "./examples.ts";
 import type { Json } from "./responses.ts";
@@ -8,7 +9,7 @@ export type DocumentParts = { version: string; hasKeys: boolean; publicUrl?: str
 
 type Document = { paths: Record<string, Record<string, Operation>>; components: object };
 
-/** The OpenAPI document of these routes: derived by `@elysiajs/swagger`, then corrected to OpenAPI 3.0. */
+/** The OpenAPI document of these routes: derived by `@elysiajs/swagger`, then corrected to OpenAPI 3.1. */
 export async function openApiDocument(routes: AnyElysia[], parts: DocumentParts): Promise<string> {
   const app = new Elysia().use(
     swagger({ documentation: documentation(parts), path: "/page", specPath: "/document" }),
@@ -17,7 +18,8 @@ export async function openApiDocument(routes: AnyElysia[], parts: DocumentParts)
   const response = await app.handle(new Request("http://localhost/document"));
   const derived = (await response.json()) as Document;
   for (const path of Object.values(derived.paths)) Object.values(path).forEach(correct);
-  return JSON.stringify({ ...derived, components: { ...derived.components, schemas } }, translated);
+  const components = { ...derived.components, schemas };
+  return JSON.stringify({ ...derived, openapi: "3.1.0", components }, translated);
 }
 
 function documentation({ version, hasKeys, publicUrl }: DocumentParts) {
@@ -36,11 +38,11 @@ function documentation({ version, hasKeys, publicUrl }: DocumentParts) {
       "requests",
       "executions",
       "results",
+      "schedules",
+      "webhooks",
       "dead-letters",
       "processors",
       "workers",
-      "schedules",
-      "webhooks",
       "system",
     ].map((name) => ({ name })),
     ...(hasKeys && {
@@ -58,13 +60,13 @@ type Parameter = {
   in?: string;
   description?: string;
   required?: boolean;
-  schema: { default?: Json; type?: string };
+  schema: { default?: Json; type?: string; pattern?: string };
 };
 
 type Operation = {
   operationId: keyof typeof examples.bodies | (string & {});
   parameters?: Parameter[];
-  [headersField]?: Record<string, string>;
+  [headersField]?: Record<string, { description: string; type: string; pattern?: string }>;
   requestBody?: {
     required: boolean;
     content: Record<string, { schema: { required?: string[]; properties: object }; examples?: Json }>;
@@ -79,8 +81,8 @@ function correct(operation: Operation): void {
   const { [headersField]: headers } = operation;
   if (headers) {
     delete operation[headersField];
-    const own = Object.entries(headers).map(([name, description]): Parameter => {
-      return { name, in: "header", description, required: false, schema: { type: "string" } };
+    const own = Object.entries(headers).map(([name, { description, ...schema }]): Parameter => {
+      return { name, in: "header", description, required: false, schema };
     });
     operation.parameters = [...(operation.parameters ?? []), ...own];
   }
@@ -96,19 +98,21 @@ function correct(operation: Operation): void {
 const names = new Map(Object.entries(schemas).map(([name, schema]) => [JSON.stringify(schema), name]));
 
 /**
- * For `JSON.stringify`: replaces named schemas with references, and what OpenAPI 3.0 does not support: unions of
- * literals with an `enum`, because it has no `const`, an exclusive minimum with its older form, and the names of records
- * with nothing.
+ * For `JSON.stringify`: replaces named schemas with references, unions of literals with an `enum`, patterns of timestamps
+ * with their `format`, which also says which days there are, and well-formed UTF-16, which is the same as any text to
+ * those whose texts are no UTF-16, with any text.
  */
 function translated(key: string, value: Json): unknown {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
   const name = names.get(JSON.stringify(value));
   if (name !== undefined && name !== key) return { $ref: `#/components/schemas/${name}` };
-  const { anyOf, exclusiveMinimum, patternProperties, ...rest } = value;
-  if (patternProperties)
-    return { ...rest, additionalProperties: Object.values(patternProperties as object)[0] };
-  if (typeof exclusiveMinimum === "number")
-    return { ...rest, minimum: exclusiveMinimum, exclusiveMinimum: true };
+  if (value.pattern === instantPattern) {
+    const { pattern: _, maxLength: __, ...instant } = value;
+    return { ...instant, format: "date-time" };
+  }
+  if (typeof value.pattern === "string" && value.pattern.includes(wellFormed))
+    return { ...value, pattern: value.pattern.replace(wellFormed, "[\\s\\S]*") };
+  const { anyOf, ...rest } = value;
   if (!Array.isArray(anyOf)) return value;
   const literals = anyOf.map((one) => (one as { const?: Json }).const);
   return literals.includes(undefined) ? value : { ...rest, type: "string", enum: literals };

@@ -1,3 +1,4 @@
+import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { ExecutionPath, unknownId } from "../http/parameters.ts";
 import { ended, placeOf } from "../watch/event.ts";
@@ -6,6 +7,18 @@ import type { RouteParts } from "./parts.ts";
 
 /** A client that reads nothing for this long is disconnected. A comment is sent more often. Bun counts in steps of 4 s. */
 const stallSeconds = 20;
+
+/** One event. Before OpenAPI 3.2 the schema of a stream is that of its events. */
+const event = {
+  type: "object",
+  description: "An event of the stream. Its data is JSON.",
+  required: ["id", "event", "data"],
+  properties: {
+    id: { type: "string", description: "The position in the stream, for `Last-Event-ID`." },
+    event: { type: "string", enum: ["status", "progress", "log", "result"] },
+    data: { type: "string", contentMediaType: "application/json" },
+  },
+};
 
 /** The event stream of an execution. https://html.spec.whatwg.org/multipage/server-sent-events.html */
 export function eventRoutes({ operation, ingress, access, requests, openStream }: RouteParts) {
@@ -35,11 +48,15 @@ export function eventRoutes({ operation, ingress, access, requests, openStream }
       summary: "Stream the events of an execution",
       description:
         "Server-sent events: `status` with the execution as it is now, and again whenever its status changes; `progress`; `log` with the number of a `run` and a `text`; at the end `result`, once everybody can read it. Then the server closes the connection. The status is that of the moment: steps in between may be left out. To continue, send the id of the last event in `Last-Event-ID`, as EventSource does: nothing is repeated, and after the last event the response is 204. The browser's EventSource cannot send an API key; use fetch if the server requires one.",
-      headers: { "Last-Event-ID": "The id of the last event that the client has received." },
+      headers: {
+        "Last-Event-ID": Type.String({
+          description: "The id of the last event that the client has received.",
+        }),
+      },
       responses: {
         200: {
           description: "The event stream.",
-          content: { "text/event-stream": { schema: { type: "string" } } },
+          content: { "text/event-stream": { schema: event } },
         },
         204: { description: "The client has received the last event." },
       },

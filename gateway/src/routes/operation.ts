@@ -1,5 +1,5 @@
 import { limits, type ProblemName } from "@sate/contracts";
-import type { TObject } from "@sinclair/typebox";
+import type { TObject, TString } from "@sinclair/typebox";
 import type { Context } from "elysia";
 import type { Access, RequiredScope } from "../access/authorize.ts";
 import type { Ingress } from "../capacity/ingress.ts";
@@ -21,7 +21,7 @@ type Declared = {
   /** The scope that an API key must have, if there are keys. */
   scope: RequiredScope;
   /** The optional request headers that it reads, with their descriptions. */
-  headers?: Record<string, string>;
+  headers?: Record<string, TString>;
   responses: Record<number, Described | { [member: string]: Json }>;
   /** Bodies up to this size are accepted even if BODY_BYTES_MAX is lower. */
   bodyBytesLeast?: number;
@@ -36,11 +36,11 @@ type Tag =
   | "requests"
   | "executions"
   | "results"
+  | "schedules"
+  | "webhooks"
   | "dead-letters"
   | "processors"
   | "workers"
-  | "schedules"
-  | "webhooks"
   | "system";
 
 type OperationParts = {

@@ -3,7 +3,7 @@ import { Elysia } from "elysia";
 import { NoBody, unknownId, WebhookPath } from "../http/parameters.ts";
 import { Refusal } from "../http/problem-response.ts";
 import { jsonResponse, pageResponse, webhookView } from "../http/render.ts";
-import { secretOf } from "../webhooks/secret.ts";
+import { newSecret } from "../webhooks/secret.ts";
 import { receiverUrl } from "../webhooks/url.ts";
 import type { RouteParts } from "./parts.ts";
 
@@ -27,9 +27,8 @@ function foundOf(answer: Answer): WebhookRecord {
 function createRoute({ operation, ingress, requests, newId, uris }: RouteParts) {
   return new Elysia({ normalize: false, strictPath: true }).post(
     "/webhooks",
-    ({ request, body: { url, secret: given, ...filters } }) =>
+    ({ request, body: { url, secret = newSecret(), ...filters } }) =>
       ingress.serve(request, "readRequests", async () => {
-        const secret = secretOf(given);
         const wanted = { id: newId(), url: receiverUrl(url), ...filters, secret, uri_base: uris.at("") };
         const created = await requests.createWebhook(wanted);
         if (created.kind === "too_many") throw tooMany();
@@ -143,7 +142,7 @@ function rotateRoute({ operation, ingress, requests }: RouteParts) {
     "/webhooks/:webhook_id/rotate",
     ({ request, params: { webhook_id }, body }) =>
       ingress.serve(request, "readRequests", async () => {
-        const secret = secretOf(body.secret);
+        const { secret = newSecret() } = body;
         const webhook = foundOf(await requests.rotateWebhookSecret({ webhook_id, secret }));
         return jsonResponse(200, webhookView(webhook, secret));
       }),

@@ -46,6 +46,7 @@ test("labels are at most 10, with plain names and values of at most 255 characte
     expect([labels, status]).toEqual([labels, 201]);
   }
   const bad = [
+    '{"sate.schedule":""}',
     ...[many(labelsMax + 1), ofLength(labelValueCharsMax + 1), `{"${"n".repeat(64)}":""}`, '{"":""}'],
     ...['{"A":"x"}', '{"a:b":"x"}', '{"a/b~":"x"}', '{"a":1}', '{"a":null}', '{"a":"\\ud800"}'],
     ...["[]", '"a:b"', "null", "1", '{"a":{"$ne":"x"}}'],
