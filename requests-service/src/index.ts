@@ -6,6 +6,7 @@ import {
   inTime,
   type Periodic,
   periodic,
+  retentionPauseMs,
 } from "@sate/contracts/runtime";
 import { executionCommands } from "./executions/commands.ts";
 import { createAdmissions } from "./executions/create.ts";
@@ -74,7 +75,6 @@ const scheduleSweepMs = 1_000;
 const reopenMs = 30_000;
 /** How often a sweep ends executions that were created while their processor was withdrawn: every 10 s by default. */
 const withdrawalSweepsPerLease = 3;
-const logSweepMsMax = 60_000;
 /** How long a webhook that another process has changed may be known here as it was. */
 const webhookRefreshMs = 5_000;
 const keySweepMs = 60_000;
@@ -260,7 +260,7 @@ function createSweeps(
     },
     {
       name: "removal of old logs",
-      pauseMs: Math.min(logsKeptMs, logSweepMsMax),
+      pauseMs: retentionPauseMs(logsKeptMs),
       work: removeLogs,
     },
     {

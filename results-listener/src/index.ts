@@ -6,6 +6,7 @@ import {
   errorFields,
   type Log,
   periodic,
+  retentionPauseMs,
 } from "@sate/contracts/runtime";
 import type { ResultsWriter } from "./ports.ts";
 import { createRecorder, type Recorder } from "./recording/record.ts";
@@ -38,7 +39,6 @@ const brokerDown = "The broker does not respond.";
 const notRecorded = "Records cannot be recorded.";
 /** A consumer delivers again within a second or two what could not be recorded, and an attempt has deadlines. */
 const attemptedAgainMs = 30_000;
-const retentionSweepMsMax = 60_000;
 
 /**
  * The only writer of the Results DB: consumes outcomes and dead letters, records them, and removes them again.
@@ -78,7 +78,7 @@ export function createResultsListener(ports: Ports, { serviceToken, deadLettersK
   });
   const retention = periodic({
     name: "the removal of old dead letters",
-    pauseMs: Math.min(deadLettersKeptMs, retentionSweepMsMax),
+    pauseMs: retentionPauseMs(deadLettersKeptMs),
     // A failure does not affect readiness: nothing waits for it, and the next one continues.
     work: () =>
       removeOldDeadLetters(ports, deadLettersKeptMs, stopping).catch((error) =>

@@ -1,6 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { ExecutionError, ExecutionStatus } from "../values/execution.ts";
 import { Uuid } from "../values/ids.ts";
+import { labelValuePattern } from "../values/labels.ts";
 import { limits } from "../values/limits.ts";
 import { Timestamp } from "../values/time.ts";
 import { page } from "./page.ts";
@@ -40,6 +41,7 @@ export const CreateSchedule = Type.Object(
     missed: Type.Optional(missed),
     name: Type.Optional(
       Type.String({
+        pattern: labelValuePattern,
         minLength: 1,
         maxLength: limits.scheduleNameCharsMax,
         description: "A name for people. It need not be unique.",

@@ -11,3 +11,4 @@ export * from "./metrics.ts";
 export * from "./micro-batch.ts";
 export * from "./periodic.ts";
 export * from "./process.ts";
+export * from "./retention-pause.ts";

@@ -4,6 +4,7 @@ import {
   jsonItems,
   jsonMembers,
   LabelParameter,
+  labelValuePattern,
   limits,
   WebhookSecret,
 } from "@sate/contracts";
@@ -116,8 +117,13 @@ function described(schema: TSchema): string {
     return "a string with an RFC 3339 timestamp, such as 2030-01-31T09:00:00Z";
   if (schema.pattern === LabelParameter.pattern) return `a label as name:value. ${labelForm}`;
   if (schema.pattern === WebhookSecret.pattern) return "whsec_ followed by 24 to 64 bytes in Base64";
+  if (schema.pattern === labelValuePattern)
+    return `well-formed Unicode of ${schema.minLength ?? 0} to ${schema.maxLength} characters`;
   if (schema.pattern !== undefined) return `a string that matches ${schema.pattern}`;
-  if (schema.type === "array") return `an array of ${schema.minItems ?? 0} to ${schema.maxItems} items`;
+  if (schema.type === "array")
+    return `an array of ${schema.minItems ?? 0} to ${schema.maxItems} ${schema.uniqueItems ? "different " : ""}items`;
+  if (schema.minLength !== undefined)
+    return `a string of ${schema.minLength} to ${schema.maxLength} characters`;
   if (schema.maxLength !== undefined) return `a string of at most ${schema.maxLength} characters`;
   return schema.type === "object" ? "an object" : `a ${schema.type}`;
 }

@@ -6,7 +6,7 @@ import type { Bell } from "./bell.ts";
 import { commentText, ended, eventText, firstText, nameOfState, type Place } from "./event.ts";
 import type { LogFollower } from "./log-follower.ts";
 import { readAgainMs } from "./read-result.ts";
-import type { Watched } from "./watch.ts";
+import type { Seen, Watched } from "./watch.ts";
 
 /** Proxies close connections that are silent for long, usually for a minute. */
 const silenceMsMax = 5_000;
@@ -59,9 +59,19 @@ export function executionEvents(parts: {
 
   async function resultEvent(execution: ExecutionRecord): Promise<string | undefined> {
     const result = await readResult(execution);
-    if (result === undefined) return undefined;
+    if (result === undefined) {
+      watched.lookForRemoval();
+      return undefined;
+    }
     place = { ...place, state: ended };
     return eventText("result", place, resultOfExecutionView(result));
+  }
+
+  /** The last event of an execution whose result was removed; `null` if everything was. */
+  function goneEvent({ execution }: Seen): string | null {
+    if (execution.removed_at === undefined) return null;
+    place = { ...place, state: ended };
+    return eventText("status", place, executionStateView(uris, execution));
   }
 
   /** The next event; `undefined` if there is none now. */
@@ -81,7 +91,8 @@ export function executionEvents(parts: {
       return firstText;
     }
     for (;;) {
-      if (isStopped() || watched.seen().isGone || place.state === ended) return null;
+      if (isStopped() || place.state === ended) return null;
+      if (watched.seen().isGone) return goneEvent(watched.seen());
       const event = await nextEvent();
       const now = performance.now();
       const silentMs = now - silentSince;

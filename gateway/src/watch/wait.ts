@@ -53,6 +53,7 @@ export function createWaitForEnd(
       const leftMs = request.signal.aborted || stopping.aborted || isGone ? 0 : end - performance.now();
       const result = isRecorded ? await readResult(request, execution) : undefined;
       if (result !== undefined) return { execution, result };
+      if (isRecorded) watched.lookForRemoval();
       if (leftMs <= 0) return { execution };
       await bell.wait(isRecorded ? Math.min(leftMs, readAgainMs) : leftMs);
     }

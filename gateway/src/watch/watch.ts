@@ -20,6 +20,8 @@ export type Seen = {
 export type Watched = {
   /** The latest state. */
   seen(): Seen;
+  /** To be called if the result is recorded and cannot be read: one that was removed counts as recorded, too. */
+  lookForRemoval(): void;
   stop(): void;
 };
 
@@ -74,11 +76,15 @@ export function createWatch(
   function pollState(entry: Entry): void {
     const { request_id, attempt, id: execution_id } = entry.seen.execution;
     entry.polled = states.add({ request_id, attempt, execution_id }, (execution) => {
-      if (execution !== null) return take(entry, execution);
-      entry.polled?.stop();
-      entry.seen = { ...entry.seen, isGone: true };
-      ring(entry);
+      if (execution === null) goneAs(entry, entry.seen.execution);
+      else take(entry, execution);
     });
+  }
+
+  function goneAs(entry: Entry, execution: ExecutionRecord): void {
+    entry.polled?.stop();
+    entry.seen = { ...entry.seen, execution, isGone: true };
+    ring(entry);
   }
 
   function pollResult(entry: Entry): void {
@@ -87,10 +93,20 @@ export function createWatch(
     const onAnswer = (isRecorded: boolean) => {
       if (!isRecorded) return;
       entry.polled?.stop();
+      entry.polled = undefined;
       entry.seen = { ...entry.seen, isRecorded };
       ring(entry);
     };
     entry.polled = recorded.add({ request_id, attempt }, onAnswer, "at once");
+  }
+
+  function pollRemoval(entry: Entry): void {
+    if (entry.polled !== undefined || entry.seen.isGone) return;
+    const { request_id, attempt, id: execution_id } = entry.seen.execution;
+    entry.polled = states.add({ request_id, attempt, execution_id }, (execution) => {
+      if (execution === null) goneAs(entry, entry.seen.execution);
+      else if (execution.removed_at !== undefined) goneAs(entry, execution);
+    });
   }
 
   function open(execution: ExecutionRecord): Entry {
@@ -119,6 +135,7 @@ export function createWatch(
       entry.listeners.add(listener);
       return {
         seen: () => entry.seen,
+        lookForRemoval: () => pollRemoval(entry),
         stop() {
           entry.listeners.delete(listener);
           if (entry.listeners.size > 0 || watched.get(execution.id) !== entry) return;

@@ -90,6 +90,9 @@ test.each<[Fields, string]>([
   [{ time_zone: "" }, "time_zone"],
   [{ missed: "all" }, "missed"],
   [{ name: "x".repeat(limits.scheduleNameCharsMax + 1) }, "name"],
+  [{ name: "" }, "name"],
+  // No database stores it, so it would be shown as another one.
+  [{ name: "\ud800" }, "name"],
   [{ owner: "me" }, "owner"],
   [{ request: {} }, "request.payload"],
   [{ request: 5 }, "request"],
@@ -169,4 +172,14 @@ test("a key sees and changes the schedules that it created, `admin` all of them,
     expect((await ask(made.root)).status).toBe(method === "DELETE" ? 204 : 200);
   }
   expect(await idsFor(made.a)).toEqual([]);
+});
+
+test("a refusal says how long a text may be", async () => {
+  const gateway = testGateway();
+  const detail = async (fields: Fields) => (await create(gateway, fields)).json.detail;
+  const { cronCharsMax, scheduleNameCharsMax } = limits;
+  expect(await detail({ cron: "" })).toContain(`a string of 1 to ${cronCharsMax} characters`);
+  expect(await detail({ name: "" })).toContain(
+    `well-formed Unicode of 1 to ${scheduleNameCharsMax} characters`,
+  );
 });

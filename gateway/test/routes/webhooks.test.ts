@@ -102,3 +102,8 @@ test("the maximum number of webhooks is accepted, and one more is refused", asyn
   for (let count = 0; count < limits.webhooksMax; count++) expect((await create()).status).toBe(201);
   expect(named(await create())).toEqual([409, "too-many-webhooks"]);
 });
+
+test("a refusal says that the items of an array must differ", async () => {
+  const events = ["execution.failed", "execution.failed"];
+  expect((await gatewayOf().create({ events })).json.detail).toContain("an array of 1 to 4 different items");
+});

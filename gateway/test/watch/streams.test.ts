@@ -112,6 +112,24 @@ describe("a stream", () => {
     expect(removed.names()).toEqual(["queued"]);
   });
 
+  test("ends with the status if the result is removed, and is not begun again", async () => {
+    const { gateway, ask, path, since, stream, become, record } = await withStream();
+    become("succeeded");
+    // A result that was removed counts as recorded.
+    record();
+    Object.assign(gateway.results.api, { resultsOfExecution: async () => ({ results: [] }) });
+    const { names, events, ended, lastId } = await stream();
+    await until("the present state", () => names().length === 1);
+    become("succeeded", { removed_at: 1_600_000_000_000 });
+    await ended;
+    expect(names()).toEqual(["succeeded", "succeeded"]);
+    expect(events[1]?.json).toMatchObject({ removed_at: "2020-09-13 12:26:40.000000" });
+    expect((await ask(path, since(lastId()))).status).toBe(204);
+    const later = await stream();
+    await later.ended;
+    expect(later.events.map(({ json }) => json)).toEqual([events[1]?.json as never]);
+  });
+
   test("of an unknown execution is a 404, and HEAD opens none", async () => {
     const { gateway, ask, path, ref } = await withStream();
     const unknown = await answerOf(await ask(path.replace(ref.execution_id, Bun.randomUUIDv7())));

@@ -99,6 +99,17 @@ describe("GET of an execution", () => {
     Object.assign(gateway.requests.api, { executionStates: async () => ({ states: [null] }) });
     expect((await gateway.get(path, wait(30))).json.status).toBe("queued");
   });
+
+  test("a result that is removed after it was recorded ends the wait", async () => {
+    const { gateway, path, become, record } = await withExecution();
+    become("succeeded");
+    record();
+    Object.assign(gateway.results.api, { resultsOfExecution: async () => ({ results: [] }) });
+    const asked = gateway.get(path, wait(30));
+    await until("it is recorded", () => (gateway.results.calls.resultsRecorded ?? 0) > 0);
+    become("succeeded", { removed_at: 1_600_000_000_000 });
+    expect((await asked).json).toMatchObject({ removed_at: "2020-09-13 12:26:40.000000" });
+  });
 });
 
 describe("POST of an execution", () => {

@@ -49,7 +49,7 @@ const refused: [body: unknown, field: string | undefined, says: string][] = [
   [{ processors: [{ name: "a" }, { name: "a" }] }, "processors", "twice"],
   [{ processors: [{ name: "a", concurrency: 0 }] }, "processors[0].concurrency", "a whole number from 1"],
   [{ processors: [{ name: "a", retry: { tries: 2 } }] }, "processors[0].retry.first_seconds", "missing"],
-  [{ processors: [{ name: "a" }], name: "" }, "name", "a string of at most 255"],
+  [{ processors: [{ name: "a" }], name: "" }, "name", "a string of 1 to 255"],
 ];
 const inputs: [input: unknown, says: string][] = [
   [null, "is not a JSON Schema"],

@@ -1,4 +1,4 @@
-import { errorFields } from "@sate/contracts/runtime";
+import { errorFields, retentionPauseMs } from "@sate/contracts/runtime";
 import type { ConfirmRecorded } from "../outbox/confirm-recorded.ts";
 import type { Ports } from "../ports.ts";
 import { createAdmitRemovals } from "./admit.ts";
@@ -11,7 +11,6 @@ import { createRemovalSweep } from "./sweep.ts";
 export type Kept = { executionsKeptMs: number; requestsKeptMs: number };
 
 const removalSweepMs = 10_000;
-const retentionSweepMsMax = 60_000;
 
 /** Removal of requests on demand and by age: the commands, and the sweeps, which are to be run periodically. */
 export function createRemovals(ports: Ports, confirmRecorded: ConfirmRecorded, kept: Kept) {
@@ -32,7 +31,7 @@ export function createRemovals(ports: Ports, confirmRecorded: ConfirmRecorded, k
     work: (keptMs: number, stopping: AbortSignal) => Promise<void>,
   ) {
     if (keptMs === 0) return [];
-    const pauseMs = Math.min(keptMs, retentionSweepMsMax) * (0.75 + random() / 2);
+    const pauseMs = retentionPauseMs(keptMs) * (0.75 + random() / 2);
     return [{ name, pauseMs, work: logged(name, (stopping) => work(keptMs, stopping)) }];
   }
 

@@ -30,7 +30,7 @@ export function firingOf(schedule: Schedule, at: number): NewRequest {
   };
 }
 
-/** A schedule without what only the store knows. `execution`: that of its last firing. */
+/** A schedule without what only the store knows. `execution`: that of its last firing, which is left out if it was removed. */
 export function scheduleRecordOf(
   schedule: Omit<Schedule, "payload_json"> & { payload_json?: string },
   execution?: Execution,
@@ -50,7 +50,7 @@ export function scheduleRecordOf(
     ...(last_at !== undefined && {
       last: {
         ...{ at: last_at, ...firingIds(schedule, last_at) },
-        ...(execution && { execution: executionRecordOf(execution, execution) }),
+        ...(execution && execution.status !== "removed" && { execution: executionRecordOf(execution) }),
       },
     }),
     ...(last_error && { last_error }),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { NewSchedule, ScheduleRecord } from "@sate/contracts";
 import { createScheduleSweep } from "../../src/schedules/sweep.ts";
-import { newId } from "../builders.ts";
+import { madeOutcome, newId } from "../builders.ts";
 import { beforeNext, type Core, testCore } from "../core.ts";
 
 const minuteMs = 60_000;
@@ -69,6 +69,21 @@ describe("a firing", () => {
       execution: { id: firing?.executions[0]?.id, status: "queued" },
     });
     expect(it.counters.read().schedules_fired).toBe(1);
+  });
+
+  test("that was removed is shown without its execution", async () => {
+    const it = testCore();
+    const schedule = await scheduled(it);
+    it.time.now = first(schedule);
+    await it.sweepSchedules();
+    const fired = await now(it, schedule);
+    const { request_id, execution } = fired.last as Required<ScheduleRecord>["last"];
+    const run = await it.run(await it.worker(), { ...execution, request_id } as never);
+    await it.commands.finish({ runs: [{ ...run, outcome: madeOutcome() }] });
+    it.results.record(run);
+    expect(await it.commands.removeRequest({ request_id })).toEqual({ kind: "removed" });
+    const { execution: _, ...last } = fired.last as Required<ScheduleRecord>["last"];
+    expect((await now(it, schedule)).last).toEqual(last);
   });
 
   test("does not wait for the one before it", async () => {

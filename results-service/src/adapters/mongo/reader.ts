@@ -60,7 +60,8 @@ export function mongoResultsReader(options: MongoResultsReaderOptions): ResultsR
       const projection = { attempt: 1, execution_id: 1, removed_at: 1 };
       for await (const { _id, execution_id } of resultsAfter(requestId, 0, { projection })) {
         if (execution_id !== executionId) continue;
-        const result = await results.findOne({ _id });
+        // Not a tombstone, by which it may have been replaced since: that has no execution id.
+        const result = await results.findOne({ _id, execution_id });
         return result && resultOf(result);
       }
       return null;
