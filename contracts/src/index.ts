@@ -14,6 +14,7 @@ export * from "./public/requests.ts";
 export * from "./public/result-of-execution.ts";
 export * from "./public/results.ts";
 export * from "./public/schedules.ts";
+export * from "./public/time-range.ts";
 export * from "./public/webhooks.ts";
 export * from "./public/workers.ts";
 export * from "./records/dead-letter.ts";

@@ -77,7 +77,7 @@ test("what waits and what runs is cancelled in bulk, page by page, and ends with
   await client.ended(done.requestId, done.id);
 
   const filter = { label: `team:${team}`, since: new Date(Date.now() - 3_600_000).toISOString() };
-  expect(await cancel({ filter, dry_run: true })).toEqual({ matched: 5, cancelled: 0, skipped: [] } as never);
+  expect(await cancel({ filter, dry_run: true })).toEqual({ matched: 5, cancelled: 5, skipped: [] } as never);
   let cancelled = 0;
   for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
     const page: Bulk = await cancel({ filter, limit: 2, ...(cursor && { cursor }) });

@@ -110,7 +110,7 @@ if (Bun.env.SYSTEM === "cluster") {
 
     const second = move(addresses, standalone.url);
     const [code, said] = await Promise.all([second.exited, second.stdout.text()]);
-    expect([code, said]).toEqual([0, expect.stringContaining("Everything is moved, and was compared")]);
+    expect([code, said]).toEqual([0, expect.stringContaining("Everything was moved and compared")]);
     await mongo.close();
     await load.stop();
     const runLog = readFileSync(standalone.runLog, "utf8");

@@ -1,9 +1,10 @@
 import { gatewaySettings } from "@sate/contracts";
 import type { TObject } from "@sinclair/typebox";
 import { Elysia, ParseError, ValidationError } from "elysia";
-import { pathOf, type RequiredScope } from "./access/authorize.ts";
+import type { RequiredScope } from "./access/authorize.ts";
 import { createHostCheck } from "./access/hosts.ts";
 import { discardBody } from "./http/discard-body.ts";
+import { failedOf } from "./http/failed.ts";
 import { invalidPath, invalidQuery } from "./http/parameters.ts";
 import { invalidBody } from "./http/parse-body.ts";
 import { createProblemResponse, Refusal } from "./http/problem-response.ts";
@@ -62,11 +63,9 @@ export function createApp(
   })
     .onError({ as: "global" }, async ({ code, error, request, server, set }) => {
       ingress.release(request);
-      const { method } = request;
-      const request_id = String(set.headers["x-request-id"]);
       const client = server?.requestIP(request)?.address;
       const cause = code === "NOT_FOUND" ? nothingHere(request) : causeOf(error);
-      const response = problemResponse(cause, { method, path: pathOf(request), request_id, client });
+      const response = problemResponse(cause, { ...failedOf(request, set.headers), client });
       if (!(await discardBody(request))) response.headers.set("connection", "close");
       return response;
     })

@@ -71,7 +71,7 @@ export type Ports = {
   log: Log;
   counters: Counters;
   /**
-   * Calls the listener whenever results have been recorded, so that who waits for them gets them at once. Without it, and
+   * Calls the listener whenever results have been recorded, so that clients waiting for them get them at once. Without it, and
    * for results recorded elsewhere, the gateway polls.
    */
   onRecorded?: (listener: (recorded: Recorded) => void) => void;

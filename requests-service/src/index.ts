@@ -52,7 +52,7 @@ export type Config = {
   confirmMs: number;
   /** How long the logs of runs are kept. */
   logsKeptMs: number;
-  /** Whether the broker stores records, so that one which could not be read can be put back into its topic. */
+  /** Whether the broker stores records, so that an unreadable record can be published to its topic again. */
   storesRecords: boolean;
   /** Whether no other process uses this database. Executions that are running at start were then left by a crash, and are requeued at once. */
   exclusive: boolean;
@@ -75,7 +75,7 @@ const scheduleSweepMs = 1_000;
 const reopenMs = 30_000;
 /** How often a sweep ends executions that were created while their processor was withdrawn: every 10 s by default. */
 const withdrawalSweepsPerLease = 3;
-/** How long a webhook that another process has changed may be known here as it was. */
+/** How long this process may use a webhook as it was before another process changed it. */
 const webhookRefreshMs = 5_000;
 const keySweepMs = 60_000;
 /** The deadline of each step of a stop. All three fit into the default of SHUTDOWN_SECONDS. */
@@ -85,7 +85,7 @@ const stopStepMs = 2_000;
 const cacheCharsMax = 32 * 1024 * 1024;
 
 const storeAway = "The Requests DB does not respond.";
-/** A store that refuses to be opened, as while a move fills it, says why. */
+/** A store that refuses to open, for example while a move fills it, says why. */
 const whyNotOpen = (error: unknown) =>
   isUnavailable(error) && error.reason === "not_done" ? error.message : storeAway;
 const brokerAway = "The broker does not respond.";

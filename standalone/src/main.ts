@@ -24,11 +24,11 @@ const exUsage = 64;
 const namesMax = 50;
 const usage = `Sate in one process. Start it at the root of the repository:
 
-  npx -y bun run up            serves the processors of the folder "processors"
-  npx -y bun run up --watch    and picks up changes in it while it runs
-  npx -y bun run up --undo-move  makes data usable again that was moved, and ends
+  npx -y bun run up              serves the processors in the folder "processors"
+  npx -y bun run up --watch      also serves changes in it without a restart
+  npx -y bun run up --undo-move  makes data that was moved usable again, and exits
 
-It is configured by environment variables: see "Configuration" in standalone/README.md.`;
+Environment variables configure it: see "Configuration" in standalone/README.md.`;
 /** Nothing runs on data that is being moved. */
 const noProcessors: Awaited<ReturnType<typeof processorsOf>> = {
   processors: { all: () => [], find: () => undefined, onChange() {}, async close() {} },

@@ -50,7 +50,7 @@ function run(env: Record<string, string>, { wrap = [], command = [process.execPa
     for await (const piece of child.stdout) text += new TextDecoder().decode(piece);
   };
   const done = read();
-  const url = () => /Sate (?:is ready|serves only its move) on (\S+)/.exec(text)?.[1];
+  const url = () => /Sate (?:is ready|serves only the move) on (\S+)/.exec(text)?.[1];
   const ask = async (path: string, body?: object) => {
     const headers = { "content-type": "application/json" };
     const post = { method: "POST", headers, body: JSON.stringify(body) };

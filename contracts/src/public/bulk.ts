@@ -1,24 +1,24 @@
 import { type Static, type TProperties, type TSchema, Type } from "@sinclair/typebox";
 import { Uuid } from "../values/ids.ts";
 import { limits } from "../values/limits.ts";
-import { instantPattern } from "../values/time.ts";
 import { Problem } from "./problems.ts";
 import { closed, open } from "./schema.ts";
+import { timeRange } from "./time-range.ts";
 
 /**
- * Bulk operations: what a filter matches is worked on newest first, one page per call. A client repeats the call with
- * the `cursor` that it was given as `next`, until there is none. Nothing is worked on by accident: the filter must state
- * `since`, or `all: true`. Every bulk operation may be repeated.
+ * Bulk operations. A call processes one page of what a filter matches, newest first. The client repeats the call with
+ * `next` of the response as `cursor`, until there is none. The filter must state `since`, or `all: true`, so that nothing
+ * is processed by accident. Every bulk operation may be repeated.
  */
 
-const instant = (description: string) =>
-  Type.Optional(Type.String({ pattern: instantPattern, maxLength: 40, description }));
-
-/** What every filter of a bulk operation has, beside the fields of its own. */
+/** What every filter of a bulk operation has, in addition to its own fields. */
 const range = {
-  since: instant("An RFC 3339 instant: only what was created then or later. Required unless `all` is true."),
-  until: instant("An RFC 3339 instant: only what was created before it."),
-  all: Type.Optional(Type.Boolean({ description: "Whether what matches is worked on however old it is." })),
+  ...timeRange("created"),
+  all: Type.Optional(
+    Type.Boolean({
+      description: "Processes everything that matches, however old. Required unless `since` is given.",
+    }),
+  ),
 };
 
 /** The body of a bulk operation. Its cursors match `cursor`. */
@@ -34,7 +34,7 @@ export const bulkBody = <F extends TProperties>(
     {
       filter: Type.Object(
         { ...filter, ...range },
-        { ...closed, description: "What is worked on: what matches all fields. Requires `since` or `all`." },
+        { ...closed, description: "Entries that match all fields are processed. Requires `since` or `all`." },
       ),
       limit: Type.Optional(
         Type.Integer({
@@ -44,7 +44,7 @@ export const bulkBody = <F extends TProperties>(
         }),
       ),
       dry_run: Type.Optional(
-        Type.Boolean({ description: "Whether the call only says what it would do, and changes nothing." }),
+        Type.Boolean({ description: "Changes nothing: the response says what the call would do." }),
       ),
       cursor: Type.Optional(
         Type.String({
@@ -57,12 +57,7 @@ export const bulkBody = <F extends TProperties>(
     { ...closed, description },
   );
 
-/** Whether a filter says how far back it goes. */
-export function isBounded({ since, all }: { since?: string; all?: boolean }): boolean {
-  return since !== undefined || all === true;
-}
-
-/** The response to a bulk operation. `done`: the name of the number of entries that it has worked on. */
+/** The response to a bulk operation. `done`: the name of the field with the number of entries that it has changed. */
 export const bulkResponse = <D extends string, S extends Record<string, TSchema>>(
   done: D,
   description: string,
@@ -74,12 +69,12 @@ export const bulkResponse = <D extends string, S extends Record<string, TSchema>
       [done]: Type.Integer({ minimum: 0, description }),
       skipped: Type.Array(Type.Object({ id: Uuid, ...skipped, problem: Problem }, open), {
         description:
-          "Entries that match and were not changed, and why. For a dry run those of which it is known already.",
+          "Entries that match and were not changed, and why. In a dry run, those that could not be changed now.",
       }),
       next: Type.Optional(
         Type.String({
           description:
-            "The `cursor` for the next call. Absent if there is nothing left. A call that finds nothing may have one, because the entries that one call examines are limited.",
+            "The `cursor` for the next call. Absent if there is nothing left. One call examines a limited number of entries, so even a call that finds nothing may return it.",
         }),
       ),
     },

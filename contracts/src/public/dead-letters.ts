@@ -1,6 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { ExecutionStatus } from "../values/execution.ts";
 import { Uuid } from "../values/ids.ts";
+import { ProcessorFilter } from "../values/processor.ts";
 import { Timestamp } from "../values/time.ts";
 import { bulkBody, bulkResponse } from "./bulk.ts";
 import { page } from "./page.ts";
@@ -40,18 +41,11 @@ export const DeadLetterReasonName = Type.Union(
   },
 );
 
-/** Names of Sate's own processors begin with `sate:`. */
-export const DeadLetterProcessor = Type.String({
-  pattern: "^(?:sate:)?[a-z0-9][a-z0-9._-]{0,63}$",
-  maxLength: 69,
-  description: "The name of the processor.",
-});
-
 const uri = (of: string) => Type.Optional(Type.String({ description: `The URI of the ${of}.` }));
 
 const Origin = Type.Object(
   { topic: Type.String(), partition: Type.Integer(), offset: Type.String() },
-  { ...open, description: "The position from which an unreadable record was read." },
+  { ...open, description: "The position of the unreadable record." },
 );
 
 const entry = {
@@ -126,18 +120,18 @@ export const ReplayedDeadLetter = Type.Object(
     id: DeadLetterId,
     replayed: Type.Boolean({
       description:
-        "Whether this call has replayed it. false: an earlier one had, and this one had no effect.",
+        "Whether this call replayed the dead letter. false: an earlier call did, and this one had no effect.",
     }),
     execution_id: Type.Optional(Uuid),
     execution_uri: uri("execution that the replay started"),
     results_uri: uri("results of that execution"),
-    topic: Type.Optional(Type.String({ description: "The topic that has the record again." })),
+    topic: Type.Optional(Type.String({ description: "The topic to which the record was published again." })),
   },
   open,
 );
 
 export const ReplayDeadLetters = bulkBody(
-  { reason: Type.Optional(DeadLetterReasonName), processor: Type.Optional(DeadLetterProcessor) },
+  { reason: Type.Optional(DeadLetterReasonName), processor: Type.Optional(ProcessorFilter) },
   {
     cursor: `^${deadLetterCursor.pattern}$`,
     cursorCharsMax: deadLetterCursor.maxLength,
@@ -148,6 +142,6 @@ export type ReplayDeadLetters = Static<typeof ReplayDeadLetters>;
 
 export const ReplayedDeadLetters = bulkResponse(
   "replayed",
-  "The number of dead letters that were replayed, or in a dry run would be.",
+  "The number of dead letters that were replayed; in a dry run, that would be.",
   { id: DeadLetterId },
 );

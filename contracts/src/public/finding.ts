@@ -1,15 +1,15 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { Uuid, uuidPattern } from "../values/ids.ts";
 import { LabelParameter } from "../values/labels.ts";
+import { ProcessorFilter } from "../values/processor.ts";
 import { bulkBody, bulkResponse } from "./bulk.ts";
 
-/** A processor as a filter names it. Sate's own may be named, too. */
-export const ProcessorFilter = Type.String({
-  pattern: "^(sate:)?[a-z0-9][a-z0-9._-]{0,63}$",
-  maxLength: 69,
+/** Lists leave out what Sate does itself, unless a client asks for it. */
+export const ListedProcessor = {
+  ...ProcessorFilter,
   description:
     "The name of a processor. Without it, executions of Sate's own processors (sate:…) are left out.",
-});
+};
 
 export const CancelExecutions = bulkBody(
   {
@@ -18,15 +18,15 @@ export const CancelExecutions = bulkBody(
         description: "Only executions with this status. Both if absent: others cannot be cancelled.",
       }),
     ),
-    processor: Type.Optional(ProcessorFilter),
+    processor: Type.Optional(ListedProcessor),
     label: Type.Optional(LabelParameter),
   },
-  { cursor: uuidPattern, description: "Which executions are cancelled." },
+  { cursor: uuidPattern, description: "The executions to cancel." },
 );
 export type CancelExecutions = Static<typeof CancelExecutions>;
 
 export const CancelledExecutions = bulkResponse(
   "cancelled",
-  "How many of them are cancelled, or will be at the next heartbeat of their worker unless they end first.",
+  "The number of executions that were cancelled, or will be at the next heartbeat of their worker unless they end first; in a dry run, that would be.",
   { request_id: Uuid },
 );

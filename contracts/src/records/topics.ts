@@ -23,9 +23,6 @@ export const groups = { processor: "processor", resultsListener: "results-listen
 /** Default number of partitions: the maximum number of processors that receive records. Others poll the database. */
 export const partitionsDefault = 12;
 
-/** How long records are kept by default, in hours: that of Kafka. */
-export const retentionHoursDefault = 168;
-
 /**
  * How long a topic keeps its records, as its settings. The broker deletes whole segments, each after its last record has
  * reached the age. So that a record is not kept much longer, a segment ends after a seventh of the time.

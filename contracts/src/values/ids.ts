@@ -15,10 +15,25 @@ export const Uuid = Type.String({ pattern: uuidPattern, minLength: 36, maxLength
 export function derivedId(atMs: number, ...parts: string[]): string {
   // As JSON, because two lists of parts must not look alike.
   const hash = createHash("sha256").update(JSON.stringify(parts)).digest();
-  const time = Math.max(0, Math.floor(atMs)).toString(16).padStart(12, "0").slice(-12);
   const variant = ((hash.readUInt8(2) & 0x3f) | 0x80).toString(16);
   const bits = hash.toString("hex");
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${bits.slice(0, 3)}-${variant}${bits.slice(6, 8)}-${bits.slice(8, 20)}`;
+  return `${timeDigits(atMs)}-7${bits.slice(0, 3)}-${variant}${bits.slice(6, 8)}-${bits.slice(8, 20)}`;
+}
+
+/** Not above the id of anything created at `ms` since 1970 or later, and above every id from before: ids are UUIDv7. */
+export function idFloor(ms: number): string {
+  return `${timeDigits(ms)}-0000-0000-000000000000`;
+}
+
+/** A UUIDv7 has 48 bits of time. */
+const msMax = 2 ** 48 - 1;
+
+/** The beginning of a UUIDv7. https://www.rfc-editor.org/rfc/rfc9562#section-5.7 */
+function timeDigits(ms: number): string {
+  const digits = Math.min(Math.max(0, Math.floor(ms)), msMax)
+    .toString(16)
+    .padStart(12, "0");
+  return `${digits.slice(0, 8)}-${digits.slice(8)}`;
 }
 
 /** A SHA-256 in hexadecimal. */
@@ -42,12 +57,3 @@ export type ExecutionKey = Static<typeof ExecutionKey>;
 export function executionKey(requestId: string, attempt: number): string {
   return `${requestId}:${String(attempt).padStart(6, "0")}`;
 }
-
-/** Not above the id of anything created at `ms` since 1970 or later, and above everything before: ids are UUIDv7. */
-export function idFloor(ms: number): string {
-  const hex = Math.min(ms, msMax).toString(16).padStart(12, "0");
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
-}
-
-/** A UUIDv7 has 48 bits of time. */
-const msMax = 2 ** 48 - 1;

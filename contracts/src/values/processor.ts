@@ -9,6 +9,13 @@ export const ProcessorName = Type.String({
   description: "The name of the processor.",
 });
 
+/** The name of a processor in a filter, which may be one of Sate's own. */
+export const ProcessorFilter = Type.String({
+  pattern: "^(sate:)?[a-z0-9][a-z0-9._-]{0,63}$",
+  maxLength: 69,
+  description: "The name of a processor.",
+});
+
 /** The built-in simulation, which runs the requests that name no processor. It needs no announcement. */
 export const defaultProcessor = "simulate";
 

@@ -14,7 +14,7 @@ export function whyNotReplayed(uris: Uris, replay: Exclude<Replay, Done>): Refus
       const { request_id, id } = replay.execution;
       return new Refusal(
         "dead-letter-replayed",
-        "This dead letter has been replayed before, so it has no further effect. See `execution_uri` for the execution that it started.",
+        "This dead letter was replayed before, so replaying it again has no effect. See `execution_uri` for the execution that it started.",
         {
           execution_uri: uris.execution(request_id, id),
           results_uri: uris.executionResults(request_id, id),
@@ -32,18 +32,18 @@ export function whyNotReplayed(uris: Uris, replay: Exclude<Replay, Done>): Refus
     }
     case "cut":
       return notReplayable(
-        `A part of this record is missing, so it cannot be returned to its topic. ${oneLine(replay.cut)}`,
+        `A part of this record is missing, so it cannot be published to its topic again. ${oneLine(replay.cut)}`,
       );
     case "no_stored_topics":
       return notReplayable(
-        "This record could not be read, and this server stores no topics to which it could be returned. Nothing depends on it: what it announced is in the database, and is published again if it must be.",
+        "This record could not be read, and this server stores no topics to which it could be published again. Nothing depends on the record: what it announced is in the database, and is published again if necessary.",
       );
     case "no_origin":
       return notReplayable(
         "This record does not say which processing request it is about, or from which topic it comes, so there is nothing to replay. Look at its value.",
       );
     case "too_large":
-      return notReplayable("This record is too large for its topic, so it cannot be returned there.");
+      return notReplayable("This record is too large for its topic, so it cannot be published there again.");
   }
 }
 

@@ -8,7 +8,7 @@ export function publicIdOf(id: string): string {
   return id.replaceAll(/[^A-Za-z0-9_-]/g, (character) => `~${character.charCodeAt(0).toString(16)}`);
 }
 
-/** The reverse. An id that nothing has may come of it. */
+/** The reverse. The result need not be the id of anything. */
 export function idOf(publicId: string): string {
   return publicId.replaceAll(/~(..)/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 }

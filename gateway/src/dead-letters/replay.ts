@@ -37,12 +37,12 @@ export function createReplays(parts: ReplayParts) {
     options: { dry_run: boolean; headers: Headers },
   ): Promise<Replay> {
     const [replay] = await replayAll([deadLetter], options);
-    if (replay === undefined) throw new Error("the replay of a dead letter has no answer");
+    if (replay === undefined) throw new Error("the replay of a dead letter has no result");
     if (replay.kind === "started" || replay.kind === "published") counters.add("dead_letters_replayed");
     return replay;
   }
 
-  /** One page, newest first. What a dry run would do twice for one request it counts once. */
+  /** One page, newest first. A dry run counts a request once: a second execution of it would be refused. */
   async function many(body: ReplayDeadLetters, { headers }: Request, failed: Failed) {
     const { limit, dry_run, cursor, since, until } = bulkOf(body);
     const { reason, processor } = body.filter;

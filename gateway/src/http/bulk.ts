@@ -1,4 +1,4 @@
-import { type BulkBody, isBounded, limits } from "@sate/contracts";
+import { type BulkBody, limits } from "@sate/contracts";
 import { Refusal } from "./problem-response.ts";
 import { rangeOf } from "./range.ts";
 
@@ -8,13 +8,11 @@ import { rangeOf } from "./range.ts";
  */
 export function bulkOf({ filter, limit = limits.bulkDefault, dry_run = false, cursor }: BulkBody) {
   const refuse = (field: string, detail: string) => new Refusal("invalid-body", detail, { field });
-  if (!isBounded(filter)) {
+  if (filter.since === undefined && filter.all !== true) {
     const detail =
-      "The filter does not say how far back it goes. Send `since`, or `all: true` for everything that matches.";
+      "The filter has neither `since` nor `all`. Send `since`, or `all: true` for everything that matches.";
     throw refuse("filter", detail);
   }
   const range = rangeOf(filter, (field, detail) => refuse(`filter.${field}`, detail));
   return { ...range, limit, dry_run, cursor };
 }
-
-export type Bulk = ReturnType<typeof bulkOf>;

@@ -1,12 +1,12 @@
 import {
   type ExecutionFilter,
   type ExecutionStatus,
-  instantPattern,
   LabelParameter,
+  ListedProcessor,
   labelTextOf,
   limits,
-  ProcessorFilter,
   type RequestFilter,
+  timeRange,
   uuidPattern,
 } from "@sate/contracts";
 import { type Static, Type } from "@sinclair/typebox";
@@ -15,15 +15,11 @@ import { type Range, rangeOf } from "./range.ts";
 
 const closed = { additionalProperties: false } as const;
 
-const instant = (description: string) =>
-  Type.Optional(Type.String({ pattern: instantPattern, maxLength: 40, description }));
-
 /** A page of a filtered list. The cursor is the last id that the previous page examined. */
 const filtered = {
-  processor: Type.Optional(ProcessorFilter),
+  processor: Type.Optional(ListedProcessor),
   label: Type.Optional(LabelParameter),
-  since: instant("An RFC 3339 timestamp: only what was created then or later."),
-  until: instant("An RFC 3339 timestamp: only what was created before it."),
+  ...timeRange("created"),
   limit: limit(limits.pageDefault),
   cursor: cursor(uuidPattern.slice(1, -1)),
 };

@@ -1,11 +1,11 @@
 import {
   DeadLetterId,
-  DeadLetterProcessor,
   DeadLetterReasonName,
   deadLetterCursor,
-  instantPattern,
   limits,
+  ProcessorFilter,
   ProcessorName,
+  timeRange,
   Uuid,
   uuidPattern,
 } from "@sate/contracts";
@@ -67,16 +67,12 @@ export const schedulePageQuery = Type.Object(
 export const attemptPageQuery = (limitByDefault: number) =>
   Type.Object({ limit: limit(limitByDefault), cursor: cursor("[1-9][0-9]{0,3}") }, closed);
 
-const instant = (description: string) =>
-  Type.Optional(Type.String({ pattern: instantPattern, maxLength: 40, description }));
-
 /** The query of a list of dead letters. */
 export const deadLetterPageQuery = Type.Object(
   {
     reason: Type.Optional(DeadLetterReasonName),
-    processor: Type.Optional(DeadLetterProcessor),
-    since: instant("An RFC 3339 instant: only what was published then or later."),
-    until: instant("An RFC 3339 instant: only what was published before it."),
+    processor: Type.Optional(ProcessorFilter),
+    ...timeRange("published"),
     limit: limit(limits.pageDefault),
     cursor: cursor(deadLetterCursor.pattern, deadLetterCursor.maxLength),
   },
@@ -114,12 +110,14 @@ export function readQuery(url: string, { properties }: TObject): Record<string, 
   return query;
 }
 
+const listed = new Intl.ListFormat("en", { type: "conjunction" });
+
 /** Why a query does not match the schema of its route. */
 export function invalidQuery({ path, type, schema }: ValueError): Refusal {
   const name = path.slice(1);
   if (type === ValueErrorType.ObjectAdditionalProperties) {
     const known = Object.keys(schema.properties).map((one) => `\`${one}\``);
-    const takes = known.length === 0 ? "no parameters" : `only ${known.join(" and ")}`;
+    const takes = known.length === 0 ? "no parameters" : `only ${listed.format(known)}`;
     return invalid(name, `A parameter is unknown. Remove it: this route takes ${takes}.`);
   }
   if (schema.type === "integer") {
@@ -145,9 +143,10 @@ export const labelForm =
 /** What a parameter of a filter must be. */
 const filterDetails = {
   status:
-    "`status` must be one of queued, running, succeeded, failed, dead_lettered and cancelled, or several of them, separated by commas.",
-  processor: "`processor` must be the name of a processor. `GET /processors` lists the known processors.",
-  label: `\`label\` must be a label as name:value. ${labelForm}.`,
+    "`status` must be queued, running, succeeded, failed, dead_lettered or cancelled, or several of these, separated by commas.",
+  processor: "`processor` must be a valid name. `GET /processors` lists the known processors.",
+  label:
+    "`label` must have the form name:value. Names consist of a to z, 0 to 9, `_`, `.` and `-`, at most 63 characters; values have at most 255 characters.",
   since: `\`since\` is not a valid date and time. ${anInstant} Encode a \`+\` as %2B.`,
   until: `\`until\` is not a valid date and time. ${anInstant} Encode a \`+\` as %2B.`,
 };

@@ -78,7 +78,7 @@ export function invalidBody(body: unknown, error: ValueError, schema: TObject): 
     return invalid(required[0], `The body is not a JSON object. Send one with ${quoted(required) || names}.`);
   const field = fieldAt(error.path);
   const labels = /^(.*\.)?labels(?=\.|$)/s.exec(field)?.[0];
-  if (labels !== undefined) return invalid(labels, `The field \`labels\` does not fit. ${labelRules}`);
+  if (labels !== undefined) return invalid(labels, `The field \`labels\` is invalid. ${labelRules}`);
   switch (error.type) {
     case ValueErrorType.ObjectAdditionalProperties: {
       const known = quoted(Object.keys(error.schema.properties));

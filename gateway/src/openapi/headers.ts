@@ -14,6 +14,6 @@ export const idempotencyKey = {
 
 export const preferWait = {
   Prefer: Type.String({
-    description: `\`wait=N\` (RFC 7240): respond once the execution has ended and everybody can read its result, or after N seconds, at most ${limits.waitSecondsMax}. The response then has the header \`Preference-Applied\`, the status that was reached, and the \`result\` if the execution has ended. If too many clients are waiting, or the API key does not have the \`read\` scope, the response does not wait and has no such header.`,
+    description: `\`wait=N\` (RFC 7240): respond once the execution has ended and every client can read its result, or after N seconds, at most ${limits.waitSecondsMax}. The response then has the header \`Preference-Applied\`, the status that was reached, and the \`result\` if the execution has ended. If too many clients are waiting, or the API key does not have the \`read\` scope, the response does not wait and has no such header.`,
   }),
 };

@@ -1,6 +1,6 @@
 import { CreateRequest, CreateRequests, jsonObject, limits } from "@sate/contracts";
 import { Elysia } from "elysia";
-import { pathOf } from "../access/authorize.ts";
+import { failedOf } from "../http/failed.ts";
 import { replayed } from "../http/idempotency-key.ts";
 import { executionStateView, jsonResponse, requestView } from "../http/render.ts";
 import { idempotencyKey, preferWait } from "../openapi/headers.ts";
@@ -58,10 +58,7 @@ function createMany(parts: RouteParts) {
     "/requests/batch",
     ({ request, body, set }) =>
       ingress.serve(request, "createBatch", async () => {
-        const failed = {
-          ...{ method: request.method, path: pathOf(request) },
-          request_id: String(set.headers["x-request-id"]),
-        };
+        const failed = failedOf(request, set.headers);
         const { results, areReplays } = await createBatch(request, body, failed);
         return jsonResponse(200, jsonObject({ results: `[${results.join(",")}]` }), replayed(areReplays));
       }),

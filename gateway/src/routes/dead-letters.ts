@@ -1,13 +1,12 @@
 import { ReplayDeadLetters, toJson } from "@sate/contracts";
 import { Elysia } from "elysia";
-import { pathOf } from "../access/authorize.ts";
 import { whyNotReplayed } from "../dead-letters/explain.ts";
 import { cursorOf, idOf, positionOf, publicIdOf } from "../dead-letters/public-id.ts";
 import { createReplays } from "../dead-letters/replay.ts";
 import { deadLetterView, wholeDeadLetterView } from "../dead-letters/view.ts";
+import { failedOf } from "../http/failed.ts";
 import { replayed } from "../http/idempotency-key.ts";
-import { DeadLetterPath, deadLetterPageQuery, NoBody, unknownId } from "../http/parameters.ts";
-import { Refusal } from "../http/problem-response.ts";
+import { DeadLetterPath, deadLetterPageQuery, invalid, NoBody, unknownId } from "../http/parameters.ts";
 import { rangeOf } from "../http/range.ts";
 import { jsonResponse, pageResponse } from "../http/render.ts";
 import type { RouteParts } from "./parts.ts";
@@ -23,20 +22,16 @@ function reading(parts: RouteParts) {
   return new Elysia({ normalize: false, strictPath: true })
     .get(
       "/dead-letters",
-      ({ request, query: { limit, cursor, since, until, ...filter } }) =>
+      ({ request, query }) =>
         ingress.serve(request, "deadLetters", async () => {
-          const range = rangeOf({ since, until }, (field, detail) => {
-            return new Refusal("invalid-parameter", detail, { field });
-          });
+          const { cursor, since, until, ...filter } = query;
           const page = await results.listDeadLetters({
-            ...{ limit, ...filter, ...range },
+            ...{ ...filter, ...rangeOf({ since, until }, invalid) },
             ...(cursor && { before: positionOf(cursor) }),
           });
           const entries = page.dead_letters.map((entry) => deadLetterView(uris, entry));
-          if (page.next === undefined) return pageResponse("dead_letters", entries);
-          const given = { ...filter, ...(since && { since }), ...(until && { until }) };
-          const next = new URLSearchParams({ ...given, limit: String(limit), cursor: cursorOf(page.next) });
-          return pageResponse("dead_letters", entries, `${uris.deadLetters()}?${next}`);
+          const next = page.next && cursorOf(page.next);
+          return pageResponse("dead_letters", entries, uris.nextOf(uris.deadLetters(), query, next));
         }),
       operation("dead-letters", {
         query: deadLetterPageQuery,
@@ -44,7 +39,7 @@ function reading(parts: RouteParts) {
         scope: "read",
         summary: "List dead letters, newest first",
         description:
-          "Only those that match all parameters. A page examines a limited number of entries, so it may have fewer than `limit` or none; while there are more, it has a `next_uri`.",
+          "A dead letter is listed if it matches all parameters. One page examines at most 1,000 entries, so it may have fewer entries than `limit`, even none, and still have a `next_uri`: follow it until there is none. The link keeps the filter.",
         responses: { 200: ["A page of dead letters, without their bytes.", "DeadLetterPage"] },
       }),
     )
@@ -68,7 +63,7 @@ function reading(parts: RouteParts) {
         scope: "read",
         summary: "Get a dead letter",
         description:
-          "With its bytes: as JSON if they are JSON, as text if they are UTF-8, or in base64. Up to 8 MiB of a value, 1 MiB of a key and 4 MiB of headers are stored; `cut` says what is missing.",
+          "The response contains the bytes: as JSON if they are JSON, as text if they are UTF-8, otherwise in base64. Up to 8 MiB of a value, 1 MiB of a key and 4 MiB of headers are stored; `cut` says what is missing.",
         responses: { 200: ["The dead letter.", "DeadLetter"] },
       }),
     );
@@ -105,11 +100,11 @@ function replaying(parts: RouteParts) {
         scope: "admin",
         summary: "Replay a dead letter",
         description:
-          "That of an execution, or of a refused attempt, starts another execution of its request, whatever the number of failures; success stays final, and at most one execution is active. The same dead letter starts at most one execution, however often it is replayed. An unreadable record is returned to its topic, byte for byte, each time; a record of which a part is missing is not.",
+          "The dead letter of an execution or of a refused attempt starts another execution of its request, whatever the number of failures. Success stays final, and at most one execution is active. One dead letter starts at most one execution, however often it is replayed. An unreadable record is published to its topic again, byte for byte, each time, unless a part of it is missing.",
         responses: {
-          200: ["An earlier call has replayed it. This one had no effect.", "ReplayedDeadLetter"],
+          200: ["An earlier call replayed the dead letter. This call had no effect.", "ReplayedDeadLetter"],
           201: ["An execution was accepted.", "ReplayedDeadLetter", "The URI of the execution."],
-          202: ["The record is in its topic again.", "ReplayedDeadLetter"],
+          202: ["The record was published to its topic again.", "ReplayedDeadLetter"],
         },
         problems: [
           "dead-letter-not-replayable",
@@ -126,10 +121,7 @@ function replaying(parts: RouteParts) {
       "/dead-letters/replay",
       ({ request, body, set }) =>
         ingress.serve(request, "deadLetters", async () => {
-          const failed = {
-            ...{ method: request.method, path: pathOf(request) },
-            request_id: String(set.headers["x-request-id"]),
-          };
+          const failed = failedOf(request, set.headers);
           return jsonResponse(200, toJson(await replays.many(body, request, failed)));
         }),
       operation("dead-letters", {
@@ -138,7 +130,7 @@ function replaying(parts: RouteParts) {
         scope: "admin",
         summary: "Replay the dead letters that match a filter, newest first",
         description:
-          "Each as if it was replayed alone. Repeat the call with `next` as `cursor` until there is none. A call may stop before its limit, so that it ends in time. A dry run says what would be done: of several dead letters of one request it counts one.",
+          "Each is replayed as if alone. Repeat the call with `next` as `cursor` until there is none. A call may stop before its limit, so that it ends in time. A dry run changes nothing; of several dead letters of one request, `replayed` counts one.",
         responses: { 200: ["What was done.", "ReplayedDeadLetters"] },
         problems: ["dead-letter-replayed"],
       }),

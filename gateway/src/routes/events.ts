@@ -47,7 +47,7 @@ export function eventRoutes({ operation, ingress, access, requests, openStream }
       scope: "read",
       summary: "Stream the events of an execution",
       description:
-        "Server-sent events: `status` with the execution as it is now, and again whenever its status changes; `progress`; `log` with the number of a `run` and a `text`; at the end `result`, once everybody can read it; if the result was removed, the last event is the `status` with `removed_at`. Then the server closes the connection. The status is that of the moment: steps in between may be left out. To continue, send the id of the last event in `Last-Event-ID`, as EventSource does: nothing is repeated, and after the last event the response is 204. The browser's EventSource cannot send an API key; use fetch if the server requires one.",
+        "Server-sent events: `status` with the execution as it is now, and again whenever its status changes; `progress`; `log` with the number of a `run` and a `text`; at the end `result`, once every client can read it; if the result was removed, the last event is the `status` with `removed_at`. Then the server closes the connection. Statuses that last only a moment may be left out. To continue after a lost connection, send the id of the last event in `Last-Event-ID`, as EventSource does: no event is repeated, and after the last one the response is 204. The browser's EventSource cannot send an API key; use fetch if the server requires one.",
       headers: {
         "Last-Event-ID": Type.String({
           description: "The id of the last event that the client has received.",

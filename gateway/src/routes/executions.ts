@@ -45,8 +45,8 @@ function ofRequest(parts: RouteParts) {
           "second, are refused with 429 and not recorded. An execution may start later, expire before it has started, " +
           "and have a deadline below that of its processor. If the processor has retries, a failed try is repeated " +
           "within the same execution. With `Prefer: wait=N` the response waits for the end and has the schema " +
-          "ExecutionState. A call that repeats one with the same Idempotency-Key gets the execution that this one " +
-          "created, whatever has become of it.",
+          "ExecutionState. A call that repeats one with the same Idempotency-Key returns the execution that the first " +
+          "one created, whatever its status.",
         headers: { ...preferWait, ...idempotencyKey },
         responses: {
           201: ["The execution was accepted and stored durably.", "Execution", "The URI of the execution."],

@@ -94,9 +94,10 @@ function bulkCancel({ operation, ingress, requests, uris }: RouteParts) {
         "Cancels queued and running executions, newest first, at most `limit` per call. The filter must state `since`, " +
         "or `all: true`. With `dry_run` nothing is changed. If the response has `next`, repeat the call with it as " +
         "`cursor`. A queued execution is cancelled at once, a running one after its worker's next heartbeat. Safe to repeat.",
-      responses: { 200: ["What was cancelled, and what had ended meanwhile.", "CancelledExecutions"] },
+      responses: { 200: ["What was cancelled, and what had already ended.", "CancelledExecutions"] },
     }),
   );
 }
 
-const hasEnded = "The execution has ended meanwhile, so it can no longer be cancelled. See `results_uri`.";
+const hasEnded =
+  "The execution has ended in the meantime, so it can no longer be cancelled. Read its result at `results_uri`.";

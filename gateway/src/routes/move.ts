@@ -20,8 +20,8 @@ const SealBody = Type.Object({ id: Uuid, target: Type.String({ minLength: 1, max
 const CompleteBody = Type.Object({ id: Uuid }, closed);
 
 /**
- * What `bun run move` calls on the server that it moves. They are for that command alone and change with it, so they are
- * not in the API reference.
+ * The routes that `bun run move` calls on the server that it moves. They are for that command alone and change with it,
+ * so they are not in the API reference.
  */
 export function moveRoutes(operation: Operation, move: MoveSource) {
   const hidden = { scope: "admin", summary: "", responses: {} } as const;
@@ -78,8 +78,5 @@ function pageOf<T>(read: () => T): T {
 }
 
 function otherMove(): Refusal {
-  return new Refusal(
-    "other-move",
-    "This is not the move that this server has begun. Start the command again.",
-  );
+  return new Refusal("other-move", "This server has begun another move. Run the command again.");
 }

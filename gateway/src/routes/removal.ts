@@ -26,8 +26,8 @@ export function removalRoutes({ operation, ingress, requests, uris }: RouteParts
       scope: "admin",
       summary: "Remove a processing request",
       description:
-        "Removes the request for good: its payload and labels, and the results, outputs, errors, logs and dead letters of its executions. Only ids and statuses are kept, so that nothing can bring it back. Afterwards it, its executions, results and logs are 410, and so is an attempt to execute it. Safe to repeat. A response of 503 may mean that the removal has begun: then it is completed in the background. The topics of the broker keep their records for TOPIC_RETENTION_HOURS.",
-      responses: { 204: { description: "Everything of the request is removed, durably." } },
+        "Removes the request for good: its payload and labels, and the results, outputs, errors, logs and dead letters of its executions. Only ids and statuses are kept, so that nothing can bring it back. Afterwards it, its executions, results and logs are 410, and so is an attempt to execute it. Safe to repeat. After a response of 503 the removal may have begun; it is then completed in the background. The topics of the broker keep their records for TOPIC_RETENTION_HOURS.",
+      responses: { 204: { description: "The request and everything that belongs to it were removed." } },
       problems: ["execution-active"],
     }),
   );
@@ -44,7 +44,7 @@ function isActive(uris: Uris, requestId: string, executionId: string): Refusal {
 function isRemoving(): Refusal {
   return new Refusal(
     "unavailable",
-    "The removal has begun and is completed in the background: a part of the system does not respond, or a result is not recorded yet. The request cannot be executed any more. Repeat the call to learn when everything is removed.",
+    "The removal has begun and will be completed in the background: a part of the system does not respond, or a result is not recorded yet. The request can no longer be executed. Repeat the call to learn when everything is removed.",
     {},
     { "retry-after": retryAfterSeconds },
   );

@@ -61,6 +61,6 @@ export function resultRoutes({ operation, ingress, requests, results, uris }: Ro
 function isRemoved(): Refusal {
   return new Refusal(
     "result-removed",
-    "The execution has ended, and its result was removed after the time for which the server keeps results.",
+    "The execution has ended. Its result was removed because the server keeps results only for a limited time.",
   );
 }

@@ -40,11 +40,11 @@ function all(parts: RouteParts) {
         scope: "submit",
         summary: "Create a schedule",
         description:
-          "At each time of the schedule, a processing request with this payload is created and executed, once, by " +
-          "however many servers. Its label `sate.schedule` is the id of the schedule. A firing does not wait for the " +
-          "execution of the one before it. Where clocks are set forward, the local times that are skipped fire once, " +
-          "later by the length of the change; where they are set back, a repeated local time fires at its first " +
-          "occurrence. Expressions with every hour or every minute fire at every one that passes.",
+          "At each scheduled time, Sate creates and executes one processing request with this payload, however many " +
+          "servers run. The request has the label `sate.schedule` with the id of the schedule. A firing does not wait " +
+          "for the execution of the previous one. Where clocks are set forward, the skipped local times fire once, " +
+          "later by the length of the change; where clocks are set back, a repeated local time fires at its first " +
+          "occurrence. An expression with every hour or every minute fires at each one that passes.",
         responses: { 201: ["The schedule was stored durably.", "Schedule", "The URI of the schedule."] },
         problems: ["unknown-processor", "invalid-payload", "too-many-schedules"],
       }),
@@ -64,7 +64,8 @@ function all(parts: RouteParts) {
         id: "listSchedules",
         scope: "submit",
         summary: "List schedules, newest first",
-        description: "Those that the API key has created; with the scope `admin`, all. Without payloads.",
+        description:
+          "Lists the schedules that the API key created; with the scope `admin`, all. Payloads are left out.",
         responses: { 200: ["A page of schedules.", "SchedulePage"] },
       }),
     );
@@ -112,7 +113,7 @@ function single({ operation, ingress, access, requests, uris }: RouteParts) {
         id: "resumeSchedule",
         summary: "Resume a schedule",
         description:
-          "What it missed meanwhile is skipped; with `missed: last`, the latest firing is made up for. Safe to repeat.",
+          "Firings missed during the pause are skipped; with `missed: last`, the latest of them happens now. Safe to repeat.",
         responses: { 200: ["The schedule is active.", "Schedule"] },
       }),
     )
@@ -130,7 +131,7 @@ function single({ operation, ingress, access, requests, uris }: RouteParts) {
         id: "deleteSchedule",
         summary: "Delete a schedule",
         description:
-          "The requests that it has created stay. A firing whose time has come by the response may still happen; no later one does.",
+          "The requests that it created stay. A firing whose time has come by the response may still happen; no later one does.",
         responses: { 204: { description: "The schedule was deleted." } },
       }),
     );

@@ -1,4 +1,4 @@
-import { CreateWebhook, RotateSecret, toJson, type WebhookRecord } from "@sate/contracts";
+import { CreateWebhook, limits, RotateSecret, toJson, type WebhookRecord } from "@sate/contracts";
 import { Elysia } from "elysia";
 import { NoBody, unknownId, WebhookPath } from "../http/parameters.ts";
 import { Refusal } from "../http/problem-response.ts";
@@ -41,7 +41,7 @@ function createRoute({ operation, ingress, requests, newId, uris }: RouteParts) 
       scope: "admin",
       summary: "Create a webhook",
       description:
-        "From now on the receiver is called when executions end: a POST of a `WebhookMessage`, signed as in Standard Webhooks, at least once for each execution. Outcomes stored shortly before the creation, by default within a minute, may be delivered, too. Only a status of 2xx is success; a failed call is repeated for about 28 hours. The response contains the secret; no later one does.",
+        "From now on Sate calls the receiver when executions end: a POST of a `WebhookMessage`, signed as in Standard Webhooks, at least once for each execution. Outcomes stored shortly before the creation, by default within a minute, may be delivered, too. Only a status of 2xx is success; a failed call is repeated for about 28 hours. Whether the address may be called is checked at each call, so send a test message. The response contains the secret; no later response does.",
       responses: { 201: ["The webhook was stored.", "WebhookWithSecret", "The URI of the webhook."] },
       problems: ["too-many-webhooks"],
     }),
@@ -98,7 +98,7 @@ function changeRoutes({ operation, ingress, requests }: RouteParts) {
         scope: "admin",
         summary: "Pause a webhook",
         description:
-          "Nothing is delivered while it is paused, neither then nor later. Deliveries that wait for another try end without a call.",
+          "Executions that end during the pause are not delivered, not even later. Deliveries that wait for another try end without a call.",
         responses: { 200: ["The webhook, paused.", "Webhook"] },
       }),
     )
@@ -153,7 +153,7 @@ function rotateRoute({ operation, ingress, requests }: RouteParts) {
       scope: "admin",
       summary: "Replace the signing secret of a webhook",
       description:
-        "For 24 hours, calls are signed with both the new secret and the one before. The response contains the new secret; no later one does.",
+        "For 24 hours, calls are signed with both the new and the previous secret. The response contains the new secret; no later response does.",
       responses: { 200: ["The webhook, with its new secret.", "WebhookWithSecret"] },
     }),
   );
@@ -189,6 +189,6 @@ function testRoute({ operation, ingress, requests, newId, uris }: RouteParts) {
 function tooMany(): Refusal {
   return new Refusal(
     "too-many-webhooks",
-    "The maximum number of webhooks exists. Delete one that is not needed.",
+    `There are ${limits.webhooksMax} webhooks, which is the maximum. Delete one that is no longer needed.`,
   );
 }

@@ -40,11 +40,11 @@ const invalid = (field: string, detail: string) => () => new Refusal("invalid-bo
 const refusals = {
   invalid_cron: invalid(
     "cron",
-    "The field `cron` is not a cron expression. Send five fields: minute, hour, day of the month, month and day of the week. Each is `*`, or numbers, lists such as 1,15, ascending ranges such as MON-FRI and steps such as */15. @hourly, @daily, @weekly, @monthly and @yearly are accepted, too.",
+    "The field `cron` is not a cron expression. Send five fields: minute, hour, day of the month, month and day of the week. Each is `*`, or numbers, lists such as 1,15, ascending ranges such as MON-FRI and steps such as */15. Or send @hourly, @daily, @weekly, @monthly or @yearly.",
   ),
   unknown_time_zone: invalid(
     "time_zone",
-    "The field `time_zone` is not a time zone of the IANA database. Send a name such as Europe/Berlin; an offset such as +02:00 is none.",
+    "The field `time_zone` is not a time zone of the IANA database. Send a name such as Europe/Berlin, not an offset such as +02:00.",
   ),
   never_fires: invalid(
     "cron",

@@ -18,7 +18,7 @@ type Asked = {
 };
 
 /**
- * Creates the event streams of executions, at most so many, and so many for each API key. A stream ends after its last
+ * Creates the event streams of executions, within the limits of a gateway and of an API key. A stream ends after its last
  * event, when its client disconnects, and when a stop begins: the client then connects again, here or elsewhere.
  */
 export function createStreams(parts: {
@@ -48,7 +48,7 @@ export function createStreams(parts: {
   }
 
   return ({ request, key, execution, from }) => {
-    const giveBack = take(key);
+    const release = take(key);
     const bell = createBell();
     const watched = watch.watch(execution, bell.ring);
     const { request_id, attempt, id: execution_id } = execution;
@@ -60,7 +60,7 @@ export function createStreams(parts: {
     function stop(): void {
       if (isStopped) return;
       isStopped = true;
-      giveBack();
+      release();
       watched.stop();
       log.stop();
       for (const signal of signals) signal.removeEventListener("abort", stop);

@@ -15,7 +15,7 @@ type Asked = {
   found: { execution: ExecutionRecord; request: Pick<RequestRecord, "payload_json"> };
 };
 
-/** The execution when the wait was over, and its result if it has ended and everybody can read it. */
+/** The execution when the wait was over, and its result if it has ended and every client can read it. */
 export type Waited = {
   execution: ExecutionRecord;
   result?: ResultRecord;
@@ -23,16 +23,17 @@ export type Waited = {
 };
 
 /**
- * Creates the wait of clients that send `Prefer: wait=N`: until the execution has ended and everybody can read its
- * result, for N seconds, or until the client disconnects or a stop begins. `null`: the client sent no such preference, or may
- * not read, or too many clients are waiting, so the response must not wait. Waiting counts as no work in progress.
+ * Creates the wait of clients that send `Prefer: wait=N`: until the execution has ended and every client can read
+ * its result, for N seconds, or until the client disconnects or a stop begins. `null`: the response must not wait, because
+ * the client sent no such preference or may not read, or because too many clients are waiting. A waiting client does not
+ * count as work in progress.
  */
 export function createWaitForEnd(
   parts: Pick<Ports, "counters"> & {
     watch: Watch;
     readResult: ReadResult;
     stopping: AbortSignal;
-    /** Who may only submit must not see results. */
+    /** A client that may only submit must not see results. */
     mayRead: (request: Request) => boolean;
   },
 ): (asked: Asked) => Promise<Waited | null> {

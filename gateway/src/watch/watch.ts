@@ -11,7 +11,7 @@ import { createPoll, type Polled, type StartTimer } from "./poll.ts";
 /** What is known of a watched execution. */
 export type Seen = {
   execution: ExecutionRecord;
-  /** It has ended, and everybody can read its result. */
+  /** It has ended, and every client can read its result. */
   isRecorded: boolean;
   /** It was removed, or its result was. */
   isGone: boolean;
@@ -59,7 +59,7 @@ export function createWatch(
     ...{ ...parts, paceMs, batchMax: limits.confirmMax },
     ask: async (executions) => (await results.resultsRecorded({ executions })).recorded,
   });
-  // Only a hint: what is true is read.
+  // Only a wake-up: whether the result is recorded is read.
   onRecorded?.((executions) => {
     for (const { execution_id } of executions) watched.get(execution_id)?.polled?.askNow();
   });

@@ -19,7 +19,7 @@ export function createWatching(
     ...ports,
     onFailure(error: unknown) {
       ports.counters.add("polls_failed");
-      limitedLog.warn("watched executions cannot be polled; it is tried again", errorFields(error));
+      limitedLog.warn("polling watched executions failed; the gateway tries again", errorFields(error));
     },
   };
   const parts = {

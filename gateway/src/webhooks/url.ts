@@ -1,7 +1,7 @@
 import { limits } from "@sate/contracts";
 import { Refusal } from "../http/problem-response.ts";
 
-/** The address of a receiver as it is called. Whether it may be called is decided by each call, when its name is resolved. */
+/** The address of a receiver as it is called. Each call decides whether it may be called, when its name is resolved. */
 export function receiverUrl(given: string): string {
   const url = URL.canParse(given) ? new URL(given) : null;
   const isPlain = url !== null && url.username === "" && url.password === "" && url.hash === "";

@@ -55,8 +55,7 @@ export function fakeFinding(stored: {
         ...rest,
         filter: { ...filter, statuses },
       });
-      if (dry_run) return { matched: found.length, cancelled: 0, ended: [], ...next };
-      for (const execution of found) {
+      for (const execution of dry_run ? [] : found) {
         if (execution.status === "queued") execution.status = "cancelled";
         else execution.cancel_requested = true;
       }

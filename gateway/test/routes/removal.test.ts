@@ -50,7 +50,7 @@ test("a removal that has begun and is not complete is 503, and says so", async (
   gateway.requests.api.removeRequest = async () => ({ kind: "removing" });
   const answer = await remove();
   expect(named(answer)).toEqual([503, "unavailable"]);
-  expect(answer.json.detail).toStartWith("The removal has begun and is completed in the background");
+  expect(answer.json.detail).toStartWith("The removal has begun and will be completed in the background");
   expect(answer.headers.get("retry-after")).toBe("10");
 });
 

@@ -4,7 +4,7 @@ import type { Outbox } from "../outbox/outbox.ts";
 import type { Ports } from "../ports.ts";
 import { createEndExecutions } from "../runs/end-executions.ts";
 
-/** A round is lost if an execution was claimed or requeued meanwhile. This many in a row do not happen. */
+/** A round is lost if an execution was claimed or requeued during it. This many in a row do not happen. */
 const roundsMax = 20;
 
 type Ended = { request_id: string; execution_id: string };

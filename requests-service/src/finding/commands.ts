@@ -46,8 +46,7 @@ export function findingCommands(ports: Ports, outbox: Pick<Outbox, "publishAllSo
 
     async cancelMatching({ dry_run, filter, ...page }) {
       const { found, ...next } = await find({ ...page, filter: { statuses: active, ...filter } });
-      if (dry_run) return { matched: found.length, cancelled: 0, ended: [], ...next };
-      const ended = await cancelAll(found);
+      const ended = dry_run ? [] : await cancelAll(found);
       return { matched: found.length, cancelled: found.length - ended.length, ended, ...next };
     },
   } satisfies Partial<RequestsApi>;

@@ -5,12 +5,6 @@ export function timeOfId(id: string): number {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }
 
-/** A text above all UUIDv7 of earlier instants, and below all others. */
-export function idsFrom(instant: number): string {
-  const digits = Math.max(0, Math.floor(instant)).toString(16).padStart(12, "0");
-  return `${digits.slice(0, 8)}-${digits.slice(8)}-`;
-}
-
 /**
  * When an execution ended, for its age; `null` if it has not, or if its result is not known to be recorded. One that ended
  * in an earlier version ended by its deadline; without one, only its creation is known.

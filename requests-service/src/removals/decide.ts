@@ -13,7 +13,8 @@ export type RemovalDecision =
 
 /**
  * Decides whether a request with these executions may be removed. Pure. A removal is admitted like an execution: it takes
- * the next attempt, and whoever stores it first decided on current data. So none can be created beside it or after it.
+ * the next attempt, and the process that stores this attempt decided on current data. So no execution can be created at
+ * the same time or later.
  */
 export function decideRemoval(
   { start }: Pick<RequestRecord, "start">,

@@ -11,9 +11,9 @@ export type Emptied = ExecutionKey & { tries: number };
 export type OldRequest = { id: string; start?: Start | undefined };
 
 /**
- * Removing what is stored. A request or an execution becomes a stub under its key, so that nobody can take the key again.
- * Whatever calls in flight could still write is refused by the predicate of its write, because a stub is final and has
- * no mark; only logs and refused attempts are not, and are removed twice.
+ * Removing what is stored. A request or an execution becomes a stub under its key, so that the key stays taken.
+ * The predicates of late writes by calls in flight do not match a stub, because it is final and has no mark. Only logs
+ * and refused attempts can still be stored, and are removed twice.
  */
 export type Removals = {
   /** A page of the attempts by which requests are removed that have a mark, by key. */

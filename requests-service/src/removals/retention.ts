@@ -1,10 +1,10 @@
-import type { ExecutionKey } from "@sate/contracts";
+import { type ExecutionKey, idFloor } from "@sate/contracts";
 import { inParts } from "@sate/contracts/runtime";
 import type { Execution } from "../executions/execution.ts";
 import { pagesOf } from "../pages.ts";
 import type { Ports } from "../ports.ts";
 import type { AdmitRemovals } from "./admit.ts";
-import { endOf, idsFrom } from "./age.ts";
+import { endOf } from "./age.ts";
 import { emptied, type Removing } from "./complete.ts";
 import { isOlder } from "./decide.ts";
 import { paced } from "./paced.ts";
@@ -46,7 +46,7 @@ export function createRetention(
     const endAt = performance.now() + sweepMsMax;
     const instant = store.now() - keepMs;
     const readOld = (page: Omit<Parameters<Read<Item>>[0], "until">) =>
-      read({ ...page, until: idsFrom(instant) });
+      read({ ...page, until: idFloor(instant) });
     let removed = 0;
     for await (const page of pagesOf(readOld, pageSize)) {
       for (const part of inParts(await oldOf(page, instant), { itemsMax: removedAtOnce })) {

@@ -10,8 +10,8 @@ const entriesMax = 20_000;
  * process has changed it:
  *
  * - Its start mark is cleared. That only costs a look at its executions.
- * - It is removed. So only those callers use it that also read or write its executions, which tell, because they are
- *   never cached. All others use `current` or `removedOf`, which look into the database.
+ * - It is removed. So only those callers use it that also read or write its executions, which show the removal, because
+ *   they are never cached. All others use `current` or `removedOf`, which read from the database.
  *
  * An unknown id is looked up in the database each time.
  */

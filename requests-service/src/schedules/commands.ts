@@ -35,7 +35,7 @@ export function scheduleCommands({ store, clock }: Pick<Ports, "store" | "clock"
       if (await store.schedules.setDue(id, { next_at, paused_from }, due))
         return foundOf({ ...schedule, next_at: due.next_at, paused_from: due.paused_from });
     }
-    throw new Unavailable("The schedule changed too often to be changed.");
+    throw new Unavailable("Other calls changed the schedule too often at the same time.");
   }
 
   return {

@@ -39,7 +39,7 @@ export function createScheduleSweep(
       if (error === null) fired.push({ ...advance, last_at: fires });
       else {
         refused.push({ ...advance, last_error: { at: fires, ...error } });
-        log.warn("a schedule could not fire", { schedule_id: schedule.id, code: error.code });
+        log.warn("a schedule could not create its request", { schedule_id: schedule.id, code: error.code });
       }
     }
     const passed = turns

@@ -58,7 +58,7 @@ export function webhookCommands(
         if (webhook.secret === secret) return { kind: "found", webhook: recordOf(webhook) };
         await webhooks.rotate(webhook_id, { from: webhook.secret, to: secret });
       }
-      throw new Unavailable("The secret of the webhook changed too often to be rotated.");
+      throw new Unavailable("Other calls rotated the secret of the webhook too often at the same time.");
     },
 
     async deleteWebhook({ webhook_id }) {

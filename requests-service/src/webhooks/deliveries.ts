@@ -71,7 +71,10 @@ export function createDeliveries(
         const end = deliverNext(key)
           .catch((error) => {
             counters.add("webhook_deliveries_left_to_confirmation");
-            log.info("creating deliveries failed; the confirmation of the outcomes will", errorFields(error));
+            log.info(
+              "creating webhook deliveries failed; they are created when the outcomes are confirmed",
+              errorFields(error),
+            );
           })
           .then(() => void waiting.delete(end));
         waiting.add(end);
@@ -86,9 +89,9 @@ export function createDeliveries(
   };
 }
 
-/** The same store; `deliveries` are told of every outcome that it stores. */
+/** The same store, which reports every outcome that it stores to `deliveries`. */
 export function withDeliveries(store: Store, deliveries: Pick<Deliveries, "soon">): Store {
-  const told =
+  const reported =
     (write: Store["runs"]["finish"]): Store["runs"]["finish"] =>
     async (ended) => {
       const ends = await write(ended);
@@ -97,8 +100,8 @@ export function withDeliveries(store: Store, deliveries: Pick<Deliveries, "soon"
     };
   return {
     ...store,
-    runs: { ...store.runs, finish: told(store.runs.finish) },
-    waiting: { ...store.waiting, end: told(store.waiting.end) },
+    runs: { ...store.runs, finish: reported(store.runs.finish) },
+    waiting: { ...store.waiting, end: reported(store.waiting.end) },
     executions: {
       ...store.executions,
       async cancel(ref, outcome) {

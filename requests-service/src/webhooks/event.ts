@@ -12,26 +12,26 @@ import {
 import type { Execution } from "../executions/execution.ts";
 import type { Webhook } from "./port.ts";
 
-/** What a webhook is told of: an execution that has ended. */
+/** An execution that has ended, as far as webhooks need it. */
 export type Ended = Pick<Execution, "id" | "request_id" | "attempt" | "processor" | "labels"> & {
   outcome: Outcome;
 };
 
-/** Whether the webhook is to be told of the end of this execution. Pure. */
+/** Whether the webhook subscribes to the end of this execution. Pure. */
 export function isWanted(
   { events, processors, labels }: Pick<Webhook, "events" | "processors" | "labels">,
   execution: Ended,
 ): boolean {
   const { processor, outcome } = execution;
-  // Deliveries are executions, too: they would never end.
+  // Deliveries are executions, too: each would cause another one.
   if (isOwnProcessor(processor) || !events.includes(eventOf(outcome))) return false;
   const has = new Set(labelTexts(execution.labels));
   return (processors?.includes(processor) ?? true) && labelTexts(labels).every((label) => has.has(label));
 }
 
 /**
- * The request that delivers the end of an execution to a webhook, and its execution. Pure: whoever makes it again, from
- * what is stored, makes the same one, with the same ids.
+ * The request that delivers the end of an execution to a webhook, and its execution. Pure: the same stored
+ * execution always gives the same request, with the same ids.
  */
 export function deliveryOf(webhook: Pick<Webhook, "id" | "uri_base">, execution: Ended): NewRequest {
   const { id: execution_id, request_id, attempt, processor, labels, outcome } = execution;

@@ -8,7 +8,7 @@ import { createSubscriptions, type Subscriptions } from "./subscriptions.ts";
 export type Webhooks = Pick<Deliveries, "beforeConfirmed" | "flush"> &
   Pick<Subscriptions, "refresh"> & {
     commands: ReturnType<typeof webhookCommands>;
-    /** The same store, which tells the webhooks of every outcome that it stores. */
+    /** The same store, which reports every outcome that it stores to the webhooks. */
     store: Store;
   };
 

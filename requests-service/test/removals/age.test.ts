@@ -1,9 +1,10 @@
 import { expect, test } from "bun:test";
-import { endOf, idsFrom, timeOfId } from "../../src/removals/age.ts";
+import { derivedId, idFloor } from "@sate/contracts";
+import { endOf, timeOfId } from "../../src/removals/age.ts";
 import { isOlder } from "../../src/removals/decide.ts";
 import { madeExecution, newId } from "../builders.ts";
 
-const idAt = (time: number) => `${idsFrom(time)}7000-8000-000000000000`;
+const idAt = (time: number) => derivedId(time);
 
 test("the time of an id is that of its creation, and the bound of an instant is between the ids before and after it", () => {
   const before = Date.now();
@@ -11,9 +12,9 @@ test("the time of an id is that of its creation, and the bound of an instant is 
   expect(time).toBeGreaterThanOrEqual(before);
   expect(time).toBeLessThanOrEqual(Date.now());
   expect(timeOfId(idAt(12_345))).toBe(12_345);
-  expect(idAt(12_344) < idsFrom(12_345)).toBe(true);
-  expect(idAt(12_345) < idsFrom(12_345)).toBe(false);
-  expect(idsFrom(-1)).toBe(idsFrom(0));
+  expect(idAt(12_344) < idFloor(12_345)).toBe(true);
+  expect(idAt(12_345) < idFloor(12_345)).toBe(false);
+  expect(idFloor(-1)).toBe(idFloor(0));
 });
 
 test("the end of an execution is known once its result is confirmed; without an instant, by its deadline or its id", () => {

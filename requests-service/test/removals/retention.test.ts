@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { executionKey, Unavailable } from "@sate/contracts";
+import { derivedId, executionKey, idFloor, Unavailable } from "@sate/contracts";
 import { rejection } from "@sate/contracts/test/support/settled.ts";
-import { idsFrom } from "../../src/removals/age.ts";
 import { madeExecution, madeOutcome, newId } from "../builders.ts";
 import { type Core, testCore, wanted } from "../core.ts";
 import { expectRemoved } from "./removed.ts";
@@ -10,7 +9,7 @@ const day = 86_400_000;
 const { signal } = new AbortController();
 /** When everything is created. */
 const start = 1_700_000_000_000;
-const idAt = (time: number) => `${idsFrom(time)}7000-8000-${newId().slice(-12)}`;
+const idAt = (time: number) => derivedId(time, newId());
 
 /** A request of that time with an execution that ends `afterMs` later, with its result recorded and confirmed. */
 async function ended(it: Core, status: "succeeded" | "failed" = "succeeded", afterMs = 0) {
@@ -144,7 +143,7 @@ describe("old requests", () => {
     for (let from = 0; from < 450; from += 100)
       await it.commands.createRequests({ requests: requests.slice(from, from + 100) });
     await Promise.all([it.retention.requests(day, signal), other.retention.requests(day, signal)]);
-    const left = await it.store.removals.oldRequests({ limit: 1_000, until: idsFrom(it.time.now) });
+    const left = await it.store.removals.oldRequests({ limit: 1_000, until: idFloor(it.time.now) });
     expect(left).toEqual([]);
     for (const { id } of requests) {
       expect((await it.store.executions.ofRequests([id])).get(id)).toHaveLength(1);

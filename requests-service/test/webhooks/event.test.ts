@@ -8,7 +8,7 @@ const ended = (parts: object = {}, status: "succeeded" | "failed" = "failed") =>
   outcome: madeOutcome(status),
 });
 
-describe("a webhook is told of an execution", () => {
+describe("a webhook subscribes to the end of an execution", () => {
   const all = { events: ["execution.failed" as const] };
   const cases: [what: string, wants: object, execution: object, is: boolean][] = [
     ["of its event", {}, {}, true],

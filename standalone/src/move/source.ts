@@ -26,8 +26,8 @@ const retryMs = 1_000;
 const endsRuns = new Set(["heartbeat", "finishRun", "endWorker"]);
 
 /**
- * The side of a move from which the data comes. Sealing is the only step that cannot be repeated: before it the file works
- * as ever, also after a restart; from its commit on nothing in it changes, so what is copied then is all there is.
+ * The side of a move from which the data comes. Sealing is the only step that cannot be repeated. Before it the file works
+ * as usual, also after a restart; from its commit on nothing in it changes, so what is copied then is everything.
  */
 export function createMoveSource(parts: SourceParts): { move: MoveSource; closed: () => Closure | null } {
   const { file, log, clock, newId, drain, requeue, stopServices, stopping } = parts;
@@ -51,12 +51,12 @@ export function createMoveSource(parts: SourceParts): { move: MoveSource; closed
         await file.seal(() => sealMove(file.db, { target, now: clock() }));
         break;
       } catch (error) {
-        log.error("the data could not be sealed; it is tried again", errorFields(error));
+        log.error("sealing the data failed; standalone tries again", errorFields(error));
         await Bun.sleep(retryMs);
       }
     }
     if (stopping.aborted) return;
-    log.warn("the data is sealed: it is served no more, and can be copied to its end", { target });
+    log.warn("the data is sealed: it is no longer served, and the rest can be copied", { target });
     await stopServices();
   }
 
@@ -97,7 +97,7 @@ export function createMoveSource(parts: SourceParts): { move: MoveSource; closed
 const newSystem = "Ask its operator for the address of the new system.";
 const details = {
   draining: `This server is being moved to another system and accepts nothing new. ${newSystem}`,
-  sealed: `This server is being moved to another system and serves nothing any more. ${newSystem}`,
+  sealed: `This server is being moved to another system and no longer serves anything. ${newSystem}`,
   moved: `This server was moved to another system. ${newSystem}`,
 };
 

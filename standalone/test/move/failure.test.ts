@@ -21,16 +21,16 @@ test("what fails is tried again, and a note says so once", async () => {
   const { calls, work } = failing(new Unavailable("away"), new Unavailable("away"));
   expect(await createPatience((line) => notes.push(line))("The server", work)).toBe("done");
   expect(calls.count).toBe(3);
-  expect(notes).toEqual(["The server does not respond; it is tried again for up to a minute."]);
+  expect(notes).toEqual(["The server does not respond. The command tries again for up to a minute."]);
 });
 
-test("what would fail again ends at once: a failure, and a database that refuses the user", async () => {
+test("what would fail again ends at once: a failure, and a database that rejects the user", async () => {
   const denied = Object.assign(new Error("Authentication failed for u:secret"), { code: 18 });
   for (const [error, problem] of [
     [new Failure("It is wrong.", 78), "It is wrong."],
     [
       new Unavailable("A call failed.", { cause: denied }),
-      "The Requests DB refuses the user of its address.",
+      "The Requests DB rejects the user in its address.",
     ],
   ] as const) {
     const { calls, work } = failing(error);
@@ -48,7 +48,7 @@ test("an address that the driver does not accept is refused without its password
   const failure = (await moving.catch((error) => error)) as Failure;
   expect([failure.exitCode, failure.message]).toEqual([
     78,
-    "The address of the Requests DB is not one that the driver of MongoDB accepts.",
+    "The MongoDB driver does not accept the address of the Requests DB.",
   ]);
   expect(nameOf(url)).not.toContain("secret");
 });

@@ -110,7 +110,7 @@ if (servers.kind === "running") {
     const executions = urls.collection("executions");
     const [first] = await executions.find().sort({ _id: 1 }).toArray();
     await executions.updateOne({ _id: first?._id as string }, { $set: { epoch: 7 } });
-    const problem = `executions: the databases hold another record under the key ${first?._id} than the source. Something else has written to them.`;
+    const problem = `executions: the record with the key ${first?._id} is not that of the source. Another program has written to the databases.`;
     expect(await failureOf(move(it))).toEqual([1, problem]);
     expect(await storeOpens()).toBe(false);
     await executions.updateOne({ _id: first?._id as string }, { $set: { epoch: 1 } });
@@ -122,13 +122,10 @@ if (servers.kind === "running") {
     await move(it, true);
     await urls.collection("requests").insertOne({ _id: "ffff", payload: "1", creation_date: "" } as never);
     const [code, problem] = await failureOf(move(it));
-    expect([code, problem]).toEqual([
-      1,
-      expect.stringContaining("requests: the databases hold another record under the key ffff"),
-    ]);
+    expect([code, problem]).toEqual([1, expect.stringContaining("requests: the record with the key ffff")]);
   }, 60_000);
 
-  test("databases that are in use, or that hold another move, are refused", async () => {
+  test("databases that are in use, or that contain another move, are refused", async () => {
     const it = await usedStandalone();
     await urls.collection("requests").insertOne({ _id: "a" });
     expect(await failureOf(move(it))).toEqual([
@@ -138,7 +135,7 @@ if (servers.kind === "running") {
     urls = newDatabases();
     await move(it, true);
     const [code, problem] = await failureOf(move(await usedStandalone()));
-    expect([code, problem]).toEqual([78, expect.stringContaining("hold the data of another move")]);
+    expect([code, problem]).toEqual([78, expect.stringContaining("contain the data of another move")]);
   }, 60_000);
 
   test("a key without the scope admin is refused", async () => {

@@ -59,7 +59,7 @@ test("it drains: nothing new is accepted, what runs ends, reads go on; then noth
   await until("it is sealed", async () => (await phase()) === "sealed");
   expect(problemOf(await it.ask(`/requests/${requestId}`))).toEqual(refused);
   expect((await it.ask("/ready")).json.reasons).toEqual([
-    "This server is being moved to another system and serves nothing any more. Ask its operator for the address of the new system.",
+    "This server is being moved to another system and no longer serves anything. Ask its operator for the address of the new system.",
   ]);
   expect(await copied(it, "executions")).toMatchObject([{ status: "succeeded", epoch: 1 }]);
   expect(await copied(it, "results")).toHaveLength(1);
@@ -136,7 +136,7 @@ test("sealed, a start serves only the move; moved, a start is refused; undone, e
 
   const second = started(env);
   await second.ready();
-  expect(second.text()).toContain("to be moved to mongodb://new/requests, and the move has not ended");
+  expect(second.text()).toContain("to be moved to mongodb://new/requests, and the move is not complete");
   expect(await moving(second).phase()).toBe("sealed");
   expect(await copied(second, "executions")).toEqual(before);
   expect(problemOf(await second.ask("/requests", { payload: 1 }))).toEqual(refused);
@@ -149,7 +149,7 @@ test("sealed, a start serves only the move; moved, a start is refused; undone, e
   const third = await started(env).ended();
   expect(third.code).toBe(78);
   expect(third.said).toMatch(
-    /was moved to mongodb:\/\/new\/requests at \S+Z and is not served here any more\. .*--undo-move/,
+    /was moved to mongodb:\/\/new\/requests at \S+Z and is no longer served here\. .*--undo-move/,
   );
   const undone = started(env, { command: [process.execPath, script, "--undo-move"] });
   expect(await undone.ended()).toEqual({ code: 0, said: "" });

@@ -51,7 +51,8 @@ export const findingOperations = {
   },
   /**
    * Cancels the active executions on a page, each as `cancelExecution` does. `cancelled`: those that are cancelled now,
-   * or will be unless they end first. `ended`: those that ended in another way meanwhile. `dry_run`: changes nothing.
+   * or will be unless they end first; of a `dry_run`, which changes nothing, those that would be. `ended`: those that
+   * ended in another way in the meantime.
    */
   cancelMatching: {
     path: "/internal/executions/cancel-matching",

@@ -2,7 +2,7 @@ import { lookup as resolveName } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
 import type { AddressPolicy } from "./addresses.ts";
 
-/** The receiver has no address that may be called. */
+/** No address of the receiver may be called. */
 export class AddressRefused extends Error {
   override name = "AddressRefused";
 }

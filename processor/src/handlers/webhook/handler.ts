@@ -30,13 +30,13 @@ const concurrency = 32;
 const callMsMax = 15_000;
 /** Of the response, which is not used. */
 const responseBytesMax = 64 * 1024;
-/** The pause before requests-service, which did not respond, is asked again. */
+/** The pause before a call to requests-service that got no response is repeated. */
 const askAgainMs = 1_000;
 
 /**
- * The built-in processor that delivers webhooks. A run is one call of the receiver, signed as in Standard Webhooks; the
- * address and the secrets are asked for each time. Only a status of 2xx is success. After a failure the next try is that
- * of the schedule; after the last one, the delivery is a dead letter.
+ * The built-in processor that delivers webhooks. A run is one call of the receiver, signed as in Standard Webhooks; each
+ * reads the address and the secrets again. Only a status of 2xx is success. After a failure, the schedule says when the
+ * next try is; after the last one, the delivery is a dead letter.
  */
 export function webhookProcessor(parts: WebhookParts): Processor {
   return {
@@ -53,7 +53,7 @@ export function webhookProcessor(parts: WebhookParts): Processor {
 function webhookHandler({ requests, policy, time, random }: WebhookParts): Handler {
   const slowReceivers = createSlowReceivers(time.monotonic);
 
-  /** While requests-service does not respond, it is asked again: that is no failure of the receiver. */
+  /** Repeats a call while requests-service does not respond: that is not a failure of the receiver. */
   async function ask<T>(signal: AbortSignal, question: () => Promise<T>): Promise<T> {
     for (;;) {
       signal.throwIfAborted();
@@ -66,7 +66,7 @@ function webhookHandler({ requests, policy, time, random }: WebhookParts): Handl
     }
   }
 
-  /** The call, or why there is no response. */
+  /** The response, or why there is none. */
   async function call(
     run: HandlerRun,
     target: { url: string; secrets: string[] },
@@ -74,7 +74,7 @@ function webhookHandler({ requests, policy, time, random }: WebhookParts): Handl
   ): Promise<HttpResponse | Problem> {
     const { webhook_id, body } = delivery;
     if (!slowReceivers.mayCall(webhook_id)) {
-      return { code: "receiver_slow", message: "The receiver did not respond in time to the call before." };
+      return { code: "receiver_slow", message: "The receiver did not respond in time to the previous call." };
     }
     const timeout = new AbortController();
     const cancelTimeout = time.after(callMsMax, () => timeout.abort());
@@ -129,7 +129,7 @@ type Problem = { code: string; message: string };
 /** The body is a part of the payload as it was stored, so it is the same in every try. */
 function deliveryOf(payloadJson: JsonText): { webhook_id: string; body: Uint8Array } {
   const { id, message } = jsonAt(payloadJson, { id: ["webhook_id"], message: ["message"] });
-  if (id === undefined || message === undefined) throw new Error("the payload is no delivery");
+  if (id === undefined || message === undefined) throw new Error("the payload is not a delivery");
   return { webhook_id: JSON.parse(id), body: Buffer.from(message) };
 }
 
@@ -157,7 +157,7 @@ function problemOf(error: unknown, hasTimedOut: boolean): Problem {
   }
   if (error instanceof AddressRefused) {
     const message =
-      "The receiver has no address that may be called. Use a public https:// address, or ask the operator to allow it in WEBHOOK_ALLOW.";
+      "Sate may not call any address of the receiver. Use a public https:// address, or ask the operator to allow this one in WEBHOOK_ALLOW.";
     return { code: "address_refused", message };
   }
   return { code: "http_unreachable", message: whyUnreachable(error) };

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { type ExecutionKey, labelTexts, outcomeMark } from "@sate/contracts";
+import { derivedId, type ExecutionKey, idFloor, labelTexts, outcomeMark } from "@sate/contracts";
 import { type Execution, removalMarks, unconfirmedMark } from "../../../src/executions/execution.ts";
 import { pagesOf } from "../../../src/pages.ts";
-import { idsFrom } from "../../../src/removals/age.ts";
 import {
   cancelOf,
   madeExecution,
@@ -205,7 +204,7 @@ export function removalsConformance(given: Given): void {
 
     test("what is no stub is found by its age, page by page, and stubs are not", async () => {
       const first = 1_000_000;
-      const idAt = (time: number) => `${idsFrom(time)}7000-8000-${Bun.randomUUIDv7().slice(-12)}`;
+      const idAt = (time: number) => derivedId(time, Bun.randomUUIDv7());
       const requests = [0, 1, 2, 3, 4].map((day) => madeRequest({ id: idAt(first + day) }));
       const ids = requests.map(({ id }) => id);
       const executions = ids.flatMap((request_id) =>
@@ -216,7 +215,7 @@ export function removalsConformance(given: Given): void {
       for (let round = 0; round < 2; round++) await given.store.removals.prepare();
       await given.store.requests.remove([ids[1] as string]);
 
-      const until = idsFrom(first + 3);
+      const until = idFloor(first + 3);
       const oldRequests = async (limit: number) => {
         const read = ({ after }: { after?: { id: string } | undefined }) =>
           given.other.removals.oldRequests({ after: after?.id, limit, until });

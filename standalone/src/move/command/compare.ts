@@ -5,12 +5,13 @@ import { Failure } from "./failure.ts";
 import type { Source } from "./source.ts";
 import type { Range, Target } from "./target.ts";
 
-/** Of a table: the number of its records, and a hash of all of them in the order of their keys, as each side has read it. */
+/** A table: the number of its records, and a hash of all of them in the order of their keys, as read from each side. */
 export type Compared = { name: string; count: number; source: string; target: string };
 
 /**
  * Makes the target the same as the sealed source, page by page, and returns what both then have. A page that was copied
- * before is only compared. Rejects with a `Failure` that names the table and the key if the target has what it cannot have.
+ * before is only compared. Rejects with a `Failure` that names the table and the key if the target has a record that it
+ * cannot have.
  */
 export async function compareAll({ source, target, progress }: Ends): Promise<Compared[]> {
   const compared: Compared[] = [];
@@ -72,7 +73,7 @@ async function makeSame(
 
 function stillDifferent({ name }: MovedTable, { after = "the first", through = "the last" }: Range): Failure {
   return new Failure(
-    `${name}: what was written is not what is read, from the key ${after} to ${through}.`,
+    `${name}: the records that were written are not those that are read back, from the key ${after} to ${through}.`,
     1,
   );
 }

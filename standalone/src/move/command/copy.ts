@@ -7,8 +7,8 @@ import type { Target } from "./target.ts";
 export type Ends = { source: Source; target: Target; progress: Progress };
 
 /**
- * Copies what does not change any more, while the source is in use. How far it is, is stored in the target after each page, so
- * an interrupted copy goes on there. A page that is copied again changes nothing.
+ * Copies what no longer changes, while the source is in use. The position is stored in the target after each page, so an
+ * interrupted copy continues there. A page that is copied again changes nothing.
  */
 export async function copySettled({ source, target, progress }: Ends): Promise<void> {
   for (const table of movedTables) {
@@ -31,15 +31,15 @@ async function* pagesOf(source: Source, table: MovedTable, after: string | undef
     const page: RecordsPage = await reading;
     const { next } = page;
     reading = next === undefined ? undefined : read(next);
-    // It is awaited in the next round; until then a rejection is nobody's.
+    // It is awaited in the next round; until then its rejection is not unhandled.
     reading?.catch(() => {});
     yield { page, next };
   }
 }
 
 /**
- * Inserts these records, or puts them in the place of what they may replace; one that is stored already stays. Rejects with a
- * `Failure` if there is another one under the same key.
+ * Inserts these records. One that is stored already stays, and one that a record may replace is replaced. Rejects with a
+ * `Failure` if another record has the same key.
  */
 export async function insertAll(target: Target, table: MovedTable, records: object[]): Promise<void> {
   for (const record of await target.insert(table, records)) {
@@ -50,7 +50,7 @@ export async function insertAll(target: Target, table: MovedTable, records: obje
 
 export function different({ name }: MovedTable, key: string): Failure {
   return new Failure(
-    `${name}: the databases hold another record under the key ${key} than the source. Something else has written to them.`,
+    `${name}: the record with the key ${key} is not that of the source. Another program has written to the databases.`,
     1,
   );
 }

@@ -75,6 +75,6 @@ function clientOf(url: string, database: string, options: MongoClientOptions): M
   try {
     return new MongoClient(url, options);
   } catch {
-    throw new Failure(`The address of ${database} is not one that the driver of MongoDB accepts.`, 78);
+    throw new Failure(`The MongoDB driver does not accept the address of ${database}.`, 78);
   }
 }

@@ -1,4 +1,4 @@
-/** Why the command ends, a text for people, and its exit code: of sysexits.h, or 1 for data that does not match. */
+/** Why the command fails, as text for a person, and its exit code: of sysexits.h, or 1 for data that does not match. */
 export class Failure extends Error {
   override name = "Failure";
   constructor(
@@ -13,12 +13,12 @@ export class Failure extends Error {
 const patienceMs = 60_000;
 const pauseMs = { first: 100, most: 2_000 };
 
-/** Calls `work` until it succeeds; `what` it calls begins a sentence. Rejects with a `Failure`. */
+/** Calls `work` until it succeeds. `what`: the server that it calls, as the beginning of a sentence. Rejects with a `Failure`. */
 export type Patiently = <T>(what: string, work: () => Promise<T>) => Promise<T>;
 
 /**
- * Repeats work that fails for up to a minute, because servers restart, and says so. Every step of a move may be repeated. A
- * `Failure` ends it at once.
+ * Repeats work that fails for up to a minute, because servers restart, and notes it once. Every step of a move may be
+ * repeated. A `Failure` ends it at once.
  */
 export function createPatience(note: (line: string) => void): Patiently {
   return async (what, work) => {
@@ -28,12 +28,13 @@ export function createPatience(note: (line: string) => void): Patiently {
         return await work();
       } catch (cause) {
         if (cause instanceof Failure) throw cause;
-        if (isDenied(cause)) throw new Failure(`${what} refuses the user of its address.`, 77, { cause });
+        if (isDenied(cause)) throw new Failure(`${what} rejects the user in its address.`, 77, { cause });
         if (performance.now() >= end) {
-          const again = "Start the command again when it does: it goes on where it was interrupted.";
+          const again = "Run the command again when it does: it continues where it was interrupted.";
           throw new Failure(`${what} does not respond. ${again}`, 69, { cause });
         }
-        if (pause === pauseMs.first) note(`${what} does not respond; it is tried again for up to a minute.`);
+        if (pause === pauseMs.first)
+          note(`${what} does not respond. The command tries again for up to a minute.`);
         await Bun.sleep(pause);
       }
     }

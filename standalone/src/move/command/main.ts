@@ -8,8 +8,8 @@ import { runMove } from "./run.ts";
 /** EX_USAGE of sysexits.h. */
 const exUsage = 64;
 
-const copied = `What does not change any more is copied. The server goes on serving.
-Run the command again without --copy-only to end the move.`;
+const copied = `Everything that no longer changes was copied. The server continues to serve.
+Run the command again without --copy-only to complete the move.`;
 
 const read = readOptions(Bun.argv.slice(2), Bun.env);
 if (read.kind === "help") {
@@ -34,7 +34,7 @@ try {
 }
 
 function reportOf(compared: Compared[]): string {
-  if (compared.length === 0) return "Everything was moved before.";
+  if (compared.length === 0) return "Everything was moved by an earlier run of this command.";
   const widest = Math.max(...compared.map(({ name }) => name.length));
   const lines = compared.map(({ name, count, source, target }) => {
     const sums = `source ${source.slice(0, 16)}  target ${target.slice(0, 16)}`;
@@ -42,7 +42,7 @@ function reportOf(compared: Compared[]): string {
   });
   const total = compared.reduce((sum, { count }) => sum + count, 0);
   const seconds = (performance.now() - since) / 1_000;
-  return `Everything is moved, and was compared by count and SHA-256:
+  return `Everything was moved and compared by count and SHA-256:
 ${lines.join("\n")}
 ${numberOf(total)} records in ${seconds.toFixed(1)} s. Now start the services of the distributed system.`;
 }

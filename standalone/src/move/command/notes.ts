@@ -18,7 +18,7 @@ export function createNotes({ on, onMove }: Pick<Databases, "on" | "onMove">) {
     async begin(source: string): Promise<"begun" | "done"> {
       const found = await onMove((collection) => collection.findOne({ _id: "move" }));
       if (found && found.source !== source) {
-        const what = "The databases hold the data of another move, perhaps one that was undone.";
+        const what = "The databases contain the data of another move, perhaps of one that was undone.";
         throw new Failure(`${what} Use empty ones.`, 78);
       }
       if (found) return found.phase === "done" ? "done" : "begun";

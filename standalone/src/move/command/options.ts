@@ -18,14 +18,15 @@ export const usage = `Moves everything from a running standalone to the database
 
   npx -y bun run move [options]
 
-  --from URL          the standalone that is moved (http://127.0.0.1:5003)
-  --key KEY           an API key of it with the scope admin, if it requires keys; better in SATE_API_KEY
-  --requests-db URL   mongodb://…/database of the Requests DB; better in REQUESTS_MONGO_URL
-  --results-db URL    mongodb://…/database of the Results DB; better in RESULTS_MONGO_URL
-  --copy-only         copies what does not change any more, and ends: the standalone is not sealed
+  --from URL          the standalone to move (default: http://127.0.0.1:5003)
+  --key KEY           its API key with the scope admin, if it requires keys (or SATE_API_KEY)
+  --requests-db URL   the Requests DB, mongodb://…/database (or REQUESTS_MONGO_URL)
+  --results-db URL    the Results DB, mongodb://…/database (or RESULTS_MONGO_URL)
+  --copy-only         copy what no longer changes, and stop before the last step
 
-The databases must be empty, or hold what this command has copied before: it goes on where it was interrupted.
-The standalone goes on serving while most of its data is copied. In the last step it stops, and its data is sealed.`;
+Other users of this machine can see arguments, so pass secrets in the environment.
+The databases must be empty, or contain what an interrupted run of this command has copied.
+Standalone continues to serve while most of its data is copied. In the last step it stops, and its data is sealed.`;
 
 const given = {
   from: { type: "string", default: "http://127.0.0.1:5003" },

@@ -8,15 +8,15 @@ import { createSource, type Source } from "./source.ts";
 import { createTarget } from "./target.ts";
 
 export type Moved =
-  /** Everything is in the new databases, now or by an earlier call: then there is nothing to compare any more. */
+  /** Everything is in the new databases. Nothing was compared if an earlier call moved it. */
   { kind: "moved"; compared: Compared[] } | { kind: "copied" };
 
 const lookMs = 200;
 
 /**
- * Moves everything, or goes on with a move that was interrupted. Every step may be repeated:
+ * Moves everything, or continues a move that was interrupted. Every step may be repeated:
  *
- * 1. Copy what does not change any more. The source goes on serving; nothing that may run is in the target.
+ * 1. Copy what no longer changes. The source continues to serve; nothing that may run is in the target.
  * 2. Seal the source: from one commit on, nothing in it changes and nothing of it runs.
  * 3. Make the target the same as the source, and compare both.
  * 4. Note in the target that it is whole; until then requests-service does not start on it.
@@ -60,15 +60,15 @@ async function seal(
   source: Source,
   { id, target, progress }: { id: string; target: string; progress: Progress },
 ): Promise<void> {
-  progress.note("The server accepts nothing new from now on; what runs may end.");
+  progress.note("From now on the server accepts nothing new. Running executions may finish.");
   let { phase, running } = await source.seal(id, target);
   let said = 0;
   while (phase === "serving" || phase === "draining") {
-    if (running > 0 && running !== said) progress.note(`${running} executions are still running.`);
+    if (running > 0 && running !== said) progress.note(`Executions still running: ${running}.`);
     said = running;
     await Bun.sleep(lookMs);
     ({ phase, running } = await source.state());
     if (phase === "serving") ({ phase, running } = await source.seal(id, target));
   }
-  progress.note("The server is sealed. What is left is copied, and everything is compared.");
+  progress.note("The server is sealed. The rest is now copied, and everything is compared.");
 }

@@ -25,7 +25,7 @@ export function createSource({ from, key }: { from: string; key: string | undefi
       const { detail = "" } = (await response.json().catch(() => ({}))) as { detail?: string };
       if (status === 401 || status === 403) throw new Failure(`${from} refuses the API key: ${detail}`, 77);
       if (status === 404)
-        throw new Failure(`${from} cannot be moved: it is not a standalone, or its version is older.`, 78);
+        throw new Failure(`${from} cannot be moved: it is not a standalone, or an older version.`, 78);
       if (status < 500) throw new Failure(`${from} refuses the move: ${detail}`, 78);
       throw new Error(`status ${status}`);
     });
