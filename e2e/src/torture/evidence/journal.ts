@@ -1,6 +1,6 @@
 /** What clients that repeat, wait, stream, replay and remove did and received, beside the history. */
 export type Journal = {
-  /** By Idempotency-Key: the ids in each response to a call with it, as one text. */
+  /** By Idempotency-Key and item of the call: the ids in each response, as one text. */
   keyed: Map<string, string[]>;
   /** Final responses to `Prefer: wait`. */
   waited: { executionId: string; status: string; resultId: string }[];

@@ -29,14 +29,33 @@ export function repeatingClient(
     return null;
   }
 
-  /** The first successful response, and how to repeat the call. */
-  async function repeat(path: string, body: string, idsOf: (answer: Answer) => string, more = {}) {
+  /** The successful responses, and how to repeat the call. `createdIn`: what a response says of each item of the call. */
+  async function repeat(path: string, body: string, createdIn: (answer: Answer) => Created[], more = {}) {
     const key = crypto.randomUUID();
     const call = () => answered(path, body, { ...more, "idempotency-key": key });
     const answers = [...(await Promise.all([call(), call()])), await call()];
     const good = answers.filter((answer) => answer !== null && answer.status < 300) as Answer[];
-    journal.keyed.set(key, good.map(idsOf));
-    return { answer: good[0], again: call };
+    for (const answer of good)
+      for (const [index, { requestId, executionId }] of createdIn(answer).entries())
+        note(`${key} ${index}`, requestId && `${requestId} ${executionId}`);
+    return { good, again: call };
+  }
+
+  /** An item that was not created has no ids, and may be created when the call is repeated. */
+  function note(key: string, ids: string): void {
+    if (ids === "") return;
+    journal.keyed.set(key, [...(journal.keyed.get(key) ?? []), ids]);
+  }
+
+  /** Null if it was not acknowledged. */
+  function acknowledged(submit: Submit, created: Created | undefined): Created | null {
+    if (created === undefined) {
+      history.unanswered.add(submit.token);
+      return null;
+    }
+    history.requests.set(created.requestId, submit);
+    if (created.executionId !== null) executed(created.requestId, created.executionId);
+    return created;
   }
 
   const executed = (requestId: string, executionId: string) =>
@@ -46,47 +65,41 @@ export function repeatingClient(
     /** Creates a request together with its execution. `waitSeconds`: the response waits for its end. */
     async create(submit: Submit, waitSeconds?: number): Promise<(Created & { answer: Answer }) | null> {
       const more = waitSeconds === undefined ? {} : { prefer: `wait=${waitSeconds}` };
-      const idsOf = ({ json }: Answer) => `${json.id} ${json.execution.id}`;
+      const createdIn = ({ json }: Answer) => [{ requestId: json.id, executionId: json.execution.id }];
       const body = bodyOf(submit, { execute: true });
-      const { answer, again } = await repeat("/requests", body, idsOf, more);
-      if (answer === undefined) {
-        history.unanswered.add(submit.token);
-        return null;
-      }
-      const { id: requestId, execution } = answer.json;
-      history.requests.set(requestId, submit);
-      executed(requestId, execution.id);
-      return { requestId, executionId: execution.id, answer, again };
+      const { good, again } = await repeat("/requests", body, createdIn, more);
+      const [answer] = good;
+      const created = acknowledged(submit, answer && createdIn(answer)[0]);
+      return answer && created ? { ...created, answer, again } : null;
     },
 
     /** Creates all of them in one call; every other one together with its execution. */
     async createBatch(submits: Submit[]): Promise<Created[]> {
       const items = submits.map((one, index) => bodyOf(one, index % 2 === 0 ? { execute: true } : {}));
-      const itemsOf = ({ json }: Answer) =>
-        json.results as unknown as { id?: string; execution_id?: string; problem?: unknown }[];
-      const { answer } = await repeat("/requests/batch", `{"requests":[${items}]}`, (one) =>
-        itemsOf(one)
-          .map(({ id, execution_id }) => `${id} ${execution_id}`)
-          .join(),
-      );
+      const { good } = await repeat("/requests/batch", `{"requests":[${items}]}`, createdInBatch);
+      const batches = good.map(createdInBatch);
       return submits.flatMap((submit, index) => {
-        const { id: requestId, execution_id: executionId = null } = (answer && itemsOf(answer)[index]) ?? {};
-        if (requestId === undefined) {
-          history.unanswered.add(submit.token);
-          return [];
-        }
-        history.requests.set(requestId, submit);
-        if (executionId !== null) executed(requestId, executionId);
-        return [{ requestId, executionId }];
+        const created = batches.map((batch) => batch[index]).find((one) => one?.requestId !== "");
+        return acknowledged(submit, created) ?? [];
       });
     },
 
     /** The id of an execution, or null if none was accepted. */
     async execute(requestId: string): Promise<string | null> {
-      const { answer } = await repeat(`/requests/${requestId}/executions`, "{}", ({ json }) => json.id);
+      const createdIn = ({ json }: Answer) => [{ requestId, executionId: json.id }];
+      const { good } = await repeat(`/requests/${requestId}/executions`, "{}", createdIn);
+      const [answer] = good;
       if (answer === undefined) return null;
       executed(requestId, answer.json.id);
       return answer.json.id;
     },
   };
+}
+
+/** Of each request of a batch; with an empty id if it was not created. */
+function createdInBatch({ json }: Answer): Created[] {
+  type Item = { id?: string; execution_id?: string; problem?: object };
+  return (json.results as unknown as Item[]).map(({ id = "", execution_id = null, problem }) =>
+    problem ? { requestId: "", executionId: null } : { requestId: id, executionId: execution_id },
+  );
 }
