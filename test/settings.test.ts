@@ -92,5 +92,6 @@ test("each service accepts the settings of all others without a warning", () => 
 
 test("the README of requests-service lists the settings that a topic needs", () => {
   const entries = Object.values(topics).flatMap((topic) => topicSpec(topic).configEntries);
-  for (const { name, value } of entries) expect(read("requests-service/README.md")).toContain(`${name}=${value}`);
+  for (const { name, value } of entries)
+    expect(read("requests-service/README.md")).toContain(`${name}=${value}`);
 });

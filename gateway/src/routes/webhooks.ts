@@ -98,7 +98,7 @@ function changeRoutes({ operation, ingress, requests }: RouteParts) {
         scope: "admin",
         summary: "Pause a webhook",
         description:
-          "Executions that end during the pause are not delivered, not even later. Deliveries that wait for another try end without a call.",
+          "Executions that end during the pause are not delivered, not even later; only those that end shortly before the webhook is resumed, by default within a minute, may be. Deliveries that wait for another try end without a call.",
         responses: { 200: ["The webhook, paused.", "Webhook"] },
       }),
     )

@@ -1,6 +1,6 @@
 import { limits } from "@sate/contracts";
 
-const waitPreference = /^\s*wait\s*=\s*(?:(\d{1,9})|"(\d{1,9})")\s*(?:;.*)?$/i;
+const waitPreference = /^\s*wait\s*=\s*(?:(\d+)|"(\d+)")\s*(?:;.*)?$/i;
 
 /**
  * The seconds of the first `wait` preference of a request, at most the maximum; `null` if there is none. Other

@@ -7,6 +7,7 @@ import {
 import type { Guarded } from "@sate/contracts/runtime";
 import type { Collection, Db, Filter } from "mongodb";
 import type { Removals } from "../../removals/port.ts";
+import { fillSubjects } from "./fill-subjects.ts";
 import { insertEach } from "./insert-each.ts";
 
 type Collections = {
@@ -19,6 +20,8 @@ type Collections = {
 const emptied = { error: "", processor: "", processor_version: "", tries: "" } as const;
 
 export function mongoRemovals({ db, results, deadLetters }: Collections, guarded: Guarded): Removals {
+  let areFilled = false;
+
   async function removeFirst(
     filter: Filter<DeadLetterDocument>,
     sort: Record<string, 1>,
@@ -58,9 +61,11 @@ export function mongoRemovals({ db, results, deadLetters }: Collections, guarded
     removeDeadLetters: guarded(async (ids) => {
       if (ids.length > 0) await deadLetters.deleteMany({ _id: { $in: ids } });
     }),
-    removeDeadLettersOf: guarded((requestIds, limit) =>
-      removeFirst({ request_id: { $in: requestIds } }, { request_id: 1 }, limit),
-    ),
+    removeDeadLettersOf: guarded(async (requestIds, limit) => {
+      if (!areFilled) await fillSubjects(deadLetters);
+      areFilled = true;
+      return removeFirst({ request_id: { $in: requestIds } }, { request_id: 1 }, limit);
+    }),
     removeDeadLettersBefore: guarded((instant, limit) =>
       removeFirst({ time: { $lt: instant } }, { time: 1, _id: 1 }, limit),
     ),

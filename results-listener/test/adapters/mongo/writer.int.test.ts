@@ -57,6 +57,22 @@ await describeOnServers("mongoResultsWriter", ({ resultsMongoUrl }) => {
     };
   });
 
+  test("a removal finds dead letters of version 0.1.0, which do not say which request they are about", async () => {
+    const { url, letters, close } = database();
+    const writer = mongoResultsWriter({ url: url.href, counters: createCounters() });
+    await writer.open();
+    const request_id = Bun.randomUUIDv7();
+    const value = Buffer.from(JSON.stringify({ processing_request: { id: request_id, payload: "secret" } }));
+    const reason = Buffer.from("max_failures").toString("base64");
+    const letter = { ...deadLetterOf({ request_id }), value, headers: JSON.stringify({ reason }) };
+    const { request_id: _, attempt, execution_id, processor, ...old } = letter;
+    await letters.insertMany([old as never, deadLetterOf({ request_id: null })]);
+    expect(await writer.removeDeadLettersOf([request_id], 10)).toBe(1);
+    expect(await letters.countDocuments()).toBe(1);
+    await writer.close();
+    await close();
+  });
+
   /** A writer with a deadline of a second, behind a proxy. */
   async function behindProxy() {
     const { url, results, close } = database();
