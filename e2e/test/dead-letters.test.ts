@@ -56,7 +56,7 @@ async function thrown(): Promise<string> {
 
 const now = () => new Date().toISOString();
 
-test("of 20 callers who replay a refused attempt one starts an execution; after its success nothing has a further effect", async () => {
+test("of 20 callers that replay a refused attempt one starts an execution; after its success a replay has no effect", async () => {
   const since = now();
   const requestId = await client.createRequest({ recovers: true });
   for (let attempt = 1; attempt <= 3; attempt++) {

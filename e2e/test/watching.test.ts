@@ -34,7 +34,7 @@ const logOf = (events: StreamEvent[]) =>
   events.flatMap(({ event, json }) => (event === "log" ? [json as { run: number; text: string }] : []));
 const gatewayOf = () => system.processes(isCluster ? "gateway" : "standalone")[0] as Announced;
 
-test("a result that a wait or a stream returns can be read by everybody", async () => {
+test("a result that a wait or a stream returns can be read by every client", async () => {
   const one = async (index: number) => {
     const requestId = await client.createRequest({ do: "succeed", index }, "acts-module");
     let id: unknown;
@@ -105,7 +105,7 @@ describe("kill -9 of the gateway", () => {
     await system.ready();
   }, 180_000);
 
-  test("a client that waits asks again, and gets the result", async () => {
+  test("a waiting client repeats its call, and gets the result", async () => {
     const { path } = await started(null, "counts");
     const waiting = wait("GET", path, 60);
     waiting.catch(() => {});

@@ -92,7 +92,7 @@ export function createApp(
   const methodsOfPlainPaths = new Map(plainPaths.map((path) => [path, allowedMethods(app.routes, path)]));
   const publicPaths = new Set(app.routes.filter(isPublic).map(({ path }) => path));
 
-  /** Clients without a valid key do not learn which paths exist, but for those that are public. */
+  /** Clients without a valid key do not learn which paths exist, except for those that are public. */
   function nothingHere(request: Request): unknown {
     const { pathname } = new URL(request.url);
     try {
@@ -118,8 +118,8 @@ function isPublic({ hooks }: { hooks: { detail?: object } }): boolean {
 }
 
 /**
- * The methods of the routes of this path; none if it does not exist. HEAD comes with GET. A route without parameters
- * hides those of which its path could be an instance.
+ * The methods of the routes of this path; none if it does not exist. HEAD comes with GET. A path without parameters
+ * hides the routes with parameters that also match it.
  */
 function allowedMethods(routes: { method: string; path: string }[], pathname: string): string[] {
   const segments = pathname.split("/");

@@ -110,7 +110,9 @@ export function createCore(
     ...scheduleCommands(ports),
     ...removalCommands(ports, admitRemovals, removing.complete),
     recordRefusals: recordRefusalsCommand(ports, outbox),
-    replayDeadLetters: replayCommand(ports, admissions, admitted, options),
+    replayDeadLetters: replayCommand(ports, admissions, admitted, {
+      storesRecords: options.storesRecords ?? false,
+    }),
   };
   /** A stored request. */
   async function request(parts: Partial<NewRequest> = {}): Promise<NewRequest> {

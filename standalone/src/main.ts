@@ -138,6 +138,6 @@ Sate is ready on ${url}
   stop           Ctrl-C
 
 Try it:
-  ${curl} ${url}/requests -H 'content-type: application/json' -H 'prefer: wait=10' -d '{"payload": {"message": "ping"}, "execute": true}'
+  ${curl} ${url}/requests -H 'content-type: application/json' -H 'prefer: wait=30' -d '{"payload": {"message": "ping"}, "execute": true}'
 `;
 }

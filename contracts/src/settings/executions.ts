@@ -35,7 +35,7 @@ const daysKept = (what: string) =>
     default: 0,
     minimum: 0,
     maximum: 36_500,
-    description: `from 0 to 36500 days, 0 for ever: how long ${what} are kept`,
+    description: `from 0 to 36500 days: how long to keep ${what}, 0 for ever`,
   });
 
 /** What results-listener keeps, and for how long. */

@@ -2,7 +2,7 @@ import { type Static, Type } from "@sinclair/typebox";
 import { limits } from "./limits.ts";
 
 const name = "[a-z0-9_.-]{1,63}";
-/** Well-formed UTF-16, because databases cannot store anything else. What is sent as UTF-8 is, but for escapes in JSON. */
+/** Well-formed UTF-16, because databases cannot store anything else. Only escapes in JSON can be malformed: UTF-8 cannot. */
 export const wellFormed = "(?:[^\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff])*";
 
 export const labelValuePattern = `^${wellFormed}$`;

@@ -99,8 +99,8 @@ const names = new Map(Object.entries(schemas).map(([name, schema]) => [JSON.stri
 
 /**
  * For `JSON.stringify`: replaces named schemas with references, unions of literals with an `enum`, patterns of timestamps
- * with their `format`, which also says which days there are, and well-formed UTF-16, which is the same as any text to
- * those whose texts are no UTF-16, with any text.
+ * with their `format`, which also excludes days that do not exist, and the pattern of well-formed UTF-16 with any text:
+ * clients whose texts are not UTF-16 cannot send anything else.
  */
 function translated(key: string, value: Json): unknown {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return value;

@@ -48,7 +48,15 @@ function createRoute({ operation, ingress, requests, newId, uris }: RouteParts) 
   );
 }
 
-function readRoutes({ operation, ingress, requests }: RouteParts) {
+/** Calls an operation that returns one webhook, and responds with it. */
+function serveOne({ ingress }: RouteParts, request: Request, call: () => Promise<Answer>): Promise<Response> {
+  return ingress.serve(request, "readRequests", async () =>
+    jsonResponse(200, webhookView(foundOf(await call()))),
+  );
+}
+
+function readRoutes(parts: RouteParts) {
+  const { operation, ingress, requests } = parts;
   return new Elysia({ normalize: false, strictPath: true })
     .get(
       "/webhooks",
@@ -69,10 +77,7 @@ function readRoutes({ operation, ingress, requests }: RouteParts) {
     )
     .get(
       "/webhooks/:webhook_id",
-      ({ request, params }) =>
-        ingress.serve(request, "readRequests", async () =>
-          jsonResponse(200, webhookView(foundOf(await requests.getWebhook(params)))),
-        ),
+      ({ request, params }) => serveOne(parts, request, () => parts.requests.getWebhook(params)),
       operation("webhooks", {
         params: WebhookPath,
         id: "getWebhook",
@@ -83,14 +88,12 @@ function readRoutes({ operation, ingress, requests }: RouteParts) {
     );
 }
 
-function changeRoutes({ operation, ingress, requests }: RouteParts) {
+function changeRoutes(parts: RouteParts) {
+  const { operation, ingress, requests } = parts;
   return new Elysia({ normalize: false, strictPath: true })
     .post(
       "/webhooks/:webhook_id/pause",
-      ({ request, params }) =>
-        ingress.serve(request, "readRequests", async () =>
-          jsonResponse(200, webhookView(foundOf(await requests.pauseWebhook(params)))),
-        ),
+      ({ request, params }) => serveOne(parts, request, () => parts.requests.pauseWebhook(params)),
       operation("webhooks", {
         params: WebhookPath,
         body: NoBody,
@@ -104,10 +107,7 @@ function changeRoutes({ operation, ingress, requests }: RouteParts) {
     )
     .post(
       "/webhooks/:webhook_id/resume",
-      ({ request, params }) =>
-        ingress.serve(request, "readRequests", async () =>
-          jsonResponse(200, webhookView(foundOf(await requests.resumeWebhook(params)))),
-        ),
+      ({ request, params }) => serveOne(parts, request, () => parts.requests.resumeWebhook(params)),
       operation("webhooks", {
         params: WebhookPath,
         body: NoBody,

@@ -40,7 +40,7 @@ export function addressOf(hostname = "127.0.0.1", port = portDefault): string {
 
 const keyHeader = " -H 'Authorization: Bearer <your API key>'";
 const tryIt = (base: string, hasKeys: boolean) =>
-  `curl -s '${base}/requests'${hasKeys ? keyHeader : ""} -H 'Content-Type: application/json' -H 'Prefer: wait=10' -d '{"payload": {"message": "ping"}, "execute": true}'`;
+  `curl -s '${base}/requests'${hasKeys ? keyHeader : ""} -H 'Content-Type: application/json' -H 'Prefer: wait=30' -d '{"payload": {"message": "ping"}, "execute": true}'`;
 
 const welcome = (uris: Uris, example: string) =>
   toJson({

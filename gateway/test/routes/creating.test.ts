@@ -40,7 +40,7 @@ describe("a request with execute", () => {
     expect([gateway.requests.requests.size, gateway.requests.countExecutions()]).toEqual([0, 0]);
   });
 
-  test("false is as good as absent", async () => {
+  test("false has the same effect as no field", async () => {
     const gateway = testGateway();
     const answer = await gateway.post("/requests", '{"payload":1,"execute":false}');
     expect(Object.keys(answer.json)).toEqual(["id", "payload"]);
@@ -97,7 +97,7 @@ describe("an Idempotency-Key of a request", () => {
     expect(gateway.requests.requests.size).toBe(1);
   });
 
-  test("whose request was removed is answered with 410", async () => {
+  test("whose request was removed gets 410", async () => {
     const gateway = testGateway();
     const { id } = (await created(gateway, "k")).json;
     const stored = gateway.requests.requests.get(id);
@@ -106,7 +106,7 @@ describe("an Idempotency-Key of a request", () => {
     expect(named(await gateway.post(`/requests/${id}/executions`))).toEqual([410, "request-removed"]);
   });
 
-  test("is another one for another API key and another route", async () => {
+  test("is a different key for another API key and another route", async () => {
     const [a, b] = [newKey("a", ["submit"]), newKey("b", ["submit"])];
     const { keys } = readKeys(`${a.entry},${b.entry}`, "keys");
     const gateway = testGateway({ apiKeys: keys });
@@ -146,7 +146,7 @@ describe("an Idempotency-Key of an execution", () => {
     expect(gateway.requests.countExecutions()).toBe(1);
   });
 
-  test("of another request is another one", async () => {
+  test("of another request is a different key", async () => {
     const gateway = testGateway();
     const ids = [await gateway.stored(), await gateway.stored()];
     for (const id of ids) {

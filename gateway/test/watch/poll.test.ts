@@ -89,7 +89,7 @@ test("without items there are no timers and no calls", async () => {
   expect([calls.length, time.timers()]).toEqual([1, 0]);
 });
 
-test("one round is under way at a time; an item that is stopped meanwhile gets no answer; askNow is not forgotten", async () => {
+test("one round is under way at a time; an item that is stopped during it gets no answer; askNow is not forgotten", async () => {
   const { time, calls, control, answers, add } = testPoll();
   const { promise, resolve: release } = Promise.withResolvers<void>();
   control.before = () => promise;

@@ -35,7 +35,7 @@ describe("GET of an execution", () => {
     expect(json).toMatchObject({ status: "failed", result: { is_success: false, error: { code: "no" } } });
   });
 
-  test("responds with the status reached when the time is over, without a result that nobody can read yet", async () => {
+  test("responds with the status reached when the time is over, without a result that other clients cannot read yet", async () => {
     const { gateway, path, become } = await withExecution();
     become("running", { epoch: 1 });
     const running = await gateway.get(path, wait(1));
@@ -190,7 +190,7 @@ test("an API key that may only submit does not wait, and sees no result", async 
 });
 
 describe("a wait ends", () => {
-  test("when its client disconnects: nothing is polled for it any more", async () => {
+  test("when its client disconnects: nothing is polled for it afterwards", async () => {
     const { gateway, path, execution } = await withExecution();
     const client = new AbortController();
     const { signal } = client;

@@ -157,7 +157,7 @@ describe("when a result is recorded in the same process", () => {
     expect(seen).toEqual(["succeeded", "recorded"]);
   });
 
-  test("the hint alone proves nothing", async () => {
+  test("the wake-up alone proves nothing", async () => {
     const { time, watched, hint } = testWatch();
     const { ref, seen } = await watched();
     hint([ref]);

@@ -11,15 +11,15 @@ type Wanted = Parameters<RequestsApi["replayDeadLetters"]>[0]["dead_letters"][nu
 type Item = NewExecution & { key: NonNullable<NewExecution["key"]> };
 
 /**
- * Replays dead letters. That of an execution, or of a refused attempt, becomes an execution whose key is the dead letter:
- * of any number of replays the first that is admitted creates it, and the others find it, also after it has ended. An
- * unreadable record goes back to its topic; readers tolerate a repetition.
+ * Replays dead letters. The dead letter of an execution or of a refused attempt becomes an execution whose key is the dead
+ * letter: of any number of replays the first that is admitted creates it, and the others find it, also after it has ended.
+ * An unreadable record is published to its topic again; readers tolerate a repetition.
  */
 export function replayCommand(
   ports: Ports,
   { createExecutions }: Pick<Admissions, "createExecutions">,
   processors: Processors,
-  { storesRecords = false }: { storesRecords?: boolean },
+  { storesRecords }: { storesRecords: boolean },
 ): RequestsApi["replayDeadLetters"] {
   const { store, deadLetters, publisher, counters } = ports;
 
@@ -38,7 +38,7 @@ export function replayCommand(
     return { kind: "published", topic: record.topic };
   }
 
-  /** What `createExecutions` would answer now; `null`: it would create the execution. */
+  /** What `createExecutions` would return now; `null`: it would create the execution. */
   async function foresee(items: Item[]): Promise<(Admission | null)[]> {
     const ids = [...new Set(items.map(({ request_id }) => request_id))];
     const requests = await store.requests.get(ids);
@@ -80,7 +80,7 @@ export function replayCommand(
   };
 }
 
-/** One failure more than there were is allowed, and so any number of them. */
+/** Any number of failures is allowed. */
 function executionFor({ id, execution_id }: Wanted, request_id: string): Item {
   const key = { hash: hashOf(["dead letter", id]), body_hash: hashOf([]) };
   return { id: execution_id, request_id, force_error: false, max_failures: limits.attemptMax, key };

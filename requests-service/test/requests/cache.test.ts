@@ -66,7 +66,7 @@ describe("cached requests", () => {
     expect(asked).toEqual(["b", "large"]);
   });
 
-  test("a request that another process has removed is a stub for those who ask for its current state", async () => {
+  test("the current state of a request that another process has removed is a stub", async () => {
     const { requests, cached, asked } = made();
     await cached.insert([request("a"), request("b")]);
     await requests.insert([request("c")]);

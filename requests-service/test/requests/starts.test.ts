@@ -88,7 +88,7 @@ describe("a request with a start mark", () => {
     expect(await create(it, request)).toMatchObject([{ kind: "created", admission: { kind: "created" } }]);
   });
 
-  test("that repeats one is not refused because its processor was withdrawn meanwhile", async () => {
+  test("that repeats one is not refused because its processor has been withdrawn since", async () => {
     const it = testCore();
     it.processors.announce("p", 60);
     const request = started({ processor: "p" });

@@ -157,13 +157,13 @@ describe("the check of a cron expression and a time zone", () => {
       expect([cron, problem(cron)]).toEqual([cron, "invalid_cron"]);
   });
 
-  test("refuses dates that there are not", () => {
+  test("refuses dates that do not exist", () => {
     for (const cron of ["0 0 30 2 *", "0 0 31 4,6,9,11 *"]) expect(problem(cron)).toBe("never_fires");
     // Either the day of the month or the day of the week is enough.
     expect(problem("0 0 30 2 MON")).toBeNull();
   });
 
-  test("refuses unknown time zones, and offsets, which are none", () => {
+  test("refuses unknown time zones, and offsets", () => {
     const unknown = [
       "Mars/Olympus",
       "+02:00",

@@ -26,7 +26,7 @@ describe("a webhook subscribes to the end of an execution", () => {
   });
 });
 
-test("a delivery is the same whoever makes it, has the time of the outcome, and differs by execution and webhook", () => {
+test("a delivery is the same in every process, has the time of the outcome, and differs by execution and webhook", () => {
   const execution = ended();
   const one = deliveryOf(webhook, execution);
   expect(deliveryOf({ ...webhook }, structuredClone(execution))).toEqual(one);

@@ -21,7 +21,7 @@ export function removalsConformance(given: () => { db: ResultsDbUnderTest; write
     );
   }
 
-  test("nothing of a removed result is left, and it is not stored again, whoever delivers it", async () => {
+  test("nothing of a removed result is left, and no later delivery stores it again", async () => {
     const { db, writer } = given();
     const secret = Bun.randomUUIDv7();
     const [first, second, third] = attempts(3, secret) as [ResultRecord, ResultRecord, ResultRecord];

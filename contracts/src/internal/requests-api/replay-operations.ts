@@ -12,9 +12,9 @@ export const Replay = Type.Union([
   Type.Object({ kind: Type.Literal("started"), ...execution }, open),
   /** An earlier replay of this dead letter started this execution; this one had no effect. */
   Type.Object({ kind: Type.Literal("replayed"), ...execution }, open),
-  /** The record is in its topic again. */
+  /** The record was published to its topic again. */
   Type.Object({ kind: Type.Literal("published"), topic: Type.String() }, open),
-  /** Of a dry run: nothing stands in its way. */
+  /** Of a dry run: the replay would succeed. */
   tagged("possible"),
   /** The request may not be executed, for this reason. */
   Type.Object({ kind: Type.Literal("refused"), request_id: Uuid, refusal: Admission }, open),
@@ -32,8 +32,8 @@ export type Replay = Static<typeof Replay>;
 
 export const replayOperations = {
   /**
-   * Replays dead letters, in order. That of an execution, or of a refused attempt, becomes another execution of its
-   * request, admitted like any other, except that the number of failures does not matter. Of any number of replays of one
+   * Replays dead letters, in order. The dead letter of an execution or of a refused attempt becomes another execution of
+   * its request, admitted like any other, except that the number of failures does not matter. Of any number of replays of one
    * dead letter the first that is admitted starts an execution. An unreadable record is published to its topic again,
    * byte for byte, each time.
    *

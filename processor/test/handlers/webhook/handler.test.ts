@@ -76,7 +76,7 @@ function runOf(parts: { tryNumber?: number; webhook_id?: string; signal?: AbortS
 }
 
 describe("a call", () => {
-  test("is verified by the reference library with the present secret and the one before, and is the same in every try but for its time", async () => {
+  test("is verified by the reference library with the present secret and the previous one, and is the same in every try except for its time", async () => {
     const { handler } = processorOf();
     for (const tryNumber of [1, 2]) {
       expect(await handler(runOf({ tryNumber }))).toEqual({

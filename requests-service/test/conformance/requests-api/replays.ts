@@ -28,7 +28,7 @@ export function replaysConformance(name: string, make: () => ClientApiUnderTest)
   }
 
   describe(`${name}: replays of dead letters`, () => {
-    test("20 callers who replay one dead letter start one execution, and all learn which", async () => {
+    test("20 callers that replay one dead letter start one execution, and all get its id", async () => {
       const { replay, count } = await given();
       const answers = await Promise.all(Array.from({ length: 20 }, () => replay("a/b")));
       const kinds = answers.map(({ kind }) => kind).toSorted();

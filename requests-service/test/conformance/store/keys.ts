@@ -12,7 +12,7 @@ export function keysConformance(given: Given): void {
   };
 
   describe("idempotency keys", () => {
-    test("are stored once: whoever comes later gets what the first one stored, in the same batch too", async () => {
+    test("are stored once: later callers get what the first one stored, also in the same batch", async () => {
       const [a, b] = [made({ execution_id: newId() }), made()];
       const later = (key: StoredKey) => made({ hash: key.hash, execution_id: newId() });
       expect(await given.store.keys.insert([a])).toEqual([a]);

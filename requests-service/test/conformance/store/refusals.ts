@@ -50,7 +50,7 @@ export function refusalsConformance(given: Given): void {
         await refusals().remove([...wanted.slice(1, 3), madeRefusal()]);
         expect(await stored(wanted)).toEqual(inOrder([wanted[0], wanted[3]] as Refusal[]));
       }
-      // The same attempt of another request is another one.
+      // The same attempt of another request is a different key.
       await refusals().remove([{ request_id: newId(), id: (wanted[0] as Refusal).id }]);
       expect(await stored(wanted)).toHaveLength(2);
     });

@@ -72,7 +72,7 @@ export function removalsConformance(given: Given): void {
       expect(await given.now(execution)).toEqual({ ...stub, status: "removed" });
     });
 
-    test("nothing is found any more by the labels of what was removed", async () => {
+    test("nothing is found by the labels of what was removed", async () => {
       const labels = { removed: newId(), "b.c": "é = 1" };
       const request = madeRequest({ labels });
       await given.store.requests.insert([request, madeRequest({ labels })]);

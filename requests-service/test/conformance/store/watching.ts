@@ -86,7 +86,7 @@ export function watchingConformance(given: Given): void {
       expect(logs).toEqual(["1.0 1.1 …", "1.2 1.3"]);
     });
 
-    test("no more is read than the whole response may have; who asks again gets the rest", async () => {
+    test("no more is read than the whole response may have; a further call gets the rest", async () => {
       const runs = Array.from({ length: 10 }, () => newRun());
       for (const run of runs) await store(run, [0, 1], "x".repeat(100));
       const left = new Map<string, Followed>(runs.map((run) => [run.request_id, run]));
