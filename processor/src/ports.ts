@@ -1,5 +1,6 @@
 import type { Consumer, DeliveryApi, ProcessorAnnouncement, Publisher, WorkerApi } from "@sate/contracts";
 import type { Counters, Log } from "@sate/contracts/runtime";
+import type { httpPost } from "./handlers/http/call.ts";
 import type { Time } from "./time.ts";
 
 /** All that a processor needs from outside of its domain code. */
@@ -16,6 +17,8 @@ export type Ports = {
   counters: Counters;
   /** A task ended unexpectedly: the process must not continue. */
   fatal: (what: string, error: unknown) => void;
+  /** Calls the receivers of webhooks. `httpPost` if absent. */
+  post?: typeof httpPost;
 };
 
 /** The operations of requests-service that a processor needs. Each may be repeated; each rejects with `Unavailable`. */

@@ -23,6 +23,8 @@ export type Removing = {
   complete: CompleteRemovals;
   /** Deletes the logs and the refused attempts of these requests. */
   removeTraces(removals: ExecutionKey[]): Promise<void>;
+  /** Deletes the dead letters of these requests. */
+  removeDeadLetters(removals: ExecutionKey[]): Promise<void>;
   removeLogs(executions: ExecutionKey[]): Promise<void>;
 };
 
@@ -80,6 +82,10 @@ export function createRemoving(ports: Ports, confirmRecorded: ConfirmRecorded): 
   return {
     removeTraces,
     removeLogs,
+    async removeDeadLetters(removals) {
+      const ids = removals.map(({ request_id }) => request_id);
+      if (ids.length > 0) await removeResults(ids, []);
+    },
     async complete(removals) {
       const found = await store.executions.ofRequests(removals.map(({ request_id }) => request_id));
       const executionsOf = ({ request_id, attempt }: ExecutionKey) =>

@@ -11,14 +11,14 @@ const completedAtOnce = 20;
 /**
  * Completes removals that an earlier sweep of this process has seen and that still have their mark: the process that
  * admitted them has died, or a dependency was away. A removal that is done is looked at once more, a sweep later: calls
- * that were in flight when it was admitted may have stored logs or refused attempts meanwhile, which have no key of
- * their own that a stub could hold. No clocks are compared, and any number of processes may sweep.
+ * that were in flight when it was admitted may have stored logs, refused attempts or dead letters meanwhile, which have
+ * no key of their own that a stub could hold. No clocks are compared, and any number of processes may sweep.
  *
  * Rejects when a dependency does not respond; the next sweep continues.
  */
 export function createRemovalSweep(
   { store }: Pick<Ports, "store">,
-  { complete, removeTraces }: Removing,
+  { complete, removeTraces, removeDeadLetters }: Removing,
 ): (stopping: AbortSignal) => Promise<void> {
   let seenBefore = new Set<string>();
   return async (stopping) => {
@@ -31,6 +31,7 @@ export function createRemovalSweep(
         await complete(part.filter(({ mark }) => mark === removalMarks.begun));
         const done = part.filter(({ mark }) => mark === removalMarks.done);
         await removeTraces(done);
+        await removeDeadLetters(done);
         await store.removals.setMark(done);
       }
     }

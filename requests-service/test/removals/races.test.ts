@@ -129,6 +129,20 @@ test("a log that is stored after the removal by a call that was in flight is del
   expect(await it.store.removals.marked({ limit: 10 })).toEqual([]);
 });
 
+test("a dead letter that is stored after the removal by a call that was in flight is deleted by a sweep", async () => {
+  const it = testCore();
+  const { id } = await endedRequest(it, ["dead_lettered"]);
+  await remove(it, id);
+  it.resultsRemoval.removed.clear();
+  it.resultsRemoval.isAway = true;
+  for (let sweeps = 0; sweeps < 2; sweeps++) await it.sweepRemovals(signal).catch(() => {});
+  expect(await it.store.removals.marked({ limit: 10 })).toHaveLength(1);
+  it.resultsRemoval.isAway = false;
+  for (let sweeps = 0; sweeps < 2; sweeps++) await it.sweepRemovals(signal);
+  expect(it.resultsRemoval.removed).toEqual(new Set([id]));
+  expect(await it.store.removals.marked({ limit: 10 })).toEqual([]);
+});
+
 test("of 50 removals at once, of two processes, each sees it removed, and it was admitted once", async () => {
   const it = testCore();
   const other = testCore({ store: it.store });

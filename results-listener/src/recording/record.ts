@@ -62,9 +62,9 @@ export function createRecorder(parts: {
     const young = deadLettersKeptMs === 0 ? wanted : await notOlder(wanted, deadLettersKeptMs);
     const deadLetters = await withRequest(young);
     await storeEach(deadLetters);
-    // A removal that was not seen before may not have seen what was stored since.
+    // A removal may not have seen what was stored since: now, or at an earlier delivery that ended before this line.
     const still = new Set(await withRequest(deadLetters));
-    await writer.removeDeadLetters(deadLetters.flatMap((one) => (still.has(one) ? [] : one._id)));
+    await writer.removeDeadLetters(young.flatMap((one) => (still.has(one) ? [] : one._id)));
     const left = wanted.length - still.size;
     if (left > 0) counters.add("dead_letters_of_removed", left);
   }

@@ -101,6 +101,28 @@ describe("dead letters of a removed request", () => {
     await listener.stop();
   });
 
+  test("are deleted at the redelivery if the service dies after the write and before it looks again", async () => {
+    using file = resultsFile();
+    const real = sqliteResultsWriter(file);
+    const dying = listenerOn(file, {
+      async storeDeadLetters(deadLetters) {
+        await dying.listener.commands.removeResults(removal);
+        await real.storeDeadLetters(deadLetters);
+        throw new Unavailable("The service dies.");
+      },
+    });
+    await dying.listener.start();
+    const records = ofRequest();
+    expect(await rejection(dying.consumer.deliver(records))).toBeInstanceOf(Unavailable);
+    expect(file.deadLetters()).toHaveLength(3);
+    await dying.listener.stop();
+    const { listener, consumer } = listenerOn(file);
+    await listener.start();
+    await consumer.deliver(records);
+    expect(file.deadLetters()).toEqual([]);
+    await listener.stop();
+  });
+
   test("are deleted by their ids, too, because those of 0.1.0 do not name their request", async () => {
     using file = resultsFile();
     const { listener, consumer } = listenerOn(file);

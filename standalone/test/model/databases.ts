@@ -4,21 +4,27 @@ import { sqliteStore } from "@sate/requests-service/sqlite";
 import { sqliteResultsWriter } from "@sate/results-listener/sqlite";
 import { sqliteResultsReader } from "@sate/results-service/sqlite";
 import { schema } from "../../../requests-service/src/adapters/sqlite/schema.ts";
-import { watch } from "./history.ts";
+import { watch } from "./invariants.ts";
 
 /** What the oracle noted, too: it comes last, because it notes what is deleted. */
 const tables = [
   "requests",
+  "request_labels",
   "idempotency_keys",
   "executions",
+  "execution_labels",
   "refusals",
   "workers",
   "processors",
   "logs",
   "schedules",
+  "webhooks",
   "results",
   "dead_letters",
   "model",
+  "to_be_removed",
+  "to_be_delivered",
+  "undelivered",
   "broken",
 ];
 
@@ -45,7 +51,8 @@ export function openDatabases(without = "") {
       };
       return sqliteStore({ db, write }, clock);
     },
-    writer: () => sqliteResultsWriter(file),
+    /** With the clock of the broker, by which dead letters are dated. */
+    writer: (clock: () => number) => sqliteResultsWriter(file, clock),
     reader: () => sqliteResultsReader(file),
     clear(): void {
       for (const table of tables) db.run(`DELETE FROM ${table}`);

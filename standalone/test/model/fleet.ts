@@ -55,6 +55,7 @@ export function createFleet(world: World, { processors }: { processors: number }
 
   return {
     all: (): Process[] => [...running.values()],
+    anyProcessor: () => running.get(`processor-${weather.random.below(processors)}`) as Process,
     route,
     kill,
 

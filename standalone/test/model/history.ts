@@ -1,8 +1,16 @@
 import type { Database } from "bun:sqlite";
-import { type IncomingRecord, readExecution, readOutcome, topics } from "@sate/contracts";
+import {
+  type IncomingRecord,
+  readExecution,
+  readOutcome,
+  topics,
+  type WebhookMessage,
+} from "@sate/contracts";
 import { firingIds } from "../../../requests-service/src/schedules/record.ts";
 import type { Broker } from "./broker.ts";
+import { brokenAtTheEnd } from "./invariants.ts";
 import type { Owner } from "./simulation.ts";
+import { active, failed } from "./sql.ts";
 
 /** One call of a handler. */
 export type HandlerRunSeen = {
@@ -20,129 +28,73 @@ export type HandlerRunSeen = {
   endedAt: number | null;
 };
 
-export const lostMax = 4;
-/** The tries of an execution of the processor that retries. */
-export const triesMax = 3;
-const active = "('queued', 'running')";
-const failed = "('failed', 'dead_lettered')";
-const now = "(SELECT now FROM model)";
-const code = "NEW.outcome ->> '$.error.code'";
-const isClaimed = "OLD.status = 'queued' AND NEW.status = 'running'";
-const ends = "OLD.outcome IS NULL AND";
-const ofRequest = "FROM executions WHERE request_id = NEW.request_id";
-/** Created by calls with an Idempotency-Key, which is in the payload. */
-const isKeyed = `payload LIKE '{"key":%'`;
-const tries = `iif(NEW.processor = 'again', ${triesMax}, 1)`;
-
-/**
- * The invariants of docs/guarantees.md, each by its number. A write for which the condition is true breaks one: `NEW`
- * is the row as it was written, `OLD` as it was before.
- */
-const atEveryWrite: Record<string, Record<string, string>> = {
-  "INSERT ON executions": {
-    "1: an execution is there twice": "(SELECT count(*) FROM executions WHERE id = NEW.id) > 1",
-    "3: one that is active or has succeeded is not the last attempt": `EXISTS
-      (SELECT 1 ${ofRequest} AND attempt < NEW.attempt AND (status IN ${active} OR status = 'succeeded'))`,
-    "6: attempts are not dense": `NEW.attempt <> (SELECT count(*) ${ofRequest})`,
-  },
-  "INSERT, UPDATE ON executions": {
-    "3: two active executions of a request": `(SELECT count(*) ${ofRequest} AND status IN ${active}) > 1`,
-    "5: an outcome without an end, or an end without one": `(NEW.status IN ${active}) <> (NEW.result_id IS NULL)`,
-    "21: more tries than the processor allows": `NEW.tries + (NEW.status IN ${active}) > ${tries}`,
-    "21: an outcome of more tries than the processor allows": `(NEW.outcome ->> 'tries') > ${tries}`,
-    "5: an outcome of another status": `(NEW.outcome ->> 'status') IS NOT iif(NEW.status IN ${active}, NULL, NEW.status)`,
-  },
-  "UPDATE ON executions": {
-    "5: lost more often than allowed": `NEW.lost > ${lostMax}`,
-    "5: one that was to be cancelled ran again": "OLD.cancel_requested AND NEW.epoch <> OLD.epoch",
-    "7: more failures than allowed": `(SELECT count(*) ${ofRequest} AND status IN ${failed}) > (SELECT failures FROM model)`,
-    "10: a final execution has changed": `OLD.status NOT IN ${active} AND
-      (NEW.status, NEW.result_id, NEW.epoch) IS NOT (OLD.status, OLD.result_id, OLD.epoch)`,
-    "11: an epoch, a loss or a try was taken back":
-      "NEW.epoch < OLD.epoch OR NEW.lost < OLD.lost OR NEW.tries < OLD.tries",
-    "22: a worker claims what it does not serve": `${isClaimed} AND EXISTS
-      (SELECT 1 FROM workers WHERE id = NEW.worker_id AND NEW.processor NOT IN (SELECT value FROM json_each(processors)))`,
-    "20: one that waits is claimed": `${isClaimed} AND OLD.start_after IS NOT NULL`,
-    "20: one is claimed whose time is over": `${isClaimed} AND
-      (OLD.deadline_at <= ${now} OR (OLD.epoch = 0 AND OLD.expires_at <= ${now}))`,
-    "20: one that waits is woken before its time": `OLD.start_after > ${now} AND
-      NEW.start_after IS NULL AND NEW.status = 'queued'`,
-    "20: a deadline is changed": "NEW.deadline_at IS NOT OLD.deadline_at AND OLD.deadline_at IS NOT NULL",
-    "20: a timeout before the deadline": `${ends} ${code} = 'timeout' AND NEW.deadline_at > ${now} + 1`,
-    "20: one has expired that ran, or before its time": `${ends} ${code} = 'expired' AND
-      (NEW.epoch > 0 OR NEW.expires_at IS NULL OR NEW.expires_at > ${now})`,
-  },
-  "DELETE ON executions": { "1: an execution is gone": "true" },
-  "INSERT ON results": {
-    "8: two results of an execution":
-      "(SELECT count(*) FROM results WHERE execution_id = NEW.execution_id) > 1",
-    "8: the databases disagree about an outcome":
-      "NEW.id IS NOT (SELECT result_id FROM executions WHERE id = NEW.execution_id)",
-  },
-  "UPDATE, DELETE ON results": { "8: a result has changed": "true" },
-};
-
-/** Those that hold when all is well again and everything has had its time: the query finds what breaks them. */
-const atTheEnd: Record<string, string> = {
-  "8: an execution has no result":
-    "SELECT 1 FROM executions LEFT JOIN results ON results.execution_id = executions.id WHERE results.id IS NOT result_id",
-  "8: a result of the wrong kind":
-    "SELECT 1 FROM results LEFT JOIN executions ON executions.id = execution_id WHERE is_success IS NOT (status = 'succeeded')",
-  "9: a result with another payload":
-    "SELECT 1 FROM results LEFT JOIN requests ON requests.id = request_id WHERE results.payload IS NOT requests.payload",
-  "13: an outbox mark is left": "SELECT 1 FROM executions WHERE mark IS NOT NULL",
-  "13: a start mark is left": "SELECT 1 FROM requests WHERE start IS NOT NULL",
-  "26: a request was created without its execution": `SELECT 1 FROM requests
-    WHERE ${isKeyed} AND NOT EXISTS (SELECT 1 FROM executions WHERE request_id = requests.id)`,
-  "26: two requests were created with one key": `SELECT 1 FROM requests WHERE ${isKeyed} GROUP BY payload HAVING count(*) > 1`,
-  "13: a refused attempt is still stored": "SELECT 1 FROM refusals",
-  "16: an execution has not ended": `SELECT 1 FROM executions WHERE status IN ${active}`,
-};
-
-/** Makes the database note which invariants its writes break. */
-export function watch(db: Database): void {
-  db.run("CREATE TABLE broken (what TEXT PRIMARY KEY ON CONFLICT IGNORE)");
-  db.run("CREATE TABLE model (failures INTEGER, now INTEGER)");
-  let triggers = 0;
-  for (const [on, invariants] of Object.entries(atEveryWrite)) {
-    const [events = "", table] = on.split(" ON ");
-    for (const event of events.split(", "))
-      for (const [what, condition] of Object.entries(invariants)) {
-        db.run(
-          `CREATE TRIGGER invariant_${++triggers} AFTER ${event} ON ${table} WHEN ${condition}
-           BEGIN INSERT INTO broken VALUES ('${what}'); END`,
-        );
-      }
-  }
-}
+/** How the services of a history are set, as far as invariants depend on it. 0: kept for ever. */
+export type Rules = { maxFailures: number; requestsKeptMs: number; executionsKeptMs: number };
 
 /** What was seen, and what must therefore hold. */
-export function createHistory(db: Database, maxFailures: number) {
+export function createHistory(db: Database, { maxFailures, requestsKeptMs, executionsKeptMs }: Rules) {
   const runs: HandlerRunSeen[] = [];
   const payloads = new Map<string, string>();
   const createdBy = new Map<string, string>();
   const acknowledged = new Set<string>();
   const refused = new Set<string>();
-  const refusedAsExhausted = new Set<string>();
+  const refusedAsExhausted = new Map<string, string>();
+  const replayedBy = new Map<string, string>();
+  const delivered = new Map<string, string>();
+  const removed = new Set<string>();
   const schedules = new Map<string, number>();
   let excusedOverlaps = 0;
-  db.run("INSERT INTO model VALUES (?, 0)", [maxFailures]);
+  db.run("INSERT INTO model VALUES (?, 0, ?, ?)", [
+    maxFailures,
+    requestsKeptMs || null,
+    executionsKeptMs || null,
+  ]);
 
-  type Row = { status: string; epoch: number; tries: number; processor: string; result_id: string | null };
-  const execution = db.query<Row, [string]>(
-    "SELECT status, epoch, tries, processor, result_id FROM executions WHERE id = ?",
+  type Row = { id: string; status: string; epoch: number; tries: number; cancel_requested: number } & {
+    processor: string;
+    result_id: string | null;
+    removed_at: number | null;
+  };
+  const columns = "id, status, epoch, tries, cancel_requested, processor, result_id, removed_at";
+  const execution = db.query<Row, [string]>(`SELECT ${columns} FROM executions WHERE id = ?`);
+  const cancellable = db.query<Row, []>(
+    `SELECT ${columns} FROM executions
+     WHERE status IN ${active} AND NOT cancel_requested AND processor NOT LIKE 'sate:%'`,
   );
-  const ids = db.query<{ request_id: string; id: string }, []>("SELECT request_id, id FROM executions");
+  const ids = db.query<{ request_id: string; id: string }, []>(
+    "SELECT request_id, id FROM executions WHERE processor NOT LIKE 'sate:%'",
+  );
   const failures = db.query<{ count: number }, [string]>(
     `SELECT count(*) AS count FROM executions WHERE request_id = ? AND status IN ${failed}`,
   );
   const unfinished = db.query(
-    `SELECT 1 FROM executions WHERE mark IS NOT NULL OR result_id IS NULL
+    `SELECT 1 FROM executions WHERE mark IS NOT NULL OR status IN ${active}
      UNION SELECT 1 FROM refusals UNION SELECT 1 FROM requests WHERE start IS NOT NULL
      UNION SELECT 1 FROM schedules WHERE last_at IS NULL`,
   );
   const result = db.query("SELECT 1 FROM results WHERE request_id = ? AND attempt = ?");
-  const request = db.query<{ payload: string }, [string]>("SELECT payload FROM requests WHERE id = ?");
+  type Request = { payload: string; removed_at: number | null };
+  const request = db.query<Request, [string]>("SELECT payload, removed_at FROM requests WHERE id = ?");
+  const withPayload = db.query("SELECT 1 FROM requests WHERE payload = ?");
+  const admittedRemoval = db.query("SELECT 1 FROM executions WHERE request_id = ? AND status = 'removed'");
+  /** What a removal leaves of a request, if it does. */
+  const left = db.query(
+    `SELECT 1 FROM requests WHERE id = $id AND removed_at IS NULL
+     UNION SELECT 1 FROM executions WHERE request_id = $id AND status <> 'removed'
+     UNION SELECT 1 FROM results WHERE request_id = $id AND removed_at IS NULL`,
+  );
+  const expected = db.query<{ webhook_id: string; execution_id: string }, []>(
+    "SELECT * FROM to_be_delivered EXCEPT SELECT * FROM undelivered",
+  );
+  const webhook = db.query<{ definition: string }, [string]>("SELECT definition FROM webhooks WHERE id = ?");
+  type DeadLetter = { _id: string; request_id: string };
+  const deadLetters = db.query<DeadLetter, []>(
+    "SELECT _id, request_id FROM dead_letters WHERE request_id IS NOT NULL",
+  );
+  const keyed = db.query<{ request_id: string }, [string]>(
+    "SELECT request_id FROM idempotency_keys WHERE hash = ?",
+  );
+  const requestIds = db.query<{ id: string }, []>("SELECT id FROM requests ORDER BY id");
   const firings = db.query<{ count: number }, [string]>(
     "SELECT count(*) AS count FROM requests WHERE labels LIKE '%' || ? || '%'",
   );
@@ -153,6 +105,8 @@ export function createHistory(db: Database, maxFailures: number) {
     if (!holds) db.run("INSERT INTO broken VALUES (?)", [what]);
   }
 
+  const isRemovalAdmitted = (requestId: string) => admittedRemoval.get(requestId) !== null;
+
   return {
     must,
     runs,
@@ -160,6 +114,8 @@ export function createHistory(db: Database, maxFailures: number) {
     executions: () => ids.all(),
     isAtRest: () => unfinished.get() === null,
     everything: () => ["executions", "results"].map((table) => db.query(`SELECT * FROM ${table}`).all()),
+    requests: () => requestIds.all().map(({ id }) => id),
+    deadLetters: () => deadLetters.all(),
     excusedOverlaps: () => excusedOverlaps,
 
     requestAcknowledged: (id: string, payload: string) => void payloads.set(id, payload),
@@ -180,9 +136,63 @@ export function createHistory(db: Database, maxFailures: number) {
     },
     exhausted(requestId: string, id: string): void {
       this.executionRefused(id);
-      refusedAsExhausted.add(id);
-      const isExhausted = failures.get(requestId)?.count === maxFailures;
-      must(isExhausted, "7: refused as exhausted, and it is not");
+      refusedAsExhausted.set(id, requestId);
+      // Replays of dead letters add failures.
+      const isExhausted = (failures.get(requestId)?.count ?? 0) >= maxFailures;
+      must(isExhausted || isRemovalAdmitted(requestId), "7: refused as exhausted, and it is not");
+    },
+    /** An item of a batch, with this payload. */
+    itemRefused(payload: string): void {
+      must(withPayload.get(payload) === null, "2: a request that was refused is there");
+    },
+
+    replayed(deadLetterId: string, executionId: string): void {
+      const before = replayedBy.get(deadLetterId) ?? executionId;
+      replayedBy.set(deadLetterId, before);
+      must(before === executionId, "25: a dead letter was replayed by two executions");
+      must(execution.get(executionId) !== null, "10: a read after a replay does not see the execution");
+    },
+
+    /** The receiver of a webhook is called. */
+    delivered(deliveryId: string, { type, data }: WebhookMessage): void {
+      const webhookId = data.webhook_id;
+      const { execution_id: id = "" } = data;
+      const row = execution.get(id);
+      const isStored = row !== null && (row.removed_at !== null || row.status === data.status);
+      must(isStored, "27: an outcome was delivered before it was stored, or another one");
+      const isWanted = webhook.get(webhookId)?.definition.includes(`"${type}"`) === true;
+      must(isWanted, "27: an outcome was delivered that the webhook does not ask for");
+      const before = delivered.get(`${webhookId} ${id}`) ?? deliveryId;
+      must(before === deliveryId, "27: an outcome was delivered under two ids");
+      delivered.set(`${webhookId} ${id}`, deliveryId);
+    },
+
+    removalAsked: (requestId: string) => void db.run("INSERT INTO to_be_removed VALUES (?)", [requestId]),
+    removalAcknowledged(id: string): void {
+      removed.add(id);
+      must(left.get({ id }) === null, "28: a removal was acknowledged and is not complete");
+    },
+    isRemoved: (requestId: string) => removed.has(requestId),
+    /** Whether this key had created a request whose removal is acknowledged. */
+    isKeyRemoved: (key: string) => removed.has(createdBy.get(key)?.split(" ")[0] ?? ""),
+    keyRefusedAsRemoved(key: string): void {
+      this.refusedAsRemoved(keyed.get(key)?.request_id ?? "none");
+    },
+    refusedAsRemoved(requestId: string): void {
+      must(isRemovalAdmitted(requestId), "28: refused as removed, and it is not");
+    },
+    /** A request was read whose removal had been acknowledged before. */
+    removedWasRead(kind: string): void {
+      must(kind === "removed", "28: a removed request was served");
+    },
+
+    /** Called before everything that is active is cancelled; what it returns is called after the response. */
+    cancelling(): () => void {
+      const before = cancellable.all();
+      return () => {
+        const isUntouched = (row: Row) => Bun.deepEquals(execution.get(row.id), row);
+        must(!before.some(isUntouched), "31: a bulk cancellation has left out what is active");
+      };
     },
 
     /** Called before outcomes are written; what it returns is called with what became of each. */
@@ -238,9 +248,11 @@ export function createHistory(db: Database, maxFailures: number) {
 
     /** When all is well again and everything has had its time. */
     checkEnd(broker: Broker): void {
-      for (const [what, query] of Object.entries(atTheEnd)) must(db.query(query).get() === null, what);
-      for (const [id, payload] of payloads)
-        must(request.get(id)?.payload === payload, "1: a request is lost");
+      for (const what of brokenAtTheEnd(db)) must(false, what);
+      for (const [id, payload] of payloads) {
+        const row = request.get(id);
+        must(row !== null && (row.removed_at !== null || row.payload === payload), "1: a request is lost");
+      }
       for (const id of acknowledged) must(execution.get(id) !== null, "1: an acknowledged execution is lost");
       for (const id of refused) must(execution.get(id) === null, "2: an execution that was refused is there");
       for (const [id, at] of schedules) {
@@ -249,12 +261,16 @@ export function createHistory(db: Database, maxFailures: number) {
         must((firings.get(id)?.count ?? 0) <= 1, "24: a schedule has fired twice for one time");
       }
       const letters = deadLetterIds(broker);
-      for (const id of refusedAsExhausted) must(letters.has(id), "7: a refused attempt has no dead letter");
+      for (const [id, requestId] of refusedAsExhausted)
+        must(letters.has(id) || isRemovalAdmitted(requestId), "7: a refused attempt has no dead letter");
+      for (const { webhook_id, execution_id } of expected.all())
+        must(delivered.has(`${webhook_id} ${execution_id}`), "27: an outcome was not delivered");
       for (const record of Object.values(topics).flatMap(broker.read)) {
         const reading = readOutcome(record);
         if (reading.kind === "unreadable") continue;
-        const stored = execution.get(reading.record.execution_id)?.result_id;
-        must(stored === reading.record.id, "8: an outcome was published that is not the stored one");
+        const row = execution.get(reading.record.execution_id);
+        const isStored = row?.result_id === reading.record.id || (row?.removed_at ?? null) !== null;
+        must(isStored, "8: an outcome was published that is not the stored one");
       }
       must(!broker.hasLag(), "16: a group has lag");
     },

@@ -15,7 +15,7 @@ function* seeds(): Generator<number> {
   yield* failedOnce;
   for (let seed = 1; ; seed++) yield seed;
 }
-const budgetMs = Number(Bun.env.MODEL_SECONDS ?? 40) * 1_000;
+const budgetMs = Number(Bun.env.MODEL_SECONDS ?? 30) * 1_000;
 const steps = 200;
 /** Histories after which everything in `sometimes` must have happened. */
 const enough = 100;
@@ -23,12 +23,17 @@ const enough = 100;
 /** A model in which these never happen proves nothing. */
 const sometimes = [
   "batches_refused",
+  "cancelled_in_bulk",
   "claims_refused",
   "claims_unanswered",
   "commits_lost",
   "commits_refused",
   "cut",
   "dead_letters",
+  "dead_letters_of_removed",
+  "dead_letters_removed",
+  "dead_letters_replayed",
+  "executions_emptied",
   "finishes_dropped",
   "finishes_fenced",
   "frozen",
@@ -37,13 +42,21 @@ const sometimes = [
   "killed_processor",
   "killed_requests",
   "outbox_left_to_sweep",
+  "outbox_swept",
   "outcomes_lost",
   "outcomes_published_again",
-  "outbox_swept",
   "refused_already-succeeded",
   "refused_execution-active",
   "refused_failures-exhausted",
+  "refused_request-removed",
+  "removals_active",
+  "removals_removed",
+  "removals_removing",
+  "replays_replayed",
+  "replays_started",
+  "requests_removed",
   "results_confirmed",
+  "results_of_removed",
   "results_repeated",
   "retries_refused",
   "runs_ended_cancelled",
@@ -57,6 +70,9 @@ const sometimes = [
   "waiting_woken",
   "wake_ups_lost",
   "wake_ups_skipped",
+  "webhook_deliveries_created",
+  "webhook_deliveries_left_to_confirmation",
+  "webhooks_received",
   "workers_given_up",
 ];
 

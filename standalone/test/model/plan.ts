@@ -7,9 +7,14 @@ export type Step = { action: Action; weather: "calm" | "flaky" | "bad"; ms: numb
 
 const weights = {
   submit: 8,
-  create: 4,
+  create: 3,
+  batch: 1,
   execute: 40,
   cancel: 4,
+  "cancel-all": 1,
+  replay: 2,
+  remove: 2,
+  read: 2,
   kill: 2,
   "kill-processor": 2,
   stop: 1,
@@ -19,7 +24,7 @@ const weights = {
   rewind: 1,
   skip: 1,
   garbage: 2,
-  wait: 33,
+  wait: 28,
 } as const;
 
 /**

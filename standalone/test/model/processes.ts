@@ -8,7 +8,8 @@ import { readResults } from "../../../results-service/src/read-results.ts";
 import type { Broker } from "./broker.ts";
 import type { Bug } from "./bugs.ts";
 import type { Databases } from "./databases.ts";
-import { type History, lostMax, triesMax } from "./history.ts";
+import type { History } from "./history.ts";
+import { lostMax, triesMax } from "./invariants.ts";
 import { type Link, linked, type Weather } from "./network.ts";
 import type { Owner, Simulation } from "./simulation.ts";
 
@@ -39,6 +40,10 @@ export type World = {
   /** No more faults: handlers succeed. */
   isPeaceful: boolean;
   handler: (run: processorService.HandlerRun, processor: string) => Promise<processorService.HandlerEnd>;
+  /** The receiver of all webhooks. */
+  post: NonNullable<Parameters<typeof processorService.createProcessor>[0]["post"]>;
+  /** How long what has ended is kept; 0 is for ever. */
+  kept: { requestsKeptMs: number; executionsKeptMs: number; deadLettersKeptMs: number };
   /** What all instants are compared with, ms since 1970: wrong by up to an hour, but the same for all services. */
   databaseClock: () => number;
 };
@@ -84,6 +89,11 @@ function prepared(world: World, name: string) {
   return { owner, link, ports, consumer, counts: counters.read };
 }
 
+function writerOf({ databases, bug, simulation }: World) {
+  const writer = databases.writer(simulation.now);
+  return bug.writer?.(writer, databases.db) ?? writer;
+}
+
 export function bootRequests(world: World, name: string): RequestsProcess {
   const { owner, link, ports, counts } = prepared(world, name);
   const { databases, bug, history, count } = world;
@@ -103,7 +113,7 @@ export function bootRequests(world: World, name: string): RequestsProcess {
   const read = readResults(databases.reader());
   const { resultsRecorded } = bug.results ?? read;
   const { getDeadLetter } = read;
-  const { removeResults } = resultsListener.removalCommands({ writer: databases.writer(), ...ports });
+  const { removeResults } = resultsListener.removalCommands({ writer: writerOf(world), ...ports });
   const service = requestsService.createRequestsService(
     {
       ...{ ...ports, store, results: linked({ resultsRecorded }, link) },
@@ -111,7 +121,7 @@ export function bootRequests(world: World, name: string): RequestsProcess {
     },
     {
       ...{ serviceToken: "", leaseMs, lostMax, confirmMs, logsKeptMs, storesRecords: true, exclusive: false },
-      ...{ executionsKeptMs: 0, requestsKeptMs: 0 },
+      ...world.kept,
     },
   );
   return { owner, service, counts };
@@ -128,6 +138,7 @@ export function bootProcessor(world: World, name: string, route: () => RequestsP
     {
       ...ports,
       requests,
+      post: (url, call) => world.post(url, call),
       consumer: consumer(`processor of ${names.join(" and ")}`, [topics.executions]),
       processors: fakeProcessors(
         Object.fromEntries(
@@ -159,10 +170,10 @@ export function bootProcessor(world: World, name: string, route: () => RequestsP
 
 export function bootListener(world: World, name: string): Process {
   const { owner, link, ports, consumer, counts } = prepared(world, name);
-  const writer = { ...linked(world.databases.writer(), link), close: async () => {} };
+  const writer = { ...linked(writerOf(world), link), close: async () => {} };
   const service = resultsListener.createResultsListener(
     { ...ports, writer, consumer: consumer(groups.resultsListener, outcomeTopics) },
-    { serviceToken: "", deadLettersKeptMs: 0 },
+    { serviceToken: "", ...world.kept },
   );
   return { owner, service, counts };
 }

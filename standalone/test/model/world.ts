@@ -1,18 +1,24 @@
+import { derivedId } from "@sate/contracts";
 import { createBroker } from "./broker.ts";
 import type { Bug } from "./bugs.ts";
-import { createClients, createHandler } from "./clients.ts";
+import { createClients } from "./clients.ts";
 import type { Databases } from "./databases.ts";
 import { createFleet } from "./fleet.ts";
+import { createHandler } from "./handler.ts";
 import { createHistory } from "./history.ts";
 import { createNemesis } from "./nemesis.ts";
 import { calm, type Odds, type Weather } from "./network.ts";
+import { createOperators } from "./operators.ts";
 import type { Step } from "./plan.ts";
 import type { World } from "./processes.ts";
 import { createRandom, seedOf } from "./random.ts";
+import { createReceiver } from "./receiver.ts";
 import { createSimulation, inSimulatedTime } from "./simulation.ts";
 
 /** Simulated time after the last fault within which everything must have ended: invariant 16. */
 const restWithinMs = 120_000;
+/** So soon that most of it happens under faults. In every fourth history. */
+const soonRemoved = { requestsKeptMs: 3_000, executionsKeptMs: 1_500, deadLettersKeptMs: 2_000 };
 /** Longer than any call may be in transit. */
 const transitMsMost = 1_000;
 
@@ -47,8 +53,13 @@ function liveIn(setting: Setting, steps: Step[]): Outcome {
   const { history, broker } = world;
   const fleet = createFleet(world, { processors: 2 + (seed % 2) });
   const clients = createClients(world, maxFailures);
-  const nemesis = createNemesis(world, fleet, clients);
-  world.handler = createHandler(world, (name) => fleet.kill(name, 0));
+  const operators = createOperators(world);
+  // In every second history: until a removal has been looked at twice, there is no rest.
+  const isRemoving = seed % 2 === 0;
+  const nemesis = createNemesis(world, fleet, { clients, operators, isRemoving });
+  const die = (name: string) => fleet.kill(name, 0);
+  world.handler = createHandler(world, die);
+  world.post = createReceiver(world, die);
 
   let events = 0;
   const run = (ms: number) => simulation.runUntil(simulation.now() + ms, () => void events++);
@@ -59,8 +70,10 @@ function liveIn(setting: Setting, steps: Step[]): Outcome {
     return { broken: history.broken(), counts, events, restMs };
   };
 
-  // In every third history.
+  // Each in every third history.
   if (seed % 3 === 0) for (const inMs of [0, 300, 1_500]) clients.schedule(inMs);
+  if (seed % 3 === 1)
+    for (const inMs of [10, 1_000]) simulation.later(null, inMs, () => operators.subscribe(fleet.route()));
   for (const step of steps) {
     weather.random = createRandom(step.seed);
     weather.odds = weathers[step.weather];
@@ -76,11 +89,17 @@ function liveIn(setting: Setting, steps: Step[]): Outcome {
   const healedAt = simulation.now();
   // What was in transit or frozen at that moment still arrives, and is no fault of a replay.
   run(Math.max(0, ...fleet.all().map(({ owner }) => owner.frozenUntil - healedAt)) + transitMsMost);
-  const isOver = () => isBroken() || (history.isAtRest() && !broker.hasLag());
-  while (!isOver() && simulation.now() - healedAt < restWithinMs) run(250);
+  const rest = () => {
+    const begunAt = simulation.now();
+    const isOver = () => isBroken() || (history.isAtRest() && !broker.hasLag());
+    while (!isOver() && simulation.now() - begunAt < restWithinMs) run(250);
+    if (!isBroken()) history.checkEnd(broker);
+  };
+  rest();
   const restMs = simulation.now() - healedAt;
-  if (!isBroken()) history.checkEnd(broker);
   if (!isBroken()) replay(world, run);
+  // What has become old since then may be removed now.
+  rest();
   return end(restMs);
 }
 
@@ -90,7 +109,9 @@ function createWorld({ seed, bug, databases, simulation, weather }: Setting) {
     counts[name] = (counts[name] ?? 0) + by;
   };
   const maxFailures = 2 + (seed & 1);
-  const history = createHistory(databases.db, maxFailures);
+  const kept =
+    seed % 4 === 2 ? soonRemoved : { requestsKeptMs: 0, executionsKeptMs: 0, deadLettersKeptMs: 0 };
+  const history = createHistory(databases.db, { maxFailures, ...kept });
   const broker = createBroker({
     simulation,
     weather,
@@ -98,7 +119,6 @@ function createWorld({ seed, bug, databases, simulation, weather }: Setting) {
     onCommit: (group, records) => history.committed(group, records, () => broker),
   });
   let ids = 0;
-  const prefix = (seed >>> 0).toString(16).padStart(8, "0");
   const databaseSkewMs = weather.random.between(-3_600_000, 3_600_000);
   const world: World = {
     databaseClock: () => 1_600_000_000_000 + simulation.now() + databaseSkewMs,
@@ -110,15 +130,17 @@ function createWorld({ seed, bug, databases, simulation, weather }: Setting) {
     bug,
     count,
     isPeaceful: false,
-    newId: () => `${prefix}-0000-7000-8000-${(++ids).toString(16).padStart(12, "0")}`,
+    kept,
+    newId: () => derivedId(world.databaseClock(), String(++ids)),
     handler: () => Promise.reject(new Error("no handler is set yet")),
+    post: () => Promise.reject(new Error("no receiver is set yet")),
   };
   return { world, counts, maxFailures };
 }
 
-/** Invariant 14: every record once more changes nothing and runs nothing. */
-function replay({ broker, history }: World, run: (ms: number) => void): void {
-  const seen = () => JSON.stringify([history.everything(), history.runs.length]);
+/** Invariant 14: every record once more changes nothing, but for removals by age, and runs nothing. */
+function replay({ broker, history, kept }: World, run: (ms: number) => void): void {
+  const seen = () => JSON.stringify([kept.requestsKeptMs === 0 && history.everything(), history.runs.length]);
   const before = seen();
   broker.rewind();
   for (let turns = 0; turns < 20 && broker.hasLag(); turns++) run(100);

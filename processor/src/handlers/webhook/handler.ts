@@ -22,6 +22,7 @@ type WebhookParts = {
   policy: AddressPolicy;
   time: Time;
   random: () => number;
+  post?: typeof httpPost;
 };
 
 /** Deliveries that a worker makes at once. */
@@ -50,7 +51,7 @@ export function webhookProcessor(parts: WebhookParts): Processor {
   };
 }
 
-function webhookHandler({ requests, policy, time, random }: WebhookParts): Handler {
+function webhookHandler({ requests, policy, time, random, post = httpPost }: WebhookParts): Handler {
   const slowReceivers = createSlowReceivers(time.monotonic);
 
   /** Repeats a call while requests-service does not respond: that is not a failure of the receiver. */
@@ -80,7 +81,7 @@ function webhookHandler({ requests, policy, time, random }: WebhookParts): Handl
     const cancelTimeout = time.after(callMsMax, () => timeout.abort());
     try {
       const url = new URL(target.url);
-      return await httpPost(url, {
+      return await post(url, {
         headers: headersOf(run, { secrets: target.secrets, body, atMs: time.now() }),
         body,
         bytesMax: responseBytesMax,
