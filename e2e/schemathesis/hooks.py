@@ -17,7 +17,7 @@ RULES = (
     r"exceeds the processor's maximum",
     r"would expire before its `start_after`",
     r"`until` must be later than `since`",
-    r"does not say how far back it goes",
+    r"has neither `since` nor `all`",
     r"must be an http or https address without",
     r"must have exactly one of `outputs` and `error`",
     r"contains a name twice",
