@@ -71,8 +71,10 @@ const atEveryWrite: AtEveryWrite = {
 };
 
 const atTheEnd: AtTheEnd = {
-  "8: an execution has no result":
-    "SELECT 1 FROM executions LEFT JOIN results ON results.execution_id = executions.id WHERE results.id IS NOT result_id",
+  // A removal by age takes the result first, and then empties the execution.
+  "8: an execution has no result": `SELECT 1 FROM executions LEFT JOIN results USING (request_id, attempt)
+    WHERE (results.removed_at IS NULL OR (executions.removed_at IS NULL AND (SELECT executions_kept FROM model) IS NULL))
+      AND results.id IS NOT result_id AND executions.status <> 'removed'`,
   "8: a result of the wrong kind": `SELECT 1 FROM results JOIN executions ON executions.id = execution_id
     WHERE is_success IS NOT (status = 'succeeded')`,
   "9: a result with another payload": `SELECT 1 FROM results LEFT JOIN requests ON requests.id = request_id
