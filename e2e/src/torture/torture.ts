@@ -146,8 +146,8 @@ function completeness(options: Options, { counters }: Evidence, faults: Done[]):
   const deck = faultsFor(options);
   const [canSee, canDo] = [isLong(allSeenMinutes), isLong(allDoneMinutes)];
   return [
-    check(31, "everything happened that must happen sometimes", wanted, unseen, canSee),
-    check(32, "every fault was injected everywhere", deck, notDone(deck, faults), canDo),
+    check(32, "everything happened that must happen sometimes", wanted, unseen, canSee),
+    check(33, "every fault was injected everywhere", deck, notDone(deck, faults), canDo),
   ];
 }
 
