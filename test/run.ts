@@ -24,8 +24,8 @@ function note(name: string, { passed, failed, skipped }: Counts, seconds: number
   console.log(`${summary.at(-1)}\n`);
 }
 
-/** Runs a command, whose output is printed as it comes and returned. */
-async function run(command: string[], cwd: string, env: Record<string, string> = {}) {
+/** Runs a command, whose output is returned, and printed: as it comes, or else when the command has ended. */
+async function run(command: string[], cwd: string, env: Record<string, string> = {}, isLive = true) {
   const child = Bun.spawn(command, {
     cwd: join(root, cwd),
     env: { ...process.env, ...env },
@@ -37,11 +37,12 @@ async function run(command: string[], cwd: string, env: Record<string, string> =
   const pass = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
     for await (const text of stream.pipeThrough(new TextDecoderStream())) {
       output += text;
-      process.stdout.write(text);
+      if (isLive) process.stdout.write(text);
     }
   };
   await Promise.all([pass(child.stdout), pass(child.stderr)]);
   const code = await child.exited;
+  if (!isLive) process.stdout.write(output);
   return { code, output, seconds: (performance.now() - started) / 1_000 };
 }
 
@@ -51,19 +52,32 @@ async function check(name: string, command: string[], cwd = "."): Promise<void> 
   note(name, { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 }, seconds);
 }
 
-/** A step of `bun test`, with the counts that it prints. */
+/**
+ * A step of `bun test`, with the counts that it prints. Its files may be shared out to several processes: where tests
+ * wait more than they compute, that saves time.
+ */
 async function suite(
   name: string,
   cwd: string,
   env: Record<string, string> = {},
   options: string[] = [],
+  shards = 1,
 ): Promise<void> {
-  const { code, output, seconds } = await run([process.execPath, "test", ...options], cwd, env);
-  const countOf = (word: string) => Number(new RegExp(`^\\s*(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0);
-  const counts = { passed: countOf("pass"), failed: countOf("fail"), skipped: countOf("skip") };
-  // A suite that broke off, or that ran nothing, has failed whatever it counted.
-  if (counts.failed === 0 && (code !== 0 || counts.passed === 0)) counts.failed = 1;
-  note(name, counts, seconds);
+  const processes = Array.from({ length: shards }, (_, at) => {
+    const words = shards > 1 ? [`--shard=${at + 1}/${shards}`, ...options] : options;
+    return run([process.execPath, "test", ...words], cwd, env, shards === 1);
+  });
+  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const ended = await Promise.all(processes);
+  for (const { code, output } of ended) {
+    const countOf = (word: string) => Number(new RegExp(`^\\s*(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0);
+    const counts = { passed: countOf("pass"), failed: countOf("fail"), skipped: countOf("skip") };
+    total.passed += counts.passed;
+    total.skipped += counts.skipped;
+    // A process that broke off, or that ran nothing, has failed whatever it counted.
+    total.failed += counts.failed || Number(code !== 0 || counts.passed === 0);
+  }
+  note(name, total, Math.max(...ended.map(({ seconds }) => seconds)));
 }
 
 /** The addresses of servers that adapter tests share, or why there are none. The servers end with this process. */
@@ -102,13 +116,14 @@ async function everything(): Promise<void> {
 
   const { unavailable, ...addresses } = await startServers();
   if (unavailable) console.log(`Tests against real servers are skipped: ${unavailable}\n`);
-  for (const folder of folders.filter((name) => name !== "e2e")) await suite(folder, folder, addresses);
+  for (const folder of folders.filter((name) => name !== "e2e"))
+    await suite(folder, folder, addresses, [], 2);
   await suite("the house: boundaries, twins, READMEs", ".");
   await suite("torture", "e2e", {}, ["test/torture"]);
   const scenarios = ["--path-ignore-patterns=test/torture/**"];
-  await suite("e2e on standalone", "e2e", { SYSTEM: "standalone" }, scenarios);
+  await suite("e2e on standalone", "e2e", { SYSTEM: "standalone" }, scenarios, 2);
   if (unavailable) note("e2e on cluster", { passed: 0, failed: 0, skipped: 1 }, 0, unavailable);
-  else await suite("e2e on cluster", "e2e", { SYSTEM: "cluster" }, scenarios);
+  else await suite("e2e on cluster", "e2e", { SYSTEM: "cluster" }, scenarios, 2);
 }
 
 /** What git prints, or nothing where it fails: no such branch, or no repository. */
