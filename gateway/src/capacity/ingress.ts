@@ -26,14 +26,9 @@ const arrivalBytes = 1_024;
 /** The in-flight limits of the gateway. A request beyond them is refused as overloaded. */
 export function createIngress(options: { responseMsMax?: number; waitMsMax?: number } = {}) {
   const { responseMsMax = responseMsMaxDefault, waitMsMax = waitMsMaxDefault } = options;
-  const semaphores = {
-    create: createSemaphore(permitsOf.create, waitMsMax),
-    createBatch: createSemaphore(permitsOf.createBatch, waitMsMax),
-    readRequests: createSemaphore(permitsOf.readRequests, waitMsMax),
-    readResults: createSemaphore(permitsOf.readResults, waitMsMax),
-    work: createSemaphore(permitsOf.work, waitMsMax),
-    deadLetters: createSemaphore(permitsOf.deadLetters, waitMsMax),
-  };
+  const semaphores = Object.fromEntries(
+    Object.entries(permitsOf).map(([kind, permits]) => [kind, createSemaphore(permits, waitMsMax)]),
+  ) as Record<Work, ReturnType<typeof createSemaphore>>;
   const heldBy = new Map<Request, number>();
   let heldBytes = 0;
 

@@ -11,6 +11,7 @@ import type { Batches } from "../capacity/create-batches.ts";
 import { parseInstant } from "../http/instant.ts";
 import { unknownId } from "../http/parameters.ts";
 import { Refusal } from "../http/problem-response.ts";
+import { anInstant } from "../http/range.ts";
 import { traceOf } from "../http/traceparent.ts";
 import type { Uris } from "../http/uris.ts";
 import type { Ports } from "../ports.ts";
@@ -70,8 +71,7 @@ export function createStartExecution(
 function instantOf(text: string): number {
   const instant = parseInstant(text);
   if (instant !== null) return instant;
-  const detail =
-    "The field `start_after` is not a valid date and time. Send an RFC 3339 timestamp, such as 2030-01-31T09:00:00Z.";
+  const detail = `The field \`start_after\` is not a valid date and time. ${anInstant}`;
   throw new Refusal("invalid-body", detail, { field: "start_after" });
 }
 

@@ -145,8 +145,7 @@ const filterDetails = {
   status:
     "`status` must be queued, running, succeeded, failed, dead_lettered or cancelled, or several of these, separated by commas.",
   processor: "`processor` must be a valid name. `GET /processors` lists the known processors.",
-  label:
-    "`label` must have the form name:value. Names consist of a to z, 0 to 9, `_`, `.` and `-`, at most 63 characters; values have at most 255 characters.",
+  label: `\`label\` must have the form name:value. ${labelForm}.`,
   since: `\`since\` is not a valid date and time. ${anInstant} Encode a \`+\` as %2B.`,
   until: `\`until\` is not a valid date and time. ${anInstant} Encode a \`+\` as %2B.`,
 };

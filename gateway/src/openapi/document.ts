@@ -7,6 +7,22 @@ import { schemas } from "./schemas.ts";
 
 export type DocumentParts = { version: string; hasKeys: boolean; publicUrl?: string | undefined };
 
+/** The groups of routes, in the order of use. */
+const tags = [
+  "requests",
+  "executions",
+  "results",
+  "schedules",
+  "webhooks",
+  "dead-letters",
+  "processors",
+  "workers",
+  "system",
+] as const;
+
+/** Routes of `system` call no other service, and ignore their query. */
+export type Tag = (typeof tags)[number];
+
 type Document = { paths: Record<string, Record<string, Operation>>; components: object };
 
 /** The OpenAPI document of these routes: derived by `@elysiajs/swagger`, then corrected to OpenAPI 3.1. */
@@ -34,17 +50,7 @@ function documentation({ version, hasKeys, publicUrl }: DocumentParts) {
     info: { title: "Sate", version, description },
     // Without PUBLIC_URL it is relative to the document's own URL, which is right behind any proxy.
     servers: [{ url: publicUrl?.replace(/\/+$/, "") || "..", description: "This server" }],
-    tags: [
-      "requests",
-      "executions",
-      "results",
-      "schedules",
-      "webhooks",
-      "dead-letters",
-      "processors",
-      "workers",
-      "system",
-    ].map((name) => ({ name })),
+    tags: tags.map((name) => ({ name })),
     ...(hasKeys && {
       security: [{ apiKey: [] }],
       components: { securitySchemes: { apiKey: { type: "http", scheme: "bearer" } as const } },

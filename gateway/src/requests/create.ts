@@ -44,15 +44,14 @@ export function createCreateRequest(
     const refusal = await refusalFor(processor, payload_json);
     // What was created with this key stays so, whatever the announcement of the processor says now.
     if (refusal && !key) throw refusal;
-    const start = () => ({
-      ...{ execution_id: newId(), max_failures: maxFailures, traceparent: traceOf(headers, newId) },
-    });
     const wanted: NewRequest = {
       id: newId(),
       payload_json,
       ...(processor !== undefined && { processor }),
       ...(labels && { labels }),
-      ...(execute && { start: start() }),
+      ...(execute && {
+        start: { execution_id: newId(), max_failures: maxFailures, traceparent: traceOf(headers, newId) },
+      }),
       ...(key && { key }),
       ...(refusal && { is_refused: true }),
     };

@@ -8,7 +8,7 @@ import { envelopeOf } from "../http/parse-body.ts";
 import { Refusal } from "../http/problem-response.ts";
 import { readBody } from "../http/read-body.ts";
 import type { Closure } from "../move/port.ts";
-import { headersField } from "../openapi/document.ts";
+import { headersField, type Tag } from "../openapi/document.ts";
 import { type Described, type Json, jsonResponseOf, problemResponses } from "../openapi/responses.ts";
 
 /** What Elysia validates. A route with a `body` reads one. */
@@ -30,18 +30,6 @@ type Declared = {
   /** In addition to those that its schemas, scope and tag imply. */
   problems?: readonly ProblemName[];
 };
-
-/** Routes of `system` call no other service, and ignore their query. */
-type Tag =
-  | "requests"
-  | "executions"
-  | "results"
-  | "schedules"
-  | "webhooks"
-  | "dead-letters"
-  | "processors"
-  | "workers"
-  | "system";
 
 type OperationParts = {
   access: Access;

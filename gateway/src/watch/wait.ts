@@ -87,5 +87,3 @@ export function createWaitForEnd(
     }
   };
 }
-
-export type WaitForEnd = ReturnType<typeof createWaitForEnd>;

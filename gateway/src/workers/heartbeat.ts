@@ -1,5 +1,5 @@
 import { type LogChunk, limits, type RunRef, runRef, type WorkerHeartbeat } from "@sate/contracts";
-import { inTime } from "@sate/contracts/runtime";
+import { inParts, inTime } from "@sate/contracts/runtime";
 import { unknownId } from "../http/parameters.ts";
 import type { Ports } from "../ports.ts";
 
@@ -29,11 +29,9 @@ export function createHeartbeat({ requests, counters }: Pick<Ports, "requests" |
 
   /** Best effort. The chunks must belong to runs that the worker holds. */
   async function appendLogs(chunks: LogChunk[]): Promise<void> {
-    const batches = Array.from({ length: Math.ceil(chunks.length / limits.batchItemsMax) }, (_, index) =>
-      chunks.slice(index * limits.batchItemsMax, (index + 1) * limits.batchItemsMax),
-    );
+    const parts = inParts(chunks, { itemsMax: limits.batchItemsMax });
     try {
-      await inTime(Promise.all(batches.map((some) => requests.appendLogs({ chunks: some }))), logMsMax);
+      await inTime(Promise.all(parts.map((part) => requests.appendLogs({ chunks: part }))), logMsMax);
     } catch {
       counters.add("remote_logs_lost", chunks.length);
     }
