@@ -13,12 +13,15 @@ import type { RouteParts } from "./parts.ts";
 
 /** Dead letters: list, read, replay one or many. */
 export function deadLetterRoutes(parts: RouteParts) {
-  return new Elysia({ normalize: false, strictPath: true }).use(reading(parts)).use(replaying(parts));
+  const withReplays = { ...parts, replays: createReplays(parts) };
+  return new Elysia({ normalize: false, strictPath: true })
+    .use(reading(withReplays))
+    .use(replaying(withReplays));
 }
 
-function reading(parts: RouteParts) {
-  const { operation, ingress, results, uris } = parts;
-  const replays = createReplays(parts);
+type WithReplays = RouteParts & { replays: ReturnType<typeof createReplays> };
+
+function reading({ operation, ingress, results, uris, replays }: WithReplays) {
   return new Elysia({ normalize: false, strictPath: true })
     .get(
       "/dead-letters",
@@ -69,9 +72,7 @@ function reading(parts: RouteParts) {
     );
 }
 
-function replaying(parts: RouteParts) {
-  const { operation, ingress, uris } = parts;
-  const replays = createReplays(parts);
+function replaying({ operation, ingress, uris, replays }: WithReplays) {
   return new Elysia({ normalize: false, strictPath: true })
     .post(
       "/dead-letters/:dead_letter_id/replay",
