@@ -100,7 +100,7 @@ function single({ operation, ingress, access, requests, uris }: RouteParts) {
         id: "pauseSchedule",
         summary: "Pause a schedule",
         description:
-          "A firing whose time has come by the response may still happen; no later one does. Safe to repeat.",
+          "A firing that is due before the response may still happen; no later one does. Safe to repeat.",
         responses: { 200: ["The schedule is paused.", "Schedule"] },
       }),
     )
@@ -131,7 +131,7 @@ function single({ operation, ingress, access, requests, uris }: RouteParts) {
         id: "deleteSchedule",
         summary: "Delete a schedule",
         description:
-          "The requests that it created stay. A firing whose time has come by the response may still happen; no later one does.",
+          "The requests that it created stay. A firing that is due before the response may still happen; no later one does.",
         responses: { 204: { description: "The schedule was deleted." } },
       }),
     );
