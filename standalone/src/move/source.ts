@@ -44,20 +44,27 @@ export function createMoveSource(parts: SourceParts): { move: MoveSource; closed
   }
 
   async function drainAndSeal(): Promise<void> {
-    await drain();
+    await repeated(drain);
+    await repeated(async () => {
+      await requeue();
+      await file.seal(() => sealMove(file.db, { target, now: clock() }));
+    });
+    if (stopping.aborted) return;
+    log.warn("the data is sealed: it is no longer served, and the rest can be copied", { target });
+    await stopServices();
+  }
+
+  /** Does a step of the sealing, again and again until it succeeds or the process stops. Never rejects. */
+  async function repeated(step: () => Promise<void>): Promise<void> {
     while (!stopping.aborted) {
       try {
-        await requeue();
-        await file.seal(() => sealMove(file.db, { target, now: clock() }));
-        break;
+        return await step();
       } catch (error) {
+        if (stopping.aborted) return;
         log.error("sealing the data failed; standalone tries again", errorFields(error));
         await Bun.sleep(retryMs);
       }
     }
-    if (stopping.aborted) return;
-    log.warn("the data is sealed: it is no longer served, and the rest can be copied", { target });
-    await stopServices();
   }
 
   return {

@@ -1,4 +1,5 @@
 import type { Database } from "bun:sqlite";
+import { hasTable } from "../sqlite/add-columns.ts";
 
 /** The move of a data file, as it is stored in the file itself. There is at most one. */
 export type Move = {
@@ -19,9 +20,7 @@ const schema = `
   ) STRICT`;
 
 export function readMove(db: Database): Move | null {
-  const hasTable =
-    db.query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'move'").get() !== null;
-  return hasTable ? db.query<Move, []>("SELECT * FROM move").get() : null;
+  return hasTable(db, "move") ? db.query<Move, []>("SELECT * FROM move").get() : null;
 }
 
 /** Returns the move that has begun before, if there is one. */

@@ -1,0 +1,50 @@
+import { expect, test } from "bun:test";
+import { Unavailable } from "@sate/contracts";
+import { createLog } from "@sate/contracts/runtime";
+import { until } from "../../../contracts/test/until.ts";
+import { createMoveSource } from "../../src/move/source.ts";
+import { dataFolders } from "../data-folders.ts";
+import { fileWithTables } from "./file.ts";
+
+const newFolder = dataFolders();
+
+/** A source whose drain does `work`, and the move that it has begun. */
+async function begun(work: () => Promise<void>, stopping = new AbortController()) {
+  const lines: string[] = [];
+  const file = await fileWithTables(newFolder());
+  const { move } = createMoveSource({
+    ...{ file, log: createLog("standalone", "error", (line) => lines.push(line)) },
+    ...{ clock: Date.now, newId: () => crypto.randomUUID(), stopping: stopping.signal },
+    drain: work,
+    requeue: async () => {},
+    stopServices: async () => {},
+  });
+  const { id } = await move.begin();
+  return { move, file, lines, seal: () => move.seal({ id, target: "mongodb://new/requests" }) };
+}
+
+test("a drain that fails, as with a full disk, is tried again, and then the data is sealed", async () => {
+  let calls = 0;
+  const { move, file, lines, seal } = await begun(async () => {
+    if (calls++ === 0) throw new Unavailable("The database could not commit.");
+  });
+  seal();
+  await until("it is sealed", () => move.state().phase === "sealed");
+  expect(calls).toBe(2);
+  expect(lines).toEqual([expect.stringContaining("sealing the data failed; standalone tries again")]);
+  file.close();
+});
+
+test("a drain that fails because the process stops is neither tried again nor reported", async () => {
+  const stopping = new AbortController();
+  let calls = 0;
+  const { move, file, lines, seal } = await begun(async () => {
+    calls++;
+    stopping.abort();
+    throw new Unavailable("The database is closed.");
+  }, stopping);
+  seal();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect({ calls, lines, phase: move.state().phase }).toEqual({ calls: 1, lines: [], phase: "draining" });
+  file.close();
+});
