@@ -8,7 +8,7 @@ export type Check = { schema: string; payload: string };
  * - unusable: the schema cannot be applied: it refers to something that it does not contain, refers to itself without
  *   end, or is not a JSON Schema.
  */
-export type Checked = { kind: "fits" } | { kind: "misfits"; reasons: Reason[] } | { kind: "unusable" };
+export type Checked = { kind: "match" } | { kind: "mismatch"; reasons: Reason[] } | { kind: "unusable" };
 
 const validatorsMax = 100;
 /** Of a larger payload, only the first error in each object and array is found: there could be hundreds of thousands. */
@@ -38,7 +38,7 @@ export function createCheck(): (check: Check) => Checked {
       const { all, first } = validatorsOf(schema);
       const validator = payload.length > allReasonsCharsMax ? first : all;
       const { valid, errors } = validate(validator, JSON.parse(payload));
-      return valid ? { kind: "fits" } : { kind: "misfits", reasons: reasonsOf(errors) };
+      return valid ? { kind: "match" } : { kind: "mismatch", reasons: reasonsOf(errors) };
     } catch {
       return { kind: "unusable" };
     }

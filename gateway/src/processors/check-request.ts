@@ -21,8 +21,8 @@ export function createRequestCheck(
     const { input_json: schema } = await announcements(processor);
     if (schema === undefined) return;
     const checked = await checkPayload({ schema, payload });
-    if (checked.kind === "fits") return;
-    if (checked.kind === "misfits") {
+    if (checked.kind === "match") return;
+    if (checked.kind === "mismatch") {
       const detail =
         "The payload does not match the input schema of the processor. See `errors`; `GET /processors/{name}` returns the schema.";
       throw new Refusal("invalid-payload", detail, { errors: checked.reasons });

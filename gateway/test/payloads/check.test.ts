@@ -7,7 +7,7 @@ const check = (schema: object | boolean, payload: string) =>
   createCheck()({ schema: JSON.stringify(schema), payload });
 const reasons = (schema: object, payload: string) => {
   const checked = check(schema, payload);
-  return checked.kind === "misfits" ? checked.reasons : checked.kind;
+  return checked.kind === "mismatch" ? checked.reasons : checked.kind;
 };
 
 describe("reasons", () => {
@@ -62,32 +62,32 @@ describe("reasons", () => {
 });
 
 test.each<[name: string, schema: object, payload: string, kind: string]>([
-  ["a number beyond doubles", { type: "number", maximum: 5 }, "1e400", "misfits"],
-  ["a number beyond doubles", { type: "integer" }, "9007199254740993", "fits"],
-  ["a key that means something", { required: ["toString"] }, "{}", "misfits"],
+  ["a number beyond doubles", { type: "number", maximum: 5 }, "1e400", "mismatch"],
+  ["a number beyond doubles", { type: "integer" }, "9007199254740993", "match"],
+  ["a key that means something", { required: ["toString"] }, "{}", "mismatch"],
   [
     "a key that means something",
     { properties: { a: {} }, additionalProperties: false },
     '{"__proto__":1}',
-    "misfits",
+    "mismatch",
   ],
   [
     "a key that means something",
     { additionalProperties: { type: "string" } },
     '{"constructor":"a","a":"b"}',
-    "fits",
+    "match",
   ],
   [
     "half of a surrogate pair as a key",
     { additionalProperties: { type: "string" } },
     '{"\\ud800":"\\ud800"}',
-    "fits",
+    "match",
   ],
   [
     "half of a surrogate pair as a key",
     { additionalProperties: { type: "string" } },
     '{"\\ud800":1}',
-    "misfits",
+    "mismatch",
   ],
 ])("%s: %j, %s", (_, schema, payload, kind) => {
   expect(check(schema, payload).kind).toBe(kind as never);
@@ -108,10 +108,10 @@ test("a large payload is checked up to its first error", () => {
   const schema = { items: { type: "string" } };
   const payload = `[${"1,".repeat(250_000)}1]`;
   expect(reasons(schema, payload)).toHaveLength(1);
-  expect(check({ items: { type: "integer" } }, payload)).toEqual({ kind: "fits" });
+  expect(check({ items: { type: "integer" } }, payload)).toEqual({ kind: "match" });
 });
 
-test("any payload fits a schema that allows everything, and none a schema that allows nothing", () => {
+test("any payload matches a schema that allows everything, and none a schema that allows nothing", () => {
   const all = {
     properties: { a: true },
     additionalProperties: { items: {}, additionalProperties: {} },
@@ -119,8 +119,8 @@ test("any payload fits a schema that allows everything, and none a schema that a
   };
   fc.assert(
     fc.property(jsonValueOfDepth(20), (payload) => {
-      expect(check(all, payload)).toEqual({ kind: "fits" });
-      expect(check({ not: {} }, payload).kind).toBe("misfits");
+      expect(check(all, payload)).toEqual({ kind: "match" });
+      expect(check({ not: {} }, payload).kind).toBe("mismatch");
     }),
     { numRuns: 300 },
   );

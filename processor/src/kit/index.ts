@@ -47,9 +47,9 @@ export type Context = {
 };
 
 export type Definition<Input extends TSchema = TSchema, Output extends TSchema = TSchema> = {
-  /** The schema of the payload. Sate refuses a payload that does not fit it. */
+  /** The schema of the payload. Sate refuses a payload that does not match it. */
   input?: Input;
-  /** The schema of the outputs. Outputs that do not fit it are an unexpected error. */
+  /** The schema of the outputs. Outputs that do not match it are an unexpected error. */
   output?: Output;
   /** The maximum duration of an execution, across all its tries. Default: the service's EXECUTION_SECONDS. */
   timeoutSeconds?: number;
