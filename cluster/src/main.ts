@@ -64,7 +64,7 @@ async function start(): Promise<void> {
 Sate is ready.
   address        ${url}
   API reference  ${url}/swagger
-  try            curl -s ${url}/requests -H 'content-type: application/json' -d '{"payload": {"message": "ping"}}'
+  try            curl -s ${url}/requests -H 'content-type: application/json' -H 'prefer: wait=30' -d '{"payload": {"message": "ping"}, "execute": true}'
   logs           ${settings.logsDir}`);
   // An address from the environment may contain a password.
   for (const [name, address] of Object.entries(addresses))
