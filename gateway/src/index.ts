@@ -49,7 +49,7 @@ export function createGateway(ports: Ports, config: Config) {
     app: createApp(ports, config, { notReadyReasons: reasons, stopping: waits.signal }),
     notReadyReasons: reasons,
     start,
-    /** Ends claims and responses that wait, and event streams. Call it first at a stop. */
+    /** Ends event streams, and the claims and responses that wait. Call it first at a stop. */
     endWaits: () => waits.abort(),
     stop,
   };

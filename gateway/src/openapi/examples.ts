@@ -1,4 +1,4 @@
-/** The examples of the document, from the original's README. */
+/** The examples of the document. The request, its execution and its result are those of the original's README. */
 
 const payload = {
   message: "ping",
