@@ -41,8 +41,8 @@ export function createAccess({ keys, serviceToken, log }: AccessOptions) {
         throw refusal("forbidden", detail, error, { key: key.name });
       }
       const used = { key: key.name, method: request.method, path: pathOf(request), request_id: requestId };
-      // At `warn`, so that the default level of every deployment records who created, executed, cancelled or withdrew
-      // something. Workers call constantly, so only their registration is recorded, by its route.
+      // At `warn`, so that the default level of every deployment records who created, executed, cancelled, removed or
+      // withdrew something. Workers call constantly, so only their registration is recorded, by its route.
       const isRecorded = scope !== "work" && request.method !== "GET" && request.method !== "HEAD";
       if (isRecorded) log.warn("api key used", used);
       else log.debug("api key used", used);

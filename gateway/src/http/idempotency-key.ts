@@ -4,8 +4,8 @@ import type { Access } from "../access/authorize.ts";
 import { Refusal } from "./problem-response.ts";
 
 /**
- * Creates the function that reads the Idempotency-Key of a call; `undefined` if it has none. The same key is another one
- * for another API key and for another `route`, which also names the resource. Throws the refusal of a malformed key.
+ * Creates the function that reads the Idempotency-Key of a call; `undefined` if it has none. A key is valid for one API
+ * key and one `route`, which also names the resource. Throws the refusal of a malformed key.
  * https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07
  */
 export function createIdempotencyKeys({ keyOf }: Pick<Access, "keyOf">) {
@@ -50,6 +50,6 @@ function hashOf(value: unknown): string {
   return createHash("sha256").update(JSON.stringify(value)).digest("hex");
 }
 
-/** Of the response to a call that repeats one with the same Idempotency-Key. */
+/** The headers of a response that only repeats that of an earlier call with the same Idempotency-Key. */
 export const replayed = (isReplay: boolean): Record<string, string> =>
   isReplay ? { "idempotency-replayed": "true" } : {};

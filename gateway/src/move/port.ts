@@ -30,7 +30,7 @@ export type MovePage = {
   /** The key of the last record that was looked at; absent if there was none. */
   through?: string;
   count: number;
-} /** As JSON with its members by name. */ & (
+} /** As JSON with the members of objects sorted by name. */ & (
   | { records: JsonText[] }
   /** A hash of the records of the page. */
   | { digest: string }

@@ -1,4 +1,4 @@
-/** Wakes the one caller that waits at it. A ring before the wait counts. */
+/** Wakes the one caller that waits on it. A ring before the wait counts. */
 export type Bell = {
   ring(): void;
   /** Resolves at a ring, or after `ms`. */

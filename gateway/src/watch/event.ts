@@ -4,7 +4,7 @@ import type { JsonText } from "@sate/contracts";
 /** Where a client is in an event stream: the state that it has seen, and the last chunk of the log. */
 export type Place = { state: string; epoch: number; sequence: number };
 
-/** Nothing was seen. Epochs begin at 1. */
+/** The place of a client that has seen nothing. Epochs begin at 1. */
 export const start: Place = { state: "", epoch: 0, sequence: 0 };
 
 /** The state of the last event of a stream. */
@@ -13,7 +13,7 @@ export const ended = "end";
 const stateChars = 11;
 const idPattern = new RegExp(`^([\\w-]{${stateChars}}|${ended})\\.(\\d{1,9})-(\\d{1,9})$`);
 
-/** A short name of a state: another state has another one. */
+/** A short name of a state: different states have different names. */
 export function nameOfState(text: string): string {
   return createHash("sha256").update(text).digest("base64url").slice(0, stateChars);
 }
@@ -33,7 +33,7 @@ export function eventText(name: string, { state, epoch, sequence }: Place, data:
   return `event: ${name}\nid: ${state}.${epoch}-${sequence}\n${lines.join("")}\n`;
 }
 
-/** The time after which a client connects again, in ms. It has no event, and makes the server send the headers. */
+/** The time after which a client connects again, in ms. It is not an event, and makes the server send the headers. */
 export const firstText = "retry: 1000\n\n";
 
 export const commentText = ":\n\n";

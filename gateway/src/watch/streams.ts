@@ -13,7 +13,7 @@ type Asked = {
   request: Request;
   key: ApiKey | undefined;
   execution: ExecutionRecord;
-  /** Where a client that was connected before is. */
+  /** Where a client that connects again left off. */
   from: Place | null;
 };
 

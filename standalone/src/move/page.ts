@@ -8,8 +8,8 @@ import type { MovedTable } from "./tables.ts";
 export type PageOptions = { after?: string; settled: boolean; as: "records" | "digest" };
 
 /**
- * A page of a table, in the order of its keys. It ends at the same record whether records or a digest are wanted. Records that
- * are left out because they may still change count, so that a page takes a bounded time to read.
+ * A page of a table, in the order of its keys. It ends at the same record whether records or a digest are wanted. Records
+ * that are left out because they may still change count towards its limits, so that a page takes a bounded time to read.
  */
 export function readPage(db: Database, table: MovedTable, { after, settled, as }: PageOptions): MovePage {
   const order = table.order.join(", ");

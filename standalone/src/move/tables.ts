@@ -148,7 +148,7 @@ const bytesOf = (text: string | null) => (text === null ? null : Buffer.from(tex
 type Rules<Row, Record, Document> = {
   name: string;
   database: "requests" | "results";
-  /** SQL expressions of which an index has the first: the rows in the order of the documents' keys. */
+  /** SQL expressions that put the rows in the order of the documents' keys. An index has the first of them. */
   order: readonly string[];
   ofRow(row: Row): Record;
   document(record: Record): Document;

@@ -5,7 +5,7 @@ import type { MovedTable } from "../tables.ts";
 import { createDatabases, type Databases, type Stored } from "./databases.ts";
 import { createNotes } from "./notes.ts";
 
-/** Records of one table: those after the first key, up to and with the second. */
+/** Records of one table: those after the first key, up to and including the second. */
 export type Range = { after: string | undefined; through: string | undefined };
 /** The canonical text of each record, by key and in the order of the keys. */
 export type Texts = Map<string, string>;
