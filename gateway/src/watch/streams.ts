@@ -1,4 +1,5 @@
 import { type ExecutionRecord, limits } from "@sate/contracts";
+import { errorFields, type Log } from "@sate/contracts/runtime";
 import type { ApiKey } from "../access/api-keys.ts";
 import { overloaded, Refusal } from "../http/problem-response.ts";
 import type { Uris } from "../http/uris.ts";
@@ -22,6 +23,7 @@ type Asked = {
  * event, when its client disconnects, and when a stop begins: the client then connects again, here or elsewhere.
  */
 export function createStreams(parts: {
+  log: Log;
   watch: Watch;
   logs: LogPoll;
   readResult: ReadResult;
@@ -87,6 +89,7 @@ export function createStreams(parts: {
             stop();
             controller.close();
           } catch (error) {
+            parts.log.error("an event stream failed unexpectedly", { execution_id, ...errorFields(error) });
             stop();
             throw error;
           }

@@ -98,6 +98,18 @@ describe("a stream", () => {
     expect(names()).toEqual(["queued", "failed", "result"]);
   });
 
+  test("that fails unexpectedly breaks off, and the log says why", async () => {
+    const { gateway, stream, become, record } = await withStream();
+    const fails = () => Promise.reject(new TypeError("a bug"));
+    Object.assign(gateway.results.api, { resultsOfExecution: fails });
+    become("succeeded", { epoch: 1 });
+    record();
+    const { ended } = await stream();
+    await expect(ended).rejects.toThrow("a bug");
+    expect(gateway.lines.at(-1)).toContain('"message":"an event stream failed unexpectedly"');
+    expect(gateway.lines.at(-1)).toContain('"error":"TypeError"');
+  });
+
   test("ends when the execution is removed, and when the gateway stops", async () => {
     const { gateway, stream, ask, path } = await withStream();
     const first = await stream();
