@@ -1,6 +1,6 @@
 import { insertFree } from "@sate/requests-service/mongo/access";
 import { type MovedTable, movedTables } from "../tables.ts";
-import type { Databases } from "./databases.ts";
+import type { Databases, MoveDocument } from "./databases.ts";
 import { Failure } from "./failure.ts";
 
 /** How far a table was copied: where its next page begins, and whether that was the last one. */
@@ -10,25 +10,29 @@ const positionId = ({ name }: MovedTable) => `position:${name}`;
 
 /** What the move notes about itself in the Requests DB. */
 export function createNotes({ on, onMove }: Pick<Databases, "on" | "onMove">) {
+  /**
+   * Notes that this move fills the databases, so that requests-service does not start on them. Returns whether it has
+   * ended. They must be empty, or hold what this move has copied.
+   */
+  async function begin(source: string): Promise<"begun" | "done"> {
+    const found = await onMove((collection) => collection.findOne({ _id: "move" }));
+    if (found && found.source !== source) {
+      const what = "The databases contain the data of another move, perhaps of one that was undone.";
+      throw new Failure(`${what} Use empty ones.`, 78);
+    }
+    if (found) return found.phase === "done" ? "done" : "begun";
+    for (const table of movedTables) {
+      if (!(await on(table, (collection) => collection.findOne({}, { projection: { _id: 1 } })))) continue;
+      throw new Failure(`The databases are not empty: ${table.name} has documents. Use empty ones.`, 78);
+    }
+    const note: MoveDocument = { _id: "move", source, phase: "copying" };
+    const taken = await onMove((collection) => insertFree(collection, [note]));
+    // Another command may have begun in the meantime, perhaps for another source.
+    return taken.size === 0 ? "begun" : begin(source);
+  }
+
   return {
-    /**
-     * Notes that this move fills the databases, so that requests-service does not start on them. Returns whether it has ended.
-     * They must be empty, or hold what this move has copied.
-     */
-    async begin(source: string): Promise<"begun" | "done"> {
-      const found = await onMove((collection) => collection.findOne({ _id: "move" }));
-      if (found && found.source !== source) {
-        const what = "The databases contain the data of another move, perhaps of one that was undone.";
-        throw new Failure(`${what} Use empty ones.`, 78);
-      }
-      if (found) return found.phase === "done" ? "done" : "begun";
-      for (const table of movedTables) {
-        if (!(await on(table, (collection) => collection.findOne({}, { projection: { _id: 1 } })))) continue;
-        throw new Failure(`The databases are not empty: ${table.name} has documents. Use empty ones.`, 78);
-      }
-      await onMove((collection) => insertFree(collection, [{ _id: "move", source, phase: "copying" }]));
-      return "begun";
-    },
+    begin,
 
     /** From now on requests-service starts on them. */
     async end(): Promise<void> {
