@@ -48,8 +48,11 @@ export type MoveSource = {
     settled: boolean;
     as: "records" | "digest";
   }): MovePage | null;
-  /** Begins to drain, and then seals. Returns at once. `target`: a name for people. `false`: it is another move. */
-  seal(move: { id: string; target: string }): boolean;
+  /**
+   * Begins to drain, and then seals; does not wait for either. `target`: a name for people, which replaces that of an
+   * earlier call. `false`: it is another move.
+   */
+  seal(move: { id: string; target: string }): Promise<boolean>;
   /** Stores that everything was copied. `false`: it is another move, or it is not sealed. */
   complete(move: { id: string }): Promise<boolean>;
 };

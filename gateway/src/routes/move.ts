@@ -46,8 +46,8 @@ export function moveRoutes(operation: Operation, move: MoveSource) {
     )
     .post(
       "/move/seal",
-      ({ body }) => {
-        if (!move.seal(body)) throw otherMove();
+      async ({ body }) => {
+        if (!(await move.seal(body))) throw otherMove();
         return json(move.state());
       },
       operation("system", { ...hidden, id: "sealMove", body: SealBody }),

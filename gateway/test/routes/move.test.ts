@@ -19,7 +19,7 @@ function fakeMove(): MoveSource {
         ...(as === "digest" ? { digest: "d" } : { records: ['{"a":1e400}'] }),
       };
     },
-    seal: (move) => move.id === id,
+    seal: async (move) => move.id === id,
     complete: async (move) => move.id === id,
   };
 }

@@ -43,11 +43,13 @@ export function createMoveSource(parts: SourceParts): { move: MoveSource; closed
     return { id: readMove(file.db)?.id ?? "", phase: phase(), running: countRunning(file.db) };
   }
 
+  const seal = () => file.seal(() => sealMove(file.db, { target, now: clock() }));
+
   async function drainAndSeal(): Promise<void> {
     await repeated(drain);
     await repeated(async () => {
       await requeue();
-      await file.seal(() => sealMove(file.db, { target, now: clock() }));
+      await seal();
     });
     if (stopping.aborted) return;
     log.warn("the data is sealed: it is no longer served, and the rest can be copied", { target });
@@ -79,10 +81,11 @@ export function createMoveSource(parts: SourceParts): { move: MoveSource; closed
         const found = movedTables.find(({ name }) => name === table);
         return found ? readPage(file.db, found, options) : null;
       },
-      seal(wanted) {
+      async seal(wanted) {
         if (readMove(file.db)?.id !== wanted.id) return false;
         target = wanted.target;
-        if (!file.isSealed()) draining ??= drainAndSeal();
+        if (file.isSealed()) await seal();
+        else draining ??= drainAndSeal();
         return true;
       },
       async complete({ id }) {

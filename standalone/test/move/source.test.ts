@@ -3,6 +3,7 @@ import { Unavailable } from "@sate/contracts";
 import { createLog } from "@sate/contracts/runtime";
 import { until } from "../../../contracts/test/until.ts";
 import { createMoveSource } from "../../src/move/source.ts";
+import { readMove } from "../../src/move/state.ts";
 import { dataFolders } from "../data-folders.ts";
 import { fileWithTables } from "./file.ts";
 
@@ -20,7 +21,8 @@ async function begun(work: () => Promise<void>, stopping = new AbortController()
     stopServices: async () => {},
   });
   const { id } = await move.begin();
-  return { move, file, lines, seal: () => move.seal({ id, target: "mongodb://new/requests" }) };
+  const seal = (target = "mongodb://new/requests") => move.seal({ id, target });
+  return { move, file, lines, seal };
 }
 
 test("a drain that fails, as with a full disk, is tried again, and then the data is sealed", async () => {
@@ -28,7 +30,7 @@ test("a drain that fails, as with a full disk, is tried again, and then the data
   const { move, file, lines, seal } = await begun(async () => {
     if (calls++ === 0) throw new Unavailable("The database could not commit.");
   });
-  seal();
+  expect(await seal()).toBe(true);
   await until("it is sealed", () => move.state().phase === "sealed");
   expect(calls).toBe(2);
   expect(lines).toEqual([expect.stringContaining("sealing the data failed; standalone tries again")]);
@@ -43,8 +45,18 @@ test("a drain that fails because the process stops is neither tried again nor re
     stopping.abort();
     throw new Unavailable("The database is closed.");
   }, stopping);
-  seal();
+  await seal();
   await new Promise((resolve) => setImmediate(resolve));
   expect({ calls, lines, phase: move.state().phase }).toEqual({ calls: 1, lines: [], phase: "draining" });
+  file.close();
+});
+
+test("sealed data that is moved to other databases after all is known to be there", async () => {
+  const { move, file, seal } = await begun(async () => {});
+  await seal();
+  await until("it is sealed", () => move.state().phase === "sealed");
+  const before = readMove(file.db);
+  expect(await seal("mongodb://other/requests")).toBe(true);
+  expect(readMove(file.db)).toEqual({ ...before, target: "mongodb://other/requests" } as never);
   file.close();
 });
