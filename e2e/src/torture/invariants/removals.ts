@@ -1,3 +1,4 @@
+import { trials } from "../../runs/trials.ts";
 import {
   type Evidence,
   invariant,
@@ -29,6 +30,8 @@ function contentOf({ dump, stalls }: Evidence): [what: string, requestIds: (stri
 const endedIn = ({ runs, webhook }: Evidence): Set<string> =>
   new Set([...runs.map((run) => run.execution_id), ...webhook.delivered.map((one) => one.executionId)]);
 
+const timesOut = new Set(trials.filter(({ ends }) => ends.includes("timeout")).map(({ name }) => name));
+
 export const removals = [
   invariant(
     28,
@@ -53,9 +56,13 @@ export const removals = [
       const ended = endedIn(evidence);
       for (const { requestId, executionId } of history.executions) {
         const { labels, processor = "" } = history.requests.get(requestId) ?? {};
-        // It may have ended without a run, or without a trace of one: HTTP endpoints do not log their runs.
+        // It may have ended without a run: if the only one was lost before it began, its deadline may have passed. Or
+        // without a trace of one: HTTP endpoints do not log their runs.
         const isExcused =
-          fullDisks.length > 0 || labels?.[cancelled.name] || processor.startsWith("trial-http-");
+          fullDisks.length > 0 ||
+          labels?.[cancelled.name] ||
+          timesOut.has(processor) ||
+          processor.startsWith("trial-http-");
         if (removed.has(requestId) && !ended.has(executionId) && !isExcused)
           violation(`${executionId} was removed before it ran`);
       }
