@@ -1,12 +1,10 @@
 import { gatewaySettings } from "@sate/contracts";
-import type { TObject } from "@sinclair/typebox";
 import { Elysia, ParseError, ValidationError } from "elysia";
 import type { RequiredScope } from "./access/authorize.ts";
 import { createHostCheck } from "./access/hosts.ts";
 import { discardBody } from "./http/discard-body.ts";
 import { failedOf } from "./http/failed.ts";
 import { invalidPath, invalidQuery } from "./http/parameters.ts";
-import { invalidBody } from "./http/parse-body.ts";
 import { createProblemResponse, Refusal } from "./http/problem-response.ts";
 import type { Config, Ports } from "./ports.ts";
 import { creatingRoutes } from "./routes/creating.ts";
@@ -137,14 +135,12 @@ function causeOf(error: unknown): unknown {
   // Elysia wraps what a parse hook throws.
   if (error instanceof ParseError) return error.cause;
   if (!(error instanceof ValidationError) || !error.valueError) return error;
-  const { type, value, valueError, validator } = error;
+  const { type, valueError } = error;
   switch (type) {
     case "params":
       return invalidPath(valueError);
     case "query":
       return invalidQuery(valueError);
-    case "body":
-      return invalidBody(value, valueError, (validator as { schema: TObject }).schema);
     default:
       return error;
   }

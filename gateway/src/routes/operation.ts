@@ -1,17 +1,18 @@
 import { limits, type ProblemName } from "@sate/contracts";
 import type { TObject, TString } from "@sinclair/typebox";
+import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { Context } from "elysia";
 import type { Access, RequiredScope } from "../access/authorize.ts";
 import type { Ingress } from "../capacity/ingress.ts";
 import { NoQuery, readQuery } from "../http/parameters.ts";
-import { envelopeOf } from "../http/parse-body.ts";
+import { envelopeOf, invalidBody } from "../http/parse-body.ts";
 import { Refusal } from "../http/problem-response.ts";
 import { readBody } from "../http/read-body.ts";
 import type { Closure } from "../move/port.ts";
 import { headersField, type Tag } from "../openapi/document.ts";
 import { type Described, type Json, jsonResponseOf, problemResponses } from "../openapi/responses.ts";
 
-/** What Elysia validates. A route with a `body` reads one. */
+/** A route with a `body` reads one. */
 type Schemas = { query?: TObject; params?: TObject; body?: TObject };
 
 type Declared = {
@@ -63,6 +64,7 @@ export function createOperation({ access, ingress, bodyBytesMax, idleSeconds, cl
       const refusal = closure?.refuses(declared);
       if (closure && refusal) throw new Refusal(refusal, closure.detail);
     };
+    const check = body && TypeCompiler.Compile(body);
     const parse = async ({ request, server }: Hooked): Promise<unknown> => {
       const json = await readBody(request, {
         bytesMax: Math.max(bodyBytesMax, bodyBytesLeast),
@@ -71,7 +73,11 @@ export function createOperation({ access, ingress, bodyBytesMax, idleSeconds, cl
         onProgress: () => server?.timeout(request, stallSeconds),
       });
       server?.timeout(request, idleSeconds);
-      return envelopeOf(json);
+      const envelope = envelopeOf(json);
+      // Not left to Elysia, whose errors render the value as text: an object with a field `toString` has none.
+      const error = check?.Check(envelope) === false && check.Errors(envelope).First();
+      if (body && error) throw invalidBody(envelope, error, body);
+      return envelope;
     };
     const parameters = (context: { request: Request; query: unknown }): void => {
       if (query) context.query = readQuery(context.request.url, query);

@@ -36,6 +36,7 @@ const bodies: Record<string, Refused[]> = {
     ['{"payload":1,"a\\nb":2}'],
     ['{"payload":1,"processor":5}', "processor"],
     ['{"payload":1,"processor":"../x"}', "processor"],
+    ['{"payload":1,"processor":[{"toString":1}]}', "processor"],
   ],
   "400 duplicate-key": [
     ['{"payload":1,"payload":2}', "payload"],
