@@ -48,7 +48,8 @@ const stallSeconds = 10;
 
 /**
  * Creates the options of a route: its schemas, its documentation, and the hooks that check its scope before anything of
- * the request is read, read its body, and read its query. app.ts turns what a schema refuses into a problem.
+ * the request is read, read and check its body, and read its query. Elysia checks the parameters, and app.ts turns what
+ * it refuses into a problem.
  */
 export function createOperation({ access, ingress, bodyBytesMax, idleSeconds, closed }: OperationParts) {
   return <S extends Schemas>(tag: Tag, declared: Declared & S) => {
