@@ -1,4 +1,4 @@
-import { type ExecutionKey, limits, type RequestsApi } from "@sate/contracts";
+import { type ExecutionKey, limits, type NewRequest, type RequestsApi } from "@sate/contracts";
 import { errorFields, failpoint, inParts, microBatch } from "@sate/contracts/runtime";
 import type { Ports, Store } from "../ports.ts";
 import { deliveryOf, isWanted } from "./event.ts";
@@ -24,6 +24,8 @@ export type Deliveries = {
 
 type Create = RequestsApi["createRequests"];
 
+const partsOf = (requests: NewRequest[]) => inParts(requests, { itemsMax: limits.batchItemsMax });
+
 /** The most outcomes that wait in memory. */
 const waitingMax = 5_000;
 
@@ -34,27 +36,38 @@ export function createDeliveries(
 ): Deliveries {
   const waiting = new Set<Promise<void>>();
 
-  async function deliver(executions: ExecutionKey[], webhooks: readonly Webhook[]): Promise<void> {
-    if (webhooks.length === 0) return;
+  /** The deliveries of those that have ended, to the webhooks that want them. */
+  async function deliveriesOf(
+    executions: ExecutionKey[],
+    webhooks: readonly Webhook[],
+  ): Promise<NewRequest[]> {
+    if (webhooks.length === 0) return [];
     const stored = await store.executions.get(executions);
-    const requests = stored.flatMap(({ outcome, ...execution }) => {
+    return stored.flatMap(({ outcome, ...execution }) => {
       if (outcome === undefined) return [];
       const ended = { ...execution, outcome };
       return webhooks.filter((one) => isWanted(one, ended)).map((one) => deliveryOf(one, ended));
     });
+  }
+
+  async function create(requests: NewRequest[]): Promise<void> {
     if (requests.length === 0) return;
     failpoint("requests-service.delivery-due");
-    for (const part of inParts(requests, { itemsMax: limits.batchItemsMax })) {
-      const { answers } = await createRequests({ requests: part });
-      const created = answers.filter((answer) => answer.kind === "created" && !answer.is_replay);
-      counters.add("webhook_deliveries_created", created.length);
-    }
+    const { answers } = await createRequests({ requests });
+    counters.add("webhook_deliveries_created", answers.filter(({ kind }) => kind === "created").length);
     failpoint("requests-service.delivery-created");
+  }
+
+  /** Those whose execution does not exist. The others cost one read, and are not counted again. */
+  async function missingOf(requests: NewRequest[]): Promise<NewRequest[]> {
+    const found = await store.executions.get(requests.map(({ id }) => ({ request_id: id, attempt: 1 })));
+    const there = new Set(found.map(({ request_id }) => request_id));
+    return requests.filter(({ id }) => !there.has(id));
   }
 
   const deliverNext = microBatch(
     async (batch: ExecutionKey[]) => {
-      await deliver(batch, subscriptions.active());
+      for (const part of partsOf(await deliveriesOf(batch, subscriptions.active()))) await create(part);
       return batch.map(() => undefined);
     },
     { itemsMax: limits.batchItemsMax },
@@ -81,7 +94,9 @@ export function createDeliveries(
       }
     },
     async beforeConfirmed(executions) {
-      if (executions.length > 0) await deliver(executions, await subscriptions.refresh());
+      if (executions.length === 0) return;
+      const requests = await deliveriesOf(executions, await subscriptions.refresh());
+      for (const part of partsOf(requests)) await create(await missingOf(part));
     },
     async flush() {
       await Promise.all(waiting);

@@ -74,6 +74,7 @@ test("an outcome without its delivery gets it before it is confirmed, and no sec
   expect(before).toHaveLength(2);
   await core.look(never);
   expect(await deliveries(core)).toEqual(before);
+  expect(core.counters.read()).toMatchObject({ webhook_deliveries_created: 2 });
   expect((await core.stored(run)).mark).toBeUndefined();
 });
 
