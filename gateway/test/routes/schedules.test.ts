@@ -69,6 +69,15 @@ test("a schedule can be paused and resumed, repeatedly, and deleted once", async
   }
 });
 
+test("a deletion that took effect is 204, also if its call had no response and was repeated", async () => {
+  const gateway = testGateway();
+  const { id } = (await create(gateway)).json;
+  gateway.requests.control.before = (name) => {
+    if (name === "deleteSchedule") gateway.requests.schedules.schedules.delete(id);
+  };
+  expect((await gateway.ask("DELETE", `/schedules/${id}`)).status).toBe(204);
+});
+
 test("lists are pages", async () => {
   const gateway = testGateway();
   for (let count = 0; count < 3; count++) await create(gateway);

@@ -55,6 +55,17 @@ test("a webhook is paused, resumed, rotated, tested and deleted", async () => {
   expect(named(await get(path))).toEqual([404, "webhook-not-found"]);
 });
 
+test("a deletion that took effect is 204, also if its call had no response and was repeated", async () => {
+  const { create, ask, requests } = gatewayOf();
+  const { id } = (await create()).json;
+  requests.control.before = async (name) => {
+    if (name !== "deleteWebhook") return;
+    requests.control.before = () => {};
+    await requests.api.deleteWebhook({ webhook_id: id });
+  };
+  expect((await ask("DELETE", `/webhooks/${id}`)).status).toBe(204);
+});
+
 test("an unknown webhook is 404 in every operation", async () => {
   const { get, post, ask } = gatewayOf();
   for (const id of [Bun.randomUUIDv7(), "x"]) {

@@ -61,6 +61,7 @@ export const webhookOperations = {
     body: Type.Object({ webhook_id: Uuid, secret: WebhookSecret }, open),
     response,
   },
+  /** The repetition of a call that deleted it finds none. */
   deleteWebhook: {
     path: "/internal/webhooks/delete",
     body,
