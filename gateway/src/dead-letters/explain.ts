@@ -47,6 +47,14 @@ export function whyNotReplayed(uris: Uris, replay: Exclude<Replay, Done>): Refus
   }
 }
 
+/** Of a dry run, in which no execution is started: so there is no link to one. */
+export function wouldBeSecond(): Refusal {
+  return new Refusal(
+    "execution-active",
+    "Another dead letter of this processing request would be replayed before this one, and only one execution may be active.",
+  );
+}
+
 function notReplayable(detail: string): Refusal {
   return new Refusal("dead-letter-not-replayable", detail);
 }

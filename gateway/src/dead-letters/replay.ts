@@ -1,11 +1,11 @@
 import { type DeadLetterEntry, limits, type Replay, type ReplayDeadLetters } from "@sate/contracts";
 import { inParts } from "@sate/contracts/runtime";
 import { bulkOf } from "../http/bulk.ts";
-import { createProblemOf, type Failed } from "../http/problem-response.ts";
+import { createProblemOf, type Failed, type Refusal } from "../http/problem-response.ts";
 import { traceOf } from "../http/traceparent.ts";
 import type { Uris } from "../http/uris.ts";
 import type { Ports } from "../ports.ts";
-import { whyNotReplayed } from "./explain.ts";
+import { whyNotReplayed, wouldBeSecond } from "./explain.ts";
 import { cursorOf, positionOf, publicIdOf } from "./public-id.ts";
 
 /** A call that replays many stops after this time, and says where to continue: the deadline of a response is near. */
@@ -42,7 +42,7 @@ export function createReplays(parts: ReplayParts) {
     return replay;
   }
 
-  /** One page, newest first. A dry run counts a request once: a second execution of it would be refused. */
+  /** One page, newest first. Of several dead letters of one request a dry run skips all but the first, as a replay would. */
   async function many(body: ReplayDeadLetters, { headers }: Request, failed: Failed) {
     const { limit, dry_run, cursor, since, until } = bulkOf(body);
     const { reason, processor } = body.filter;
@@ -56,23 +56,25 @@ export function createReplays(parts: ReplayParts) {
     });
     const endAt = monotonic() + bulkMsMax;
     const wouldBeActive = new Set<string>();
+    const refusalOf = (replay: Replay, request_id = ""): Refusal | null => {
+      if (replay.kind === "started" || replay.kind === "published") return null;
+      if (replay.kind !== "possible") return whyNotReplayed(uris, replay);
+      if (wouldBeActive.has(request_id)) return wouldBeSecond();
+      if (request_id !== "") wouldBeActive.add(request_id);
+      return null;
+    };
     const skipped: { id: string; problem: object }[] = [];
     let [matched, replayed, next] = [0, 0, page.next];
     for (const part of inParts(page.dead_letters, { itemsMax: limits.replaysMax })) {
       if (monotonic() > endAt) break;
       const replays = await replayAll(part, { dry_run, headers });
       for (const [place, replay] of replays.entries()) {
-        const { id, request_id = "", time } = part[place] as DeadLetterEntry;
+        const { id, request_id, time } = part[place] as DeadLetterEntry;
         matched++;
         next = matched < page.dead_letters.length ? { time, id } : page.next;
-        if (replay.kind === "started" || replay.kind === "published" || replay.kind === "possible") {
-          const isSecond = replay.kind === "possible" && wouldBeActive.has(request_id);
-          if (request_id !== "") wouldBeActive.add(request_id);
-          if (!isSecond) replayed++;
-          continue;
-        }
-        const { body: problem } = problemOf(whyNotReplayed(uris, replay), failed);
-        skipped.push({ id: publicIdOf(id), problem });
+        const refusal = refusalOf(replay, request_id);
+        if (refusal === null) replayed++;
+        else skipped.push({ id: publicIdOf(id), problem: problemOf(refusal, failed).body });
       }
     }
     if (!dry_run) counters.add("dead_letters_replayed", replayed);

@@ -131,7 +131,7 @@ function replaying({ operation, ingress, uris, replays }: WithReplays) {
         scope: "admin",
         summary: "Replay the dead letters that match a filter, newest first",
         description:
-          "Each is replayed as if alone. Repeat the call with `next` as `cursor` until there is none. A call may stop before its limit, so that it ends in time. A dry run changes nothing; of several dead letters of one request, `replayed` counts one.",
+          "Each is replayed as if alone. Repeat the call with `next` as `cursor` until there is none. A call may stop before its limit, so that it ends in time. A dry run changes nothing; of several dead letters of one request, it skips all but the first.",
         responses: { 200: ["What was done.", "ReplayedDeadLetters"] },
         problems: ["dead-letter-replayed"],
       }),

@@ -246,12 +246,15 @@ describe("a replay of many", () => {
     expect(again[0]?.problem.type).toBe("urn:sate:problem:dead-letter-replayed");
   });
 
-  test("a dry run changes nothing, and counts one dead letter of a request", async () => {
+  test("a dry run changes nothing, and skips all but the first dead letter of a request", async () => {
     const { requests, letter, bulk, first } = await withLetter();
-    await letter({ request_id: first.request_id as string });
+    await letter({ request_id: first.request_id as string, time: noon + 1 });
     await letter();
     const before = requests.countExecutions();
-    expect((await bulk({ dry_run: true })).json).toEqual({ matched: 3, replayed: 2, skipped: [] } as never);
+    const problem = expect.objectContaining({ type: "urn:sate:problem:execution-active" });
+    expect((await bulk({ dry_run: true })).json).toEqual({
+      ...{ matched: 3, replayed: 2, skipped: [{ id: first.id, problem }] },
+    } as never);
     expect(requests.countExecutions()).toBe(before);
   });
 
