@@ -66,7 +66,7 @@ const outboxSweepMs = 2_000;
 const startSweepMs = 2_000;
 /** The maximum delay between the instant for which an execution waits and its start or end. */
 const waitingSweepMs = 500;
-/** The maximum delay of a firing, beside what creating it takes. */
+/** The maximum delay of a firing, apart from what creating it takes. */
 const scheduleSweepMs = 1_000;
 /**
  * How often the store is opened again. That reads the database's clock, from which this process's drifts by some

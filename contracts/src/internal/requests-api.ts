@@ -11,7 +11,7 @@ import { workerOperations } from "./requests-api/worker-operations.ts";
 export { ExecutionFilter, RequestFilter } from "./requests-api/finding-operations.ts";
 export * from "./requests-api/records.ts";
 export type { Replay } from "./requests-api/replay-operations.ts";
-export { Missed, NewSchedule, ScheduleRecord } from "./requests-api/schedule-operations.ts";
+export { type Missed, NewSchedule, ScheduleRecord } from "./requests-api/schedule-operations.ts";
 export { WebhookRecord } from "./requests-api/webhook-operations.ts";
 export { type Claimable, defaultTimeoutSeconds } from "./requests-api/worker-operations.ts";
 

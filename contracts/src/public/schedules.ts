@@ -94,5 +94,5 @@ const request = (fields: object) => Type.Object({ ...withoutPayload, ...fields }
 
 export const Schedule = Type.Object({ ...summary, request: request({ payload: Payload }) }, open);
 /** Without the payload. The status of the last firing is shown only by a single schedule. */
-export const ScheduleSummary = Type.Object({ ...summary, request: request({}) }, open);
+const ScheduleSummary = Type.Object({ ...summary, request: request({}) }, open);
 export const SchedulePage = page("schedules", ScheduleSummary);

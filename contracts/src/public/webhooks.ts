@@ -48,7 +48,7 @@ export type CreateWebhook = Static<typeof CreateWebhook>;
 
 export const RotateSecret = Type.Object(
   {
-    secret: Type.Optional({ ...WebhookSecret, description: `The new secret. Generated if absent.` }),
+    secret: Type.Optional({ ...WebhookSecret, description: "The new secret. Generated if absent." }),
   },
   { ...closed, description: "A new signing secret. The body is optional." },
 );

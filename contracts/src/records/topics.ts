@@ -37,9 +37,9 @@ export function retentionSettingsOf(hours: number): { name: string; value: strin
 }
 
 /**
- * The settings with which a topic is created, beside its retention: room for its largest records (a dead letter may carry the bytes of any
- * record, and more), and timestamps of the broker, because one from a producer's clock could be refused or make a new
- * record expire at once.
+ * The settings with which a topic is created, apart from its retention: room for its largest records (a dead letter may
+ * carry the bytes of any record, and more), and timestamps of the broker, because one from a producer's clock could be
+ * refused or make a new record expire at once.
  */
 export function topicSpec(topic: Topic) {
   const bytesMax = topic === topics.deadLetters ? limits.deadLetterBytesMax : limits.recordBytesMax;

@@ -25,7 +25,6 @@ export function whyNotReplayed(uris: Uris, replay: Exclude<Replay, Done>): Refus
       return unknownId(replay.kind);
     case "refused": {
       const { request_id, refusal } = replay;
-      if (refusal.kind === "created") throw new Error("a refusal has created an execution");
       return refusal.kind === "exhausted"
         ? tooManyExecutions(uris, request_id)
         : refusalOf(uris, request_id, refusal);

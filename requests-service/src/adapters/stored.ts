@@ -55,7 +55,7 @@ export function joinedAnnouncement(text: string, input: string | null | undefine
 }
 
 /** A schedule is stored field by field, its labels and its error as JSON text. */
-export function scheduleFields<S extends Pick<Schedule, "labels" | "last_error">>({ ...schedule }: S) {
+export function scheduleFields<S extends Pick<Schedule, "labels" | "last_error">>(schedule: S) {
   const { labels, last_error } = schedule;
   return { ...schedule, labels: textOf(labels), last_error: textOf(last_error) };
 }

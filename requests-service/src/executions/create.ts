@@ -25,7 +25,7 @@ type Wanted = { item: NewExecution; request: RequestRecord; refusal: Refusal | n
 
 export type Admissions = {
   createExecutions: RequestsApi["createExecutions"];
-  /** Creates the executions that these start marks ask for, in spite of the policy: they are accepted. */
+  /** Creates the executions that these start marks ask for, whatever the policy is now: they were accepted. */
   startAll(starting: { request: RequestRecord; start: Start }[]): Promise<Admission[]>;
 };
 

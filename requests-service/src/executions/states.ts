@@ -10,7 +10,7 @@ export function executionStatesCommand({ store }: Pick<Ports, "store">): Request
     const states = refs.map(({ request_id, attempt, execution_id }) => {
       const execution = byKey.get(executionKey(request_id, attempt));
       const isThere = execution?.id === execution_id && execution.status !== "removed";
-      return isThere ? executionRecordOf(execution, execution) : null;
+      return isThere ? executionRecordOf(execution) : null;
     });
     return { states };
   };

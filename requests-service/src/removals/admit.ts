@@ -14,15 +14,9 @@ export function createAdmitRemovals({ store, clock, newId }: Ports): AdmitRemova
     const removed_at = store.now();
     const wanted = attempts.map(({ request_id, attempt }): Execution => {
       return {
-        ...{
-          id: newId(),
-          request_id,
-          attempt,
-          force_error: false,
-          creation_date,
-          processor: defaultProcessor,
-        },
-        ...{ status: "removed", epoch: 0, lost: 0, tries: 0, cancel_requested: false },
+        ...{ id: newId(), request_id, attempt, force_error: false, creation_date },
+        ...{ processor: defaultProcessor, status: "removed", epoch: 0, lost: 0, tries: 0 },
+        cancel_requested: false,
         ...{ mark: removalMarks.begun, removed_at },
       };
     });

@@ -4,7 +4,7 @@ import { nextInstants } from "./cron.ts";
 import type { Schedule } from "./port.ts";
 
 /** The label of the requests that a schedule creates. Its value is the id of the schedule. */
-export const scheduleLabel = "sate.schedule";
+const scheduleLabel = "sate.schedule";
 
 /**
  * The ids of the firing of a schedule for an instant. They follow from both, so any number of processes create it once.

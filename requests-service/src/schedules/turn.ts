@@ -1,7 +1,5 @@
+import type { Missed } from "@sate/contracts";
 import { latestInstant, nextInstant, type Rhythm } from "./cron.ts";
-
-/** What becomes of missed firings: none of them fires, or only the latest. */
-export type Missed = "skip" | "last";
 
 /** A firing that is later than this was missed. */
 export const onTimeMs = 60_000;

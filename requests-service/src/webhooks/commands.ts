@@ -33,12 +33,12 @@ export function webhookCommands(
       const others = (await webhooks.list()).filter((webhook) => webhook.id !== id);
       if (others.length >= limits.webhooksMax) return { kind: "too_many" };
       // Field by field: bodies are open, and unknown fields are not stored.
-      await webhooks.insert({
+      const insertion = webhooks.insert({
         ...{ id, url, events, secret, uri_base },
         ...(processors && { processors }),
         ...(labels && { labels }),
       });
-      const created = await changed(id, Promise.resolve());
+      const created = await changed(id, insertion);
       if (created.kind !== "found") throw new Unavailable("The webhook was deleted while it was created.");
       return created;
     },

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import type { Missed } from "@sate/contracts";
 import fc from "fast-check";
 import { nextInstant, nextInstants } from "../../src/schedules/cron.ts";
-import { type Missed, onTimeMs, turnOf } from "../../src/schedules/turn.ts";
+import { onTimeMs, turnOf } from "../../src/schedules/turn.ts";
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;

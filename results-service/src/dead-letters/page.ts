@@ -5,7 +5,7 @@ import type { DeadLetterQuery } from "./port.ts";
 export type Examined = Pick<DeadLetterDocument, "_id" | "time"> & Partial<Pick<DeadLetterDocument, "reason">>;
 
 /**
- * An index has one condition beside the time: that of the processor if there is one, or else that of the reason. If there
+ * An index has one condition apart from the time: that of the processor if there is one, or else that of the reason. If there
  * are both, the reason is compared among the entries of the processor.
  */
 export function comparesReason({ reason, processor }: DeadLetterQuery): boolean {

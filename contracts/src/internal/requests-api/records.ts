@@ -141,6 +141,9 @@ const refusedAdmissions = [
   tagged("expires_before_start"),
 ] as const;
 
+export const RefusedAdmission = Type.Union([...refusedAdmissions]);
+export type RefusedAdmission = Static<typeof RefusedAdmission>;
+
 /** `is_replay`: an earlier call with the same key created it, under another id. */
 const created = { kind: Type.Literal("created"), execution: ExecutionRecord, is_replay: Type.Boolean() };
 

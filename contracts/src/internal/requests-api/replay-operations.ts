@@ -1,8 +1,9 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { Traceparent, Uuid } from "../../values/ids.ts";
 import { limits } from "../../values/limits.ts";
-import { Admission, ExecutionRecord } from "./records.ts";
-import { batch, open, tagged } from "./schema.ts";
+import { open } from "../../values/object.ts";
+import { ExecutionRecord, RefusedAdmission } from "./records.ts";
+import { batch, tagged } from "./schema.ts";
 
 const execution = { execution: ExecutionRecord };
 
@@ -17,7 +18,7 @@ export const Replay = Type.Union([
   /** Of a dry run: the replay would succeed. */
   tagged("possible"),
   /** The request may not be executed, for this reason. */
-  Type.Object({ kind: Type.Literal("refused"), request_id: Uuid, refusal: Admission }, open),
+  Type.Object({ kind: Type.Literal("refused"), request_id: Uuid, refusal: RefusedAdmission }, open),
   tagged("unknown_dead_letter"),
   /** A part of the record is missing: `cut` says which. */
   Type.Object({ kind: Type.Literal("cut"), cut: Type.String() }, open),
