@@ -33,7 +33,8 @@ export function createOutbox(ports: Ports): Outbox {
   const refusals = createForwarder(refusalsOf(store), ports);
 
   function publishSoon(execution: Execution, request: RequestRecord): void {
-    if (execution.mark !== undefined) marks.publishSoon(pendingExecution(execution, request));
+    if (execution.mark === undefined || isStub(request)) return;
+    marks.publishSoon(pendingExecution(execution, request));
   }
 
   return {
@@ -65,8 +66,11 @@ function marksOf(store: Pick<Store, "outbox" | "requests">): Entries<Marked> {
     page: (page) => store.outbox.marked(page),
     async load(marked) {
       const executions = await store.outbox.stillMarked(marked);
-      const request = await requestsOf(executions, store);
-      return executions.map((execution) => pendingExecution(execution, request(execution.request_id)));
+      const requestOf = await requestsOf(executions, store);
+      return executions.flatMap((execution) => {
+        const request = requestOf(execution.request_id);
+        return isStub(request) ? [] : pendingExecution(execution, request);
+      });
     },
     clear: (published) => store.outbox.clear(published),
     nameOf: ({ request_id, attempt, mark }) => `${request_id} ${attempt} ${mark}`,
@@ -92,6 +96,14 @@ function refusalsOf(store: Pick<Store, "refusals" | "requests">): Entries<Refusa
     },
     nameOf: ({ request_id, id }) => `${request_id} ${id}`,
   };
+}
+
+/**
+ * Whether the request was removed after its execution was read: then nothing is left to be published, and the record
+ * would lack its payload and become a dead letter with the outputs.
+ */
+function isStub({ removed_at }: RequestRecord): boolean {
+  return removed_at !== undefined;
 }
 
 function pendingExecution(execution: Execution, request: RequestRecord): Pending<Marked> {

@@ -118,6 +118,31 @@ test("a refused attempt that is stored while the request is removed is deleted",
   await expectRemoved(it, id, runs);
 });
 
+test("an outcome that a sweep has read before the removal is not published without its payload", async () => {
+  const it = testCore();
+  const { id } = await endedRequest(it);
+  await it.outbox.flush();
+  await it.outbox.sweep();
+  beforeNext(it.store.requests, "get", () => remove(it, id));
+  const before = it.publisher.records.length;
+  await it.outbox.sweep();
+  expect(kindOf(await it.commands.getRequest({ request_id: id }))).toBe("removed");
+  expect(it.publisher.records).toHaveLength(before);
+});
+
+test("an outcome is not published without its payload if its request is removed as soon as it is stored", async () => {
+  const it = testCore();
+  const execution = await it.execution();
+  await it.outbox.flush();
+  it.results.record(execution);
+  beforeNext(it.store.requests, "get", () => remove(it, execution.request_id));
+  const before = it.publisher.records.length;
+  await it.commands.cancelMatching({ filter: {}, limit: 10, dry_run: false });
+  await it.outbox.flush();
+  expect(kindOf(await it.commands.getRequest({ request_id: execution.request_id }))).toBe("removed");
+  expect(it.publisher.records).toHaveLength(before);
+});
+
 test("a log that is stored after the removal by a call that was in flight is deleted by a sweep", async () => {
   const it = testCore();
   const { id, runs } = await endedRequest(it, ["failed"]);
