@@ -5,7 +5,7 @@ import { limits } from "../values/limits.ts";
 import { ProcessorName } from "../values/processor.ts";
 import { Timestamp } from "../values/time.ts";
 import { WebhookEvent, WebhookSecret, WebhookUrl } from "../values/webhook.ts";
-import { closed, open } from "./schema.ts";
+import { returnedLabels } from "./requests.ts";
 
 /** The bodies of webhooks in the public REST API. */
 
@@ -75,7 +75,7 @@ export const Webhook = Type.Object(
     ),
     creation_date: Timestamp,
     previous_secret_until: instant(
-      "Deliveries are signed with the secret before the last rotation, too, until then.",
+      "Until then, deliveries are also signed with the secret before the last rotation.",
     ),
   },
   open,
@@ -117,7 +117,7 @@ export const WebhookMessage = Type.Object(
         processor: Type.Optional(Type.String()),
         status: Type.Optional(Type.String()),
         error_code: Type.Optional(Type.String()),
-        labels: Type.Optional(Labels),
+        labels: returnedLabels,
         request_uri: Type.Optional(Type.String()),
         execution_uri: Type.Optional(Type.String()),
         results_uri: Type.Optional(Type.String()),
