@@ -23,11 +23,6 @@ import type { Schedules } from "./schedules/port.ts";
 import type { WebhookStore } from "./webhooks/port.ts";
 import type { Workers } from "./workers/port.ts";
 
-export type { Finding } from "./finding/port.ts";
-export type { Keys } from "./keys/port.ts";
-export type { Logs } from "./logs/port.ts";
-export type { ProcessorStore } from "./processors/port.ts";
-export type { WebhookStore } from "./webhooks/port.ts";
 export type { Worker, Workers } from "./workers/port.ts";
 
 /** What requests-service needs from outside. */

@@ -1,8 +1,6 @@
 import type { DeadLetterDocument, ResultRecord } from "@sate/contracts";
 import type { Removals } from "./removals/port.ts";
 
-export type { Removals } from "./removals/port.ts";
-
 /**
  * - stored: it is now the result of its execution.
  * - repeated: this very result was stored before.
