@@ -58,7 +58,7 @@ const entry = {
   execution_id: Type.Optional(Uuid),
   processor: Type.Optional(Type.String({ description: "The processor of the request." })),
   origin: Type.Optional(Origin),
-  cut: Type.Optional(Type.String({ description: "What is missing of the record, and why." })),
+  cut: Type.Optional(Type.String({ description: "What is missing from the record, and why." })),
   request_uri: uri("processing request"),
   execution_uri: uri("execution"),
   results_uri: uri("results"),

@@ -25,7 +25,7 @@ export type DeadLetterDocument = {
   value: Uint8Array | null;
   /** JSON: name → value in base64. */
   headers: string;
-  /** Sentences about what is missing of the record, and why; `null` if it was stored whole. */
+  /** Sentences about what is missing from the record, and why; `null` if it was stored whole. */
   cut: string | null;
 } & DeadLetterSubject;
 

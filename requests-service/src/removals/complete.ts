@@ -6,7 +6,7 @@ import type { Marked, Ports } from "../ports.ts";
 
 /**
  * Removes everything of requests whose removal was admitted. Every step may be repeated, by any number of processes at
- * once, and the mark of the removal is changed last: so a crash in any gap is made up for by a sweep.
+ * once, and the mark of the removal is changed last: so a sweep completes what a crash in any gap has left.
  *
  * 1. The results of all executions are recorded. While one is not, its outcome must still be published, with the payload.
  * 2. results-listener removes results and dead letters, and does not record them again.

@@ -26,7 +26,7 @@ export const DeadLetterEntry = Type.Object(
     attempt: Type.Optional(Type.Integer()),
     execution_id: Type.Optional(Uuid),
     processor: Type.Optional(Type.String()),
-    /** Sentences about what is missing of the record. */
+    /** Sentences about what is missing from the record. */
     cut: Type.Optional(Type.String()),
   },
   open,

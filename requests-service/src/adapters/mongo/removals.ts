@@ -53,7 +53,7 @@ export function mongoRemovals(access: MongoAccess, now: () => number): Removals 
       return (await logs.deleteMany({ _id: { $in: found.map(({ _id }) => _id) } })).deletedCount;
     }),
     removeRefusals: changeEach(async (requestIds: string[]) => {
-      // Their keys begin with the id of the request and a colon, which is followed by a semicolon.
+      // Their keys begin with the id of the request and a colon; the next character is the semicolon.
       await refusals.deleteMany({ $or: requestIds.map((id) => ({ _id: { $gt: `${id}:`, $lt: `${id};` } })) });
     }),
     prepare: guarded(async () => {
