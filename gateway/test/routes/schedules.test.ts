@@ -53,6 +53,15 @@ test("the last firing is shown with its execution, and why the latest could not 
   });
 });
 
+test("a deletion that took effect is 204, also if its call had no response and was repeated", async () => {
+  const gateway = testGateway();
+  const { id } = (await create(gateway)).json;
+  gateway.requests.control.before = (name) => {
+    if (name === "deleteSchedule") gateway.requests.schedules.schedules.delete(id);
+  };
+  expect((await gateway.ask("DELETE", `/schedules/${id}`)).status).toBe(204);
+});
+
 test("a schedule can be paused and resumed, repeatedly, and deleted once", async () => {
   const gateway = testGateway();
   const { id } = (await create(gateway)).json;
@@ -67,15 +76,6 @@ test("a schedule can be paused and resumed, repeatedly, and deleted once", async
     expect(named(await gateway.post(`${path}/pause`))).toEqual([404, "schedule-not-found"]);
     expect(named(await gateway.post(`${path}/resume`))).toEqual([404, "schedule-not-found"]);
   }
-});
-
-test("a deletion that took effect is 204, also if its call had no response and was repeated", async () => {
-  const gateway = testGateway();
-  const { id } = (await create(gateway)).json;
-  gateway.requests.control.before = (name) => {
-    if (name === "deleteSchedule") gateway.requests.schedules.schedules.delete(id);
-  };
-  expect((await gateway.ask("DELETE", `/schedules/${id}`)).status).toBe(204);
 });
 
 test("lists are pages", async () => {
