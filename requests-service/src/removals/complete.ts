@@ -8,14 +8,14 @@ import type { Marked, Ports } from "../ports.ts";
  * Removes everything of requests whose removal was admitted. Every step may be repeated, by any number of processes at
  * once, and the mark of the removal is changed last: so a sweep completes what a crash in any gap has left.
  *
- * 1. The results of all executions are recorded. While one is not, its outcome must still be published, with the payload.
+ * 1. No execution has a mark: all results are recorded. An outcome that is marked will be published, with the payload.
  * 2. results-listener removes results and dead letters, and does not record them again.
  * 3. The request becomes a stub: from then on it is not served.
  * 4. The executions become stubs.
  * 5. Logs and refused attempts go.
  *
- * Returns the requests of which everything is removed: of the others a result is not recorded yet. Rejects when a
- * dependency does not respond.
+ * Returns the requests of which everything is removed: of the others a result is not known to be recorded yet. Rejects
+ * when a dependency does not respond.
  */
 export type CompleteRemovals = (removals: ExecutionKey[]) => Promise<string[]>;
 
@@ -34,19 +34,23 @@ const chunksAtOnce = 200;
 export function createRemoving(ports: Ports, confirmRecorded: ConfirmRecorded): Removing {
   const { store, resultsRemoval, counters } = ports;
 
-  /** Returns those executions whose result is not recorded yet. The others lose their marks. */
-  async function unrecordedOf(executions: Execution[]): Promise<Execution[]> {
-    const unrecorded: Execution[] = [];
-    const marked = executions.filter(({ mark }) => mark !== undefined);
+  /** The executions of each removal's request: those before its attempt. */
+  async function executionsOf(removals: ExecutionKey[]): Promise<Execution[][]> {
+    const found = await store.executions.ofRequests(removals.map(({ request_id }) => request_id));
+    return removals.map(({ request_id, attempt }) =>
+      (found.get(request_id) ?? []).filter((execution) => execution.attempt < attempt),
+    );
+  }
+
+  /** Removes the marks of those whose result is recorded. */
+  async function confirm(marked: Execution[]): Promise<void> {
     for (const part of inParts(marked, { itemsMax: limits.confirmMax })) {
       const recorded = await confirmRecorded(part);
-      unrecorded.push(...part.filter((_, index) => !recorded[index]));
       // Those that were published a moment ago, and still have their outbox marks.
       const published = part.filter(({ mark }, index) => recorded[index] && mark === outcomeMark);
       await store.outbox.clear(published as Marked[]);
       await store.confirmations.confirm(published);
     }
-    return unrecorded;
   }
 
   async function removeResults(requests: string[], executions: Execution[]): Promise<void> {
@@ -87,15 +91,18 @@ export function createRemoving(ports: Ports, confirmRecorded: ConfirmRecorded): 
       if (ids.length > 0) await removeResults(ids, []);
     },
     async complete(removals) {
-      const found = await store.executions.ofRequests(removals.map(({ request_id }) => request_id));
-      const executionsOf = ({ request_id, attempt }: ExecutionKey) =>
-        (found.get(request_id) ?? []).filter((execution) => execution.attempt < attempt);
-      const unrecorded = await unrecordedOf(removals.flatMap(executionsOf));
-      const waiting = new Set(unrecorded.map(({ request_id }) => request_id));
-      const ready = removals.filter(({ request_id }) => !waiting.has(request_id));
+      let found = await executionsOf(removals);
+      const marked = found.flat().filter(isMarked);
+      if (marked.length > 0) {
+        await confirm(marked);
+        // A process that missed the result before it was recorded may have marked the outcome again. What is unmarked
+        // now is never marked again.
+        found = await executionsOf(removals);
+      }
+      const ready = removals.filter((_, index) => !found[index]?.some(isMarked));
       if (ready.length === 0) return [];
       const ids = ready.map(({ request_id }) => request_id);
-      const executions = ready.flatMap(executionsOf);
+      const executions = found.filter((some) => !some.some(isMarked)).flat();
 
       await removeResults(ids, executions);
       failpoint("requests-service.results-removed");
@@ -112,6 +119,7 @@ export function createRemoving(ports: Ports, confirmRecorded: ConfirmRecorded): 
   };
 }
 
+const isMarked = ({ mark }: Execution): boolean => mark !== undefined;
 const keyOf = ({ request_id, attempt }: ExecutionKey): ExecutionKey => ({ request_id, attempt });
 const begun = (removal: ExecutionKey): Marked => ({ ...keyOf(removal), mark: removalMarks.begun });
 

@@ -118,6 +118,23 @@ test("a refused attempt that is stored while the request is removed is deleted",
   await expectRemoved(it, id, runs);
 });
 
+test("an outcome that another process marks again while the removal confirms it is published before anything goes", async () => {
+  const it = testCore();
+  const { id, runs } = await endedRequest(it);
+  const publish = async () => {
+    for (let sweeps = 0; sweeps < 2; sweeps++) await it.outbox.sweep();
+    await it.outbox.flush();
+  };
+  await publish();
+  // It missed the result a moment before this was recorded.
+  beforeNext(it.store.confirmations, "confirm", () => it.store.confirmations.publishAgain(runs));
+  expect(await remove(it, id)).toEqual({ kind: "removing" });
+  await publish();
+  expect(String(it.publisher.records.at(-1)?.value)).toContain('"payload":"secret"');
+  for (let sweeps = 0; sweeps < 2; sweeps++) await it.sweepRemovals(signal);
+  await expectRemoved(it, id, runs);
+});
+
 test("an outcome that a sweep has read before the removal is not published without its payload", async () => {
   const it = testCore();
   const { id } = await endedRequest(it);
