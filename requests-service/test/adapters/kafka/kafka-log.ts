@@ -1,9 +1,8 @@
-import { type IncomingRecord, limits, type Topic } from "@sate/contracts";
+import { type IncomingRecord, limits, type Topic, topicSpec, topics } from "@sate/contracts";
 import { createCounters, createLog, kafkaConfig } from "@sate/contracts/runtime";
 import { until } from "@sate/contracts/test/until.ts";
-import { Kafka } from "kafkajs";
+import { type ITopicConfig, Kafka } from "kafkajs";
 import { kafkaPublisher } from "../../../src/adapters/kafka/publisher.ts";
-import { createTopics } from "../../../src/adapters/kafka/topics.ts";
 import type { PublisherUnderTest } from "../../conformance/publisher.ts";
 
 /** A Kafka of the tests as what the conformance suite asks for. */
@@ -11,25 +10,28 @@ export async function kafkaLog(brokers: string): Promise<PublisherUnderTest> {
   const counters = createCounters();
   const log = createLog("test", "error", console.error);
   const config = kafkaConfig({ KAFKA_BROKERS: brokers }, { clientId: "tests", log });
-  await createTopics(config, log, 168);
   const kafka = new Kafka(config);
   const admin = kafka.admin();
   await admin.connect();
+
+  async function createTopic(spec: ITopicConfig): Promise<void> {
+    const { topic } = spec;
+    await admin.createTopics({ waitForLeaders: false, topics: [spec] });
+    // A busy broker takes a while to know its new topic everywhere, and longer to lead its partitions;
+    // waitForLeaders takes its first denial for final. Only a leader answers for offsets.
+    const isKnown = () => admin.listTopics().then((names) => names.includes(topic));
+    await until("the topic is there", () => isKnown().catch(() => false));
+    const isLed = () => admin.fetchTopicOffsets(topic).then(() => true);
+    await until("its partitions have leaders", () => isLed().catch(() => false));
+  }
+  // Of Sate's own topics only this one: another process may be testing how the others are created.
+  await createTopic(topicSpec(topics.deadLetters));
 
   return {
     async newTopic() {
       const topic = `topic-${Bun.randomUUIDv7()}`;
       const configEntries = [{ name: "max.message.bytes", value: String(limits.recordBytesMax) }];
-      await admin.createTopics({
-        waitForLeaders: false,
-        topics: [{ topic, numPartitions: 3, configEntries }],
-      });
-      // A busy broker takes a while to know its new topic everywhere, and longer to lead its partitions;
-      // waitForLeaders takes its first denial for final. Only a leader answers for offsets.
-      const isKnown = () => admin.listTopics().then((names) => names.includes(topic));
-      await until("the topic is there", () => isKnown().catch(() => false));
-      const isLed = () => admin.fetchTopicOffsets(topic).then(() => true);
-      await until("its partitions have leaders", () => isLed().catch(() => false));
+      await createTopic({ topic, numPartitions: 3, configEntries });
       return topic as Topic;
     },
     publisher: () => kafkaPublisher(config, { counters, log }),
