@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { madeOutcome, newId } from "../builders.ts";
 import { beforeNext, type Core, testCore, wanted } from "../core.ts";
-import { endedRequest, expectRemoved } from "./removed.ts";
+import { type EndedRun, endedRequest, expectRemoved } from "./removed.ts";
 
 const { signal } = new AbortController();
 const remove = (it: Core, request_id: string) => it.commands.removeRequest({ request_id });
@@ -23,7 +23,7 @@ test("a removal between the look of a creation and its write wins, and nothing i
   let writes = 0;
   const insert = it.store.executions.insert;
   it.store.executions.insert = async (executions) => {
-    if (++writes === 2) await remove({ ...it, store: it.store }, id);
+    if (++writes === 2) await remove(it, id);
     return insert(executions);
   };
   const { answers } = await it.commands.createExecutions({ executions: [wanted(id)] });
@@ -70,10 +70,10 @@ test("a replay of a dead letter of the request starts nothing, dry or not", asyn
   }
 });
 
-test("a late finish, requeue, retry, release and cancellation have no effect", async () => {
+test("a late finish, retry, release, claim and publication have no effect", async () => {
   const it = testCore();
   const { id, runs, worker_id } = await endedRequest(it);
-  const run = { ...runs[0] } as { request_id: string; attempt: number; execution_id: string; epoch: number };
+  const [run] = runs as [EndedRun];
   await remove(it, id);
   const before = await it.stored(run);
   const { commands } = it;
@@ -89,12 +89,11 @@ test("a late finish, requeue, retry, release and cancellation have no effect", a
   expect(await it.stored(run)).toEqual(before);
 });
 
-test("a wake-up, a claim and a cancellation before the removal leave it to be refused as active", async () => {
+test("an execution that is claimed while a removal looks is active: the removal is refused, and the run goes on", async () => {
   const it = testCore();
   const { id } = await endedRequest(it, ["failed"]);
   const queued = await it.execution(id);
   const worker_id = await it.worker();
-  // Between the look of the removal and its decision nothing can end up free: it sees the queued execution.
   beforeNext(it.store.executions, "ofRequests", () => it.run(worker_id, queued));
   expect(kindOf(await remove(it, id))).toBe("active");
   expect(await it.stored(queued)).toMatchObject({ status: "running" });
@@ -163,7 +162,7 @@ test("an outcome is not published without its payload if its request is removed 
 test("a log that is stored after the removal by a call that was in flight is deleted by a sweep", async () => {
   const it = testCore();
   const { id, runs } = await endedRequest(it, ["failed"]);
-  const run = { ...runs[0] } as { request_id: string; attempt: number; execution_id: string; epoch: number };
+  const [run] = runs as [EndedRun];
   beforeNext(it.store.logs, "append", () => remove(it, id));
   await it.commands.appendLogs({ chunks: [{ ...run, sequence: 0, text: "secret\n" }] });
   for (let sweeps = 0; sweeps < 2; sweeps++) await it.sweepRemovals(signal);

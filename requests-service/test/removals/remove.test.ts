@@ -5,7 +5,7 @@ import { removalMarks } from "../../src/executions/execution.ts";
 import { cachedRequests } from "../../src/requests/cache.ts";
 import { madeOutcome, newId } from "../builders.ts";
 import { beforeNext, type Core, testCore, wanted } from "../core.ts";
-import { endedRequest, expectRemoved } from "./removed.ts";
+import { type EndedRun, endedRequest, expectRemoved } from "./removed.ts";
 
 const { signal } = new AbortController();
 const remove = (it: Core, request_id: string) => it.commands.removeRequest({ request_id });
@@ -52,7 +52,7 @@ describe("a removal", () => {
     expect(it.resultsRemoval.removed.size).toBe(0);
   });
 
-  test("is refused while the execution of a start mark does not exist yet; the sweep creates it", async () => {
+  test("is refused while the execution of a start mark does not exist yet", async () => {
     const it = testCore();
     const start = { execution_id: newId(), max_failures: 3 };
     const request = { id: newId(), payload_json: "1", creation_date: "2020-11-07 16:31:58.103057", start };
@@ -64,11 +64,8 @@ describe("a removal", () => {
   test("deletes logs and refused attempts, and accepts no others", async () => {
     const it = testCore();
     const { id, runs } = await endedRequest(it, ["failed"]);
-    const run = { ...runs[0], request_id: id, attempt: 1 } as never as {
-      execution_id: string;
-      epoch: number;
-    };
-    const chunk = (sequence: number) => ({ ...run, request_id: id, attempt: 1, sequence, text: "secret\n" });
+    const [run] = runs as [EndedRun];
+    const chunk = (sequence: number) => ({ ...run, sequence, text: "secret\n" });
     await it.commands.appendLogs({ chunks: [chunk(0)] });
     const refusal = { id: newId(), request_id: id, force_error: false, failures: 1, max_failures: 1 };
     it.publisher.mood = "hangs";

@@ -3,7 +3,7 @@ import type { ExecutionKey, Outcome, RequestRecord } from "@sate/contracts";
 import { madeOutcome, newId } from "../builders.ts";
 import { type Core, wanted } from "../core.ts";
 
-const newIds = () => newId();
+export type EndedRun = ExecutionKey & { execution_id: string; epoch: number };
 
 /** A request whose executions ended like this, with their results recorded, in this process. */
 export async function endedRequest(
@@ -13,7 +13,7 @@ export async function endedRequest(
 ) {
   const { id } = await it.request({ payload_json });
   const worker_id = await it.worker();
-  const runs: (ExecutionKey & { execution_id: string; epoch: number })[] = [];
+  const runs: EndedRun[] = [];
   for (const status of ends) {
     const run = await it.run(worker_id, await it.execution(id));
     await it.commands.finish({ runs: [{ ...run, outcome: madeOutcome(status) }] });
@@ -23,7 +23,7 @@ export async function endedRequest(
   return { id, runs, worker_id };
 }
 
-/** That nothing of the request is left, and that every call of another process, with its own cache, finds it removed. */
+/** That nothing of the request is left, and that every call of this process finds it removed. */
 export async function expectRemoved(it: Core, id: string, runs: ExecutionKey[] = []): Promise<void> {
   const { commands, store } = it;
   const request_id = id;
@@ -43,7 +43,7 @@ export async function expectRemoved(it: Core, id: string, runs: ExecutionKey[] =
   expect(answers).toEqual([{ kind: "removed" }]);
   const again = await commands.createRequests({ requests: [{ id, payload_json: '"secret"' }] });
   expect(again.answers).toEqual([{ kind: "removed" }]);
-  const refusal = { id: newIds(), request_id, force_error: false, failures: 3, max_failures: 3 };
+  const refusal = { id: newId(), request_id, force_error: false, failures: 3, max_failures: 3 };
   expect((await commands.recordRefusals({ refusals: [refusal] })).answers).toEqual([{ kind: "removed" }]);
   expect(await commands.removeRequest({ request_id })).toEqual({ kind: "removed" });
 

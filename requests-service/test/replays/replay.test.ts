@@ -81,7 +81,7 @@ test("where no records are stored, none goes back", async () => {
   expect(publisher.records).toEqual([]);
 });
 
-test("while the broker or the dead letters are away, nothing counts as replayed; an unknown id is unknown", async () => {
+test("while the broker or the dead letters are away, nothing counts as replayed; an unknown id is not found", async () => {
   const it = given();
   it.publisher.mood = "away";
   expect(await rejection(it.replay())).toBeInstanceOf(Unavailable);
@@ -89,6 +89,8 @@ test("while the broker or the dead letters are away, nothing counts as replayed;
   expect(await it.replay(false, "other")).toEqual({ kind: "unknown_dead_letter" });
   it.deadLetters.isAway = true;
   expect(await rejection(it.replay())).toBeInstanceOf(Unavailable);
+  const { dead_letters_replayed = 0, dead_letter_records_published = 0 } = it.counters.read();
+  expect([dead_letters_replayed, dead_letter_records_published]).toEqual([0, 0]);
 });
 
 test("without the request's id it is read from the dead letter; an unknown processor is refused", async () => {

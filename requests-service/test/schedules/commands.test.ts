@@ -24,7 +24,7 @@ test("a new schedule is shown with its next firings; creating it again changes n
   expect(await it.commands.createSchedule(schedule)).toEqual(answer);
 });
 
-test("there are at most so many schedules", async () => {
+test("the maximum number of schedules is accepted, and one more is refused", async () => {
   const it = testCore();
   for (let count = 0; count < limits.schedulesMax; count++) {
     expect((await create(it)).kind).toBe("created");

@@ -148,24 +148,23 @@ describe("a firing", () => {
 });
 
 test("two replicas, restarts and a clock that jumps back and forth fire each instant once", async () => {
-  const file = testCore();
-  const schedule = await scheduled(file, { cron: "* * * * *", missed: "last" });
+  const it = testCore();
+  const schedule = await scheduled(it, { cron: "* * * * *", missed: "last" });
   const start = first(schedule);
   for (const [step, offset] of [0, 1, 61, 2, 3, -58, 62, 63, 5, 64].entries()) {
-    file.time.now = start + offset * minuteMs;
-    const sweeps = [1, 2, 3].map(() => replica(file)(running));
+    it.time.now = start + offset * minuteMs;
+    const sweeps = [1, 2, 3].map(() => replica(it)(running));
     // One of them dies in the middle.
-    if (step % 3 === 0)
-      beforeNext(file.store.schedules, "advance", () => Promise.reject(new Error("killed")));
+    if (step % 3 === 0) beforeNext(it.store.schedules, "advance", () => Promise.reject(new Error("killed")));
     await Promise.allSettled(sweeps);
-    await replica(file)(running);
+    await replica(it)(running);
   }
-  const instants = (await created(file)).map(
+  const instants = (await created(it)).map(
     ({ request }) => (Number.parseInt(request.id.replace("-", "").slice(0, 12), 16) - start) / minuteMs,
   );
   // What lies between 1 and 59 was missed when the clock jumped; of it the latest fired.
   expect(instants).toEqual([0, 1, 59, 60, 61, 62, 63, 64]);
-  for (const { executions } of await created(file)) expect(executions).toHaveLength(1);
+  for (const { executions } of await created(it)) expect(executions).toHaveLength(1);
 });
 
 test("every schedule that is due fires in one sweep, of more than a page, also with several sweepers", async () => {

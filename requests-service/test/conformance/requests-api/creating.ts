@@ -92,7 +92,7 @@ export function creatingApiConformance(name: string, make: () => ClientApiUnderT
       const refused = wanted({ key, is_refused: true });
       expect(await create(refused)).toEqual([{ kind: "refused" }]);
       expect(await executionsOf(refused.id)).toBeNull();
-      const [first] = [wanted({ key })];
+      const first = wanted({ key });
       expect(await create(first)).toMatchObject([{ is_replay: false }]);
       expect(await create(refused)).toMatchObject([{ request_id: first.id, is_replay: true }]);
       expect(await create({ ...first, is_refused: true })).toMatchObject([{ request_id: first.id }]);
