@@ -50,7 +50,7 @@ test("each payload is kept byte for byte", async () => {
   expect(({} as Record<string, unknown>).payload).toBeUndefined();
 });
 
-test("1 to 100 requests are accepted", async () => {
+test("1 to 100 requests are accepted, and no other number", async () => {
   const { gateway, post } = batches();
   const bodies = Array.from({ length: limits.batchRequestsMax }, (_, index) => `{"payload":${index}}`);
   const { results } = await post(bodies);

@@ -62,7 +62,7 @@ test("labels are at most 10, with plain names and values of at most 255 characte
   expect([...named(twice), twice.json.field]).toEqual([400, "duplicate-key", "labels.a"]);
 });
 
-test("executions are found by every combination of the filters, newest first and without payloads", async () => {
+test("executions are found by each filter, alone and with others, newest first and without payloads", async () => {
   const { gateway, ids, requestIds } = await given();
   gateway.requests.become(requestIds[1] as string, "failed");
   for (const [query, found] of [

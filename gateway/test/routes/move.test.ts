@@ -43,13 +43,13 @@ test("a page has its records as they are, or their digest; only what the source 
   expect((await post("/move/complete", JSON.stringify({ id: other }))).status).toBe(409);
 });
 
-test("without a source, as in the distributed system, nothing is there", async () => {
+test("without a source, as in the distributed system, there are no routes of a move", async () => {
   const { get, post } = testGateway();
   expect((await get("/move")).status).toBe(404);
   expect((await post("/move", "{}")).status).toBe(404);
 });
 
-test("the API reference does not have it", async () => {
+test("the routes of a move are not in the API reference", async () => {
   const { get } = testGateway({}, { move: fakeMove() });
   expect((await get("/swagger/json")).text).not.toContain('"/move');
 });

@@ -78,7 +78,7 @@ test("a schedule can be paused and resumed, repeatedly, and deleted once", async
   }
 });
 
-test("lists are pages", async () => {
+test("schedules are listed in pages", async () => {
   const gateway = testGateway();
   for (let count = 0; count < 3; count++) await create(gateway);
   const first = (await gateway.get("/schedules?limit=2")).json;

@@ -237,12 +237,6 @@ test("logs are polled only for streams whose execution is running or has just en
   expect(follows()).toBeLessThanOrEqual(before + 1);
 });
 
-test("a silent stream sends a comment every five seconds", async () => {
-  const { stream } = await withStream();
-  const { others } = await stream();
-  await until("two comments", () => others.filter((other) => other === ":").length === 2, 20_000);
-}, 30_000);
-
 describe("limits", () => {
   test(`each API key may have ${limits.streamsPerKeyMax} streams, and a stream that ends makes room`, async () => {
     const [one, other] = [newKey("one", ["read", "submit"]), newKey("other", ["read"])];
