@@ -184,7 +184,7 @@ export const bugs: Record<string, Bug> = {
   "a removal that does not see what is active": {
     store(store) {
       const { requests, executions } = store;
-      // Whoever reads a request as it is now reads its executions next.
+      // A caller that reads a request as it is now reads its executions next.
       const readBefore = new Set<string>();
       const removedOf: Store["requests"]["removedOf"] = (ids) => {
         for (const id of ids) readBefore.add(id);

@@ -9,7 +9,7 @@ import type { Commands, RequestsProcess, World } from "./processes.ts";
 type Keyed = { token: string; items: Item[] };
 type Item = { payload: string; processor?: string; hash: string };
 
-/** The processor of items that are refused: nobody has announced it. */
+/** The processor of items that are refused: no worker announces it. */
 const unknown = "unknown";
 
 /** Creating requests together with their executions, one or several in a call, with an Idempotency-Key. */

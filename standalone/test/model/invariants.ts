@@ -92,7 +92,7 @@ const atTheEnd: AtTheEnd = {
 const notes = `
   CREATE TABLE broken (what TEXT PRIMARY KEY ON CONFLICT IGNORE);
   CREATE TABLE model (failures INTEGER, now INTEGER, requests_kept INTEGER, executions_kept INTEGER);
-  -- Requests that somebody asked to remove.
+  -- Requests whose removal a client asked for.
   CREATE TABLE to_be_removed (request_id TEXT PRIMARY KEY ON CONFLICT IGNORE);
   -- Ends of executions that a webhook is to be told of.
   CREATE TABLE to_be_delivered (webhook_id TEXT, execution_id TEXT);

@@ -7,6 +7,7 @@ import { until } from "../../../contracts/test/until.ts";
 import { Failure } from "../../src/move/command/failure.ts";
 import { createProgress } from "../../src/move/command/progress.ts";
 import { runMove } from "../../src/move/command/run.ts";
+import { movedTables } from "../../src/move/tables.ts";
 import { starting } from "../process.ts";
 
 const servers = await testServers();
@@ -77,6 +78,7 @@ if (servers.kind === "running") {
     expect(await storeOpens()).toBe(false);
     const moved = await move(it);
     const compared = moved.kind === "moved" ? moved.compared : [];
+    expect(compared).toHaveLength(movedTables.length);
     const counts = { requests: 3, executions: 2, results: 2, processors: 1 };
     for (const { name, count, source, target } of compared) {
       expect([name, count]).toEqual([name, counts[name as keyof typeof counts] ?? 0]);

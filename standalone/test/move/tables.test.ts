@@ -41,7 +41,7 @@ describe.each(movedTables.map((table) => [table.name, table] as const))("of %s",
     close();
   });
 
-  test("every column counts", () => {
+  test("a difference in any column is a difference of the record", () => {
     const full = fullRows[name] as Row;
     const text = (row: Row) => canonical(table.ofRow(row));
     // They follow from other columns.

@@ -50,7 +50,7 @@ test("of several addresses only those that may be called are", async () => {
 
 test("the connection uses the address that was checked: a name that changes in between has no second chance", async () => {
   const before = calls;
-  // What is checked has nobody who listens; what the name resolves to a moment later is the server.
+  // Nothing listens at the address that is checked; the name resolves to the server a moment later.
   const { resolve, asked } = resolver(["127.99.0.1"], ["127.0.0.1"]);
   await expect(post(`http://a.example:${port}/`, "127.99.0.1", resolve)).rejects.toThrow();
   expect(asked()).toBe(1);
