@@ -8,6 +8,8 @@ export type Search = {
   steps: number;
   /** Real time, after which no further seed is begun. */
   budgetMs?: number;
+  /** The number of seeds that are lived through however long they take. */
+  least?: number;
   databases: Databases;
   bug?: Bug;
   /** Whether a failing plan is made smaller before it is reported. */
@@ -16,7 +18,7 @@ export type Search = {
 
 /** Lives through one seed after the other, up to the first that breaks an invariant. */
 export function search({ seeds, steps, budgetMs = Number.POSITIVE_INFINITY, ...rest }: Search) {
-  const { databases, bug = {}, isShrunk = true } = rest;
+  const { least = 0, databases, bug = {}, isShrunk = true } = rest;
   const counts: Record<string, number> = {};
   // The simulation replaces `performance.now`.
   const now = performance.now.bind(performance);
@@ -26,7 +28,7 @@ export function search({ seeds, steps, budgetMs = Number.POSITIVE_INFINITY, ...r
   let longestRestMs = 0;
   let failure: string | undefined;
   for (const seed of seeds) {
-    if (now() - start > budgetMs) break;
+    if (lived >= least && now() - start > budgetMs) break;
     const plan = planOf(seed, steps, bug.more);
     const outcome = live(seed, plan, databases, bug);
     lived++;
@@ -47,7 +49,7 @@ export function search({ seeds, steps, budgetMs = Number.POSITIVE_INFINITY, ...r
   }
   const seconds = (now() - start) / 1_000;
   const summary = `${lived} seeds × ${steps} steps, ${events} events, ${seconds.toFixed(1)} s; longest rest ${longestRestMs} ms after the last fault\n${JSON.stringify(counts)}`;
-  return { lived, counts, failure, summary };
+  return { counts, failure, summary };
 }
 
 /** Plans that `shrink` may try: a failure is of use long before it is as small as possible. */
