@@ -74,22 +74,19 @@ test("while an execution is active the removal is refused with a link to it, and
 });
 
 test("of 50 creations and removals at once, either one execution is active or the request is removed", async () => {
-  const { id, executions } = await (async () => {
-    const id = await client.createRequest(1, "pong");
-    const { json } = await client.execute(id, { force_error: true });
-    await client.results(id);
-    return { id, executions: [json.id] };
-  })();
+  const id = await client.createRequest(1, "pong");
+  const failed = (await client.execute(id, { force_error: true })).json.id;
+  await client.results(id);
   const statuses = await Promise.all(
     Array.from({ length: 50 }, async (_, index) =>
       index % 2 ? (await client.execute(id)).status : (await remove(id)).status,
     ),
   );
-  const isCreated = statuses.includes(201);
-  expect(statuses.filter((status) => status === 201)).toHaveLength(isCreated ? 1 : 0);
-  if (isCreated) await client.results(id, 2);
+  const created = statuses.filter((status) => status === 201).length;
+  expect(created).toBeLessThanOrEqual(1);
+  if (created === 1) await client.results(id, 2);
   await removed(id);
-  await expectGone({ id, executions });
+  await expectGone({ id, executions: [failed] });
 }, 60_000);
 
 if (system.kind === "standalone") {

@@ -82,18 +82,16 @@ test("the end of an execution is delivered, signed, with ids and links and witho
   expect(receiver.forged).toEqual([]);
 }, 90_000);
 
-test("only what a webhook asks for is delivered to it, and deliveries trigger none", async () => {
+test("only what a webhook asks for is delivered to it", async () => {
   const path = "/filtered";
   await webhook(path, { events: ["execution.succeeded"], processors: ["trial-fast"] });
-  await ended();
+  const other = await ended();
   const { execution_id } = await ended("trial-fast");
+  const executionsAt = (at: string) =>
+    new Set(receiver.at(at).map(({ message }) => message.data.execution_id));
   await until("it is delivered", 30_000, () => receiver.at(path).length > 0);
-  await until("the other webhook has it", 30_000, () => receiver.at("/ends").length > 2);
-  expect(new Set(receiver.at(path).map(({ message }) => message.data.execution_id))).toEqual(
-    new Set([execution_id]),
-  );
-  const processors = new Set(receiver.delivered.map(({ message }) => message.data.processor));
-  expect(processors).toEqual(new Set(["simulate", "trial-fast"]));
+  await until("the other is delivered", 30_000, () => executionsAt("/ends").has(other.execution_id));
+  expect(executionsAt(path)).toEqual(new Set([execution_id]));
 }, 90_000);
 
 test("a cancelled execution is delivered", async () => {
@@ -174,7 +172,7 @@ test("a receiver that does not respond holds up neither others nor the processor
   receiver.responses.delete("/slow");
 }, 90_000);
 
-/** A gap that the whole way from an outcome to its delivery goes through. */
+/** The gaps on the way from an outcome to its delivery. */
 const gaps = [
   ...["requests-service.delivery-due", "requests-service.delivery-created", "requests-service.confirmed"],
   ...["processor.claimed", "processor.ended", "processor.finished"],

@@ -30,7 +30,7 @@ export async function installSchemathesis(): Promise<Schemathesis> {
   return { kind: "installed", command, env: { PYTHONPATH: `${installed}:${folder}` } };
 }
 
-/** Returns why it failed. */
+/** Returns why it failed, or null. */
 async function install(python: string, installed: string): Promise<string | null> {
   const unfinished = `${installed}.${process.pid}`;
   await mkdir(unfinished, { recursive: true });

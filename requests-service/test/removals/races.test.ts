@@ -70,7 +70,7 @@ test("a replay of a dead letter of the request starts nothing, dry or not", asyn
   }
 });
 
-test("a late finish, retry, release, claim and publication have no effect", async () => {
+test("a late finish, retry, release, claim and cancellation have no effect", async () => {
   const it = testCore();
   const { id, runs, worker_id } = await endedRequest(it);
   const [run] = runs as [EndedRun];
@@ -85,6 +85,7 @@ test("a late finish, retry, release, claim and publication have no effect", asyn
   expect(await commands.handBack({ runs: [run] })).toEqual({ handed_back: 0 });
   const claimed = await commands.claim({ worker_id, claim_id: newId(), executions: [run] });
   expect(claimed).toEqual({ runs: [], refused: 1, unknown: 0, left: 0 });
+  expect(await commands.cancelExecution(run)).toEqual({ kind: "removed" });
   await commands.markPublished({ published: [{ ...run, mark: "outcome" }] });
   expect(await it.stored(run)).toEqual(before);
 });

@@ -70,7 +70,7 @@ export type Evidence = {
   /** From its creation to its deletion, in ms since 1970. Its payload is `payload`, and it fires every minute. */
   schedule: { payload: string; fromMs: number; toMs: number };
   healthy: Healthy[];
-  /** Whether the schedule follows a clock that nothing has set. */
+  /** Whether the schedule follows a clock that was never set. */
   isScheduleClockTrue: boolean;
   dump: Dump;
   runs: RunEvent[];
