@@ -190,3 +190,14 @@ test("by default the gateway is on 127.0.0.1:5003, and data is kept in a folder 
     shutdownMs: 10_000,
   });
 });
+
+test("clusters that start together choose different ports", async () => {
+  const module = JSON.stringify(join(import.meta.dir, "../src/servers/addresses.ts"));
+  const script = `import { freePorts } from ${module}; console.log(JSON.stringify(await freePorts(15)));`;
+  const chosen = Array.from({ length: 16 }, async (): Promise<number[]> => {
+    const child = Bun.spawn([process.execPath, "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+    return JSON.parse(await child.stdout.text());
+  });
+  const ports = (await Promise.all(chosen)).flat();
+  expect(new Set(ports).size).toBe(16 * 15);
+});

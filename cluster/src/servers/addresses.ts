@@ -19,16 +19,19 @@ export function givenAddresses(env: Record<string, string | undefined>): Address
 const from = 20_000;
 const count = 10_000;
 const triesMax = 100;
+/** As many as most clusters need. Clusters that start together have process ids close to each other, and so try different ports. */
+const portsEach = 25;
+let tried = process.pid * portsEach;
 
 /** Different ports of 127.0.0.1 that no process listens on. Another process may still take one before it is used. */
 export async function freePorts(wanted: number): Promise<number[]> {
-  const found = new Set<number>();
-  for (let tries = 0; found.size < wanted; tries++) {
+  const found: number[] = [];
+  for (let tries = 0; found.length < wanted; tries++) {
     if (tries > triesMax + wanted) throw new Error(`No free port between ${from} and ${from + count}.`);
-    const port = from + Math.floor(Math.random() * count);
-    if (await isFree("127.0.0.1", port)) found.add(port);
+    const port = from + (tried++ % count);
+    if (await isFree("127.0.0.1", port)) found.push(port);
   }
-  return [...found];
+  return found;
 }
 
 export async function freePort(): Promise<number> {
