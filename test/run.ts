@@ -67,17 +67,17 @@ async function suite(
     const words = shards > 1 ? [`--shard=${at + 1}/${shards}`, ...options] : options;
     return run([process.execPath, "test", ...words], cwd, env, shards === 1);
   });
-  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const sum: Counts = { passed: 0, failed: 0, skipped: 0 };
   const ended = await Promise.all(processes);
   for (const { code, output } of ended) {
     const countOf = (word: string) => Number(new RegExp(`^\\s*(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0);
     const counts = { passed: countOf("pass"), failed: countOf("fail"), skipped: countOf("skip") };
-    total.passed += counts.passed;
-    total.skipped += counts.skipped;
+    sum.passed += counts.passed;
+    sum.skipped += counts.skipped;
     // A process that broke off, or that ran nothing, has failed whatever it counted.
-    total.failed += counts.failed || Number(code !== 0 || counts.passed === 0);
+    sum.failed += counts.failed || Number(code !== 0 || counts.passed === 0);
   }
-  note(name, total, Math.max(...ended.map(({ seconds }) => seconds)));
+  note(name, sum, Math.max(...ended.map(({ seconds }) => seconds)));
 }
 
 /** The addresses of servers that adapter tests share, or why there are none. The servers end with this process. */
