@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type Client, createClient } from "../src/clients/client.ts";
 import { settle, startLoad } from "../src/clients/load.ts";
+import { walk } from "../src/clients/walk.ts";
 import { runsByExecution } from "../src/runs/run-log.ts";
 import { failpoints } from "../src/system/failpoints.ts";
 import { killAndRestart, type System, startSystem } from "../src/system/system.ts";
@@ -66,12 +67,8 @@ async function createUntil(client: Client, isOver: () => boolean): Promise<void>
     const { executions } = (await client.get(`/requests/${id}/executions`)).json;
     expect(executions.map((one) => one.id)).toEqual([execution]);
   }
-  const tokens: string[] = [];
-  for (let next = "/requests?limit=100"; next; ) {
-    const { requests, next_uri } = (await client.get(next)).json;
-    for (const { payload } of requests) tokens.push((payload as { token?: string })?.token ?? "");
-    next = next_uri;
-  }
+  const requests = await walk(client, "requests");
+  const tokens = requests.map(({ payload }) => (payload as { token?: string })?.token ?? "");
   const created = tokens.filter((token) => ids.has(token));
   expect(created.toSorted()).toEqual([...ids.keys()].toSorted());
 }

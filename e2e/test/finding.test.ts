@@ -1,23 +1,14 @@
 import { expect, test } from "bun:test";
 import { randomUUID } from "node:crypto";
 import type { Body } from "../src/clients/client.ts";
+import { walk } from "../src/clients/walk.ts";
 import { sharedSystem } from "../src/system/shared-system.ts";
 import { until } from "../src/until.ts";
 
 const { client } = await sharedSystem();
 
-/** The ids of a list, following its links. */
-async function walk(list: "executions" | "requests", query: string): Promise<string[]> {
-  const ids: string[] = [];
-  for (let next: string | undefined = `/${list}?${query}`; next; ) {
-    const path = next.startsWith("/") ? next : next.slice(next.indexOf(`/${list}`));
-    const { status, json, text } = await client.get(path);
-    if (status !== 200) throw new Error(`GET ${path} returned ${status}: ${text}`);
-    ids.push(...json[list].map(({ id }) => id));
-    next = json.next_uri;
-  }
-  return ids;
-}
+const idsOf = async (list: "executions" | "requests", query: string) =>
+  (await walk(client, list, query)).map(({ id }) => id);
 
 type Bulk = Body & { matched: number; cancelled: number; skipped: object[]; next?: string };
 const cancel = async (body: object) => {
@@ -44,19 +35,19 @@ test("requests and executions are found by label, status, processor and time, in
   const ids = all.map(({ id }) => id);
   for (const { requestId, id } of all) await client.ended(requestId, id);
   const label = `label=team:${team}`;
-  expect(await walk("executions", `${label}&limit=2`)).toEqual(ids);
-  expect(await walk("requests", `${label}&limit=2`)).toEqual(all.map(({ requestId }) => requestId));
-  expect(await walk("executions", `${label}&status=failed`)).toEqual([ids[3] as string]);
-  expect(await walk("executions", `${label}&status=failed,succeeded&processor=simulate`)).toEqual(ids);
-  expect(await walk("executions", `${label}&processor=trial-fast`)).toEqual([]);
+  expect(await idsOf("executions", `${label}&limit=2`)).toEqual(ids);
+  expect(await idsOf("requests", `${label}&limit=2`)).toEqual(all.map(({ requestId }) => requestId));
+  expect(await idsOf("executions", `${label}&status=failed`)).toEqual([ids[3] as string]);
+  expect(await idsOf("executions", `${label}&status=failed,succeeded&processor=simulate`)).toEqual(ids);
+  expect(await idsOf("executions", `${label}&processor=trial-fast`)).toEqual([]);
   const state = await client.get(`/requests/${all[0]?.requestId}/executions/${ids[0]}`);
   expect(state.json.labels).toEqual({ team });
   const soon = new Date(Date.now() + 3_600_000).toISOString();
   const ago = new Date(Date.now() - 3_600_000).toISOString();
-  expect(await walk("executions", `${label}&since=${ago}&until=${soon}`)).toEqual(ids);
-  expect(await walk("executions", `${label}&since=${soon}`)).toEqual([]);
+  expect(await idsOf("executions", `${label}&since=${ago}&until=${soon}`)).toEqual(ids);
+  expect(await idsOf("executions", `${label}&since=${soon}`)).toEqual([]);
   // Whatever else the system has done: each once, newest first.
-  const succeeded = await walk("executions", "status=succeeded&limit=100");
+  const succeeded = await idsOf("executions", "status=succeeded&limit=100");
   expect(succeeded).toEqual([...new Set(succeeded)].toSorted().toReversed());
   for (const id of ids.filter((_, index) => index !== 3)) expect(succeeded).toContain(id);
 }, 60_000);

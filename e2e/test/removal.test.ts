@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { topics } from "@sate/contracts";
+import { walk } from "../src/clients/walk.ts";
 import { kafkaLog } from "../src/system/kafka.ts";
 import { sharedSystem } from "../src/system/shared-system.ts";
 import { until } from "../src/until.ts";
@@ -34,13 +35,7 @@ async function expectGone({ id, executions }: { id: string; executions: string[]
   for (const path of ["", ...executions.map((execution) => `/${execution}/cancel`)]) {
     expect((await client.post(`/requests/${id}/executions${path}`)).status).toBe(410);
   }
-  const listed: string[] = [];
-  for (let next = "/requests?limit=100"; next; ) {
-    const page = (await client.get(next)).json;
-    listed.push(...page.requests.map((request) => request.id));
-    next = page.next_uri;
-  }
-  expect(listed).not.toContain(id);
+  expect((await walk(client, "requests")).map((request) => request.id)).not.toContain(id);
 }
 
 test("a removed request is gone with everything of it, and a repetition is harmless", async () => {

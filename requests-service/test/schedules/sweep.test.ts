@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { NewSchedule, ScheduleRecord } from "@sate/contracts";
+import { timeOfId } from "../../src/removals/age.ts";
 import { createScheduleSweep } from "../../src/schedules/sweep.ts";
 import { madeOutcome, newId } from "../builders.ts";
 import { beforeNext, type Core, testCore } from "../core.ts";
@@ -60,7 +61,7 @@ describe("a firing", () => {
     });
     expect(firing?.executions).toMatchObject([{ attempt: 1, status: "queued", processor: "word-count" }]);
     // Its id is of the scheduled instant.
-    expect(Number.parseInt(firing?.request.id.replace("-", "").slice(0, 12) ?? "", 16)).toBe(first(schedule));
+    expect(timeOfId(firing?.request.id ?? "")).toBe(first(schedule));
     const after = await now(it, schedule);
     expect(after.next[0]).toBe(first(schedule) + hourMs);
     expect(after.last).toMatchObject({
@@ -159,9 +160,7 @@ test("two replicas, restarts and a clock that jumps back and forth fire each ins
     await Promise.allSettled(sweeps);
     await replica(it)(running);
   }
-  const instants = (await created(it)).map(
-    ({ request }) => (Number.parseInt(request.id.replace("-", "").slice(0, 12), 16) - start) / minuteMs,
-  );
+  const instants = (await created(it)).map(({ request }) => (timeOfId(request.id) - start) / minuteMs);
   // What lies between 1 and 59 was missed when the clock jumped; of it the latest fired.
   expect(instants).toEqual([0, 1, 59, 60, 61, 62, 63, 64]);
   for (const { executions } of await created(it)) expect(executions).toHaveLength(1);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { timeOfId } from "../../src/removals/age.ts";
 import { deliveryOf, isWanted } from "../../src/webhooks/event.ts";
 import { madeExecution, madeOutcome } from "../builders.ts";
 
@@ -31,7 +32,7 @@ test("a delivery is the same in every process, has the time of the outcome, and 
   const one = deliveryOf(webhook, execution);
   expect(deliveryOf({ ...webhook }, structuredClone(execution))).toEqual(one);
   const endedAt = Date.parse(`${execution.outcome.processing_end_time.replace(" ", "T")}Z`);
-  expect(Number.parseInt(one.id.replaceAll("-", "").slice(0, 12), 16)).toBe(endedAt);
+  expect(timeOfId(one.id)).toBe(endedAt);
   const others = [deliveryOf({ ...webhook, id: execution.id }, execution), deliveryOf(webhook, ended())];
   const ids = [one, ...others].flatMap(({ id, start }) => [id, start?.execution_id]);
   expect(new Set(ids).size).toBe(6);

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type DeliveryApi, limits, Unavailable } from "@sate/contracts";
+import { type DeliveryApi, Unavailable } from "@sate/contracts";
 import { Webhook } from "standardwebhooks";
 import { addressPolicy } from "../../../src/handlers/webhook/addresses.ts";
 import { webhookProcessor } from "../../../src/handlers/webhook/handler.ts";
@@ -222,10 +222,4 @@ test("an aborted run ends its call at once", async () => {
   await eventually(() => calls.length === 1, "it is called");
   stop.abort(new Error("stopping"));
   await expect(end).rejects.toThrow("stopping");
-});
-
-test("deliveries have slots of their own", () => {
-  const { announcement, hasOwnSlots } = processorOf();
-  expect(hasOwnSlots).toBe(true);
-  expect(announcement.concurrency).toBeLessThan(limits.workerRunsMax);
 });

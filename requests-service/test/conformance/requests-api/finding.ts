@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { ExecutionFilter, Labels, RequestsApi } from "@sate/contracts";
+import { timeOfId } from "../../../src/removals/age.ts";
 import { newId } from "../../builders.ts";
 import type { ClientApiUnderTest } from "./clients.ts";
 
@@ -71,12 +72,12 @@ export function findingApiConformance(name: string, make: () => FindingApiUnderT
     test("since is included and until is not", async () => {
       const { queued, found, api } = given();
       const { execution_id, request_id } = await queued();
-      const at = Number.parseInt(execution_id.replaceAll("-", "").slice(0, 12), 16);
+      const at = timeOfId(execution_id);
       expect(await found({ since: at })).toEqual([execution_id]);
       expect(await found({ since: at + 1 })).toEqual([]);
       expect(await found({ until: at })).toEqual([]);
       expect(await found({ since: 0, until: at + 1 })).toEqual([execution_id]);
-      const requestAt = Number.parseInt(request_id.replaceAll("-", "").slice(0, 12), 16);
+      const requestAt = timeOfId(request_id);
       const list = async (filter: object) => (await api.listRequests({ filter, limit: 5 })).requests.length;
       expect(await list({ since: requestAt, until: requestAt + 1 })).toBe(1);
       expect(await list({ until: requestAt })).toBe(0);
