@@ -6,12 +6,20 @@ import { until } from "@sate/contracts/test/until.ts";
 /** Debian's nginx, whose folder is not always on the path of users; `null` where there is none. */
 export const nginxPath = Bun.which("nginx") ?? Bun.which("nginx", { PATH: "/usr/sbin:/usr/local/sbin" });
 
-/** A port that is free now. */
+/**
+ * A port that is free now. It is below the range of outgoing connections: one of another test process could take it before
+ * it is used, or while its server restarts.
+ */
 export async function freePort(): Promise<number> {
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
-  const { port } = server;
-  await server.stop(true);
-  return port as number;
+  for (;;) {
+    const port = 12_000 + Math.floor(Math.random() * 8_000);
+    try {
+      await Bun.serve({ port, hostname: "127.0.0.1", fetch: () => new Response() }).stop(true);
+      return port;
+    } catch (error) {
+      if ((error as { code?: string }).code !== "EADDRINUSE") throw error;
+    }
+  }
 }
 
 /** Runs nginx with its default settings in front of `upstreamPort`, which is at `/sate/`. */
