@@ -14,7 +14,7 @@ const addresses = {
 const clusters: Cluster[] = [];
 afterEach(async () => {
   await Promise.all(clusters.splice(0).map((cluster) => cluster.remove()));
-});
+}, 60_000);
 
 type Wrap = (command: string[]) => string[];
 function start(env: Record<string, string> = {}, wrap?: Wrap): Cluster {

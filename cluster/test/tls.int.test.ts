@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await servers?.stop();
   rmSync(folder, { recursive: true, force: true });
-});
+}, 60_000);
 
 type Env = Record<string, string>;
 const mongoUrl = (name: "requests" | "results" | "misnamed", ca = servers.certificates.ca) =>

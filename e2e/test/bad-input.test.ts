@@ -14,7 +14,7 @@ let lettersBefore: number;
 beforeAll(async () => {
   lettersBefore = (await system.deadLetters()).length;
   known = await client.createRequest({ known: true });
-});
+}, 60_000);
 
 let slowest = { name: "", ms: 0 };
 /** The goal is 50 ms. A busy machine may take longer, so the slowest refusal is only reported. */

@@ -33,7 +33,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await system.stop();
   rmSync(folder, { recursive: true });
-});
+}, 60_000);
 
 /** Runs the block of the README that names the processor. Returns the result that it prints. */
 async function tried(processor: string) {

@@ -8,7 +8,7 @@ const { url } = system;
 let known: string;
 beforeAll(async () => {
   known = await client.createRequest({ known: true });
-});
+}, 60_000);
 
 const isServed = async () => {
   const id = await client.createRequest({ healthy: true });

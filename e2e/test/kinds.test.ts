@@ -7,7 +7,7 @@ import { until } from "../src/until.ts";
 
 const { system, client } = await sharedSystem();
 const remote = await startRemoteWorker(system);
-afterAll(remote.stop);
+afterAll(remote.stop, 60_000);
 
 const kinds = ["acts-module", "acts-command", "acts-http", "acts-remote"];
 

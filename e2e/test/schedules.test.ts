@@ -40,7 +40,7 @@ const { system, client, stop } = await start();
 afterAll(async () => {
   await stop();
   rmSync(folder, { recursive: true });
-});
+}, 60_000);
 
 type Schedule = {
   id: string;

@@ -7,7 +7,7 @@ import { until } from "../src/until.ts";
 
 const { system, client } = await sharedSystem();
 let worker: RemoteWorker | undefined;
-afterAll(() => worker?.stop());
+afterAll(() => worker?.stop(), 60_000);
 
 const stateOf = async (requestId: string, executionId: string) =>
   (await client.get(`/requests/${requestId}/executions/${executionId}`)).json;

@@ -11,7 +11,7 @@ const created: string[] = [];
 afterAll(async () => {
   for (const id of created) await client.ask("DELETE", `/webhooks/${id}`);
   receiver.stop();
-});
+}, 60_000);
 
 type Created = { id: string; secret: string };
 

@@ -166,7 +166,7 @@ describe("its sweeps", () => {
     await commands.appendLogs({ chunks: [{ ...run, sequence: 0, text: "line\n" }] });
     await until("the withdrawal is completed", () => it.counters.read().executions_withdrawn === 1);
     await until("the log is removed", () => it.counters.read().log_chunks_removed === 1);
-  });
+  }, 30_000);
 
   test("an absent database makes it not ready, and expires no lease", async () => {
     const it = made({ leaseMs: 100 });
@@ -197,7 +197,7 @@ test("logs that cannot be removed for a moment do not affect readiness", async (
   await it.service.start();
   await until("some removals failed", () => failures > 2);
   expect(await it.service.notReadyReasons()).toEqual([]);
-});
+}, 30_000);
 
 describe("missing results", () => {
   async function finished(it: ReturnType<typeof made>) {

@@ -235,7 +235,7 @@ test("logs are polled only for streams whose execution is running or has just en
   const states = gateway.requests.calls.executionStates ?? 0;
   await until("it is polled on", () => (gateway.requests.calls.executionStates ?? 0) > states + 30);
   expect(follows()).toBeLessThanOrEqual(before + 1);
-});
+}, 30_000);
 
 describe("limits", () => {
   test(`each API key may have ${limits.streamsPerKeyMax} streams, and a stream that ends makes room`, async () => {

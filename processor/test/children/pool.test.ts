@@ -120,7 +120,7 @@ test("a child is not reused after an abort", async () => {
   expect((await run.reply).kind).toBe("died");
   expect(pool.idle()).toBe(0);
   expect(await outputs()).not.toBe(pid);
-});
+}, 30_000);
 
 test("after a run that ends when it is aborted, its child exits without being killed", async () => {
   const body =

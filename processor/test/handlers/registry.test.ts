@@ -161,7 +161,7 @@ test("changes in a watched folder are served, and a file that becomes invalid ke
   expect(await outputsOf(processors, "changed")).toBe(2);
   expect(names()).toEqual(["simulate", "changed", "new", "same"]);
   expect(await outputsOf(processors, "new")).toBe(2);
-});
+}, 30_000);
 
 test("without a watch, a change in the folder does not affect runs", async () => {
   const folder = folderOf({ "one.ts": returns("1") });
@@ -183,7 +183,7 @@ test("a change does not affect a run in progress, whose process ends after it", 
   await eventually(() => changes === 1, "the change is served");
   expect(await run.end).toEqual({ kind: "succeeded", outputsJson: "1" });
   expect(await outputsOf(processors, "one")).toBe(2);
-});
+}, 30_000);
 
 test("a watched folder that is created later is served", async () => {
   const folder = join(folderOf({}), "processors");

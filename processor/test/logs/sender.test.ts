@@ -66,7 +66,7 @@ test("a log delays neither its run nor the heartbeat, and is dropped a few secon
     await beaten(1);
   }
   await eventually(() => count("logs_cut_short") === 1, "it is dropped");
-});
+}, 30_000);
 
 test("a run that writes nothing costs no call", async () => {
   const { requests, ref, held, beaten } = await running({ config: { leaseMs: 2_000 } });
@@ -124,7 +124,7 @@ test("the heartbeat carries the latest progress, only when it has changed", asyn
   held.end();
   await beaten(2);
   expect(requests.progressReports).toBe(2);
-});
+}, 30_000);
 
 test("progress without a response is sent again", async () => {
   const { requests, run, ref, beaten } = await running({ config: { leaseMs: 2_000 } });

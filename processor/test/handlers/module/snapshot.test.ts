@@ -78,7 +78,7 @@ test("a child that replaces an aborted one runs the module as it was loaded", as
   await run.end;
   const end = await startRun(one.processor, { attempt: 2 }).end;
   expect(end).toEqual({ kind: "succeeded", outputsJson: "1" });
-});
+}, 30_000);
 
 test("after a symbolic link to a module changes its target, runs still use the loaded module", async () => {
   const [before, after] = [folderOf(files), folderOf({ "one.ts": "export default { run: () => 2 };" })];
