@@ -78,10 +78,19 @@ async function removeUntil(client: Client, isOver: () => boolean): Promise<void>
   const ids: string[] = [];
   for (let turn = 0; turn < 3 || !isOver(); turn++) {
     const body = { payload: { removed: turn }, processor: "pong" };
-    const { id } = (await answered(() => client.post("/requests", body))).json;
-    await until("it has ended", 60_000, async () => {
-      await client.execute(id);
-      return (await client.get(`/requests/${id}/results`)).json.results?.length === 1;
+    const { status, json } = await answered(() => client.post("/requests", body));
+    expect(status).toBe(201);
+    const { id } = json;
+    // What a kill makes fail is executed again.
+    let seen = "";
+    const hasSucceeded = async () => {
+      const executed = await client.execute(id);
+      const { text, json } = await client.get(`/requests/${id}/results`);
+      seen = `${executed.text} ${text}`;
+      return json.results?.some(({ is_success }) => is_success);
+    };
+    await until("it has succeeded", 60_000, hasSucceeded).catch((error) => {
+      throw new Error(`${error.message}: ${seen}`);
     });
     await until(
       "it is removed",
