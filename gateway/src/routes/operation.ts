@@ -65,7 +65,6 @@ export function createOperation({ access, ingress, bodyBytesMax, idleSeconds, cl
       const refusal = closure?.refuses(declared);
       if (closure && refusal) throw new Refusal(refusal, closure.detail);
     };
-    const check = body && TypeCompiler.Compile(body);
     const parse = async ({ request, server }: Hooked): Promise<unknown> => {
       const json = await readBody(request, {
         bytesMax: Math.max(bodyBytesMax, bodyBytesLeast),
@@ -74,11 +73,19 @@ export function createOperation({ access, ingress, bodyBytesMax, idleSeconds, cl
         onProgress: () => server?.timeout(request, stallSeconds),
       });
       server?.timeout(request, idleSeconds);
-      const envelope = envelopeOf(json);
-      // Not left to Elysia, whose errors render the value as text: an object with a field `toString` has none.
-      const error = check?.Check(envelope) === false && check.Errors(envelope).First();
-      if (body && error) throw invalidBody(envelope, error, body);
-      return envelope;
+      return envelopeOf(json);
+    };
+    const checks = {
+      params: params && TypeCompiler.Compile(params),
+      body: body && TypeCompiler.Compile(body),
+    };
+    // Not left to Elysia, whose errors render the value as text: an object with a field `toString` has none. An invalid
+    // path, which Elysia refuses, comes first.
+    const checkBody = (context: { params: unknown; body: unknown }): void => {
+      if (checks.params?.Check(context.params) === false || checks.body?.Check(context.body) !== false)
+        return;
+      const error = checks.body.Errors(context.body).First();
+      if (body && error) throw invalidBody(context.body, error, body);
     };
     const parameters = (context: { request: Request; query: unknown }): void => {
       if (query) context.query = readQuery(context.request.url, query);
@@ -92,7 +99,7 @@ export function createOperation({ access, ingress, bodyBytesMax, idleSeconds, cl
       >),
       detail: detailOf(tag, { ...declared, query, problems }, access.hasKeys),
       parse: [...(body ? [authorize, parse] : []), "json" as const],
-      transform: [...(body ? [] : [authorize]), parameters],
+      transform: [...(body ? [] : [authorize]), parameters, ...(body ? [checkBody] : [])],
     };
   };
 }
