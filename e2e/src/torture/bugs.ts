@@ -108,8 +108,8 @@ export const bugs: Bug[] = [
   {
     name: "no delivery before the confirmation",
     file: "requests-service/src/webhooks/deliveries.ts",
-    from: "if (executions.length > 0) await deliver(executions, await subscriptions.refresh());",
-    to: "if (executions.length > 0) await subscriptions.refresh();",
+    from: "await deliveriesOf(executions, await subscriptions.refresh())",
+    to: "(await subscriptions.refresh(), [] as NewRequest[])",
     words: during("F2", 2),
     by: [27],
   },
