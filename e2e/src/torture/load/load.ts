@@ -59,7 +59,7 @@ export function startLoad(
     if (created === undefined) return;
     await Promise.all([follow(created, own), ...others.map((other) => follow(other, own))]);
     const { requestId, again } = created;
-    await checkFound(submit, requestId);
+    await checkFound(created);
     if (!chances("removed")) return;
     // Some race with an execution, which may come first.
     await Promise.all([removing.remove(requestId), ...(chances("rivals") ? [api.execute(requestId)] : [])]);
@@ -79,7 +79,7 @@ export function startLoad(
       return [created];
     }
     const requestId = await api.submit(submit);
-    return requestId === null ? [] : [{ requestId, executionId: null }];
+    return requestId === null ? [] : [{ submit, requestId, executionId: null }];
   }
 
   /** Executes until a success, or for as long as the client is interested. */
@@ -125,7 +125,7 @@ export function startLoad(
   }
 
   /** What was acknowledged is found by its label. */
-  async function checkFound({ token, labels = {} }: Submit, requestId: string): Promise<void> {
+  async function checkFound({ submit: { token, labels = {} }, requestId }: Created): Promise<void> {
     if (labels.token === undefined) return;
     const found = await api.ask("GET", `/requests?label=token:${token}`);
     if (found?.status !== 200) return;

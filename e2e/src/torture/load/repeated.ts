@@ -3,11 +3,8 @@ import { bodyOf, type History, type RecordingClient, type Submit } from "../../c
 import type { Journal } from "../evidence/journal.ts";
 
 /** A request that was created, with its execution if that was asked for. `again`: repeats the call with the same key. */
-export type Created = {
-  requestId: string;
-  executionId: string | null;
-  again?: () => Promise<Answer | null>;
-};
+export type Created = Ids & { submit: Submit; again?: () => Promise<Answer | null> };
+type Ids = { requestId: string; executionId: string | null };
 
 const triesMax = 4;
 const pauseMs = 500;
@@ -30,7 +27,7 @@ export function repeatingClient(
   }
 
   /** The successful responses, and how to repeat the call. `createdIn`: what a response says of each item of the call. */
-  async function repeat(path: string, body: string, createdIn: (answer: Answer) => Created[], more = {}) {
+  async function repeat(path: string, body: string, createdIn: (answer: Answer) => Ids[], more = {}) {
     const key = crypto.randomUUID();
     const call = () => answered(path, body, { ...more, "idempotency-key": key });
     const answers = [...(await Promise.all([call(), call()])), await call()];
@@ -48,14 +45,14 @@ export function repeatingClient(
   }
 
   /** Null if it was not acknowledged. */
-  function acknowledged(submit: Submit, created: Created | undefined): Created | null {
+  function acknowledged(submit: Submit, created: Ids | undefined): Created | null {
     if (created === undefined) {
       history.unanswered.add(submit.token);
       return null;
     }
     history.requests.set(created.requestId, submit);
     if (created.executionId !== null) executed(created.requestId, created.executionId);
-    return created;
+    return { ...created, submit };
   }
 
   const executed = (requestId: string, executionId: string) =>
@@ -73,7 +70,7 @@ export function repeatingClient(
       return answer && created ? { ...created, answer, again } : null;
     },
 
-    /** Creates all of them in one call; every other one together with its execution. */
+    /** Creates them in one call, every other one together with its execution. Returns those that were acknowledged. */
     async createBatch(submits: Submit[]): Promise<Created[]> {
       const items = submits.map((one, index) => bodyOf(one, index % 2 === 0 ? { execute: true } : {}));
       const { good } = await repeat("/requests/batch", `{"requests":[${items}]}`, createdInBatch);
@@ -97,7 +94,7 @@ export function repeatingClient(
 }
 
 /** Of each request of a batch; with an empty id if it was not created. */
-function createdInBatch({ json }: Answer): Created[] {
+function createdInBatch({ json }: Answer): Ids[] {
   type Item = { id?: string; execution_id?: string; problem?: object };
   return (json.results as unknown as Item[]).map(({ id = "", execution_id = null, problem }) =>
     problem ? { requestId: "", executionId: null } : { requestId: id, executionId: execution_id },
