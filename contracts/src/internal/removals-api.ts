@@ -1,9 +1,8 @@
 import { Type } from "@sinclair/typebox";
 import { ExecutionKey, Uuid } from "../values/ids.ts";
 import { limits } from "../values/limits.ts";
+import { open } from "../values/object.ts";
 import type { ApiFunctions } from "./api.ts";
-
-const open = { additionalProperties: true } as const;
 
 /** The internal API of results-listener, the only writer of the Results DB. Every operation may be repeated. */
 export const removalsApi = {

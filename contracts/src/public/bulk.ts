@@ -1,8 +1,8 @@
 import { type Static, type TProperties, type TSchema, Type } from "@sinclair/typebox";
 import { Uuid } from "../values/ids.ts";
 import { limits } from "../values/limits.ts";
+import { closed, open } from "../values/object.ts";
 import { Problem } from "./problems.ts";
-import { closed, open } from "./schema.ts";
 import { timeRange } from "./time-range.ts";
 
 /**

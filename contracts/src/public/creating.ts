@@ -1,11 +1,11 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { Uuid } from "../values/ids.ts";
 import { limits } from "../values/limits.ts";
+import { closed, open } from "../values/object.ts";
 import { ExecutionSummary } from "./executions.ts";
 import { Problem } from "./problems.ts";
 import { CreateRequest, ProcessingRequest } from "./requests.ts";
 import { ResultOfExecution } from "./result-of-execution.ts";
-import { closed, open } from "./schema.ts";
 
 /** The bodies of the creation of requests, one or many, together with their first executions. */
 

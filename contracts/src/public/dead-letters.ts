@@ -1,11 +1,11 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { ExecutionStatus } from "../values/execution.ts";
 import { Uuid } from "../values/ids.ts";
+import { open } from "../values/object.ts";
 import { ProcessorFilter } from "../values/processor.ts";
 import { Timestamp } from "../values/time.ts";
 import { bulkBody, bulkResponse } from "./bulk.ts";
 import { page } from "./page.ts";
-import { open } from "./schema.ts";
 
 /** The bodies of dead letters in the public REST API. */
 

@@ -5,7 +5,8 @@ import { limits } from "../values/limits.ts";
 import { closed, open } from "../values/object.ts";
 import { instantPattern, Timestamp } from "../values/time.ts";
 import { page } from "./page.ts";
-import { Payload } from "./requests.ts";
+import { Payload, returnedLabels } from "./requests.ts";
+import { ResultOfExecution } from "./result-of-execution.ts";
 
 /** The bodies of executions in the public REST API. */
 
@@ -60,6 +61,7 @@ const instant = (description: string) =>
 
 const progress = {
   processor: Type.String({ description: "The processor that executes the request." }),
+  labels: returnedLabels,
   status: ExecutionStatus,
   attempt: Type.Integer({
     minimum: 1,
@@ -73,8 +75,10 @@ const progress = {
   deadline_at: instant("The execution fails with the code timeout if it has not ended by then."),
   progress: Type.Optional(Progress),
   error: Type.Optional(ExecutionError),
+  removed_at: instant("When the result, the error and the log of the execution were removed."),
   results_uri: Type.String({ description: "The URI of the execution's results." }),
   log_uri: Type.String({ description: "The URI of the execution's log." }),
+  events_uri: Type.String({ description: "The URI of the execution's event stream." }),
 };
 
 export const ExecutionState = Type.Object(
@@ -84,6 +88,7 @@ export const ExecutionState = Type.Object(
     creation_date: Timestamp,
     processing_request: Type.Object({ id: Uuid, payload: Payload }, open),
     ...progress,
+    result: Type.Optional(ResultOfExecution),
   },
   open,
 );

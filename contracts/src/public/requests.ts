@@ -1,5 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { Uuid } from "../values/ids.ts";
+import { NewLabels } from "../values/labels.ts";
 import { closed, open } from "../values/object.ts";
 import { defaultProcessor, ProcessorName } from "../values/processor.ts";
 import { Timestamp } from "../values/time.ts";
@@ -22,6 +23,13 @@ export const CreateRequest = Type.Object(
         description: `The name of the processor that executes the request; ${defaultProcessor} if absent.`,
       }),
     ),
+    labels: Type.Optional(NewLabels),
+    execute: Type.Optional(
+      Type.Boolean({
+        description:
+          "Whether to execute the request at once. The request and its first execution are accepted together.",
+      }),
+    ),
   },
   { ...closed, description: "A processing request." },
 );
@@ -31,10 +39,20 @@ const processor = Type.Optional(
   Type.String({ description: "The name of the processor. Absent if the client did not choose one." }),
 );
 
-export const ProcessingRequest = Type.Object({ id: Uuid, payload: Payload, processor }, open);
+/** Labels as they are returned. */
+export const returnedLabels = Type.Optional(
+  Type.Record(Type.String(), Type.String(), {
+    description: "The labels of the request. Absent if the client gave none.",
+  }),
+);
+
+export const ProcessingRequest = Type.Object(
+  { id: Uuid, payload: Payload, processor, labels: returnedLabels },
+  open,
+);
 
 export const StoredRequest = Type.Object(
-  { id: Uuid, payload: Payload, processor, creation_date: Timestamp },
+  { id: Uuid, payload: Payload, processor, labels: returnedLabels, creation_date: Timestamp },
   open,
 );
 

@@ -1,8 +1,8 @@
 import { Type } from "@sinclair/typebox";
 import { ExecutionError } from "../values/execution.ts";
 import { Uuid } from "../values/ids.ts";
+import { open } from "../values/object.ts";
 import { Timestamp } from "../values/time.ts";
-import { open } from "./schema.ts";
 
 /** A result where its execution is known. */
 export const ResultOfExecution = Type.Object(

@@ -3,10 +3,10 @@ import { ExecutionError, ExecutionStatus } from "../values/execution.ts";
 import { Uuid } from "../values/ids.ts";
 import { labelValuePattern } from "../values/labels.ts";
 import { limits } from "../values/limits.ts";
+import { closed, open } from "../values/object.ts";
 import { Timestamp } from "../values/time.ts";
 import { page } from "./page.ts";
 import { CreateRequest, Payload } from "./requests.ts";
-import { closed, open } from "./schema.ts";
 
 /** The bodies of schedules in the public REST API. */
 

@@ -2,6 +2,7 @@ import { type Static, Type } from "@sinclair/typebox";
 import { Uuid } from "../values/ids.ts";
 import { Labels } from "../values/labels.ts";
 import { limits } from "../values/limits.ts";
+import { closed, open } from "../values/object.ts";
 import { ProcessorName } from "../values/processor.ts";
 import { Timestamp } from "../values/time.ts";
 import { WebhookEvent, WebhookSecret, WebhookUrl } from "../values/webhook.ts";

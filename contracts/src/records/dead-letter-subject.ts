@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { Uuid } from "../values/ids.ts";
+import { open } from "../values/object.ts";
 import type { DeadLetterReason } from "./dead-letter.ts";
 import { headerNames, headerOf, oneLine } from "./headers.ts";
 import { readOutcome } from "./outcome.ts";
@@ -15,7 +16,6 @@ export type DeadLetterSubject = {
   processor: string | null;
 };
 
-const open = { additionalProperties: true } as const;
 const checkRefused = TypeCompiler.Compile(
   Type.Object({ processing_request: Type.Object({ id: Uuid }, open) }, open),
 );

@@ -2,8 +2,9 @@ import { type Static, Type } from "@sinclair/typebox";
 import { ExecutionStatus } from "../../values/execution.ts";
 import { Uuid } from "../../values/ids.ts";
 import { limits } from "../../values/limits.ts";
+import { open } from "../../values/object.ts";
 import { ExecutionRecord, RequestRecord } from "./records.ts";
-import { Instant, open } from "./schema.ts";
+import { Instant } from "./schema.ts";
 
 /**
  * A filter matches what all its fields match. Without `processor`, Sate's own processors are left out. `label`:

@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { Uuid } from "../../values/ids.ts";
-import { open, tagged } from "./schema.ts";
+import { open } from "../../values/object.ts";
+import { tagged } from "./schema.ts";
 
 export const removalOperations = {
   /**

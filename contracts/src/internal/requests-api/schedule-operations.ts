@@ -2,9 +2,10 @@ import { type Static, Type } from "@sinclair/typebox";
 import { ExecutionError } from "../../values/execution.ts";
 import { Uuid } from "../../values/ids.ts";
 import { limits } from "../../values/limits.ts";
+import { open } from "../../values/object.ts";
 import { Timestamp } from "../../values/time.ts";
 import { ExecutionRecord, NewRequest } from "./records.ts";
-import { Instant, open, tagged } from "./schema.ts";
+import { Instant, tagged } from "./schema.ts";
 
 /** `skip`: a firing that was missed does not happen. `last`: the latest that was missed happens, late. */
 export const Missed = Type.Union([Type.Literal("skip"), Type.Literal("last")]);

@@ -1,7 +1,8 @@
 import { Type } from "@sinclair/typebox";
 import { limits } from "../../values/limits.ts";
+import { open } from "../../values/object.ts";
 import { ExecutionRecord, ExecutionRef, LogChunk } from "./records.ts";
-import { batch, open } from "./schema.ts";
+import { batch } from "./schema.ts";
 
 /** What clients that wait for executions and stream them need, through the gateway. Each call costs one database command. */
 export const watchOperations = {

@@ -2,8 +2,9 @@ import { type Static, Type } from "@sinclair/typebox";
 import { Uuid } from "../../values/ids.ts";
 import { Labels } from "../../values/labels.ts";
 import { limits } from "../../values/limits.ts";
+import { open } from "../../values/object.ts";
 import { WebhookEvent, WebhookSecret, WebhookUrl } from "../../values/webhook.ts";
-import { Instant, open, tagged } from "./schema.ts";
+import { Instant, tagged } from "./schema.ts";
 
 const wanted = {
   id: Uuid,

@@ -1,7 +1,8 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { Uuid } from "../../values/ids.ts";
 import { limits } from "../../values/limits.ts";
-import { open, tagged } from "../requests-api/schema.ts";
+import { open } from "../../values/object.ts";
+import { tagged } from "../requests-api/schema.ts";
 
 const time = Type.Integer({ minimum: 0 });
 
