@@ -8,14 +8,14 @@ import type { Marked, Ports } from "../ports.ts";
  * Removes everything of requests whose removal was admitted. Every step may be repeated, by any number of processes at
  * once, and the mark of the removal is changed last: so a sweep completes what a crash in any gap has left.
  *
- * 1. No execution has a mark: all results are recorded. An outcome that is marked will be published, with the payload.
+ * 1. All results are recorded, so no execution has a mark. A marked outcome is still to be published, with the payload.
  * 2. results-listener removes results and dead letters, and does not record them again.
  * 3. The request becomes a stub: from then on it is not served.
  * 4. The executions become stubs.
  * 5. Logs and refused attempts go.
  *
- * Returns the requests of which everything is removed: of the others a result is not known to be recorded yet. Rejects
- * when a dependency does not respond.
+ * Returns the ids of the requests that are removed completely. The others have a result that is not known to be recorded
+ * yet. Rejects when a dependency does not respond.
  */
 export type CompleteRemovals = (removals: ExecutionKey[]) => Promise<string[]>;
 
@@ -34,12 +34,13 @@ const chunksAtOnce = 200;
 export function createRemoving(ports: Ports, confirmRecorded: ConfirmRecorded): Removing {
   const { store, resultsRemoval, counters } = ports;
 
-  /** The executions of each removal's request: those before its attempt. */
-  async function executionsOf(removals: ExecutionKey[]): Promise<Execution[][]> {
+  /** Each removal with the executions of its request: those before its attempt. */
+  async function withExecutions(removals: ExecutionKey[]) {
     const found = await store.executions.ofRequests(removals.map(({ request_id }) => request_id));
-    return removals.map(({ request_id, attempt }) =>
-      (found.get(request_id) ?? []).filter((execution) => execution.attempt < attempt),
-    );
+    return removals.map((removal) => {
+      const all = found.get(removal.request_id) ?? [];
+      return { removal, executions: all.filter(({ attempt }) => attempt < removal.attempt) };
+    });
   }
 
   /** Removes the marks of those whose result is recorded. */
@@ -91,18 +92,19 @@ export function createRemoving(ports: Ports, confirmRecorded: ConfirmRecorded): 
       if (ids.length > 0) await removeResults(ids, []);
     },
     async complete(removals) {
-      let found = await executionsOf(removals);
-      const marked = found.flat().filter(isMarked);
+      let found = await withExecutions(removals);
+      const marked = found.flatMap(({ executions }) => executions.filter(isMarked));
       if (marked.length > 0) {
         await confirm(marked);
-        // A process that missed the result before it was recorded may have marked the outcome again. What is unmarked
-        // now is never marked again.
-        found = await executionsOf(removals);
+        // Another process that looked before the result was recorded may have marked the outcome again in the meantime.
+        // An execution that has no mark now never gets one again.
+        found = await withExecutions(removals);
       }
-      const ready = removals.filter((_, index) => !found[index]?.some(isMarked));
-      if (ready.length === 0) return [];
+      const unmarked = found.filter(({ executions }) => !executions.some(isMarked));
+      if (unmarked.length === 0) return [];
+      const ready = unmarked.map(({ removal }) => removal);
       const ids = ready.map(({ request_id }) => request_id);
-      const executions = found.filter((some) => !some.some(isMarked)).flat();
+      const executions = unmarked.flatMap((one) => one.executions);
 
       await removeResults(ids, executions);
       failpoint("requests-service.results-removed");
