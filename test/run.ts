@@ -24,7 +24,7 @@ function note(name: string, { passed, failed, skipped }: Counts, seconds: number
   console.log(`${summary.at(-1)}\n`);
 }
 
-/** Runs a command, whose output is returned, and printed: as it comes, or else when the command has ended. */
+/** Runs a command, and returns and prints its output: as it arrives if `isLive`, otherwise when the command has ended. */
 async function run(command: string[], cwd: string, env: Record<string, string> = {}, isLive = true) {
   const child = Bun.spawn(command, {
     cwd: join(root, cwd),
@@ -53,8 +53,8 @@ async function check(name: string, command: string[], cwd = "."): Promise<void> 
 }
 
 /**
- * A step of `bun test`, with the counts that it prints. Its files may be shared out to several processes: where tests
- * wait more than they compute, that saves time.
+ * Runs `bun test` and adds up the counts that it prints. `shards`: the number of processes that share the test files, which
+ * saves time where tests wait more than they compute.
  */
 async function suite(
   name: string,
@@ -74,7 +74,7 @@ async function suite(
     const counts = { passed: countOf("pass"), failed: countOf("fail"), skipped: countOf("skip") };
     sum.passed += counts.passed;
     sum.skipped += counts.skipped;
-    // A process that broke off, or that ran nothing, has failed whatever it counted.
+    // A process that crashed or ran no test has failed, whatever it counted.
     sum.failed += counts.failed || Number(code !== 0 || counts.passed === 0);
   }
   note(name, sum, Math.max(...ended.map(({ seconds }) => seconds)));

@@ -81,7 +81,7 @@ async function removeUntil(client: Client, isOver: () => boolean): Promise<void>
     const { status, json } = await answered(() => client.post("/requests", body));
     expect(status).toBe(201);
     const { id } = json;
-    // What a kill makes fail is executed again.
+    // Executions that fail because of a kill are repeated.
     let seen = "";
     const hasSucceeded = async () => {
       const executed = await client.execute(id);

@@ -49,7 +49,7 @@ export function createGateway(ports: Ports, config: Config) {
     app: createApp(ports, config, { notReadyReasons: reasons, stopping: waits.signal }),
     notReadyReasons: reasons,
     start,
-    /** Ends event streams, and the claims and responses that wait. Call it first at a stop. */
+    /** Ends event streams, waiting claims and waiting responses. Must be called first when the service stops. */
     endWaits: () => waits.abort(),
     stop,
   };

@@ -35,7 +35,7 @@ test.each(methods)("an unsupported method is 405 with Allow: %s %s", async (meth
   expect([answer.status, answer.headers.get("allow")]).toEqual([405, allow]);
 });
 
-test("with keys, a client without one learns the methods of public paths only", async () => {
+test("if API keys are configured, a client without one can discover the methods of public paths only", async () => {
   const { keys: apiKeys } = readKeys(newKey("a", ["read"]).entry, "keys");
   const gateway = testGateway({ apiKeys });
   expect(named(await gateway.ask("PUT", "/live"))).toEqual([405, "method-not-allowed"]);

@@ -1,9 +1,9 @@
-/** More turns of the event loop than whatever waits for nothing else takes. */
+/** More turns of the event loop than any work takes that waits for nothing outside the process. */
 const turnsMax = 500;
 
 /**
- * Resolves when `isSo` holds, asked at every turn of the event loop, and later every millisecond: what it waits for then,
- * another process or a broker, needs the CPU. Rejects after a deadline that only a fault can pass.
+ * Resolves once `isSo` holds. Checks at every turn of the event loop at first, and then every millisecond, to leave the CPU
+ * to the process or broker that it waits for. Rejects after a deadline that is exceeded only if something is broken.
  */
 export async function eventually(
   isSo: () => boolean | Promise<boolean>,

@@ -6,7 +6,7 @@ import { emptyHistory, type History, recordingClient } from "./history.ts";
 
 export type Load = { history: History; stop(): Promise<void> };
 
-/** So that a system that has nothing else to do keeps up, and no scenario waits behind a backlog. */
+/** Slow enough for the system to keep up, so that no scenario waits behind a backlog. */
 const pauseMs = 100;
 
 /**

@@ -40,7 +40,7 @@ async function start(): Promise<Shared> {
   return { system, client: createClient(system.url) };
 }
 
-// A hook has five seconds by default. Beside another cluster a stop takes longer.
+// Hooks time out after five seconds by default. While another cluster runs on the machine, a stop takes longer.
 afterAll(async () => {
   await shared?.then(({ system }) => system.stop());
 }, 120_000);

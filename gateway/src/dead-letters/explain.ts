@@ -46,11 +46,11 @@ export function whyNotReplayed(uris: Uris, replay: Exclude<Replay, Done>): Refus
   }
 }
 
-/** Of a dry run, in which no execution is started: so there is no link to one. */
+/** For a dry run, which starts no execution that the refusal could link to. */
 export function wouldBeSecond(): Refusal {
   return new Refusal(
     "execution-active",
-    "Another dead letter of this processing request would be replayed before this one, and only one execution may be active.",
+    "This replay would start an execution for a newer dead letter of the same processing request first, and only one may be active at a time. Replay this dead letter later, if that execution does not succeed.",
   );
 }
 

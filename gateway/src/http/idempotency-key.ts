@@ -4,8 +4,8 @@ import type { Access } from "../access/authorize.ts";
 import { Refusal } from "./problem-response.ts";
 
 /**
- * Creates the function that reads the Idempotency-Key of a call; `undefined` if it has none. A key is valid for one API
- * key and one `route`, which also names the resource. Throws the refusal of a malformed key.
+ * Creates the function that reads the Idempotency-Key of a call; `undefined` if it has none. The key is scoped to one API
+ * key and one `route`, which includes the resource. Throws a `Refusal` if the key is malformed.
  * https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07
  */
 export function createIdempotencyKeys({ keyOf }: Pick<Access, "keyOf">) {
@@ -50,6 +50,6 @@ function hashOf(value: unknown): string {
   return createHash("sha256").update(JSON.stringify(value)).digest("hex");
 }
 
-/** The headers of a response that only repeats that of an earlier call with the same Idempotency-Key. */
+/** The headers that mark a response as the replay of an earlier call with the same Idempotency-Key. */
 export const replayed = (isReplay: boolean): Record<string, string> =>
   isReplay ? { "idempotency-replayed": "true" } : {};

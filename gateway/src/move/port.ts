@@ -30,7 +30,7 @@ export type MovePage = {
   /** The key of the last record that was looked at; absent if there was none. */
   through?: string;
   count: number;
-} /** As JSON with the members of objects sorted by name. */ & (
+} /** As JSON with object members sorted by name. */ & (
   | { records: JsonText[] }
   /** A hash of the records of the page. */
   | { digest: string }
@@ -49,8 +49,8 @@ export type MoveSource = {
     as: "records" | "digest";
   }): MovePage | null;
   /**
-   * Begins to drain, and then seals; does not wait for either. `target`: a name for people, which replaces that of an
-   * earlier call. `false`: it is another move.
+   * Starts draining, and then seals, without waiting for either. `target`: a human-readable name, which replaces that of an
+   * earlier call. Returns `false` if another move has begun.
    */
   seal(move: { id: string; target: string }): Promise<boolean>;
   /** Stores that everything was copied. `false`: it is another move, or it is not sealed. */

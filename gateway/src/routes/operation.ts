@@ -47,9 +47,9 @@ type Hooked = Pick<Context, "request" | "server" | "set">;
 const stallSeconds = 10;
 
 /**
- * Creates the options of a route: its schemas, its documentation, and the hooks that check its scope before anything of
- * the request is read, read and check its body, and read its query. Elysia checks the parameters, and app.ts turns what
- * it refuses into a problem.
+ * Creates the options of a route: its schemas, its documentation and its hooks. These check the scope before any of the
+ * request is read, then read and validate the body, and parse the query. Elysia validates path and query parameters, and
+ * app.ts turns its errors into problems.
  */
 export function createOperation({ access, ingress, bodyBytesMax, idleSeconds, closed }: OperationParts) {
   return <S extends Schemas>(tag: Tag, declared: Declared & S) => {
@@ -79,8 +79,8 @@ export function createOperation({ access, ingress, bodyBytesMax, idleSeconds, cl
       params: params && TypeCompiler.Compile(params),
       body: body && TypeCompiler.Compile(body),
     };
-    // Not left to Elysia, whose errors render the value as text: an object with a field `toString` has none. An invalid
-    // path, which Elysia refuses, comes first.
+    // Not left to Elysia: it converts an invalid value to a string for its error, which throws if the value is an object
+    // with a member `toString`. An invalid path is reported first, by Elysia.
     const checkBody = (context: { params: unknown; body: unknown }): void => {
       if (checks.params?.Check(context.params) === false || checks.body?.Check(context.body) !== false)
         return;

@@ -45,6 +45,6 @@ export function createRouteParts(
 export type RouteParts = ReturnType<typeof createRouteParts> & {
   /** Why the gateway is not ready, a sentence each. */
   notReadyReasons: () => Promise<string[]>;
-  /** Aborted when a stop begins: calls that wait, and event streams, must end. */
+  /** Aborted when the service begins to stop: waiting calls and event streams must end. */
   stopping: AbortSignal;
 };

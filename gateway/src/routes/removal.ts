@@ -26,7 +26,7 @@ export function removalRoutes({ operation, ingress, requests, uris }: RouteParts
       scope: "admin",
       summary: "Remove a processing request",
       description:
-        "Removes the request for good: its payload and labels, and the results, outputs, errors, logs and dead letters of its executions. Only ids and statuses are kept, so that nothing can bring it back. Afterwards the response for it, its executions, results and logs, and for an attempt to execute it, is 410. Safe to repeat. After a response of 503 the removal may have begun; it is then completed in the background. The topics of the broker keep their records for TOPIC_RETENTION_HOURS.",
+        "Removes the request for good: its payload and labels, and the results, outputs, errors, logs and dead letters of its executions. Only ids and statuses are kept, so that nothing can bring it back. Afterwards, reading it, its executions, results or logs returns 410, and so does executing it. Safe to repeat. After a response of 503 the removal may have begun; it is then completed in the background. The topics of the broker keep their records for TOPIC_RETENTION_HOURS.",
       responses: { 204: { description: "The request and everything that belongs to it were removed." } },
       problems: ["execution-active"],
     }),

@@ -124,7 +124,7 @@ function single({ operation, ingress, access, requests, uris }: RouteParts) {
           const ref = { schedule_id, ...visibleTo(access, request) };
           const found = await requests.getSchedule(ref);
           if (found.kind !== "found") throw unknownId(found.kind);
-          // Whatever it returns: a call without a response is repeated, and the repetition finds nothing.
+          // The result is ignored: if the call had no response and was retried, the retry finds nothing to delete.
           await requests.deleteSchedule(ref);
           return new Response(null, { status: 204 });
         }),

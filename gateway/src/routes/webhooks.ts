@@ -122,7 +122,7 @@ function changeRoutes(parts: RouteParts) {
       ({ request, params }) =>
         ingress.serve(request, "readRequests", async () => {
           foundOf(await requests.getWebhook(params));
-          // Whatever it returns: a call without a response is repeated, and the repetition finds nothing.
+          // The result is ignored: if the call had no response and was retried, the retry finds nothing to delete.
           await requests.deleteWebhook(params);
           return new Response(null, { status: 204 });
         }),

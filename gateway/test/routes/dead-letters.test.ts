@@ -162,7 +162,7 @@ describe("one dead letter", () => {
     "~2F",
     "a".repeat(901),
     "01976b1e-7f0e-7000-8f0a-4b9b2f0a6c1d",
-  ])("an unknown id is not found: %s", async (id) => {
+  ])("an unknown id is a 404: %s", async (id) => {
     const { gateway } = await withLetter();
     expect(named(await gateway.get(`/dead-letters/${id}`))).toEqual([404, "dead-letter-not-found"]);
     expect(named(await gateway.post(`/dead-letters/${id}/replay`))).toEqual([404, "dead-letter-not-found"]);

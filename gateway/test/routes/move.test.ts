@@ -44,13 +44,13 @@ test("a page has its records as they are, or their digest; only what the source 
   expect((await post("/move/complete", JSON.stringify({ id: other }))).status).toBe(409);
 });
 
-test("without a source, as in the distributed system, there are no routes of a move", async () => {
+test("without a move source, as in the distributed system, the move routes do not exist", async () => {
   const { get, post } = testGateway();
   expect((await get("/move")).status).toBe(404);
   expect((await post("/move", "{}")).status).toBe(404);
 });
 
-test("the routes of a move are not in the API reference", async () => {
+test("the move routes are not in the API reference", async () => {
   const { get } = testGateway({}, { move: fakeMove() });
   expect((await get("/swagger/json")).text).not.toContain('"/move');
 });

@@ -17,7 +17,7 @@ test("while an execution is active the removal is refused with a link to it", as
   expect((await gateway.get(`/requests/${id}`)).json.payload).toBe("secret");
 });
 
-test("a removed request and everything below it are 410; a repeated removal is 204, an unknown request 404", async () => {
+test("after a removal, the request and everything under it return 410, a repeated removal 204, and an unknown request 404", async () => {
   const { gateway, id, execution, remove } = await withExecution();
   gateway.requests.become(id, "succeeded");
   for (const _ of [1, 2]) {

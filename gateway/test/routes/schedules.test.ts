@@ -53,7 +53,7 @@ test("the last firing is shown with its execution, and why the latest could not 
   });
 });
 
-test("a deletion that took effect is 204, also if its call had no response and was repeated", async () => {
+test("a successful deletion returns 204, even if its internal call had no response and was retried", async () => {
   const gateway = testGateway();
   const { id } = (await create(gateway)).json;
   gateway.requests.control.before = (name) => {

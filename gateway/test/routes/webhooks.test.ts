@@ -55,7 +55,7 @@ test("a webhook is paused, resumed, rotated, tested and deleted", async () => {
   expect(named(await get(path))).toEqual([404, "webhook-not-found"]);
 });
 
-test("a deletion that took effect is 204, also if its call had no response and was repeated", async () => {
+test("a successful deletion returns 204, even if its internal call had no response and was retried", async () => {
   const { create, ask, requests } = gatewayOf();
   const { id } = (await create()).json;
   requests.control.before = async (name) => {

@@ -7,8 +7,8 @@ import { until } from "@sate/contracts/test/until.ts";
 export const nginxPath = Bun.which("nginx") ?? Bun.which("nginx", { PATH: "/usr/sbin:/usr/local/sbin" });
 
 /**
- * A port that is free now. It is below the range of outgoing connections: one of another test process could take it before
- * it is used, or while its server restarts.
+ * A free port below the ephemeral range, so that no outgoing connection of another test process takes it before it is used,
+ * or while its server restarts.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

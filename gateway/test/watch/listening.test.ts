@@ -36,7 +36,7 @@ test("a wait whose connection is closed ends at once", async () => {
   await none();
 });
 
-test("waits and streams may last longer than a connection may be idle, for a silent stream sends comments", async () => {
+test("waits and streams outlast the idle timeout of a connection, because a silent stream sends comments", async () => {
   const { address, path, become, record } = await listening();
   const asked = fetch(`${address}${path}`, { headers: { prefer: "wait=60" } });
   const stream = eventsOf(await fetch(`${address}${path}/events`));

@@ -99,8 +99,8 @@ function refusalsOf(store: Pick<Store, "refusals" | "requests">): Entries<Refusa
 }
 
 /**
- * Whether the request was removed after its execution was read: then nothing is left to be published, and the record
- * would lack its payload and become a dead letter with the outputs.
+ * Whether the request was removed after its execution was read. Then there is nothing left to publish: without its payload
+ * the record would be unreadable, and become a dead letter that contains the outputs.
  */
 function isStub({ removed_at }: RequestRecord): boolean {
   return removed_at !== undefined;

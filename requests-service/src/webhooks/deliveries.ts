@@ -36,7 +36,7 @@ export function createDeliveries(
 ): Deliveries {
   const waiting = new Set<Promise<void>>();
 
-  /** The deliveries of those that have ended, to the webhooks that want them. */
+  /** The deliveries for the executions that have ended, to each webhook that subscribes to them. */
   async function deliveriesOf(
     executions: ExecutionKey[],
     webhooks: readonly Webhook[],
@@ -58,7 +58,7 @@ export function createDeliveries(
     failpoint("requests-service.delivery-created");
   }
 
-  /** Those whose execution does not exist. The others cost one read, and are not counted again. */
+  /** The deliveries that do not exist yet. The check costs one read, and the existing ones are not counted again. */
   async function missingOf(requests: NewRequest[]): Promise<NewRequest[]> {
     const found = await store.executions.get(requests.map(({ id }) => ({ request_id: id, attempt: 1 })));
     const there = new Set(found.map(({ request_id }) => request_id));

@@ -90,7 +90,7 @@ test("a late finish, retry, release, claim and cancellation have no effect", asy
   expect(await it.stored(run)).toEqual(before);
 });
 
-test("an execution that is claimed while a removal looks is active: the removal is refused, and the run goes on", async () => {
+test("an execution that is claimed while a removal reads it is active: the removal is refused, and the run goes on", async () => {
   const it = testCore();
   const { id } = await endedRequest(it, ["failed"]);
   const queued = await it.execution(id);
@@ -118,7 +118,7 @@ test("a refused attempt that is stored while the request is removed is deleted",
   await expectRemoved(it, id, runs);
 });
 
-test("an outcome that another process marks again while the removal confirms it is published before anything goes", async () => {
+test("an outcome that another process marks again while a removal confirms it is published before anything is removed", async () => {
   const it = testCore();
   const { id, runs } = await endedRequest(it);
   const publish = async () => {
@@ -126,7 +126,7 @@ test("an outcome that another process marks again while the removal confirms it 
     await it.outbox.flush();
   };
   await publish();
-  // It missed the result a moment before this was recorded.
+  // It looked for the result just before that was recorded.
   beforeNext(it.store.confirmations, "confirm", () => it.store.confirmations.publishAgain(runs));
   expect(await remove(it, id)).toEqual({ kind: "removing" });
   await publish();

@@ -81,7 +81,7 @@ test("where no records are stored, none goes back", async () => {
   expect(publisher.records).toEqual([]);
 });
 
-test("while the broker or the dead letters are away, nothing counts as replayed; an unknown id is not found", async () => {
+test("while the broker or the dead letters are unavailable, nothing counts as replayed; an unknown id is reported as unknown", async () => {
   const it = given();
   it.publisher.mood = "away";
   expect(await rejection(it.replay())).toBeInstanceOf(Unavailable);

@@ -171,7 +171,7 @@ describe("limits", () => {
     expect((await core.commands.createWebhook(wanted as never)).kind).toBe("too_many");
   });
 
-  test("without webhooks an outcome costs no call more, and with one it does", async () => {
+  test("an outcome costs additional database calls only if there is a webhook", async () => {
     // Below what reports outcomes to the webhooks.
     const store = openedStore();
     const core = testCore({ store });

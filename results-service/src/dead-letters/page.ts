@@ -5,8 +5,8 @@ import type { DeadLetterQuery } from "./port.ts";
 export type Examined = Pick<DeadLetterDocument, "_id" | "time"> & Partial<Pick<DeadLetterDocument, "reason">>;
 
 /**
- * An index has one condition apart from the time: that of the processor if there is one, or else that of the reason. If there
- * are both, the reason is compared among the entries of the processor.
+ * Besides the time, an index covers one filter: the processor if one is given, otherwise the reason. If both are given,
+ * the entries of the processor are read, and their reasons compared.
  */
 export function comparesReason({ reason, processor }: DeadLetterQuery): boolean {
   return reason !== undefined && processor !== undefined;

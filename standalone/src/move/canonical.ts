@@ -1,8 +1,8 @@
 import { CryptoHasher } from "bun";
 
 /**
- * The same text for the same record, whichever database it was read from: JSON with the members of objects sorted by
- * name, and without those that are `undefined`.
+ * The same text for the same record, whichever database it was read from: JSON with object members sorted by name, and
+ * `undefined` members omitted.
  */
 export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;

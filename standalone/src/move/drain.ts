@@ -7,9 +7,9 @@ const lookMs = 50;
 const publishMs = 5_000;
 
 /**
- * Ends what runs, like a clean stop: the processor of this process stops, runs of remote workers have the same time, and
- * what still runs then is requeued. The services go on meanwhile: outcomes are published and recorded. May be repeated.
- * Returns early when `stopping` is aborted.
+ * Ends all runs, as a clean stop does: the processor of this process stops, remote workers get the same time to finish,
+ * and runs that have not ended by then are requeued. Meanwhile the services keep publishing and recording outcomes. Safe
+ * to repeat. Returns early when `stopping` is aborted.
  */
 export async function drain(parts: {
   store: Pick<Store, "runs" | "outbox">;

@@ -56,14 +56,14 @@ export function createMoveSource(parts: SourceParts): { move: MoveSource; closed
     await stopServices();
   }
 
-  /** Does a step of the sealing, again and again until it succeeds or the process stops. Never rejects. */
+  /** Retries a step of the sealing until it succeeds or the process stops. Never rejects. */
   async function repeated(step: () => Promise<void>): Promise<void> {
     while (!stopping.aborted) {
       try {
         return await step();
       } catch (error) {
         if (stopping.aborted) return;
-        log.error("sealing the data failed; standalone tries again", errorFields(error));
+        log.error("could not seal the data; retrying", errorFields(error));
         await Bun.sleep(retryMs);
       }
     }

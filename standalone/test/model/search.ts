@@ -8,7 +8,7 @@ export type Search = {
   steps: number;
   /** Real time, after which no further seed is begun. */
   budgetMs?: number;
-  /** The number of seeds that are lived through however long they take. */
+  /** The minimum number of seeds, however long they take. */
   least?: number;
   databases: Databases;
   bug?: Bug;

@@ -137,7 +137,7 @@ if (servers.kind === "running") {
     urls = newDatabases();
     await move(it, true);
     const [code, problem] = await failureOf(move(await usedStandalone()));
-    expect([code, problem]).toEqual([78, expect.stringContaining("contain the data of another move")]);
+    expect([code, problem]).toEqual([78, expect.stringContaining("contain data from another move")]);
   }, 60_000);
 
   test("a key without the scope admin is refused", async () => {

@@ -17,7 +17,7 @@ function raced(other: string) {
   return createNotes({ on: async () => null, onMove } as never);
 }
 
-test("of two moves to the same databases that begin at once, one is refused", async () => {
-  await expect(raced("another").begin("mine")).rejects.toThrow("contain the data of another move");
+test("if two moves to the same databases start at the same time, one is refused", async () => {
+  await expect(raced("another").begin("mine")).rejects.toThrow("contain data from another move");
   expect(await raced("mine").begin("mine")).toBe("begun");
 });

@@ -25,7 +25,7 @@ async function begun(work: () => Promise<void>, stopping = new AbortController()
   return { move, file, lines, seal };
 }
 
-test("a drain that fails, as with a full disk, is tried again, and then the data is sealed", async () => {
+test("a drain that fails, for example because the disk is full, is retried, and then the data is sealed", async () => {
   let calls = 0;
   const { move, file, lines, seal } = await begun(async () => {
     if (calls++ === 0) throw new Unavailable("The database could not commit.");
@@ -33,11 +33,11 @@ test("a drain that fails, as with a full disk, is tried again, and then the data
   expect(await seal()).toBe(true);
   await until("it is sealed", () => move.state().phase === "sealed");
   expect(calls).toBe(2);
-  expect(lines).toEqual([expect.stringContaining("sealing the data failed; standalone tries again")]);
+  expect(lines).toEqual([expect.stringContaining("could not seal the data; retrying")]);
   file.close();
 });
 
-test("a drain that fails because the process stops is neither tried again nor reported", async () => {
+test("a drain that fails because the process stops is neither retried nor reported", async () => {
   const stopping = new AbortController();
   let calls = 0;
   const { move, file, lines, seal } = await begun(async () => {
@@ -51,7 +51,7 @@ test("a drain that fails because the process stops is neither tried again nor re
   file.close();
 });
 
-test("sealed data that is moved to other databases after all is known to be there", async () => {
+test("sealed data that is moved to different databases names those", async () => {
   const { move, file, seal } = await begun(async () => {});
   await seal();
   await until("it is sealed", () => move.state().phase === "sealed");

@@ -41,7 +41,7 @@ describe.each(movedTables.map((table) => [table.name, table] as const))("of %s",
     close();
   });
 
-  test("a difference in any column is a difference of the record", () => {
+  test("a difference in any column makes two records differ", () => {
     const full = fullRows[name] as Row;
     const text = (row: Row) => canonical(table.ofRow(row));
     // They follow from other columns.

@@ -99,7 +99,7 @@ export const scheduleOperations = {
   pauseSchedule: { path: "/internal/schedules/pause", body: one, response: found },
   /** What was missed meanwhile is skipped or made up for, as the schedule says. */
   resumeSchedule: { path: "/internal/schedules/resume", body: one, response: found },
-  /** As `pauseSchedule`. What the schedule has created stays. The repetition of a call that deleted it finds none. */
+  /** As `pauseSchedule`. What the schedule has created stays. A retry after a deletion finds no schedule. */
   deleteSchedule: {
     path: "/internal/schedules/delete",
     body: one,

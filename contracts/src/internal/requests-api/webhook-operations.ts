@@ -62,7 +62,7 @@ export const webhookOperations = {
     body: Type.Object({ webhook_id: Uuid, secret: WebhookSecret }, open),
     response,
   },
-  /** The repetition of a call that deleted it finds none. */
+  /** A retry after a deletion finds no webhook. */
   deleteWebhook: {
     path: "/internal/webhooks/delete",
     body,

@@ -99,8 +99,8 @@ export function resetGroup(
 const reset = (group: string, how: Parameters<typeof resetGroup>[2]) =>
   fault("F14", `the group ${group} set ${how}`, async (nemesis) => {
     const read = readBy(group);
-    // Without offsets the processors begin at the end: the database knows what is queued. The listeners begin at the
-    // beginning.
+    // Without committed offsets, processors start at the end of the topic, since the database knows what is queued, and
+    // listeners at the beginning.
     const isSkipped = how === "to the end" || (how === "forgotten" && group === groups.processor);
     if (isSkipped) excuse(nemesis.malformed, read);
     const isDone = await resetGroup(nemesis, group, how, async () => {

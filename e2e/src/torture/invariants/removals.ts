@@ -56,8 +56,8 @@ export const removals = [
       const ended = endedIn(evidence);
       for (const { requestId, executionId } of history.executions) {
         const { labels, processor = "" } = history.requests.get(requestId) ?? {};
-        // It may have ended without a run: if the only one was lost before it began, its deadline may have passed. Or
-        // without a trace of one: HTTP endpoints do not log their runs.
+        // It may have ended without a run, if the only one was lost before it began and its deadline passed; or without a
+        // trace of its run, because HTTP endpoints do not log theirs.
         const isExcused =
           fullDisks.length > 0 ||
           labels?.[cancelled.name] ||

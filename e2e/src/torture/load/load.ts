@@ -124,7 +124,7 @@ export function startLoad(
     return false;
   }
 
-  /** What was acknowledged is found by its label. */
+  /** Checks that an acknowledged request is found by its label. */
   async function checkFound({ submit: { token, labels = {} }, requestId }: Created): Promise<void> {
     if (labels.token === undefined) return;
     const found = await api.ask("GET", `/requests?label=token:${token}`);

@@ -17,8 +17,8 @@ export async function kafkaLog(brokers: string): Promise<PublisherUnderTest> {
   async function createTopic(spec: ITopicConfig): Promise<void> {
     const { topic } = spec;
     await admin.createTopics({ waitForLeaders: false, topics: [spec] });
-    // A busy broker takes a while to know its new topic everywhere, and longer to lead its partitions;
-    // waitForLeaders takes its first denial for final. Only a leader answers for offsets.
+    // A busy broker takes a while to announce a new topic, and longer to elect leaders for its partitions, which offsets
+    // are read from. `waitForLeaders` gives up at the first error.
     const isKnown = () => admin.listTopics().then((names) => names.includes(topic));
     await until("the topic is there", () => isKnown().catch(() => false));
     const isLed = () => admin.fetchTopicOffsets(topic).then(() => true);

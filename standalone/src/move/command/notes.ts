@@ -11,13 +11,13 @@ const positionId = ({ name }: MovedTable) => `position:${name}`;
 /** What the move notes about itself in the Requests DB. */
 export function createNotes({ on, onMove }: Pick<Databases, "on" | "onMove">) {
   /**
-   * Notes that this move fills the databases, so that requests-service does not start on them. Returns whether it has
-   * ended. They must be empty, or hold what this move has copied.
+   * Records that this move is filling the databases, so that requests-service does not start on them. They must be empty,
+   * or hold what this move has copied. Returns `done` if the move was completed before.
    */
   async function begin(source: string): Promise<"begun" | "done"> {
     const found = await onMove((collection) => collection.findOne({ _id: "move" }));
     if (found && found.source !== source) {
-      const what = "The databases contain the data of another move, perhaps of one that was undone.";
+      const what = "The databases contain data from another move, perhaps one that was undone.";
       throw new Failure(`${what} Use empty ones.`, 78);
     }
     if (found) return found.phase === "done" ? "done" : "begun";
@@ -27,7 +27,7 @@ export function createNotes({ on, onMove }: Pick<Databases, "on" | "onMove">) {
     }
     const note: MoveDocument = { _id: "move", source, phase: "copying" };
     const taken = await onMove((collection) => insertFree(collection, [note]));
-    // Another command may have begun in the meantime, perhaps for another source.
+    // Another command may have started in the meantime, perhaps for another source.
     return taken.size === 0 ? "begun" : begin(source);
   }
 
