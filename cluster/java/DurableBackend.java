@@ -80,6 +80,12 @@ final class DurableBackend extends H2Backend {
         store.openMap(getFullCollectionNamespace(collection) + "._index_" + index, builder.keyType(new KeyType()));
         return super.openOrCreateUniqueIndex(collection, index, keys, isSparse);
       }
+
+      @Override
+      protected Index<Object> openOrCreateSecondaryIndex(
+          String collection, String index, List<IndexKey> keys, boolean isSparse) {
+        return new SecondaryIndex(index, keys);
+      }
     };
   }
 

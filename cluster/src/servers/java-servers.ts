@@ -27,7 +27,7 @@ const jvmFlags = [
   "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
 ];
 const kafkaFlags = ["-Xms64m", "-Xmx512m", ...jvmFlags];
-const mongoFlags = ["-Xms32m", "-Xmx384m", ...jvmFlags];
+const mongoFlags = ["-Xms32m", "-Xmx768m", ...jvmFlags];
 
 /** Kafka, and both databases in one process, with their data in `dataDir`. Kafka's settings file is its last word. */
 export async function javaServers(
