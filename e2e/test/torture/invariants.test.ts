@@ -49,6 +49,15 @@ describe("the invariants", () => {
     expect(overlaps(evidence)).toHaveLength(1);
   });
 
+  test("23 excuses a timeout in the queue", () => {
+    const waited = good();
+    const error = '{"code":"timeout","message":"The execution did not end before its deadline."}';
+    change(waited.dump.results[0], { error });
+    expect(violatedBy(waited)).toEqual([]);
+    change(waited.dump.results[0], { tries: 1 });
+    expect(violatedBy(waited).map(({ number }) => number)).toEqual([23]);
+  });
+
   test("23 excuses a timeout of an execution that ran more than once, and handlers that cannot write", () => {
     const late = good();
     change(late.dump.results[0], { error: '{"code":"timeout"}' });

@@ -31,6 +31,8 @@ type StoredResult = {
   outputs: string;
   /** JSON text. */
   error?: string | null;
+  /** Absent if no try has begun. */
+  tries?: number | null;
   payload: string;
   /** A tombstone: what it was the result of was removed. */
   removed_at?: number | null;

@@ -23,6 +23,9 @@ const hasFailed = ({ status }: StoredExecution) => status === "failed" || status
 /** The key of the execution that the replay of a dead letter starts, as requests-service stores it. */
 export const keyOfReplay = (deadLetterId: string) => sha256(JSON.stringify(["dead letter", deadLetterId]));
 
+/** Of a timeout that requests-service decides. */
+const ownTimeout = "The execution did not end before its deadline.";
+
 /** Whether the execution ran more than once. */
 const isRunAgain = ({ epoch, lost, tries }: StoredExecution) => epoch > 1 || lost > 0 || tries > 0;
 
@@ -94,19 +97,22 @@ export const outcomes = [
     const runAgain = new Set(dump.executions.flatMap((one) => (isRunAgain(one) ? [one.id] : [])));
     const counts: Record<string, number> = {};
     let checked = 0;
-    for (const { request_id, execution_id, is_success, error } of dump.results) {
+    for (const { request_id, execution_id, is_success, error, tries } of dump.results) {
       const { processor: name = "", labels = {} } = history.requests.get(request_id) ?? {};
-      const end = is_success ? "succeeded" : String((JSON.parse(error ?? "{}") as { code?: string }).code);
+      const { code, message } = JSON.parse(error ?? "{}") as { code?: string; message?: string };
+      const end = is_success ? "succeeded" : String(code);
       counts[end] = (counts[end] ?? 0) + 1;
       const own = ends.get(name);
       if (own === undefined) continue;
       checked++;
       // It has lost time with its workers or between its tries, or it was lost too often with its workers.
       const isAgain = runAgain.has(execution_id) && (end === "timeout" || end === "lost");
+      // It was handed back after its only claim, and no worker had room for it in time.
+      const hasWaited = message === ownTimeout && (tries ?? 0) === 0;
       const isCancelled = end === "cancelled" && labels[cancelled.name] === cancelled.value;
       // A handler that cannot write its log fails.
       const isUnlogged = fullDisks.length > 0 && !is_success;
-      if (!own.includes(end) && !isAgain && !isCancelled && !isUnlogged)
+      if (!own.includes(end) && !isAgain && !hasWaited && !isCancelled && !isUnlogged)
         violation(`execution ${execution_id} of ${name} ended as ${end}`);
     }
     const note = Object.entries(counts).map(([end, count]) => `${count} ${end}`);
