@@ -89,9 +89,12 @@ test("only what a webhook asks for is delivered to it", async () => {
   const { execution_id } = await ended("trial-fast");
   const executionsAt = (at: string) =>
     new Set(receiver.at(at).map(({ message }) => message.data.execution_id));
-  await until("it is delivered", 30_000, () => receiver.at(path).length > 0);
+  await until("it is delivered", 30_000, () => executionsAt(path).has(execution_id));
   await until("the other is delivered", 30_000, () => executionsAt("/ends").has(other.execution_id));
-  expect(executionsAt(path)).toEqual(new Set([execution_id]));
+  // Not only this one: what ended within a minute before the webhook was created may be delivered, too.
+  for (const { message } of receiver.at(path)) {
+    expect(message).toMatchObject({ type: "execution.succeeded", data: { processor: "trial-fast" } });
+  }
 }, 90_000);
 
 test("a cancelled execution is delivered", async () => {
@@ -101,8 +104,10 @@ test("a cancelled execution is delivered", async () => {
   const start_after = new Date(Date.now() + 3_600_000).toISOString();
   const { json } = await client.execute(request_id, { start_after });
   await client.post(`/requests/${request_id}/executions/${json.id}/cancel`);
-  await until("it is delivered", 30_000, () => receiver.at(path).length > 0);
-  expect(receiver.at(path)[0]?.message.data).toMatchObject({ execution_id: json.id, status: "cancelled" });
+  const { message } = await until("it is delivered", 30_000, () =>
+    receiver.at(path).find(({ message }) => message.data.execution_id === json.id),
+  );
+  expect(message.data).toMatchObject({ status: "cancelled" });
 }, 60_000);
 
 test("a test message is delivered, and after a rotation with both secrets", async () => {
