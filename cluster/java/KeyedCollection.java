@@ -1,3 +1,5 @@
+import static de.bwaldvogel.mongo.backend.Constants.ID_FIELD;
+
 import de.bwaldvogel.mongo.MongoDatabase;
 import de.bwaldvogel.mongo.backend.CollectionOptions;
 import de.bwaldvogel.mongo.backend.CursorRegistry;
@@ -22,9 +24,7 @@ import org.h2.mvstore.MVMap;
  * in order. If the index has the order of the query, reading ends at the limit.
  */
 final class KeyedCollection extends H2Collection {
-  private static final String KEY = "_id";
-
-  private final SecondaryIndex byKey = new SecondaryIndex(KEY, List.of(new IndexKey(KEY, true)));
+  private final SecondaryIndex byKey = new SecondaryIndex(ID_FIELD, List.of(new IndexKey(ID_FIELD, true)));
 
   KeyedCollection(
       MongoDatabase database,
@@ -36,7 +36,7 @@ final class KeyedCollection extends H2Collection {
     super(database, name, options, documents, meta, cursors);
   }
 
-  /** Builds it at once while the collection is empty, so that no query has to. */
+  /** Builds the index at once while the collection is empty, so that no query has to. */
   @Override
   public synchronized void addIndex(Index<Object> index) {
     super.addIndex(index);
@@ -56,12 +56,12 @@ final class KeyedCollection extends H2Collection {
     super.removeDocument(position);
   }
 
-  /** Asked when no index of the server fits the whole query. */
+  /** Called when none of the server's own indexes fits the whole query. */
   @Override
   protected QueryResult matchDocuments(
       Document query, Document order, int skip, int limit, int batchSize, Document projection) {
-    if (query.containsKey(KEY)) {
-      Document key = new Document(KEY, query.get(KEY));
+    if (query.containsKey(ID_FIELD)) {
+      Document key = new Document(ID_FIELD, query.get(ID_FIELD));
       for (Index<Object> index : getIndexes()) {
         if (!index.canHandle(key)) continue;
         return matchDocuments(query, index.getPositions(key), order, skip, limit, batchSize, projection);
@@ -74,7 +74,7 @@ final class KeyedCollection extends H2Collection {
       for (Stream<Object> keys : plan.keys()) {
         Stream<Document> matching = keys.map(this::getDocument).filter(one -> documentMatchesQuery(one, query));
         if (limit > 0 && plan.direction() != 0) matching = matching.limit((long) skip + limit);
-        matching.forEach(one -> found.put(one.get(KEY), one));
+        matching.forEach(one -> found.put(one.get(ID_FIELD), one));
       }
     }
     Stream<Document> all = found.values().stream();

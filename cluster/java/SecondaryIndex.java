@@ -1,3 +1,5 @@
+import static de.bwaldvogel.mongo.backend.Constants.ID_FIELD;
+
 import de.bwaldvogel.mongo.MongoCollection;
 import de.bwaldvogel.mongo.backend.Index;
 import de.bwaldvogel.mongo.backend.IndexKey;
@@ -20,7 +22,6 @@ import java.util.stream.Stream;
  * fields, each in its direction, then by the key of the document; a document has an entry for each element of an array.
  */
 final class SecondaryIndex extends Index<Object> {
-  private static final String KEY = "_id";
   /** The maximum number of combinations of {@code $in} values. */
   private static final int MAX_INTERVALS = 1_000;
 
@@ -107,7 +108,7 @@ final class SecondaryIndex extends Index<Object> {
       if (arrayFields.contains(field)) return 0;
       if (keys().subList(0, equal).contains(field)) continue;
       boolean isKey = at == getKeys().size();
-      if (at > getKeys().size() || !field.equals(isKey ? KEY : nameOf(at))) return 0;
+      if (at > getKeys().size() || !field.equals(isKey ? ID_FIELD : nameOf(at))) return 0;
       boolean isAscending = isKey || getKeys().get(at).isAscending();
       int wanted = ((Number) order.get(field)).intValue() > 0 == isAscending ? 1 : -1;
       if (wanted == -direction) return 0;
@@ -144,19 +145,19 @@ final class SecondaryIndex extends Index<Object> {
     return new Entry(with(values.stream().toArray(), key), 0);
   }
 
-  /** From now on, documents can be added. Returns whether they could not before: then those that exist have to be. */
+  /** From now on the index takes documents. Returns true the first time: the caller then adds those that exist. */
   boolean startBuilding() {
     if (isBuilt) return false;
     isBuilt = true;
     return true;
   }
 
-  /** A document with a value that cannot be ordered here (such as an object, or an empty array) ends the use of the index. */
+  /** The index is given up at the first value that it cannot order, such as an object or an empty array. */
   @Override
   public void add(Document document, Object position, MongoCollection<Object> collection) {
     if (!isBuilt || !isUsable) return;
     Set<KeyValue> all = getKeyValues(document);
-    Object key = document.get(KEY);
+    Object key = document.get(ID_FIELD);
     Stream<Object> fields = all.stream().flatMap(KeyValue::stream);
     isUsable = key != null && !all.isEmpty() && fields.allMatch(one -> one instanceof Missing || isPlain(one));
     if (isUsable) all.forEach(values -> entries.add(entryOf(values, key)));
@@ -167,7 +168,7 @@ final class SecondaryIndex extends Index<Object> {
   @Override
   public Object remove(Document document) {
     if (isBuilt && isUsable) {
-      getKeyValues(document).forEach(values -> entries.remove(entryOf(values, document.get(KEY))));
+      getKeyValues(document).forEach(values -> entries.remove(entryOf(values, document.get(ID_FIELD))));
     }
     return null;
   }
@@ -179,7 +180,7 @@ final class SecondaryIndex extends Index<Object> {
     add(now, position, collection);
   }
 
-  /** Throws for what no index can have: arrays in two of its fields. */
+  /** Throws if two of the fields are arrays, as MongoDB does. */
   @Override
   public void checkAdd(Document document, MongoCollection<Object> collection) {
     getKeyValues(document);
@@ -190,13 +191,13 @@ final class SecondaryIndex extends Index<Object> {
     getKeyValues(now);
   }
 
-  /** Otherwise the server would fill it, and read all documents for each index. */
+  /** Otherwise the server would fill the index itself, and read all documents once per index. */
   @Override
   public boolean isEmpty() {
     return false;
   }
 
-  /** The server asks its own indexes. */
+  /** The server's own indexes know it. */
   @Override
   public Object getPosition(Document document) {
     return null;

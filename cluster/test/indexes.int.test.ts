@@ -105,7 +105,7 @@ async function expectSame(documents: Collection<Stored>, random: Random): Promis
 
 describe.skipIf(unavailable !== undefined)("the indexes of the MongoDB-compatible server", () => {
   test.each([1, 2, 3])(
-    "change no answer, also after changes (seed %d)",
+    "return what a scan returns, also after updates and deletions (seed %d)",
     async (seed) => {
       await using client = await MongoClient.connect(url);
       const documents = client.db().collection<Stored>(`indexes-${seed}`);

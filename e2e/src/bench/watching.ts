@@ -13,8 +13,8 @@ const measuredMs = 20_000;
 const turns = 40;
 
 /**
- * What clients cost that wait for executions or stream them, each of an execution of its own whose start is far away; and
- * how soon a waiting client has its response.
+ * Measures the cost of clients that wait for executions or stream them, each its own execution that starts much later; and
+ * how soon a waiting client gets its response.
  */
 export async function watching(kind: System["kind"]): Promise<void> {
   const system = await startPlain(kind, { processors: join(import.meta.dir, "processors") });

@@ -14,7 +14,7 @@ test.each([
   ['return=minimal; foo="some parameter", wait=4;bar', 4],
   ["wait=8, wait=9", 8],
   ["wait=x, wait=9", 9],
-])("Prefer: %s asks for a wait of %p seconds", (value, seconds) => {
+])("Prefer: %s requests a wait of %p seconds", (value, seconds) => {
   expect(preferredWait(new Headers({ prefer: value }))).toBe(seconds);
 });
 

@@ -98,7 +98,7 @@ describe("a stream", () => {
     expect(names()).toEqual(["queued", "failed", "result"]);
   });
 
-  test("that fails unexpectedly breaks off, and the log says why", async () => {
+  test("that fails unexpectedly is closed, and the log says why", async () => {
     const { gateway, stream, become, record } = await withStream();
     const fails = () => Promise.reject(new TypeError("a bug"));
     Object.assign(gateway.results.api, { resultsOfExecution: fails });

@@ -14,8 +14,8 @@ import type { Marked, Ports } from "../ports.ts";
  * 4. The executions become stubs.
  * 5. Logs and refused attempts go.
  *
- * Returns the ids of the requests that are removed completely. The others have a result that is not known to be recorded
- * yet. Rejects when a dependency does not respond.
+ * Returns the ids of the requests whose removal is complete. The others have an outcome whose result is not known to be
+ * recorded yet. Rejects when a dependency does not respond.
  */
 export type CompleteRemovals = (removals: ExecutionKey[]) => Promise<string[]>;
 
@@ -96,7 +96,7 @@ export function createRemoving(ports: Ports, confirmRecorded: ConfirmRecorded): 
       const marked = found.flatMap(({ executions }) => executions.filter(isMarked));
       if (marked.length > 0) {
         await confirm(marked);
-        // Another process that looked before the result was recorded may have marked the outcome again in the meantime.
+        // A process that checked before the result was recorded may have marked the outcome again in the meantime.
         // An execution that has no mark now never gets one again.
         found = await withExecutions(removals);
       }

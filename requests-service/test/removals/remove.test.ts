@@ -52,7 +52,7 @@ describe("a removal", () => {
     expect(it.resultsRemoval.removed.size).toBe(0);
   });
 
-  test("is refused while the execution of a start mark does not exist yet", async () => {
+  test("is refused until the execution of a start mark exists", async () => {
     const it = testCore();
     const start = { execution_id: newId(), max_failures: 3 };
     const request = { id: newId(), payload_json: "1", creation_date: "2020-11-07 16:31:58.103057", start };

@@ -94,7 +94,7 @@ export function removalsConformance(given: () => { db: ResultsDbUnderTest; write
     expect(await db.results(requestId)).toEqual([]);
   });
 
-  test("dead letters are deleted by id, by request and by age, up to a limit at once", async () => {
+  test("dead letters are deleted by id, by request and by age, up to a limit per call", async () => {
     const { db, writer } = given();
     const [one, other] = [Bun.randomUUIDv7(), Bun.randomUUIDv7()];
     const letters = [one, one, one, other].map((request_id, time) => deadLetterOf({ request_id, time }));

@@ -52,7 +52,7 @@ export function createMoveSource(parts: SourceParts): { move: MoveSource; closed
       await seal();
     });
     if (stopping.aborted) return;
-    log.warn("the data is sealed: it is no longer served, and the rest can be copied", { target });
+    log.warn("the data is sealed and no longer served; the move command copies the rest", { target });
     await stopServices();
   }
 

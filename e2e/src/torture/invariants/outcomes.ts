@@ -23,7 +23,7 @@ const hasFailed = ({ status }: StoredExecution) => status === "failed" || status
 /** The key of the execution that the replay of a dead letter starts, as requests-service stores it. */
 export const keyOfReplay = (deadLetterId: string) => sha256(JSON.stringify(["dead letter", deadLetterId]));
 
-/** Of a timeout that requests-service decides. */
+/** The message of a timeout that requests-service decides itself. */
 const ownTimeout = "The execution did not end before its deadline.";
 
 /** Whether the execution ran more than once. */
